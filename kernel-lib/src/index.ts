@@ -1,0 +1,24 @@
+// The only re-exporting file: explicit names, grouped by room.
+
+// base
+export { type ErrorCode, isKernelError, KernelError } from "./base/errors";
+export { createRandom, type Random } from "./base/random";
+export type {
+  Control,
+  Corpus,
+  CurvePoint,
+  DataSource,
+  Example,
+  Figure,
+  Head,
+  Label,
+  Matrix,
+  Passage,
+  Prediction,
+  ProgressEvent,
+  RasterImage,
+  Reading,
+  Retrieved,
+  Split,
+  Task,
+} from "./base/types";
