@@ -1,0 +1,73 @@
+import { join, resolve } from "node:path";
+import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
+import { repositoryRoot } from "../base/repository-root";
+import type { Control, DataSource } from "../base/types";
+import { type BackendReport, openBackend } from "../compute/backend";
+
+/** How much a run computes: "quick" is the notebooks' size (minutes on a laptop), "test" the size of tests (seconds). */
+export const PROFILES = ["quick", "test"] as const;
+export type ProfileName = (typeof PROFILES)[number];
+
+const SOURCES: readonly DataSource[] = ["phantom", "real"];
+const MAX_SEED = 2 ** 32 - 1;
+
+/** Options of openRun; every one has a default. */
+export interface RunOptions {
+  /** Default "quick". */
+  readonly profile?: ProfileName;
+  /** Whole number in [0, 2³² - 1]; every random draw of the run derives from it. Default 7. */
+  readonly seed?: number;
+  /** Default "real" when a data folder is named (here or by JOMED_DATA_DIR), else "phantom". */
+  readonly source?: DataSource;
+  /** Where stages keep their results. Default JOMED_ARTIFACTS_DIR, else data/artifacts of the repository. */
+  readonly artifactsDir?: string;
+  /** Where publishers' files lie. Default JOMED_DATA_DIR, else data/raw of the repository. */
+  readonly dataDir?: string;
+  /** How to watch and stop the run's long steps. Default: not at all. */
+  readonly control?: Control;
+}
+
+/** What every verb takes first: the settings of one run, resolved, with the backend open. */
+export interface Run {
+  readonly profile: ProfileName;
+  readonly seed: number;
+  readonly source: DataSource;
+  readonly artifactsDir: string;
+  readonly dataDir: string;
+  readonly control: Control;
+  readonly backend: BackendReport;
+}
+
+const OPTION_NAMES: readonly (keyof RunOptions)[] = ["profile", "seed", "source", "artifactsDir", "dataDir", "control"];
+
+function fromEnvironment(name: string): string | undefined {
+  const value = process.env[name];
+  return value === undefined || value === "" ? undefined : value;
+}
+
+/**
+ * Opens a run: checks its settings, finds its folders and opens the TensorFlow.js backend.
+ * The environment variables JOMED_ARTIFACTS_DIR and JOMED_DATA_DIR are read here and nowhere else.
+ *
+ * @throws ConfigError on an unknown option or value. EnvironmentError outside a checkout when a folder is not named.
+ * @example const run = await openRun({ profile: "quick", seed: 7 })
+ */
+export async function openRun(options: RunOptions = {}): Promise<Run> {
+  assertKnownKeys("openRun:", options, OPTION_NAMES);
+  const { profile = "quick", seed = 7, control = {} } = options;
+  const namedData = options.dataDir ?? fromEnvironment("JOMED_DATA_DIR");
+  const source = options.source ?? (namedData === undefined ? "phantom" : "real");
+  assertOneOf("openRun: profile", profile, PROFILES);
+  assertInteger("openRun: seed", seed, 0, MAX_SEED);
+  assertOneOf("openRun: source", source, SOURCES);
+  const artifactsDir = options.artifactsDir ?? fromEnvironment("JOMED_ARTIFACTS_DIR");
+  return {
+    profile,
+    seed,
+    source,
+    artifactsDir: resolve(artifactsDir ?? join(repositoryRoot(), "data", "artifacts")),
+    dataDir: resolve(namedData ?? join(repositoryRoot(), "data", "raw")),
+    control,
+    backend: await openBackend(),
+  };
+}
