@@ -1,20 +1,17 @@
-import { defineConfig } from "vitest/config";
+const SLOW = "test/**/*.slow.test.ts";
+const shared = { include: ["test/**/*.test.ts"], setupFiles: ["test/setup/guard.ts"] };
 
-const names = process.env["JOMED_TESTS"] ?? "fast";
-const include: Record<string, string[]> = {
-  fast: ["test/**/*.test.ts"],
-  slow: ["test/**/*.slow.test.ts"],
-  all: ["test/**/*.test.ts"],
-};
-
-export default defineConfig({
+/** Two projects: `fast` (a file takes up to about 2 s) and `slow` (trainings, notebooks, browser). */
+const config: import("vitest/config").ViteUserConfig = {
+  root: __dirname,
   test: {
-    root: __dirname,
-    include: include[names] ?? include["fast"]!,
-    exclude: names === "fast" ? ["test/**/*.slow.test.ts"] : [],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 20_000,
-    globals: false,
+    projects: [
+      { extends: true, test: { ...shared, name: "fast", exclude: [SLOW], testTimeout: 20_000 } },
+      { extends: true, test: { ...shared, name: "slow", include: [SLOW], testTimeout: 600_000, hookTimeout: 600_000 } },
+    ],
   },
-});
+};
+
+module.exports = config;
