@@ -1,0 +1,133 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { DataError, ShapeError, StateError } from "../base/errors";
+
+/** A weight on its way into or out of a store: row-major values. */
+export interface WeightArray {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** A low-rank update of one linear map: W + scaling · B·A. */
+export interface LowRankUpdate {
+  /** [rank, in] */
+  readonly A: tf.Variable;
+  /** [out, rank] */
+  readonly B: tf.Variable;
+  /** alpha / rank */
+  readonly scaling: number;
+}
+
+/**
+ * The weights of a model under their Hugging Face names, frozen until `unfreeze` is called.
+ *
+ * Owns its variables; adapters are owned by whoever attached them.
+ */
+export class ParameterStore {
+  /** Low-rank updates by module name, e.g. "model.layers.0.self_attn.q_proj" (no ".weight"). `linear` adds them. */
+  readonly adapters = new Map<string, LowRankUpdate>();
+  readonly #variables = new Map<string, tf.Variable>();
+  #disposed = false;
+
+  /** Takes a copy of every array. Use `createParameterStore`. */
+  constructor(weights: Iterable<readonly [string, WeightArray]>) {
+    for (const [name, weight] of weights) {
+      const size = weight.shape.reduce((product, n) => product * n, 1);
+      if (size !== weight.data.length)
+        throw new ShapeError(
+          `createParameterStore: ${name} must have ${size} values for shape [${weight.shape.join(", ")}]; got ${weight.data.length}.`,
+          { name, shape: weight.shape, length: weight.data.length },
+        );
+      const value = tf.tensor(weight.data.slice(), [...weight.shape], "float32");
+      this.#variables.set(name, tf.variable(value, false));
+      value.dispose();
+    }
+  }
+
+  /** The variable of this name. @throws DataError when the model has none. */
+  get(name: string): tf.Variable {
+    if (this.#disposed)
+      throw new StateError(`ParameterStore.get: the store was disposed; asked for ${name}.`, { name });
+    const variable = this.#variables.get(name);
+    if (variable === undefined)
+      throw new DataError(`ParameterStore.get: the model has no weight "${name}". It has ${this.#sample()}.`, { name });
+    return variable;
+  }
+
+  has(name: string): boolean {
+    return this.#variables.has(name);
+  }
+
+  shape(name: string): number[] {
+    return this.get(name).shape;
+  }
+
+  /** All weight names, in the order they were given. */
+  names(): string[] {
+    return [...this.#variables.keys()];
+  }
+
+  /** Number of values of all weights together. */
+  count(): number {
+    return [...this.#variables.values()].reduce((sum, variable) => sum + variable.size, 0);
+  }
+
+  /** Makes the weights whose name passes the test trainable (default: all) and returns them in order. */
+  unfreeze(test: (name: string) => boolean = () => true): tf.Variable[] {
+    const chosen = this.names().filter(test);
+    return chosen.map((name) => {
+      const variable = this.get(name);
+      variable.trainable = true;
+      return variable;
+    });
+  }
+
+  /** Makes every weight constant again. */
+  freeze(): void {
+    for (const variable of this.#variables.values()) variable.trainable = false;
+  }
+
+  /** Replaces the values of one weight. @throws ShapeError on another length. */
+  assign(name: string, data: Float32Array): void {
+    const variable = this.get(name);
+    if (data.length !== variable.size)
+      throw new ShapeError(`ParameterStore.assign: ${name} must have ${variable.size} values; got ${data.length}.`, {
+        name,
+      });
+    const value = tf.tensor(data.slice(), variable.shape, "float32");
+    variable.assign(value);
+    value.dispose();
+  }
+
+  /** A copy of all values, in order. */
+  export(): Map<string, WeightArray> {
+    return new Map(
+      this.names().map((name) => {
+        const variable = this.get(name);
+        return [name, { shape: [...variable.shape], data: (variable.dataSync() as Float32Array).slice() }];
+      }),
+    );
+  }
+
+  /** Frees the weights; a second call does nothing. Adapters stay with their owner. */
+  dispose(): void {
+    for (const variable of this.#variables.values()) variable.dispose();
+    this.#variables.clear();
+    this.adapters.clear();
+    this.#disposed = true;
+  }
+
+  #sample(): string {
+    const names = this.names();
+    return `${names.length} weights: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`;
+  }
+}
+
+/**
+ * Creates a store from arrays; their values are copied.
+ *
+ * @throws ShapeError when an array does not fit its shape.
+ * @example createParameterStore([["proj.weight", { shape: [2, 3], data: new Float32Array(6) }]])
+ */
+export function createParameterStore(weights: Iterable<readonly [string, WeightArray]>): ParameterStore {
+  return new ParameterStore(weights);
+}

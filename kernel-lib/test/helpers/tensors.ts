@@ -1,0 +1,17 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { expect } from "vitest";
+
+/** Fails when `run` leaves tensors behind. Runs it once before counting, for one-time caches. */
+export function expectNoLeak(run: () => void): void {
+  run();
+  const before = tf.memory().numTensors;
+  run();
+  expect(tf.memory().numTensors - before).toBe(0);
+}
+
+/** Largest absolute difference of two tensors of one shape. */
+export function maxDifference(a: tf.Tensor, b: tf.Tensor): number {
+  expect(a.shape).toEqual(b.shape);
+  const [x, y] = [a.dataSync(), b.dataSync()];
+  return x.reduce((max, value, i) => Math.max(max, Math.abs(value - y[i]!)), 0);
+}
