@@ -1,0 +1,57 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
+
+/** One file of an artifact: its path inside the folder (always with "/"), size in bytes and SHA-256. */
+export interface ArtifactFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Hashes already taken by this process, by path, size and time of change: finding an artifact again costs no reading. */
+const known = new Map<string, string>();
+
+async function sha256Of(file: string): Promise<string> {
+  const { size, mtimeMs, ino } = await stat(file);
+  const name = `${file}|${size}|${mtimeMs}|${ino}`;
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  const digest = hash.digest("hex");
+  known.set(name, digest);
+  return digest;
+}
+
+/** Every file below `folder` but those in `except` (paths or top folders), sorted by path, with size and hash. */
+export async function listFiles(folder: string, except: readonly string[]): Promise<ArtifactFile[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
+    .filter((path) => !except.some((name) => path === name || path.startsWith(`${name}/`)))
+    .sort();
+  const files: ArtifactFile[] = [];
+  for (const path of paths) {
+    const file = join(folder, path);
+    files.push({ path, bytes: (await stat(file)).size, sha256: await sha256Of(file) });
+  }
+  return files;
+}
+
+/** What is wrong with the listed files ("metrics.json is missing", "… is altered"), or null when each is as listed. */
+export async function findDamage(folder: string, files: readonly ArtifactFile[]): Promise<string | null> {
+  for (const { path, bytes, sha256 } of files) {
+    const file = join(folder, path);
+    const size = await stat(file).then(
+      (found) => (found.isFile() ? found.size : null),
+      () => null,
+    );
+    if (size === null) return `${path} is missing`;
+    if (size !== bytes) return `${path} has ${size} bytes instead of ${bytes}`;
+    if ((await sha256Of(file)) !== sha256) return `${path} is altered (its SHA-256 differs)`;
+  }
+  return null;
+}

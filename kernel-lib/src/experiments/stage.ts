@@ -1,0 +1,162 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { assertInteger, assertKnownKeys, assertNotInterrupted } from "../base/check";
+import { ConfigError, EnvironmentError, isKernelError, StateError } from "../base/errors";
+import type { Control } from "../base/types";
+import { listFiles } from "./artifact-files";
+import { artifactKey, type JsonObject } from "./artifact-key";
+import { type ArtifactLock, tryLock } from "./artifact-lock";
+import {
+  type Artifact,
+  dropDamaged,
+  exists,
+  findComplete,
+  inspect,
+  type Places,
+  publish,
+  RESUME_NAME,
+} from "./artifact-store";
+import { codeVersion, MANIFEST_NAME, writeManifest } from "./manifest";
+import type { Run } from "./run";
+
+/** What `compute` gets besides its folder. */
+export interface StageContext {
+  readonly key: string;
+  readonly workDir: string;
+  /** A folder for checkpoints: it survives an interruption and is left out of the artifact. */
+  readonly resumeDir: string;
+  /** "resumed" when an earlier process left something in `workDir`. */
+  readonly begun: "fresh" | "resumed";
+  readonly control: Control;
+}
+
+/** A stage: what it is called, what decides its result, and how to compute it. */
+export interface StageOptions {
+  /** Lower-case words joined by "-": the folder below the artifacts folder. */
+  readonly name: string;
+  /** Number of the stage's code, ≥ 1; raise it when a change of that code changes its results. */
+  readonly version: number;
+  /** All options that change the result, and only those: plain JSON. */
+  readonly config: JsonObject;
+  /** Artifacts, or fingerprints of data, that it reads. */
+  readonly inputs: readonly (Artifact | string)[];
+  /** Writes the result's files into `workDir`, which stays the same over restarts. */
+  readonly compute: (workDir: string, context: StageContext) => Promise<void>;
+}
+
+export type { Artifact } from "./artifact-store";
+
+const OPTION_NAMES: readonly (keyof StageOptions)[] = ["name", "version", "config", "inputs", "compute"];
+const POLL_MS = 200;
+const FOLDER_FAULTS = ["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOTDIR", "ENAMETOOLONG"];
+
+function placesOf(run: Run, options: StageOptions): Places {
+  assertKnownKeys("runStage:", options, OPTION_NAMES);
+  const { name, version, config } = options;
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
+    throw new ConfigError(`runStage: name must be lower-case words joined by "-"; got ${JSON.stringify(name)}.`, {
+      name,
+    });
+  }
+  assertInteger("runStage: version", version, 1);
+  const inputs = options.inputs.map((input) => (typeof input === "string" ? input : input.key));
+  const key = artifactKey({ stage: name, version, config, inputs, seed: run.seed, backend: run.backend.backend });
+  const folder = join(run.artifactsDir, name, key);
+  return { name, key, folder, workDir: `${folder}.partial`, lockFile: `${folder}.lock` };
+}
+
+/** Waits for the lock; an artifact that appears meanwhile ends the wait. */
+async function lockOrFind(places: Places, control: Control): Promise<ArtifactLock | Artifact> {
+  for (let polls = 0; ; polls++) {
+    assertNotInterrupted(`runStage (${places.name})`, control.signal);
+    const answer = await tryLock(places.lockFile);
+    if ("release" in answer) return answer;
+    if (polls % 5 === 0) {
+      const waitedSeconds = Math.round((polls * POLL_MS) / 1000);
+      const stage = `${places.name}: waiting for ${answer.heldBy}`;
+      control.onProgress?.({ stage, done: 0, total: 1, values: { waitedSeconds } });
+    }
+    await sleep(POLL_MS);
+    const found = await findComplete(places);
+    if (found !== null) return found;
+  }
+}
+
+async function computeFiles(run: Run, options: StageOptions, places: Places): Promise<void> {
+  const { workDir, key, name } = places;
+  const begun = (await exists(workDir)) ? "resumed" : "fresh";
+  await rm(join(workDir, MANIFEST_NAME), { force: true }); // of a finish whose files do not match: not this one's
+  const resumeDir = join(workDir, RESUME_NAME);
+  await mkdir(resumeDir, { recursive: true });
+  const started = new Date();
+  await options.compute(workDir, { key, workDir, resumeDir, begun, control: run.control });
+  const finished = new Date();
+  const files = await listFiles(workDir, [RESUME_NAME, MANIFEST_NAME]);
+  if (files.length === 0) throw new StateError(`runStage: compute of ${name} must write at least one file; got none.`);
+  await writeManifest(workDir, {
+    stage: name,
+    version: options.version,
+    key,
+    config: options.config,
+    inputs: options.inputs.map((input) => (typeof input === "string" ? input : input.key)),
+    seed: run.seed,
+    backend: run.backend.backend,
+    code: await codeVersion(),
+    startedAt: started.toISOString(),
+    finishedAt: finished.toISOString(),
+    seconds: (finished.getTime() - started.getTime()) / 1000,
+    resumed: begun,
+    files,
+  });
+}
+
+async function produce(run: Run, options: StageOptions, places: Places, lock: ArtifactLock): Promise<Artifact> {
+  const found = await findComplete(places);
+  if (found !== null) return found; // finished by another process between our look and our lock
+  await dropDamaged(places, run.control);
+  const left = await inspect(places.workDir, places); // complete only if a process ended just before its rename
+  if (left === null || "damage" in left) await computeFiles(run, options, places);
+  await publish(places, lock);
+  const made = await findComplete(places);
+  if (made === null) throw new StateError(`runStage: ${places.folder} must hold the result; it changed meanwhile.`);
+  return { ...made, origin: "computed" };
+}
+
+function explain(error: unknown, run: Run, name: string): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (isKernelError(error) || code === undefined || !FOLDER_FAULTS.includes(code)) return error;
+  const advice = `Free space or grant access there, or set JOMED_ARTIFACTS_DIR to another folder; ${name} goes on from its last checkpoint.`;
+  return new EnvironmentError(
+    `runStage: ${run.artifactsDir} must take the files of stage ${name}; got ${code} (${(error as Error).message}). ${advice}`,
+    { folder: run.artifactsDir, stage: name, fault: code },
+    error,
+  );
+}
+
+/**
+ * Finds a stage's result, or computes it. The result is a folder named by the hash of everything that decides it
+ * (stage, version, config, input keys, seed, backend), written beside its place and renamed when complete: an interrupted
+ * computation leaves nothing half-made and goes on from its own checkpoints; two processes at once compute it once.
+ * A damaged artifact is computed again, with a warning (code "artifact-damaged").
+ *
+ * @throws ConfigError on a bad name, version or config. EnvironmentError when the folder is full or not writable.
+ * InterruptedError when the signal is aborted while waiting; whatever `compute` throws.
+ */
+export async function runStage(run: Run, options: StageOptions): Promise<Artifact> {
+  const places = placesOf(run, options);
+  try {
+    const found = await findComplete(places);
+    if (found !== null) return found;
+    await mkdir(join(run.artifactsDir, places.name), { recursive: true });
+    const answer = await lockOrFind(places, run.control);
+    if (!("release" in answer)) return answer;
+    try {
+      return await produce(run, options, places, answer);
+    } finally {
+      await answer.release();
+    }
+  } catch (error) {
+    throw explain(error, run, places.name);
+  }
+}
