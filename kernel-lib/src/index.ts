@@ -22,3 +22,7 @@ export type {
   Split,
   Task,
 } from "./base/types";
+
+// data
+export { ATTRIBUTES, type AttributeName, attributeQuestion } from "./data/phantoms/attributes";
+export { drawGeneralScene, GENERAL_VOCABULARY, type Scene, type SceneOptions } from "./data/phantoms/general-world";
