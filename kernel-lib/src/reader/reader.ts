@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import type { Control, Example, Label, Passage, RasterImage } from "../base/types";
+
+/** One pass of the reader: a query with one candidate, or closed-book (`passage` null). */
+export interface ReadPair {
+  readonly example: Example;
+  readonly passage: Passage | null;
+}
+
+/** What the reader thinks of each label, in the task's order. */
+export interface LabelScores {
+  /** Mean over a label's tokens of the logits at those positions, [C]. */
+  readonly logits: Float32Array;
+  /** Log-probability of the label's tokens over the whole vocabulary, summed, [C] (nats). */
+  readonly logLikelihoods: Float32Array;
+}
+
+/** A vision-language model that reads one candidate per pass. Local and served readers look the same from outside. */
+export interface Reader {
+  /** Hash of everything its scores depend on besides the pair: weights, adapter, prompt. */
+  readonly fingerprint: string;
+  scoreLabels(pairs: readonly ReadPair[], labels: readonly Label[], control?: Control): Promise<LabelScores[]>;
+  /** Greedy answers, decoded. */
+  writeAnswers(pairs: readonly ReadPair[], control?: Control): Promise<string[]>;
+  dispose(): void;
+}
+
+const digests = new WeakMap<object, string>();
+
+function digestOnce(owner: object, make: () => string): string {
+  const known = digests.get(owner);
+  if (known !== undefined) return known;
+  const made = make();
+  digests.set(owner, made);
+  return made;
+}
+
+/** Hash of a picture's size and bytes, 32 hex digits. */
+export function imageDigest(image: RasterImage): string {
+  return digestOnce(image, () => {
+    const size = `${image.width}x${image.height}x${image.channels}:`;
+    return createHash("sha256").update(size).update(image.data).digest("hex").slice(0, 32);
+  });
+}
+
+/** Names one prompt by its contents, not by ids: 32 hex digits, the key of the score cache. */
+export function promptKey(pair: ReadPair): string {
+  const { example, passage } = pair;
+  const query = digestOnce(example, () => hashOf([imageDigest(example.image), example.question]));
+  if (passage === null) return hashOf([query, "closed-book"]);
+  return hashOf([query, digestOnce(passage, () => hashOf([imageDigest(passage.image), passage.text]))]);
+}
+
+function hashOf(parts: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+}
