@@ -26,3 +26,7 @@ export type {
 // data
 export { ATTRIBUTES, type AttributeName, attributeQuestion } from "./data/phantoms/attributes";
 export { drawGeneralScene, GENERAL_VOCABULARY, type Scene, type SceneOptions } from "./data/phantoms/general-world";
+
+// experiments: runs and artifacts
+export { openRun, PROFILES, type ProfileName, type Run, type RunOptions } from "./experiments/run";
+export { type Artifact, runStage, type StageContext, type StageOptions } from "./experiments/stage";
