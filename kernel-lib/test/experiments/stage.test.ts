@@ -1,0 +1,196 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Control } from "../../src/base/types";
+import { runStage, type StageOptions } from "../../src/experiments/stage";
+import { fakeRun, temporaryFolder } from "./helpers/fake-run";
+
+function counting(config: StageOptions["config"] = { x: 1 }) {
+  let calls = 0;
+  const options: StageOptions = {
+    name: "toy-stage",
+    version: 1,
+    config,
+    inputs: ["fingerprint-a"],
+    compute: async (workDir, { resumeDir }) => {
+      calls += 1;
+      mkdirSync(join(workDir, "deep"));
+      writeFileSync(join(workDir, "deep", "result.txt"), "hello");
+      writeFileSync(join(resumeDir, "state"), "not part of the result");
+    },
+  };
+  return { options, calls: () => calls };
+}
+
+function warnings(): { control: Control; seen: string[] } {
+  const seen: string[] = [];
+  return { control: { onWarn: (code, message) => seen.push(`${code}: ${message}`) }, seen };
+}
+
+describe("runStage", () => {
+  it("computes once and finds the result the second time", async () => {
+    const run = fakeRun(temporaryFolder());
+    const { options, calls } = counting();
+    const first = await runStage(run, options);
+    const second = await runStage(run, options);
+    expect([first.origin, second.origin, calls()]).toEqual(["computed", "found", 1]);
+    expect(second.manifest).toEqual(first.manifest);
+    expect(readFileSync(join(second.folder, "deep", "result.txt"), "utf8")).toBe("hello");
+  });
+
+  it("describes the result in its manifest and leaves nothing else behind", async () => {
+    const run = fakeRun(temporaryFolder());
+    const { folder, manifest, key } = await runStage(run, counting().options);
+    expect(manifest.files).toEqual([
+      {
+        path: "deep/result.txt",
+        bytes: 5,
+        sha256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", // of "hello"
+      },
+    ]);
+    expect(manifest).toMatchObject({ stage: "toy-stage", version: 1, key, seed: 7, backend: "cpu", resumed: "fresh" });
+    expect(manifest.inputs).toEqual(["fingerprint-a"]);
+    expect(manifest.code.packages).toHaveProperty("arquero");
+    expect(readdirSync(join(run.artifactsDir, "toy-stage"))).toEqual([key]);
+    expect(readdirSync(folder).sort()).toEqual(["deep", "manifest.json"]);
+  });
+
+  it("names an input artifact by its key", async () => {
+    const run = fakeRun(temporaryFolder());
+    const input = await runStage(run, counting().options);
+    const { options } = counting();
+    const later = await runStage(run, { ...options, name: "later", inputs: [input, "b"] });
+    expect(later.manifest.inputs).toEqual([input.key, "b"]);
+  });
+
+  it("computes twice-at-once calls of one process only once", async () => {
+    const run = fakeRun(temporaryFolder());
+    const { options, calls } = counting();
+    const both = await Promise.all([runStage(run, options), runStage(run, options)]);
+    expect(both.map((artifact) => artifact.origin).sort()).toEqual(["computed", "found"]);
+    expect(calls()).toBe(1);
+  });
+
+  it.each([
+    ["a missing file", (folder: string) => rmSync(join(folder, "deep", "result.txt")), /result\.txt is missing/],
+    ["a shorter file", (folder: string) => writeFileSync(join(folder, "deep", "result.txt"), "hell"), /4 bytes/],
+    ["one altered byte", (folder: string) => writeFileSync(join(folder, "deep", "result.txt"), "hullo"), /altered/],
+    ["a truncated manifest", (folder: string) => writeFileSync(join(folder, "manifest.json"), "{"), /be JSON/],
+    ["no manifest", (folder: string) => rmSync(join(folder, "manifest.json")), /manifest\.json is missing/],
+    [
+      "a manifest naming a file outside",
+      (folder: string) => {
+        const file = join(folder, "manifest.json");
+        writeFileSync(file, readFileSync(file, "utf8").replace("deep/result.txt", "../result.txt"));
+      },
+      /list files/,
+    ],
+  ])("computes again, with a warning, after %s", async (_name, damage, reason) => {
+    const { control, seen } = warnings();
+    const run = fakeRun(temporaryFolder(), control);
+    const { options, calls } = counting();
+    const { folder } = await runStage(run, options);
+    damage(folder);
+    const again = await runStage(run, options);
+    expect([again.origin, calls(), seen.length]).toEqual(["computed", 2, 1]);
+    expect(seen[0]).toMatch(/^artifact-damaged: /);
+    expect(seen[0]).toMatch(reason);
+    expect(readFileSync(join(folder, "deep", "result.txt"), "utf8")).toBe("hello");
+  });
+
+  it("keeps the work folder of a failed computation for the next call", async () => {
+    const run = fakeRun(temporaryFolder());
+    const seen: string[] = [];
+    const options: StageOptions = {
+      ...counting().options,
+      compute: async (workDir, { begun, resumeDir }) => {
+        seen.push(begun);
+        if (begun === "fresh") {
+          writeFileSync(join(resumeDir, "half"), "1");
+          throw new TypeError("broken on purpose");
+        }
+        writeFileSync(join(workDir, "result"), `${readFileSync(join(resumeDir, "half"), "utf8")}2`);
+      },
+    };
+    await expect(runStage(run, options)).rejects.toThrow("broken on purpose");
+    expect(readdirSync(join(run.artifactsDir, "toy-stage")).filter((name) => !name.endsWith(".partial"))).toEqual([]);
+    const { folder, manifest } = await runStage(run, options);
+    expect(seen).toEqual(["fresh", "resumed"]);
+    expect(manifest.resumed).toBe("resumed");
+    expect(readFileSync(join(folder, "result"), "utf8")).toBe("12");
+  });
+
+  it("takes over the lock of a dead process and publishes a finished work folder without computing", async () => {
+    const run = fakeRun(temporaryFolder());
+    const { options, calls } = counting();
+    const { folder } = await runStage(run, options);
+    renameSync(folder, `${folder}.partial`); // as a kill between manifest and rename leaves it
+    const dead = { token: "t", pid: 2 ** 22 + 1, processStart: "1", host: hostname() };
+    writeFileSync(`${folder}.lock`, JSON.stringify(dead));
+    const again = await runStage(run, options);
+    expect([again.origin, calls()]).toEqual(["computed", 1]);
+    expect(existsSync(`${folder}.lock`)).toBe(false);
+  });
+
+  it("waits for a live owner, reports whom, and stops waiting when aborted", async () => {
+    const stop = new AbortController();
+    const stages: string[] = [];
+    const onProgress = ({ stage }: { stage: string }) => {
+      stages.push(stage);
+      stop.abort();
+    };
+    const run = fakeRun(temporaryFolder(), { signal: stop.signal, onProgress });
+    const slow = runStage(
+      { ...run, control: {} },
+      {
+        ...counting().options,
+        compute: async (workDir) => {
+          await expect(runStage(run, counting().options)).rejects.toMatchObject({ code: "interrupted" });
+          writeFileSync(join(workDir, "done"), "1");
+        },
+      },
+    );
+    await slow;
+    expect(stages).toEqual([`toy-stage: waiting for process ${process.pid} on ${hostname()}`]);
+  });
+
+  it.each([
+    ["an upper-case name", { name: "Toy" }, /name must be lower-case/],
+    ["a name that climbs", { name: "../toy" }, /name must be lower-case/],
+    ["version 0", { version: 0 }, /version must be a whole number/],
+    ["a config with NaN", { config: { x: Number.NaN } }, /toy-stage\.config\.x must be plain JSON/],
+    ["an unknown option", { sed: 1 }, /no option "sed"/],
+  ])("refuses %s", async (_name, change, wording) => {
+    const run = fakeRun(temporaryFolder());
+    const promise = runStage(run, { ...counting().options, ...change } as StageOptions);
+    await expect(promise).rejects.toMatchObject({ code: "config", message: expect.stringMatching(wording) });
+  });
+
+  it("refuses a computation that writes no file", async () => {
+    const run = fakeRun(temporaryFolder());
+    const promise = runStage(run, { ...counting().options, compute: async () => undefined });
+    await expect(promise).rejects.toMatchObject({ code: "state" });
+  });
+
+  it.runIf(existsSync("/dev/full"))("explains a full disk and leaves no artifact", async () => {
+    const run = fakeRun(temporaryFolder());
+    const promise = runStage(run, {
+      ...counting().options,
+      compute: async () => writeFileSync("/dev/full", "x"),
+    });
+    await expect(promise).rejects.toMatchObject({
+      code: "environment",
+      message: expect.stringMatching(/got ENOSPC.*Free space.*JOMED_ARTIFACTS_DIR/),
+    });
+    expect(readdirSync(join(run.artifactsDir, "toy-stage")).every((name) => name.endsWith(".partial"))).toBe(true);
+  });
+
+  it("explains an artifacts folder that cannot be one", async () => {
+    const file = join(temporaryFolder(), "file");
+    writeFileSync(file, "");
+    const promise = runStage(fakeRun(file), counting().options);
+    await expect(promise).rejects.toMatchObject({ code: "environment", details: { folder: file, fault: "ENOTDIR" } });
+    expect(statSync(file).size).toBe(0);
+  });
+});
