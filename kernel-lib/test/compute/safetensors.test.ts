@@ -1,0 +1,121 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isKernelError } from "../../src/base/errors";
+import { fromFloat16, toBfloat16, toFloat16 } from "../../src/compute/half-float";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/compute/safetensors";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "safetensors-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Writes a file with this header over these many zero bytes. */
+function craft(header: unknown, bodySize: number, claim?: bigint): string {
+  const text = Buffer.from(typeof header === "string" ? header : JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(claim ?? BigInt(text.length));
+  const file = join(folder, "crafted.safetensors");
+  writeFileSync(file, Buffer.concat([length, text, Buffer.alloc(bodySize)]));
+  return file;
+}
+
+const f32 = (shape: number[], begin: number, end: number) => ({ dtype: "F32", shape, data_offsets: [begin, end] });
+
+const tensors: [string, StoredTensor][] = [
+  ["b.weight", { dtype: "F32", shape: [2, 2], data: Float32Array.from([1, -2, 0.1, 1e-30]) }],
+  ["half", { dtype: "F16", shape: [3], data: Float32Array.from([1, 65504, -0.0001]) }],
+  ["brain", { dtype: "BF16", shape: [1], data: Float32Array.from([3.140625]) }],
+  ["ids", { dtype: "I64", shape: [2], data: BigInt64Array.from([-5n, 2n ** 60n]) }],
+  ["grid", { dtype: "I32", shape: [1, 3], data: Int32Array.from([1, 2, 3]) }],
+  ["empty", { dtype: "F32", shape: [0, 4], data: new Float32Array(0) }],
+  ["scalar", { dtype: "F32", shape: [], data: Float32Array.from([2.5]) }],
+];
+
+describe("safetensors", () => {
+  it("gives back what was written", () => {
+    const file = join(folder, "deep", "model.safetensors");
+    writeSafetensors(file, tensors, { format: "pt", made: "by hand" });
+    const read = readSafetensors(file);
+    expect(read.metadata).toEqual({ format: "pt", made: "by hand" });
+    for (const [name, tensor] of tensors.filter(([name]) => name !== "half"))
+      expect(read.tensors.get(name)).toEqual(tensor);
+    expect(read.tensors.get("half")?.data).toEqual(fromFloat16(toFloat16(Float32Array.from([1, 65504, -0.0001]))));
+    expect(readdirSync(join(folder, "deep"))).toEqual(["model.safetensors"]);
+  });
+
+  it("writes the same bytes whatever the order of the tensors", () => {
+    writeSafetensors(join(folder, "a"), tensors);
+    writeSafetensors(join(folder, "b"), [...tensors].reverse());
+    expect(readFileSync(join(folder, "a"))).toEqual(readFileSync(join(folder, "b")));
+  });
+
+  it("refuses data that does not fit its shape", () => {
+    const wrong: [string, StoredTensor] = ["w", { dtype: "F32", shape: [3], data: new Float32Array(2) }];
+    expect(() => writeSafetensors(join(folder, "c"), [wrong])).toThrow(
+      "writeSafetensors: w must be a Float32Array of 3 values for F32 [3]; got a Float32Array of 2.",
+    );
+  });
+
+  it.each([
+    ["a header longer than the file", () => craft({}, 4, 10n ** 12n), "it claims 1000000000000"],
+    ["a header that is no JSON", () => craft("{", 0), "its header must be JSON"],
+    ["a header that is no object", () => craft([], 0), "its header must be a JSON object"],
+    [
+      "an unknown type",
+      () => craft({ w: { ...f32([1], 0, 4), dtype: "F8" } }, 4),
+      'tensor w must have a dtype of F32, F16, BF16, I64, I32; got "F8"',
+    ],
+    [
+      "a type from Object.prototype",
+      () => craft({ w: { ...f32([1], 0, 4), dtype: "toString" } }, 4),
+      "tensor w must have a dtype",
+    ],
+    ["a negative size", () => craft({ w: f32([-1], 0, 4) }, 4), "tensor w must have a shape of whole numbers"],
+    [
+      "a size that does not fit",
+      () => craft({ w: f32([2], 0, 4) }, 4),
+      "tensor w must have 8 bytes for F32 [2]; got 4",
+    ],
+    ["a size that overflows", () => craft({ w: f32([2 ** 50, 2 ** 50], 0, 4) }, 4), "tensor w must have"],
+    ["an overlap", () => craft({ v: f32([2], 0, 8), w: f32([2], 4, 12) }, 12), "tensor w must start at byte 8"],
+    ["a gap", () => craft({ v: f32([1], 0, 4), w: f32([1], 8, 12) }, 12), "tensor w must start at byte 4"],
+    [
+      "bytes behind the last tensor",
+      () => craft({ w: f32([1], 0, 4) }, 5),
+      "its tensors must fill 5 bytes; they take 4",
+    ],
+    ["a truncated body", () => craft({ w: f32([2], 0, 8) }, 6), "its tensors must fill 6 bytes; they take 8"],
+    ["metadata that is no text", () => craft({ __metadata__: { n: 1 } }, 0), "__metadata__ must hold strings only"],
+  ])("refuses %s", (_name, make, message) => {
+    let caught: unknown;
+    try {
+      readSafetensors(make());
+    } catch (error) {
+      caught = error;
+    }
+    expect(isKernelError(caught, "data")).toBe(true);
+    expect((caught as Error).message).toContain(message);
+  });
+
+  it("refuses a file that is not there", () => {
+    expect(() => readSafetensors(join(folder, "none"))).toThrow("cannot be opened. Check the path.");
+  });
+});
+
+describe("half precision", () => {
+  it("rounds to the nearest, ties to even", () => {
+    // half has 10 fraction bits: 2048 + 1 lies between 2048 and 2050, 2050 + 1 between 2050 and 2052
+    const back = fromFloat16(toFloat16(Float32Array.from([2049, 2051, 1e6, -(2 ** -24), 2 ** -26, 65519])));
+    expect([...back]).toEqual([2048, 2052, Number.POSITIVE_INFINITY, -(2 ** -24), 0, 65504]);
+    // bfloat16 has 7: 257 lies between 256 and 258
+    expect(toBfloat16(Float32Array.from([257, 259]))).toEqual(Uint16Array.from([(127 + 8) << 7, ((127 + 8) << 7) | 2]));
+  });
+
+  it("reads back every finite half", () => {
+    const all = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).filter((half) => ((half >>> 10) & 31) !== 31);
+    expect(toFloat16(fromFloat16(all))).toEqual(all);
+  });
+});
