@@ -30,3 +30,9 @@ export { drawGeneralScene, GENERAL_VOCABULARY, type Scene, type SceneOptions } f
 // experiments: runs and artifacts
 export { openRun, PROFILES, type ProfileName, type Run, type RunOptions } from "./experiments/run";
 export { type Artifact, runStage, type StageContext, type StageOptions } from "./experiments/stage";
+
+// notebook: what a cell shows, how it watches and stops a long step
+export { notebookControl } from "./notebook/progress";
+export { show, showMarkdown } from "./notebook/show";
+export { type ShowImagesOptions, showImages } from "./notebook/show-images";
+export { type ShowTableOptions, showTable, type TableLike, type TableRow } from "./notebook/show-table";

@@ -1,0 +1,113 @@
+import type { MessageContent } from "../kernel/message";
+import { errorFromStderr, isTypeComplaint } from "./cell-failure";
+import { cleanValue, type PathCleaner } from "./machine-paths";
+import type { ErrorOutput, MimeBundle, Output } from "./nbformat";
+import { PROGRESS_ID } from "./progress-text";
+
+type Piece = { output: Output; displayId?: string };
+
+/**
+ * Turns the messages a cell publishes into nbformat outputs: neighbouring pieces of one stream become one,
+ * an update of a display changes it where it stands (in earlier cells too), progress bars are passed on but not kept.
+ */
+export class OutputCollector {
+  private readonly clean: PathCleaner;
+  private readonly onProgressText: (text: string) => void;
+  private readonly displays = new Map<string, Piece[]>();
+  private pieces: Piece[] = [];
+  private clearNext: "yes" | "no" = "no";
+
+  constructor(clean: PathCleaner, onProgressText: (text: string) => void) {
+    this.clean = clean;
+    this.onProgressText = onProgressText;
+  }
+
+  /** Starts the next cell. The returned function gives its outputs as they stand, later updates included. */
+  beginCell(): () => Output[] {
+    const pieces: Piece[] = [];
+    this.pieces = pieces;
+    this.clearNext = "no";
+    return () => mergeStreams(pieces.map((piece) => cleanValue(piece.output, this.clean) as Output));
+  }
+
+  /** Takes one published message. */
+  add(type: string, content: MessageContent): void {
+    if (type === "clear_output") {
+      if (content["wait"] === true) this.clearNext = "yes";
+      else this.pieces.length = 0;
+    } else if (type === "update_display_data") this.update(content);
+    else {
+      const piece = this.toPiece(type, content);
+      if (piece === null) return;
+      if (this.clearNext === "yes") this.pieces.length = 0;
+      this.clearNext = "no";
+      this.pieces.push(piece);
+      if (piece.displayId !== undefined)
+        this.displays.set(piece.displayId, [...(this.displays.get(piece.displayId) ?? []), piece]);
+    }
+  }
+
+  private toPiece(type: string, content: MessageContent): Piece | null {
+    if (type === "stream") {
+      const name = content["name"] === "stderr" ? "stderr" : "stdout";
+      return { output: { output_type: "stream", name, text: String(content["text"] ?? "") } };
+    }
+    if (type === "error")
+      return { output: { output_type: "error", ...(content as unknown as Omit<ErrorOutput, "output_type">) } };
+    if (type !== "display_data" && type !== "execute_result") return null;
+    const data = (content["data"] ?? {}) as MimeBundle;
+    const metadata = (content["metadata"] ?? {}) as MimeBundle;
+    const id = (content["transient"] as { display_id?: unknown } | undefined)?.display_id;
+    if (this.isProgress(id, data)) return null;
+    const output: Output =
+      type === "display_data"
+        ? { output_type: type, data, metadata }
+        : { output_type: type, data, metadata, execution_count: Number(content["execution_count"]) };
+    return typeof id === "string" ? { output, displayId: id } : { output };
+  }
+
+  private isProgress(id: unknown, data: MimeBundle): boolean {
+    if (typeof id !== "string" || !id.startsWith(PROGRESS_ID)) return false;
+    this.onProgressText(String(data["text/plain"] ?? ""));
+    return true;
+  }
+
+  private update(content: MessageContent): void {
+    const data = (content["data"] ?? {}) as MimeBundle;
+    const metadata = (content["metadata"] ?? {}) as MimeBundle;
+    const id = (content["transient"] as { display_id?: unknown } | undefined)?.display_id;
+    if (this.isProgress(id, data) || typeof id !== "string") return;
+    for (const piece of this.displays.get(id) ?? []) piece.output = { ...piece.output, data, metadata } as Output;
+  }
+
+  /**
+   * Adds the error output of the failed current cell, made from the last thing it wrote to stderr (which then is no stream output any more).
+   * A kernel that published an error message itself keeps that.
+   */
+  fail(): ErrorOutput {
+    const own = this.pieces.map((piece) => piece.output).find((output) => output.output_type === "error");
+    if (own) return cleanValue(own, this.clean) as ErrorOutput;
+    const taken: string[] = [];
+    for (let i = this.pieces.length - 1; i >= 0; i--) {
+      const { output } = this.pieces[i]!;
+      if (output.output_type !== "stream" || output.name !== "stderr") continue;
+      if (taken.length > 0 && !(isTypeComplaint(output.text) && isTypeComplaint(taken[0]!))) break;
+      taken.unshift(output.text);
+      this.pieces.splice(i, 1);
+    }
+    const error = errorFromStderr(this.clean(taken.join("")));
+    this.pieces.push({ output: error });
+    return error;
+  }
+}
+
+function mergeStreams(outputs: readonly Output[]): Output[] {
+  const merged: Output[] = [];
+  for (const output of outputs) {
+    const last = merged[merged.length - 1];
+    if (output.output_type === "stream" && last?.output_type === "stream" && last.name === output.name)
+      merged[merged.length - 1] = { ...last, text: last.text + output.text };
+    else merged.push(output);
+  }
+  return merged;
+}

@@ -1,0 +1,106 @@
+import { randomBytes } from "node:crypto";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { DataError } from "../base/errors";
+import type { Cell, CodeCell, Notebook, Output } from "./nbformat";
+
+const CELL_ID = /^[a-zA-Z0-9-_]{1,64}$/;
+const TEXT_TYPE = /^(text\/|image\/svg\+xml$|application\/(javascript|xml)$)/;
+
+function refuse(file: string, rule: string, got: unknown): never {
+  throw new DataError(
+    `readNotebook: ${rule}; got ${JSON.stringify(got)?.slice(0, 80)} in ${file}. Save it with JupyterLab.`,
+    {
+      file,
+    },
+  );
+}
+
+/** The text of a field that nbformat stores as one string or as a list of lines. */
+export function joinLines(text: string | readonly string[]): string {
+  return typeof text === "string" ? text : text.join("");
+}
+
+/** A text as the list of its lines, each with its line end: how notebooks are stored, so that a diff shows lines. */
+export function splitLines(text: string): string[] {
+  return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+}
+
+function readCell(value: unknown, index: number, file: string): Cell {
+  const cell = value as Partial<CodeCell>;
+  const where = `cell ${index + 1}`;
+  if (value === null || typeof value !== "object") refuse(file, `${where} must be an object`, value);
+  if (!["code", "markdown", "raw"].includes(String(cell.cell_type)))
+    refuse(file, `${where} must have cell_type code, markdown or raw`, cell.cell_type);
+  const source = cell.source as unknown;
+  if (typeof source !== "string" && !(Array.isArray(source) && source.every((line) => typeof line === "string")))
+    refuse(file, `${where} must have a source of text`, source);
+  const base = {
+    ...cell,
+    id: typeof cell.id === "string" && CELL_ID.test(cell.id) ? cell.id : randomBytes(4).toString("hex"),
+    metadata: cell.metadata ?? {},
+    source: joinLines(source as string | string[]),
+  };
+  if (cell.cell_type !== "code") return base as Cell;
+  return { ...base, cell_type: "code", execution_count: cell.execution_count ?? null, outputs: cell.outputs ?? [] };
+}
+
+/**
+ * Reads a notebook of format 4; cells without an id get one (so that 4.5 can be written), sources become one string.
+ *
+ * @throws DataError when the file is not JSON, not nbformat 4, or a cell is malformed; the message names the cell.
+ */
+export async function readNotebook(file: string): Promise<Notebook> {
+  let parsed: Partial<Notebook> | null;
+  try {
+    parsed = JSON.parse(await readFile(file, "utf8")) as Partial<Notebook> | null;
+  } catch (cause) {
+    throw new DataError(
+      `readNotebook: ${file} must be a readable JSON file; ${(cause as Error).message}.`,
+      { file },
+      cause,
+    );
+  }
+  if (parsed?.nbformat !== 4) refuse(file, "nbformat must be 4", parsed?.nbformat);
+  if (!Array.isArray(parsed.cells)) refuse(file, "cells must be a list", parsed.cells);
+  const cells = parsed.cells.map((cell, index) => readCell(cell, index, file));
+  const ids = new Set(cells.map((cell) => cell.id));
+  if (ids.size !== cells.length) refuse(file, "cell ids must differ", cells.map((cell) => cell.id).sort());
+  return { cells, metadata: parsed.metadata ?? {}, nbformat: 4, nbformat_minor: 5 };
+}
+
+function storedOutput(output: Output): unknown {
+  if (output.output_type === "stream") return { ...output, text: splitLines(output.text) };
+  if (output.output_type === "error") return output;
+  const data = Object.entries(output.data).map(([type, value]) => [
+    type,
+    typeof value === "string" && TEXT_TYPE.test(type) ? splitLines(value) : value,
+  ]);
+  return { ...output, data: Object.fromEntries(data) };
+}
+
+function storedCell(cell: Cell): unknown {
+  const source = splitLines(cell.source);
+  return cell.cell_type === "code" ? { ...cell, source, outputs: cell.outputs.map(storedOutput) } : { ...cell, source };
+}
+
+function sortKeys(_key: string, value: unknown): unknown {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+}
+
+/** The bytes Jupyter itself would write: sorted keys, one space of indentation, texts as lists of lines. */
+export function notebookText(notebook: Notebook): string {
+  const stored = { ...notebook, cells: notebook.cells.map(storedCell) };
+  return `${JSON.stringify(stored, sortKeys, 1)}\n`;
+}
+
+/** Writes a notebook as nbformat 4.5, beside its place and then renamed: readers see the old file or the new one. */
+export async function writeNotebook(notebook: Notebook, file: string): Promise<void> {
+  const partial = `${file}.${process.pid}.${randomBytes(3).toString("hex")}.partial`;
+  try {
+    await writeFile(partial, notebookText(notebook));
+    await rename(partial, file);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}

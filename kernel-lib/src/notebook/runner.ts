@@ -1,0 +1,176 @@
+import { basename, dirname, resolve } from "node:path";
+import { assertNotInterrupted } from "../base/check";
+import { InterruptedError, isKernelError } from "../base/errors";
+import { repositoryRoot } from "../base/repository-root";
+import type { ProgressEvent } from "../base/types";
+import type { KernelClient } from "../kernel/client";
+import { type StartedKernel, startKernel } from "../kernel/start";
+import { cellError } from "./cell-failure";
+import { OutputCollector } from "./collect-outputs";
+import { createPathCleaner } from "./machine-paths";
+import { type Cell, type CodeCell, hasTag, type Notebook, type Output } from "./nbformat";
+import { readNotebook, writeNotebook } from "./notebook-file";
+import { injectParameters, type Parameters } from "./parameters";
+import { tslabSpec } from "./tslab-kernel";
+
+export interface RunNotebookOptions {
+  /** Where the executed notebook is written. Default: over the notebook itself. */
+  readonly output?: string;
+  /** Values set after the cell tagged "parameters". Default: none. */
+  readonly parameters?: Parameters;
+  /** Added to the kernel's environment. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Longest time a cell may take, in ms. Default: no limit. */
+  readonly cellTimeoutMs?: number;
+  /** Longest time until the kernel answers, in ms. Default 60,000. */
+  readonly startTimeoutMs?: number;
+  /** Stops the running cell and then the notebook; what was executed so far is written. */
+  readonly signal?: AbortSignal;
+  /** Told before each cell: `done` cells of `total`. */
+  readonly onProgress?: (event: ProgressEvent) => void;
+  /** Told each line of a progress bar that the notebook shows. */
+  readonly onProgressText?: (text: string) => void;
+}
+
+/** What running a notebook gave. */
+export interface NotebookRun {
+  readonly notebook: Notebook;
+  readonly seconds: number;
+  /** Seconds until the kernel answered, part of `seconds`. */
+  readonly startSeconds: number;
+}
+
+/** A cell that does not stop this long after an interrupt loses its kernel. */
+const INTERRUPT_PATIENCE_MS = 10_000;
+const ABORTED_PAUSE_MS = 250;
+const ABORTED_RETRIES = 4;
+const KERNELSPEC = { display_name: "TypeScript", language: "typescript", name: "tslab" };
+
+interface Session {
+  readonly client: KernelClient;
+  readonly collector: OutputCollector;
+  readonly name: string;
+  readonly options: RunNotebookOptions;
+  executions: number;
+}
+
+/** Runs one cell; a kernel that still drops requests after an expected failure is asked again. */
+async function executeCell(session: Session, source: string): Promise<"ok" | "failed"> {
+  const { client, collector, options } = session;
+  for (let attempt = 0; ; attempt++) {
+    const result = await client.execute(source, {
+      onOutput: (type, content) => collector.add(type, content),
+      ...(options.cellTimeoutMs === undefined ? {} : { timeoutMs: options.cellTimeoutMs }),
+    });
+    if (result.status === "ok") return "ok";
+    if (result.status === "error" || attempt >= ABORTED_RETRIES) return "failed";
+    await new Promise((done) => setTimeout(done, ABORTED_PAUSE_MS));
+  }
+}
+
+interface CellRun {
+  readonly cell: CodeCell;
+  readonly outputs: () => Output[];
+  readonly failure: unknown;
+}
+
+async function runCell(session: Session, cell: CodeCell, position: number): Promise<CellRun> {
+  const { collector, options, name } = session;
+  const outputs = collector.beginCell();
+  const executed = { ...cell, execution_count: ++session.executions };
+  let patience: NodeJS.Timeout | undefined;
+  const interrupt = (): void => {
+    void session.client.interrupt();
+    patience = setTimeout(() => void session.client.shutdown(), INTERRUPT_PATIENCE_MS);
+  };
+  options.signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    const status = await executeCell(session, cell.source);
+    if (status === "ok") return { cell: executed, outputs, failure: null };
+    const error = collector.fail();
+    const failure: unknown = options.signal?.aborted
+      ? new InterruptedError(`runNotebook: interrupted in cell ${position} of ${name}. Run it again to go on.`)
+      : hasTag(cell, "raises-exception")
+        ? null
+        : cellError(name, position, cell.source, error);
+    return { cell: executed, outputs, failure };
+  } catch (error) {
+    const { message } = error as Error;
+    collector.add("error", {
+      ename: (error as Error).name,
+      evalue: message.split("\n")[0],
+      traceback: message.split("\n"),
+    });
+    return { cell: executed, outputs, failure: inCell(error, name, position) };
+  } finally {
+    options.signal?.removeEventListener("abort", interrupt);
+    clearTimeout(patience);
+  }
+}
+
+/** The error of a kernel that died or a cell that was too slow, naming notebook and cell as well. */
+function inCell(error: unknown, name: string, cell: number): unknown {
+  if (!isKernelError(error)) return error;
+  error.message = `cell ${cell} of ${name}: ${error.message}`;
+  return Object.assign(error, { details: { ...error.details, notebook: name, cell } });
+}
+
+async function runCells(session: Session, cells: readonly Cell[]): Promise<{ cells: Cell[]; failure: unknown }> {
+  const runs = new Map<number, CellRun>();
+  let failure: unknown = null;
+  for (const [index, cell] of cells.entries()) {
+    session.options.onProgress?.({ stage: session.name, done: index, total: cells.length });
+    if (cell.cell_type !== "code" || hasTag(cell, "skip-execution") || cell.source.trim() === "") continue;
+    if (session.options.signal?.aborted)
+      failure = new InterruptedError(
+        `runNotebook: interrupted before cell ${index + 1} of ${session.name}. Run it again to go on.`,
+      );
+    if (failure !== null) break;
+    const run = await runCell(session, cell, index + 1);
+    runs.set(index, run);
+    failure = run.failure;
+    if (failure !== null) break;
+  }
+  const executed = cells.map((cell, index): Cell => {
+    const run = runs.get(index);
+    if (run) return { ...run.cell, outputs: run.outputs() };
+    const keeps = cell.cell_type !== "code" || hasTag(cell, "skip-execution");
+    return keeps ? cell : { ...cell, execution_count: null, outputs: [] };
+  });
+  return { cells: executed, failure };
+}
+
+/**
+ * Executes a notebook in a TypeScript kernel of its own, from its folder, and writes it with its outputs (nbformat 4.5).
+ * Cells tagged "skip-execution" are left as they are; one tagged "raises-exception" may fail. A failure ends the run; the notebook is
+ * then written as far as it came, with the error below its cell. Folders of this machine are taken out of every output.
+ *
+ * @throws CellError quoting the failed cell. CellTimeoutError, KernelDiedError, KernelStartError, InterruptedError, DataError (the file), ConfigError (a parameter).
+ */
+export async function runNotebook(file: string, options: RunNotebookOptions = {}): Promise<NotebookRun> {
+  const started = performance.now();
+  const path = resolve(file);
+  const root = repositoryRoot([dirname(path), __dirname]);
+  const prepared = injectParameters(await readNotebook(path), options.parameters ?? {});
+  assertNotInterrupted("runNotebook", options.signal);
+  const kernel = await startKernel(tslabSpec(root, dirname(path), options.env), {
+    ...(options.startTimeoutMs === undefined ? {} : { timeoutMs: options.startTimeoutMs }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const startSeconds = (performance.now() - started) / 1000;
+  try {
+    const collector = new OutputCollector(createPathCleaner(root), options.onProgressText ?? (() => undefined));
+    const session: Session = { client: kernel.client, collector, name: basename(path), options, executions: 0 };
+    const { cells, failure } = await runCells(session, prepared.cells);
+    const notebook = { ...prepared, cells, metadata: kernelMetadata(prepared, kernel) };
+    await writeNotebook(notebook, resolve(options.output ?? path));
+    if (failure !== null) throw failure;
+    return { notebook, seconds: (performance.now() - started) / 1000, startSeconds };
+  } finally {
+    await kernel.client.shutdown();
+  }
+}
+
+function kernelMetadata(notebook: Notebook, kernel: StartedKernel): Notebook["metadata"] {
+  return { ...notebook.metadata, kernelspec: KERNELSPEC, language_info: kernel.info["language_info"] };
+}
