@@ -36,3 +36,10 @@ export { notebookControl } from "./notebook/progress";
 export { show, showMarkdown } from "./notebook/show";
 export { type ShowImagesOptions, showImages } from "./notebook/show-images";
 export { type ShowTableOptions, showTable, type TableLike, type TableRow } from "./notebook/show-table";
+
+// search
+export { createFlatIndex, loadFlatIndex } from "./search/flat-index";
+export { createHnswIndex, type HnswIndex, type HnswOptions, loadHnswIndex } from "./search/hnsw-index";
+export { measureRecall, type RecallReport } from "./search/measure-recall";
+export { type OpenIndexOptions, openIndex } from "./search/open-index";
+export type { Hits, SearchOptions, VectorIndex } from "./search/vector-index";

@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DataError } from "../base/errors";
+import type { Matrix } from "../base/types";
+
+const SCHEMA = 1;
+
+/** What stands beside a saved index: everything its binary file does not say. */
+export interface Sidecar {
+  readonly kind: "flat" | "hnsw";
+  readonly space: "ip";
+  readonly dimension: number;
+  readonly size: number;
+  readonly ids: readonly string[];
+  /** SHA-256 of the ids and embeddings the index was built from. */
+  readonly corpusHash: string;
+  /** Name and version of the library that wrote the file. */
+  readonly library: string;
+  /** Settings of an HNSW graph: m, efConstruction, ef, seed. Empty for an exact index. */
+  readonly settings: Readonly<Record<string, number>>;
+}
+
+interface StoredSidecar extends Sidecar {
+  readonly schema: number;
+  readonly file: { readonly bytes: number; readonly sha256: string };
+}
+
+/** SHA-256 over ids and embeddings, in order. */
+export function hashCorpus(ids: readonly string[], embeddings: Matrix): string {
+  const hash = createHash("sha256").update(JSON.stringify([ids, embeddings.rows, embeddings.cols]));
+  const { buffer, byteOffset, byteLength } = embeddings.data;
+  return hash.update(new Uint8Array(buffer, byteOffset, byteLength)).digest("hex");
+}
+
+async function describeFile(file: string): Promise<StoredSidecar["file"]> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return { bytes: (await stat(file)).size, sha256: hash.digest("hex") };
+}
+
+const binaryFile = (folder: string, kind: Sidecar["kind"]) => join(folder, `index.${kind}`);
+const sidecarFile = (folder: string, kind: Sidecar["kind"]) => join(folder, `index.${kind}.json`);
+
+/** Saves an index: `write` fills a new file, the sidecar follows; each gets its name only when complete. */
+export async function saveIndexFiles(folder: string, sidecar: Sidecar, write: (file: string) => Promise<unknown>) {
+  await mkdir(folder, { recursive: true });
+  const binary = binaryFile(folder, sidecar.kind);
+  await write(`${binary}.new`);
+  const stored: StoredSidecar = { schema: SCHEMA, ...sidecar, file: await describeFile(`${binary}.new`) };
+  await writeFile(`${sidecarFile(folder, sidecar.kind)}.new`, JSON.stringify(stored));
+  await rename(`${binary}.new`, binary);
+  await rename(`${sidecarFile(folder, sidecar.kind)}.new`, sidecarFile(folder, sidecar.kind));
+}
+
+function isSidecar(value: unknown, kind: Sidecar["kind"]): value is StoredSidecar {
+  const { schema, kind: found, space, dimension, size, ids, settings, file } = (value ?? {}) as Partial<StoredSidecar>;
+  if (schema !== SCHEMA || found !== kind || space !== "ip") return false;
+  if (!Number.isSafeInteger(dimension) || !Number.isSafeInteger(size) || !Array.isArray(ids)) return false;
+  if (ids.length !== size || ids.length === 0 || !ids.every((id) => typeof id === "string")) return false;
+  if (new Set(ids).size !== ids.length || typeof settings !== "object" || settings === null) return false;
+  return typeof file === "object" && file !== null && Number.isSafeInteger(file.bytes);
+}
+
+/**
+ * Reads and checks a saved index's sidecar and the size and hash of its file, before any native code opens that file.
+ *
+ * @throws DataError naming the file when either is missing, truncated, altered or of another kind.
+ */
+export async function readIndexFiles(where: string, folder: string, kind: Sidecar["kind"]) {
+  const refuse = (file: string, rule: string, cause?: unknown): never => {
+    throw new DataError(`${where}: ${file} must ${rule}. Build and save the index again.`, { file }, cause);
+  };
+  const name = sidecarFile(folder, kind);
+  const text = await readFile(name, "utf8").catch((error) => refuse(name, "be readable", error));
+  let sidecar: unknown;
+  try {
+    sidecar = JSON.parse(text);
+  } catch (error) {
+    refuse(name, "be JSON", error);
+  }
+  if (!isSidecar(sidecar, kind)) return refuse(name, `describe a ${kind} index with one distinct id per vector`);
+  const binary = binaryFile(folder, kind);
+  const found = await describeFile(binary).catch((error) => refuse(binary, "be readable", error));
+  if (found.bytes !== sidecar.file.bytes || found.sha256 !== sidecar.file.sha256) {
+    refuse(binary, `be the ${sidecar.file.bytes} bytes its sidecar describes; got ${found.bytes} bytes`);
+  }
+  return { sidecar: sidecar as Sidecar, file: binary };
+}

@@ -1,0 +1,75 @@
+import { assertFinite, assertInteger, assertSameLength, assertShape } from "../base/check";
+import { DataError, ShapeError, StateError } from "../base/errors";
+import type { Control, Matrix } from "../base/types";
+
+/** What one query found, best first: ids, their positions in the corpus and their inner products (unbounded). */
+export interface Hits {
+  readonly ids: readonly string[];
+  readonly positions: readonly number[];
+  readonly scores: readonly number[];
+}
+
+/** What a search may be told besides its queries and k. */
+export interface SearchOptions {
+  /** One list per query: ids it must not find, such as the query's own. Default none. */
+  readonly excludeIds?: readonly (readonly string[])[];
+  /** Which ids may be found at all; asked once per id before the search begins. Default all. */
+  readonly accept?: (id: string) => boolean;
+  readonly control?: Control;
+}
+
+/** Finds the vectors with the largest inner product. Exact ("flat") or approximate ("hnsw"). */
+export interface VectorIndex {
+  readonly kind: "flat" | "hnsw";
+  readonly size: number;
+  readonly dimension: number;
+  readonly ids: readonly string[];
+  /**
+   * The k best of every query, [Q, D] → Q lists of min(k, how many may be found) hits.
+   *
+   * @throws ShapeError on another dimension or number of lists. ConfigError when k < 1. NumericError on NaN.
+   */
+  search(queries: Matrix, k: number, options?: SearchOptions): Promise<Hits[]>;
+  /** Writes the index and its sidecar into a folder. */
+  save(folder: string): Promise<void>;
+  /** Frees what it holds; a later search throws StateError. */
+  dispose(): void;
+}
+
+/** Throws unless there is one distinct id per row, at least one row, and only finite numbers. */
+export function assertCorpus(where: string, ids: readonly string[], embeddings: Matrix): void {
+  assertSameLength(`${where}: ids`, ids.length, embeddings.rows);
+  assertSameLength(`${where}: embeddings.data`, embeddings.data.length, embeddings.rows * embeddings.cols);
+  if (embeddings.rows === 0 || embeddings.cols === 0) {
+    throw new ShapeError(
+      `${where}: embeddings must have at least one row and column; got [${embeddings.rows}, ${embeddings.cols}].`,
+    );
+  }
+  assertFinite(`${where}: embeddings`, embeddings.data);
+  const seen = new Set<string>();
+  for (const id of ids) {
+    if (seen.has(id)) throw new DataError(`${where}: ids must be distinct; got ${JSON.stringify(id)} twice.`, { id });
+    seen.add(id);
+  }
+}
+
+/** Throws unless the queries fit the index and k and the options make sense. */
+export function assertQueries(index: VectorIndex, queries: Matrix, k: number, options: SearchOptions): void {
+  assertShape("search: queries", [queries.rows, queries.cols], [null, index.dimension]);
+  assertSameLength("search: queries.data", queries.data.length, queries.rows * queries.cols);
+  assertFinite("search: queries", queries.data);
+  assertInteger("search: k", k, 1);
+  if (options.excludeIds !== undefined) {
+    assertSameLength("search: excludeIds", options.excludeIds.length, queries.rows);
+  }
+}
+
+/** Which positions may be found: 1 or 0 each. Whatever `accept` throws comes out here, before any search. */
+export function acceptedPositions(ids: readonly string[], accept: SearchOptions["accept"]): Uint8Array {
+  return Uint8Array.from(ids, (id) => (accept === undefined || accept(id) ? 1 : 0));
+}
+
+/** The error of using an index after dispose(). */
+export function disposedError(kind: string): StateError {
+  return new StateError(`search: the ${kind} index must not be used after dispose(). Create or load it again.`);
+}
