@@ -1,0 +1,70 @@
+import { createRequire } from "node:module";
+import type * as Tokenizers from "@huggingface/tokenizers" with { "resolution-mode": "import" };
+import { DataError } from "../base/errors";
+
+// the package ships CommonJS, but declares types for ES modules only
+const { Tokenizer } = createRequire(__filename)("@huggingface/tokenizers") as typeof Tokenizers;
+
+/** Content of a JSON file, kept as it is. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Text to token ids and back, as a tokenizer.json says. */
+export interface TextTokenizer {
+  /** The content of tokenizer.json. */
+  readonly json: JsonObject;
+  /** Number of ids, special tokens included. */
+  readonly vocabularySize: number;
+  /** Ids of a text; special tokens written out in it are recognised. Adds what the file's post-processor adds. */
+  encode(text: string): number[];
+  /** Text of ids. `special` says whether special tokens are written out. Default "skip". */
+  decode(ids: ArrayLike<number>, special?: "skip" | "keep"): string;
+  /** Id of a token by its content, e.g. "<|image_pad|>". @throws DataError when there is none. */
+  idOf(token: string): number;
+  /** Whether there is such a token. */
+  has(token: string): boolean;
+  /** The pieces a text is split into before merging, in byte-level spelling ("Ġ" is a space). */
+  split(text: string): string[];
+}
+
+/**
+ * Makes a tokenizer from the content of a tokenizer.json (`@huggingface/tokenizers`).
+ *
+ * @param json content of tokenizer.json.
+ * @param config content of tokenizer_config.json. Default {}.
+ * @throws DataError when it is no tokenizer.
+ * @example createTokenizer(trainBpe({ words: [["round", 3]], specialTokens: [] })).encode("round").length   // 1
+ */
+export function createTokenizer(json: JsonObject, config: JsonObject = {}): TextTokenizer {
+  const inner = open(json, { ...config, clean_up_tokenization_spaces: false });
+  const vocabularySize = inner.get_vocab(true).size;
+  return {
+    json,
+    vocabularySize,
+    encode: (text) => inner.encode(text).ids,
+    decode: (ids, special = "skip") =>
+      ids.length === 0 ? "" : inner.decode(Array.from(ids), { skip_special_tokens: special === "skip" }),
+    idOf: (token) => {
+      const id = inner.token_to_id(token);
+      if (id === undefined)
+        throw new DataError(
+          `idOf: token must be in the vocabulary of ${vocabularySize} tokens; got ${JSON.stringify(token)}. Use the tokenizer that belongs to the model.`,
+          { token },
+        );
+      return id;
+    },
+    has: (token) => inner.token_to_id(token) !== undefined,
+    split: (text) => inner.pre_tokenizer?.(inner.normalizer?.(text) ?? text) ?? [text],
+  };
+}
+
+function open(json: JsonObject, config: JsonObject): Tokenizers.Tokenizer {
+  try {
+    return new Tokenizer(json, config);
+  } catch (cause) {
+    throw new DataError(
+      `createTokenizer: json must be the content of a tokenizer.json; got one that cannot be read (${(cause as Error).message}). Make it with trainBpe, or copy it from the model's folder again.`,
+      {},
+      cause,
+    );
+  }
+}
