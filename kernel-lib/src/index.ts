@@ -24,8 +24,27 @@ export type {
 } from "./base/types";
 
 // data
-export { ATTRIBUTES, type AttributeName, attributeQuestion } from "./data/phantoms/attributes";
+export { CORPUS_NAMES, type CorpusName, type LoadCorpusOptions, loadCorpus } from "./data/corpora/load-corpus";
+export { hashImage } from "./data/formats/checksum";
+export type { NpyArray, NpyType } from "./data/formats/npy";
+export { formatNpz, parseNpz, readNpz } from "./data/formats/npz";
+export type { ZipLimits } from "./data/formats/zip";
+export { ATTRIBUTES, type Attribute, type AttributeName, attributeQuestion } from "./data/phantoms/attributes";
+export { writeBreastArchive } from "./data/phantoms/breast-archive";
+export { type BreastPhantom, drawBreastPhantom } from "./data/phantoms/breast-phantom";
+export { CLASS_WORDS } from "./data/phantoms/class-words";
+export { type CorpusPhantomOptions, drawCorpusPhantom } from "./data/phantoms/corpus-phantom";
 export { drawGeneralScene, GENERAL_VOCABULARY, type Scene, type SceneOptions } from "./data/phantoms/general-world";
+export {
+  drawReadingExercise,
+  READING_MODES,
+  type ReadingExercise,
+  type ReadingMode,
+} from "./data/phantoms/reading-exercises";
+export { classQuestion } from "./data/question";
+export { type CleanCorpus, findSharedGroups, leaveOutSeen, type SharedGroup } from "./data/split-check";
+export { type LoadTaskOptions, loadTask, TASK_NAMES } from "./data/tasks/load-task";
+export { type VocabularyWord, vocabularyWords } from "./data/vocabulary";
 
 // experiments: runs and artifacts
 export { openRun, PROFILES, type ProfileName, type Run, type RunOptions } from "./experiments/run";

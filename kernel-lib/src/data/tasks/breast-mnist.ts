@@ -1,0 +1,25 @@
+import { classQuestion } from "../question";
+import type { MedMnistSpec } from "./medmnist";
+
+/** BreastMNIST: breast ultrasound, malignant against normal or benign (MedMNIST v2). */
+export const BREAST_MNIST: MedMnistSpec = {
+  name: "breast-mnist",
+  file: "breastmnist.npz",
+  md5: "750601b1f35ba3300ea97c75c52ff8f6",
+  modality: "breast ultrasound",
+  labels: [
+    { index: 0, name: "malignant", answer: "0" },
+    { index: 1, name: "normal, benign", answer: "1" },
+  ],
+  question: classQuestion("is this breast ultrasound malignant or benign ?", ["malignant", "normal , benign"]),
+  channels: 1,
+  counts: { train: 546, validation: 78, test: 156 },
+  card: {
+    title: "BreastMNIST",
+    description: "780 breast ultrasound pictures, 28 by 28 grey: malignant (27 %) against normal or benign.",
+    licence: "CC BY 4.0",
+    citation:
+      "Yang et al., MedMNIST v2, Scientific Data 10, 41 (2023); pictures from Al-Dhabyani et al., Dataset of breast ultrasound images, Data in Brief 28 (2020).",
+    obtain: "breastmnist.npz of MedMNIST v2 (Zenodo record 10519652); put it in data/raw/medmnist/.",
+  },
+};

@@ -1,0 +1,35 @@
+import { ATTRIBUTES } from "./phantoms/attributes";
+import { CLASS_WORDS } from "./phantoms/class-words";
+import { GENERAL_VOCABULARY } from "./phantoms/general-world";
+import { BREAST_MNIST } from "./tasks/breast-mnist";
+
+/** A word and how much it weighs when a tokenizer is trained. */
+export interface VocabularyWord {
+  readonly word: string;
+  readonly count: number;
+}
+
+/** The same for every word: each shall become one token. */
+const WEIGHT = 100;
+const HIGHEST_CLASS_NUMBER = 15;
+const PROMPT_WORDS =
+  "system user assistant background: background image picture scene yes no answer the is or and of in a an";
+const EXERCISE_WORDS = "what which class this do both pictures have same word : ? . ,";
+const CAPTION_WORDS =
+  "breast ultrasound side tissue device letter lesion malignant benign chest x-ray opacity retina photograph skin";
+
+/**
+ * The tokenizer's training list: every word that a phantom caption, a question, a reading exercise or the prompt can hold,
+ * once, in a fixed order. Words of real captions are not in it; a byte-level tokenizer spells them in pieces.
+ */
+export function vocabularyWords(): VocabularyWord[] {
+  const numbers = Array.from({ length: HIGHEST_CLASS_NUMBER + 1 }, (_, number) => String(number));
+  const words = [
+    ...[PROMPT_WORDS, EXERCISE_WORDS, CAPTION_WORDS, BREAST_MNIST.question].flatMap((text) => text.split(" ")),
+    ...numbers,
+    ...GENERAL_VOCABULARY,
+    ...ATTRIBUTES.map((entry) => entry.name),
+    ...CLASS_WORDS,
+  ];
+  return [...new Set(words)].map((word) => ({ word, count: WEIGHT }));
+}
