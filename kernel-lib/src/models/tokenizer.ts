@@ -1,9 +1,17 @@
 import { createRequire } from "node:module";
-import type * as Tokenizers from "@huggingface/tokenizers" with { "resolution-mode": "import" };
 import { DataError } from "../base/errors";
 
-// the package ships CommonJS, but declares types for ES modules only
-const { Tokenizer } = createRequire(__filename)("@huggingface/tokenizers") as typeof Tokenizers;
+/** The part of `@huggingface/tokenizers` in use; the package ships CommonJS, but declares types for ES modules only. */
+interface HuggingFaceTokenizer {
+  readonly normalizer: ((text: string) => string) | null;
+  readonly pre_tokenizer: ((text: string) => string[]) | null;
+  encode(text: string): { ids: number[] };
+  decode(ids: number[], options: { skip_special_tokens: boolean }): string;
+  token_to_id(token: string): number | undefined;
+  get_vocab(withAddedTokens: boolean): Map<string, number>;
+}
+type TokenizerClass = new (json: JsonObject, config: JsonObject) => HuggingFaceTokenizer;
+const { Tokenizer } = createRequire(__filename)("@huggingface/tokenizers") as { Tokenizer: TokenizerClass };
 
 /** Content of a JSON file, kept as it is. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -57,7 +65,7 @@ export function createTokenizer(json: JsonObject, config: JsonObject = {}): Text
   };
 }
 
-function open(json: JsonObject, config: JsonObject): Tokenizers.Tokenizer {
+function open(json: JsonObject, config: JsonObject): HuggingFaceTokenizer {
   try {
     return new Tokenizer(json, config);
   } catch (cause) {
