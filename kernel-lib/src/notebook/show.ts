@@ -52,7 +52,7 @@ export function figureBundle(figure: Figure, svg: string | null): MimeBundle {
 
 async function drawStill(figure: Figure): Promise<string | null> {
   try {
-    return String(await drawFigure(figure, { format: "svg" }));
+    return String(await drawFigure(figure, { format: "svg", scale: 1 }));
   } catch (error) {
     // a machine without a drawing engine still shows the live figure
     if (isKernelError(error, "environment")) return null;

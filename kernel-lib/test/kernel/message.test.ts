@@ -1,0 +1,62 @@
+import { createHmac } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { isKernelError } from "../../src/base/errors";
+import { createMessage, decodeMessage, encodeMessage } from "../../src/kernel/message";
+
+const KEY = "secret";
+
+describe("wire protocol messages", () => {
+  it("are framed as delimiter, signature, header, parent, metadata, content", () => {
+    const message = createMessage("execute_request", { code: "1 + 1" }, "session");
+    const frames = encodeMessage(message, KEY);
+    const body = frames.slice(2);
+    expect(frames).toHaveLength(6);
+    expect(frames[0]!.toString()).toBe("<IDS|MSG>");
+    expect(frames[1]!.toString()).toBe(createHmac("sha256", KEY).update(Buffer.concat(body)).digest("hex"));
+    expect(body.map((part) => JSON.parse(part.toString()))).toEqual([message.header, {}, {}, { code: "1 + 1" }]);
+    expect(message.header).toMatchObject({ msg_type: "execute_request", session: "session", version: "5.3" });
+  });
+
+  it("come back as they were sent, whatever routing frames stand before them", () => {
+    const message = createMessage("status", { execution_state: "idle", text: "ü ▲ \u2028" }, "s");
+    expect(decodeMessage([Buffer.from("route"), Buffer.from([0, 255]), ...encodeMessage(message, KEY)], KEY)).toEqual(
+      message,
+    );
+  });
+
+  it.each([
+    ["another key", (frames: Buffer[]) => frames, "other"],
+    ["changed content", (frames: Buffer[]) => [...frames.slice(0, 5), Buffer.from('{"code":"2"}')], KEY],
+    [
+      "a shortened signature",
+      (frames: Buffer[]) => frames.map((frame, i) => (i === 1 ? frame.subarray(1) : frame)),
+      KEY,
+    ],
+    ["an appended extra that was not signed", (frames: Buffer[]) => [...frames, Buffer.from("x")], KEY],
+  ])("are refused with %s", (_name, change, key) => {
+    const frames = change(encodeMessage(createMessage("execute_reply", { status: "ok" }, "s"), KEY));
+    const attempt = (): unknown => decodeMessage(frames, key);
+    expect(attempt).toThrow("decodeMessage: signature must be made with the connection's key; got another one.");
+    expect(catchError(attempt)).toSatisfy((error) => isKernelError(error, "data"));
+  });
+
+  it("are refused without a delimiter, with too few parts, or with a part that is no JSON object", () => {
+    const frames = encodeMessage(createMessage("status", {}, "s"), KEY);
+    expect(() => decodeMessage(frames.slice(1), KEY)).toThrow(
+      "frames must hold <IDS|MSG>, a signature and four parts; got 5.",
+    );
+    expect(() => decodeMessage(frames.slice(0, 5), KEY)).toThrow("got 5.");
+    const bad = [frames[2]!, Buffer.from("[]"), Buffer.from("{}"), Buffer.from("{}")];
+    const signature = Buffer.from(createHmac("sha256", KEY).update(Buffer.concat(bad)).digest("hex"));
+    expect(() => decodeMessage([frames[0]!, signature, ...bad], KEY)).toThrow("parent must be a JSON object; got [].");
+  });
+});
+
+function catchError(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  return null;
+}

@@ -1,0 +1,118 @@
+import { createRequire } from "node:module";
+import { afterEach, describe, expect, it } from "vitest";
+import { writeDisplay } from "../../src/notebook/display";
+import { describeFigure, figureBundle, PLOTLY_MIME, show, showMarkdown } from "../../src/notebook/show";
+import { imagesBundle } from "../../src/notebook/show-images";
+import { showTable, tableBundle } from "../../src/notebook/show-table";
+
+const figure = {
+  data: [{ type: "bar", y: [1] }, { y: [2] }],
+  layout: { title: { text: "A <b>finding</b><br>with & more" } },
+  config: { responsive: true, showSendToCloud: true },
+};
+
+describe("figureBundle", () => {
+  const bundle = figureBundle(figure, "<svg/>");
+
+  it("holds Plotly JSON with a layout that never offers to send the figure away", () => {
+    expect(bundle[PLOTLY_MIME]).toEqual({
+      data: figure.data,
+      layout: figure.layout,
+      config: { displaylogo: false, responsive: true, showSendToCloud: false },
+    });
+  });
+
+  it("has a picture, HTML without script or network, and one line of text", () => {
+    expect(bundle["image/svg+xml"]).toBe("<svg/>");
+    expect(bundle["text/plain"]).toBe("Figure: A finding with & more (2 traces: bar, scatter)");
+    const html = String(bundle["text/html"]);
+    expect(html).toContain('alt="Figure: A finding with &amp; more (2 traces: bar, scatter)"');
+    expect(html).toContain(`src="data:image/svg+xml;base64,${Buffer.from("<svg/>").toString("base64")}"`);
+    expect(html).not.toMatch(/<script|https?:/);
+  });
+
+  it("says in words what it is where nothing can draw it", () => {
+    const bare = figureBundle({ data: [], layout: {} }, null);
+    expect(Object.keys(bare)).toEqual([PLOTLY_MIME, "text/html", "text/plain"]);
+    expect(bare["text/html"]).toBe("<p>Figure: untitled (0 traces)</p>");
+    expect(describeFigure({ data: [{}], layout: { title: "plain" } })).toBe("Figure: plain (1 trace: scatter)");
+  });
+});
+
+describe("tableBundle", () => {
+  it("aligns numbers to the right, escapes HTML and says how many rows there are", () => {
+    const rows = [
+      { name: "<a>", value: 0.123456 },
+      { name: "b", value: null },
+      { name: "c", value: 3 },
+    ];
+    const bundle = tableBundle(rows, { maxRows: 2 });
+    expect(bundle["text/plain"]).toBe("name   value\n<a>   0.1235\nb\nfirst 2 of 3 rows");
+    expect(bundle["text/html"]).toContain(
+      '<td style="text-align:left">&lt;a&gt;</td><td style="text-align:right">0.1235</td>',
+    );
+    expect(bundle["text/html"]).toContain("<p>first 2 of 3 rows</p>");
+  });
+
+  it("reads an Arquero table", async () => {
+    const { table } = await import("arquero");
+    expect(tableBundle(table({ a: [1, 2, 3] }), { maxRows: 1 })["text/plain"]).toBe("a\n1\nfirst 1 of 3 rows");
+  });
+
+  it("refuses a table without columns and an impossible maxRows", () => {
+    expect(() => showTable([])).toThrow("showTable: table must have columns; got none.");
+    expect(() => showTable([{ a: 1 }], { maxRows: 0 })).toThrow("showTable: maxRows must be a whole number");
+  });
+});
+
+describe("imagesBundle", () => {
+  const image = { width: 2, height: 1, channels: 1 as const, data: new Uint8Array([0, 255]) };
+
+  it("puts pictures in rows with sharp pixels, escaped captions and a line of text each", () => {
+    const bundle = imagesBundle([image, image, image], { captions: ["a<b", "", "c"], columns: 2, scale: 4 });
+    const html = String(bundle["text/html"]);
+    expect(html.match(/<tr/g)).toHaveLength(2);
+    expect(html).toContain('<img alt="a&lt;b" width="8" height="4" style="image-rendering:pixelated"');
+    expect(bundle["text/plain"]).toBe("[2 x 1] a<b\n[2 x 1]\n[2 x 1] c");
+  });
+
+  it("refuses no pictures and the wrong number of captions", () => {
+    expect(() => imagesBundle([])).toThrow("showImages: images must hold at least one picture; got none.");
+    expect(() => imagesBundle([image], { captions: [] })).toThrow("showImages: captions must have 1 entries; got 0.");
+  });
+});
+
+describe("displays", () => {
+  const { cache } = createRequire(import.meta.filename);
+  const planted: string[] = [];
+  const plant = (path: string, exports: unknown): void => {
+    planted.push(path);
+    cache[path] = { exports } as NodeJS.Module;
+  };
+  afterEach(() => {
+    for (const path of planted.splice(0)) delete cache[path];
+  });
+
+  it("go nowhere outside a notebook", async () => {
+    showMarkdown("**x**");
+    await expect(show(figure)).resolves.toBeUndefined();
+  });
+
+  it("are one bundle through the running cell's own writer", () => {
+    const written: unknown[] = [];
+    plant("/p/node_modules/tslab/dist/jupyter.js", { lastWriteDisplayData: (...all: unknown[]) => written.push(all) });
+    writeDisplay({ "text/plain": "a" });
+    writeDisplay({ "text/plain": "b" }, { id: "x", mode: "update" });
+    expect(written).toEqual([
+      [{ data: { "text/plain": "a" }, metadata: {}, transient: {} }, false],
+      [{ data: { "text/plain": "b" }, metadata: {}, transient: { display_id: "x" } }, true],
+    ]);
+  });
+
+  it("fall back to the kernel's public display, best format only", () => {
+    const written: unknown[] = [];
+    plant("/p/node_modules/tslab/dist/public.js", { display: { raw: (...all: unknown[]) => written.push(all) } });
+    writeDisplay({ "text/plain": "a", "text/html": "<p>a</p>" });
+    expect(written).toEqual([["text/html", "<p>a</p>"]]);
+  });
+});
