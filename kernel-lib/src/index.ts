@@ -1,5 +1,17 @@
 // The only re-exporting file: explicit names, grouped by room.
 
+// analysis
+export { type AgreementResult, measureAgreement, type RetrievedForExample } from "./analysis/agreement";
+export { rerankAtRandom } from "./analysis/control-rerank";
+export {
+  type InconsistencyOptions,
+  type InconsistencyReport,
+  isInconsistent,
+  measureInconsistency,
+  type Subset,
+  type SubsetResult,
+} from "./analysis/inconsistency";
+export { isOracleCorrect, measureOracle, type OracleResult } from "./analysis/oracle";
 // base
 export { type ErrorCode, isKernelError, KernelError } from "./base/errors";
 export { createRandom, type Random } from "./base/random";
@@ -22,7 +34,6 @@ export type {
   Split,
   Task,
 } from "./base/types";
-
 // data
 export { CORPUS_NAMES, type CorpusName, type LoadCorpusOptions, loadCorpus } from "./data/corpora/load-corpus";
 export { hashImage } from "./data/formats/checksum";
@@ -45,17 +56,33 @@ export { classQuestion } from "./data/question";
 export { type CleanCorpus, findSharedGroups, leaveOutSeen, type SharedGroup } from "./data/split-check";
 export { type LoadTaskOptions, loadTask, TASK_NAMES } from "./data/tasks/load-task";
 export { type VocabularyWord, vocabularyWords } from "./data/vocabulary";
-
 // experiments: runs and artifacts
 export { openRun, PROFILES, type ProfileName, type Run, type RunOptions } from "./experiments/run";
 export { type Artifact, runStage, type StageContext, type StageOptions } from "./experiments/stage";
-
+// inference
+export { fuseLogits } from "./inference/fuse-logits";
+export { fuseProbabilities } from "./inference/fuse-probabilities";
+export { type FusionWeightOptions, fusionWeights } from "./inference/fusion-weights";
+export { type ParsedAnswer, parseAnswer } from "./inference/parse-answer";
+export type { FusedAnswer } from "./inference/weighted-mean";
+// metrics
+export { accuracy } from "./metrics/accuracy";
+export {
+  type BootstrapOptions,
+  bootstrap,
+  type Interval,
+  type PairedDifference,
+  pairedBootstrap,
+  type Statistic,
+} from "./metrics/bootstrap";
+export { type CalibrationOptions, expectedCalibrationError } from "./metrics/expected-calibration-error";
+export { macroF1 } from "./metrics/macro-f1";
+export { recallAtK } from "./metrics/recall-at-k";
 // notebook: what a cell shows, how it watches and stops a long step
 export { notebookControl } from "./notebook/progress";
 export { show, showMarkdown } from "./notebook/show";
 export { type ShowImagesOptions, showImages } from "./notebook/show-images";
 export { type ShowTableOptions, showTable, type TableLike, type TableRow } from "./notebook/show-table";
-
 // search
 export { createFlatIndex, loadFlatIndex } from "./search/flat-index";
 export { createHnswIndex, type HnswIndex, type HnswOptions, loadHnswIndex } from "./search/hnsw-index";

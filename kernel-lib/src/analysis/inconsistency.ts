@@ -1,0 +1,114 @@
+import { ConfigError } from "../base/errors";
+import type { Prediction } from "../base/types";
+import { accuracy } from "../metrics/accuracy";
+import { type BootstrapOptions, bootstrap, type Interval } from "../metrics/bootstrap";
+import { macroF1 } from "../metrics/macro-f1";
+import { bySystem } from "./by-system";
+
+export type Subset = "all" | "consistent" | "inconsistent";
+
+/** One system on one subset of the queries. */
+export interface SubsetResult {
+  readonly system: string;
+  readonly subset: Subset;
+  readonly numQueries: number;
+  /** Null when the subset is empty. */
+  readonly accuracy: Interval | null;
+  readonly macroF1: Interval | null;
+}
+
+/** How often the readings of one query disagree, and what that costs. */
+export interface InconsistencyReport {
+  /** The system whose readings decide which queries are inconsistent, for all systems. */
+  readonly base: string;
+  readonly numQueries: number;
+  readonly numInconsistent: number;
+  /** Share of inconsistent queries by each system's own readings, in [0, 1]. */
+  readonly shares: Readonly<Record<string, number>>;
+  readonly results: readonly SubsetResult[];
+}
+
+/** Options of measureInconsistency. */
+export interface InconsistencyOptions {
+  readonly base: string;
+  /** C: labels are 0 … C-1. */
+  readonly numLabels: number;
+  readonly bootstrap?: BootstrapOptions;
+}
+
+/** Whether two readings of the query give different labels; "none" (unparsed) differs from every label. */
+export function isInconsistent(prediction: Prediction): boolean {
+  return new Set(prediction.readings.map((reading) => reading.label)).size > 1;
+}
+
+function measure(
+  system: string,
+  subset: Subset,
+  rows: readonly Prediction[],
+  options: InconsistencyOptions,
+): SubsetResult {
+  if (rows.length === 0) return { system, subset, numQueries: 0, accuracy: null, macroF1: null };
+  const groups = rows.map((row) => row.group);
+  const answers = (picked: readonly number[]) => picked.map((i) => rows[i]!.label);
+  const truth = (picked: readonly number[]) => picked.map((i) => rows[i]!.trueLabel);
+  return {
+    system,
+    subset,
+    numQueries: rows.length,
+    accuracy: bootstrap(groups, (picked) => accuracy(answers(picked), truth(picked)), options.bootstrap),
+    macroF1: bootstrap(
+      groups,
+      (picked) => macroF1(answers(picked), truth(picked), options.numLabels),
+      options.bootstrap,
+    ),
+  };
+}
+
+/**
+ * Share of queries whose readings give different labels, and every system's accuracy and macro-F1 on all, on the consistent
+ * and on the inconsistent queries. The subsets are those of one named base system, the same queries for everybody.
+ *
+ * Beware: the base system is at its worst on its own inconsistent queries, so any other system gains there; compare the
+ * gain with a control's (closed-book, candidates drawn at random).
+ *
+ * @param predictions of all systems, one list; each must answer the same examples.
+ * @throws ConfigError when the base system is not among them. DataError when systems answer different examples.
+ */
+export function measureInconsistency(
+  predictions: readonly Prediction[],
+  options: InconsistencyOptions,
+): InconsistencyReport {
+  const systems = bySystem("measureInconsistency", predictions);
+  const base = systems.get(options.base);
+  if (base === undefined) {
+    const known = [...systems.keys()];
+    throw new ConfigError(`measureInconsistency: base must be one of ${known.join(", ")}; got "${options.base}".`, {
+      base: options.base,
+      known,
+    });
+  }
+  const differs = base.map(isInconsistent);
+  const results = [...systems].flatMap(([system, rows]) => [
+    measure(system, "all", rows, options),
+    measure(
+      system,
+      "consistent",
+      rows.filter((_, i) => differs[i] === false),
+      options,
+    ),
+    measure(
+      system,
+      "inconsistent",
+      rows.filter((_, i) => differs[i] === true),
+      options,
+    ),
+  ]);
+  const share = (rows: readonly Prediction[]) => rows.filter(isInconsistent).length / rows.length;
+  return {
+    base: options.base,
+    numQueries: base.length,
+    numInconsistent: differs.filter(Boolean).length,
+    shares: Object.fromEntries([...systems].map(([system, rows]) => [system, share(rows)])),
+    results,
+  };
+}

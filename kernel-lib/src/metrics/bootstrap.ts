@@ -1,0 +1,105 @@
+import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
+import { NumericError, ShapeError } from "../base/errors";
+import { createRandom } from "../base/random";
+
+/** A number with its percentile interval. */
+export interface Interval {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The difference of two systems on the same rows. */
+export interface PairedDifference extends Interval {
+  /** Two-sided: twice the smaller share of draws on one side of 0 (draws equal to 0 count on both), at most 1. */
+  readonly pValue: number;
+}
+
+/** Options of bootstrap and pairedBootstrap. */
+export interface BootstrapOptions {
+  /** Default 2000. */
+  readonly numDraws?: number;
+  /** Share of the draws inside the interval, in [0.5, 0.999]. Default 0.95. */
+  readonly level?: number;
+  /** Default 7. */
+  readonly seed?: number;
+}
+
+/** A number computed from some rows, given by their positions (a row may occur several times). */
+export type Statistic = (rows: readonly number[]) => number;
+
+const OPTION_NAMES: readonly (keyof BootstrapOptions)[] = ["numDraws", "level", "seed"];
+
+function resolveOptions(where: string, options: BootstrapOptions): Required<BootstrapOptions> {
+  assertKnownKeys(`${where}:`, options, OPTION_NAMES);
+  const { numDraws = 2000, level = 0.95, seed = 7 } = options;
+  assertInteger(`${where}: numDraws`, numDraws, 1);
+  assertInRange(`${where}: level`, level, 0.5, 0.999);
+  assertInteger(`${where}: seed`, seed, 0);
+  return { numDraws, level, seed };
+}
+
+/** Positions of the rows of each group, in order of first appearance. */
+function rowsByGroup(where: string, groups: readonly string[]): number[][] {
+  if (groups.length === 0) throw new ShapeError(`${where}: groups must hold at least one row; got 0.`);
+  const byGroup = new Map<string, number[]>();
+  groups.forEach((group, row) => {
+    const rows = byGroup.get(group);
+    if (rows === undefined) byGroup.set(group, [row]);
+    else rows.push(row);
+  });
+  return [...byGroup.values()];
+}
+
+/** Quantile of sorted values, interpolated linearly between neighbours (NumPy's default). */
+export function quantile(sorted: ArrayLike<number>, share: number): number {
+  const place = share * (sorted.length - 1);
+  const below = Math.floor(place);
+  const above = Math.min(sorted.length - 1, below + 1);
+  return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
+}
+
+function draw(where: string, groups: readonly string[], statistic: Statistic, options: Required<BootstrapOptions>) {
+  const rows = rowsByGroup(where, groups);
+  const random = createRandom(options.seed).fork("bootstrap");
+  const draws = Float64Array.from({ length: options.numDraws }, () => {
+    const value = statistic(rows.flatMap(() => random.pick(rows)));
+    if (Number.isFinite(value)) return value;
+    throw new NumericError(`${where}: statistic must be finite on every draw; got ${value}.`, { value });
+  });
+  const tail = (1 - options.level) / 2;
+  draws.sort();
+  return { draws, low: quantile(draws, tail), high: quantile(draws, 1 - tail) };
+}
+
+/**
+ * Percentile bootstrap of a statistic. Whole groups (patients, images) are drawn with replacement, as many as there are,
+ * so that rows of one patient stay together. Draws depend on seed and groups alone.
+ *
+ * @param groups one name per row.
+ * @throws ShapeError without rows. ConfigError on an option. NumericError when the statistic is not finite on a draw.
+ * @example bootstrap(groups, (rows) => accuracy(rows.map((i) => answers[i]), rows.map((i) => truth[i])))
+ */
+export function bootstrap(groups: readonly string[], statistic: Statistic, options: BootstrapOptions = {}): Interval {
+  const { low, high } = draw("bootstrap", groups, statistic, resolveOptions("bootstrap", options));
+  return { value: statistic(groups.map((_, row) => row)), low, high };
+}
+
+/**
+ * Percentile bootstrap of first - second, both computed on the same drawn rows: what differs is the system, not the sample.
+ *
+ * @throws as bootstrap does.
+ */
+export function pairedBootstrap(
+  groups: readonly string[],
+  first: Statistic,
+  second: Statistic,
+  options: BootstrapOptions = {},
+): PairedDifference {
+  const difference: Statistic = (rows) => first(rows) - second(rows);
+  const { draws, low, high } = draw("pairedBootstrap", groups, difference, resolveOptions("pairedBootstrap", options));
+  const atMost = draws.filter((value) => value <= 0).length;
+  const atLeast = draws.filter((value) => value >= 0).length;
+  const pValue = Math.min(1, (2 * Math.min(atMost, atLeast)) / draws.length);
+  return { value: difference(groups.map((_, row) => row)), low, high, pValue };
+}
