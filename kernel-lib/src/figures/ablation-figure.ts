@@ -1,0 +1,103 @@
+import type { Figure } from "../base/types";
+import { type DotLines, dotTrace, systemLines } from "./dot-plot";
+import { metricKey, metricLabel, type Result, readResults } from "./results";
+import type { Table } from "./rows";
+import { joinWords, points } from "./text";
+import { COLORS, composeFigure, type FigureContext, type Layout, note, type Trace } from "./theme";
+
+export interface AblationOptions extends FigureContext {
+  /** Name of the full system the differences are taken to. Default "JOMED". */
+  readonly full?: string | undefined;
+  /** Which metric of the rows. Default: the first. */
+  readonly metric?: string | undefined;
+}
+
+const LINE_HEIGHT = 50;
+
+/**
+ * What is lost without each part: difference of every variant to the full system, with paired 95 % intervals.
+ *
+ * Paper: arXiv 2508.17394v3, ablations. Rows: results frame (system, metric, value, low, high …) where `value`, `low` and `high`
+ * are variant minus full system, as shares of 1. A filled mark: the interval leaves out zero.
+ *
+ * @throws DataError when rows are missing or lack a column.
+ */
+export function ablationFigure(rows: Table, options: AblationOptions = {}): Figure {
+  const results = readResults("ablationFigure: rows", rows);
+  const metric = options.metric ?? results.metrics[0]!;
+  const full = options.full ?? "JOMED";
+  const shown = results.ours.filter((entry) => metricKey(entry.metric) === metricKey(metric));
+  const { lines, colors, labels } = systemLines(shown.map((entry) => entry.system));
+  const sides = shown.map(sideOf);
+  const trace = (fill: "filled" | "hollow"): Trace => {
+    const picked = shown.flatMap((_, line) => ((sides[line] === "open") === (fill === "hollow") ? [line] : []));
+    const dots = picked.map((line) => ({
+      ...shown[line]!,
+      y: line + 0.08,
+      color: colors[line]!,
+      name: labels[line]!,
+      text: points(shown[line]!.value),
+    }));
+    return { ...dotTrace(dots, { fill, panel: 1 }), textfont: { size: 12, color: COLORS.ink } };
+  };
+  return composeFigure({
+    traces: [trace("filled"), trace("hollow")],
+    layout: {
+      xaxis: { range: rangeOf(shown), title: { text: `${metricLabel(metric)}: difference to ${full} (points)` } },
+      yaxis: lines.axis,
+      shapes: [...lines.bands, zeroLine(lines)],
+      annotations: [
+        note(`worse than ${full}`, { x: 0, xref: "x", y: 1, xanchor: "right", yanchor: "bottom", xshift: -8 }),
+        note(`better than ${full}`, { x: 0, xref: "x", y: 1, xanchor: "left", yanchor: "bottom", xshift: 8 }),
+      ],
+    },
+    bodyHeight: LINE_HEIGHT * shown.length + 66,
+    margin: { l: lines.marginLeft, b: 56, t: 34 },
+    title: titleOf(shown, labels, full),
+    caption: shown.map((entry, line) => `${labels[line]} ${points(entry.value)}${interval(entry)}`).join("; "),
+    note: "paired 95 % intervals; filled: zero lies outside",
+    context: { ...results.context, ...options },
+  });
+}
+
+type Side = "worse" | "better" | "open";
+
+/** Which side of zero the whole interval lies on; "open" when zero is inside or no interval is known. */
+function sideOf(entry: Result): Side {
+  if (entry.low === null || entry.high === null) return "open";
+  if (entry.high < 0) return "worse";
+  return entry.low > 0 ? "better" : "open";
+}
+
+function interval(entry: Result): string {
+  return entry.low === null || entry.high === null ? "" : ` [${points(entry.low)}, ${points(entry.high)}]`;
+}
+
+function rangeOf(shown: readonly Result[]): [number, number] {
+  const all = shown.flatMap((entry) => [entry.value, entry.low ?? 0, entry.high ?? 0, 0]).map((share) => 100 * share);
+  const air = Math.max(1.5, 0.15 * (Math.max(...all) - Math.min(...all)));
+  // both sides keep room for the words "worse" and "better" above them
+  const reach = Math.max(...all.map(Math.abs));
+  return [Math.min(...all, -0.35 * reach) - air, Math.max(...all, 0.35 * reach) + air];
+}
+
+function zeroLine(lines: DotLines): Layout {
+  const y1 = lines.labels.length - 0.5;
+  return { type: "line", x0: 0, x1: 0, y0: -0.5, y1, line: { color: COLORS.ink, width: 1 }, layer: "below" };
+}
+
+function titleOf(shown: readonly Result[], labels: readonly string[], full: string): string {
+  const named = (side: Side): string[] => labels.filter((_, line) => sideOf(shown[line]!) === side);
+  const worse = named("worse");
+  const better = named("better");
+  const open = named("open");
+  const are = (names: readonly string[]): string => (names.length > 1 ? "are" : "is");
+  if (worse.length + better.length === 0) {
+    return `No variant differs from ${full} by more than chance allows (${open.length} compared)`;
+  }
+  const parts: string[] = [];
+  if (worse.length > 0) parts.push(`${joinWords(worse)} ${are(worse)} clearly worse than ${full}`);
+  if (better.length > 0) parts.push(`${joinWords(better)} ${are(better)} clearly better than ${full}`);
+  if (open.length > 0) parts.push(`no clear difference for ${joinWords(open)}`);
+  return parts.join("; ");
+}

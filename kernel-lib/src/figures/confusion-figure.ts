@@ -1,0 +1,149 @@
+import { ConfigError } from "../base/errors";
+import type { Figure } from "../base/types";
+import { contextOf, focusOf } from "./results";
+import { distinct, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
+import { systemStyles } from "./system-style";
+import { escapeText, percent, shortenText, textWidth } from "./text";
+import { COLORS, composeFigure, type FigureContext, type Layout, SEQUENTIAL_SCALE, SIZES, type Trace } from "./theme";
+
+export interface ConfusionOptions extends FigureContext {
+  /** Names of the labels, in the order of their indices. Default: the indices. */
+  readonly labelNames?: readonly string[] | undefined;
+  /** Which system. Default: JOMED, else the last one. */
+  readonly system?: string | undefined;
+}
+
+const CELL_HEIGHT = 56;
+const NAME_WIDTH = 150;
+
+/**
+ * Which labels a system takes for which others: counts, coloured by their share of the true label.
+ *
+ * Rows: predictions frame (system, trueLabel, label). Answers that name no label (label -1) get a column of their own.
+ *
+ * @throws DataError when rows are missing or lack a column. ConfigError when the system is not among them.
+ */
+export function confusionFigure(rows: Table, options: ConfusionOptions = {}): Figure {
+  const all = rowsOf("confusionFigure: rows", rows, ["system", "trueLabel", "label"]);
+  const systems = distinct(all, "system");
+  const system = options.system ?? focusOf(systems).focus;
+  const own = all.filter((row) => textIn(row, "system") === system);
+  if (own.length === 0) {
+    throw new ConfigError(
+      `confusionFigure: system must be one of ${systems.join(", ")}; got ${JSON.stringify(system)}.`,
+    );
+  }
+  const size = Math.max(
+    options.labelNames?.length ?? 0,
+    ...own.flatMap((row) => [labelAt(row, "trueLabel") + 1, labelAt(row, "label") + 1]),
+  );
+  const names = Array.from({ length: size }, (_, label) => options.labelNames?.[label] ?? String(label));
+  const counts = countPairs(own, size); // [C, C + 1]: last column unparsed
+  const unparsed = counts.some((line) => line[size]! > 0);
+  const columns = unparsed ? [...names, "no label"] : names;
+  const label = systemStyles(systems).get(system)!.label;
+  const shares = counts.map((line) => shareLine(line.slice(0, columns.length)));
+  const left = Math.max(...names.map((name) => textWidth(shortenText(name, NAME_WIDTH, SIZES.text), SIZES.text)));
+  const width = Math.min(860, Math.max(620, 90 * columns.length + left + 120));
+  return composeFigure({
+    width,
+    traces: [heatmap(shares)],
+    layout: {
+      xaxis: {
+        ...labelAxis(columns, `Answer of ${escapeText(label)}`),
+        tickangle: slanted(columns, width - left) ? -40 : 0,
+      },
+      yaxis: { ...labelAxis(names, "True label"), autorange: "reversed", ticklabelstandoff: 6 },
+      annotations: cellTexts(counts, shares, columns.length),
+    },
+    bodyHeight: CELL_HEIGHT * size + (slanted(columns, width - left) ? 170 : 70),
+    margin: { l: Math.ceil(left) + 62, b: slanted(columns, width - left) ? 160 : 60 },
+    title: titleOf(counts, columns, label),
+    caption: captionOf(counts, columns, label),
+    note: "count and share of the true label",
+    context: { ...contextOf(own), n: own.length, ...options },
+  });
+}
+
+function labelAt(row: Row, column: string): number {
+  return row[column] === null ? -1 : numberIn("confusionFigure", row, column);
+}
+
+function countPairs(rows: readonly Row[], size: number): number[][] {
+  const counts = Array.from({ length: size }, () => new Array<number>(size + 1).fill(0));
+  for (const row of rows) {
+    const answer = labelAt(row, "label");
+    counts[labelAt(row, "trueLabel")]![answer < 0 ? size : answer]!++;
+  }
+  return counts;
+}
+
+function shareLine(line: readonly number[]): number[] {
+  const sum = line.reduce((a, b) => a + b, 0);
+  return line.map((count) => (sum === 0 ? 0 : (100 * count) / sum));
+}
+
+function heatmap(shares: readonly number[][]): Trace {
+  const look = { zmin: 0, zmax: 100, colorscale: SEQUENTIAL_SCALE, showscale: false, xgap: 3, ygap: 3 };
+  return { type: "heatmap", z: shares, hoverinfo: "z", ...look };
+}
+
+function labelAxis(names: readonly string[], title: string): Layout {
+  return {
+    title: { text: title, standoff: 14 },
+    showgrid: false,
+    tickvals: names.map((_, index) => index),
+    ticktext: names.map((name) => escapeText(shortenText(name, NAME_WIDTH, SIZES.text))),
+    tickfont: { size: SIZES.text, color: COLORS.ink },
+  };
+}
+
+function slanted(columns: readonly string[], width: number): boolean {
+  const widest = Math.max(...columns.map((name) => textWidth(shortenText(name, NAME_WIDTH, SIZES.text), SIZES.text)));
+  return widest > width / columns.length - 16;
+}
+
+function cellTexts(counts: readonly number[][], shares: readonly number[][], width: number): Layout[] {
+  return counts.flatMap((line, y) =>
+    line.slice(0, width).map((count, x) => ({
+      x,
+      y,
+      text:
+        count === 0
+          ? "0"
+          : `<b>${count}</b><br><span style="font-size:11px">${percent(shares[y]![x]! / 100, 0)} %</span>`,
+      showarrow: false,
+      font: { size: 14, color: shares[y]![x]! > 60 ? COLORS.paper : COLORS.ink },
+    })),
+  );
+}
+
+/** The most frequent wrong pair, or null when every answer is right. */
+function worstPair(counts: readonly number[][]): { truth: number; answer: number; count: number } | null {
+  let worst: { truth: number; answer: number; count: number } | null = null;
+  counts.forEach((line, truth) => {
+    line.forEach((count, answer) => {
+      if (answer !== truth && count > (worst?.count ?? 0)) worst = { truth, answer, count };
+    });
+  });
+  return worst;
+}
+
+function titleOf(counts: readonly number[][], columns: readonly string[], label: string): string {
+  const worst = worstPair(counts);
+  const total = counts.flat().reduce((a, b) => a + b, 0);
+  if (worst === null) return `${label} answers every question right (${total} of ${total})`;
+  const of = counts[worst.truth]!.reduce((a, b) => a + b, 0);
+  const truth = columns[worst.truth]!;
+  const many = `${worst.count} of ${of}`;
+  if (worst.answer === counts.length) return `${label} most often fails on ${truth} by naming no label (${many})`;
+  return `${label}’s most frequent mistake: ${truth} taken for ${columns[worst.answer]} (${many})`;
+}
+
+function captionOf(counts: readonly number[][], columns: readonly string[], label: string): string {
+  const parts = counts.map((line, truth) => {
+    const of = line.reduce((a, b) => a + b, 0);
+    return `${columns[truth]}: ${line[truth]} of ${of} right`;
+  });
+  return `Answers of ${label} by true label. ${parts.join("; ")}.`;
+}

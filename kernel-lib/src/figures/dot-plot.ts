@@ -1,0 +1,123 @@
+import { systemStyles } from "./system-style";
+import { escapeText, percent, shortenText, textWidth } from "./text";
+import { COLORS, type Layout, SIZES, type Trace } from "./theme";
+
+/** A value with its interval on one line of a dot plot; everything as shares of 1. */
+export interface Dot {
+  readonly y: number;
+  readonly value: number;
+  readonly low?: number | null | undefined;
+  readonly high?: number | null | undefined;
+  readonly color: string;
+  /** Shown on hover before the value. */
+  readonly name: string;
+  /** Printed beside the mark. Default: the value in per cent. */
+  readonly text?: string | undefined;
+}
+
+export interface DotStyle {
+  readonly fill: "filled" | "hollow";
+  readonly symbol?: "circle" | "diamond";
+  readonly textPosition?: string;
+  /** Number of the axis pair: 1 for x/y, 2 for x2/y2. */
+  readonly panel: number;
+  readonly size?: number;
+}
+
+/** Marks with 95 % intervals; x in per cent. */
+export function dotTrace(dots: readonly Dot[], style: DotStyle): Trace {
+  const suffix = style.panel === 1 ? "" : String(style.panel);
+  const colors = dots.map((dot) => dot.color);
+  const hollow = style.fill === "hollow";
+  const reach = (dot: Dot, bound: number | null | undefined): number =>
+    bound === null || bound === undefined ? 0 : 100 * Math.abs(bound - dot.value);
+  return {
+    type: "scatter",
+    mode: "markers+text",
+    x: dots.map((dot) => 100 * dot.value),
+    y: dots.map((dot) => dot.y),
+    xaxis: `x${suffix}`,
+    yaxis: `y${suffix}`,
+    text: dots.map((dot) => dot.text ?? percent(dot.value)),
+    textposition: style.textPosition ?? "top center",
+    textfont: { size: SIZES.small, color: hollow ? COLORS.muted : COLORS.ink },
+    error_x: {
+      type: "data",
+      symmetric: false,
+      array: dots.map((dot) => reach(dot, dot.high)),
+      arrayminus: dots.map((dot) => reach(dot, dot.low)),
+      color: COLORS.line,
+      thickness: 2,
+      width: 0,
+    },
+    marker: {
+      size: style.size ?? 11,
+      symbol: style.symbol ?? "circle",
+      color: hollow ? COLORS.paper : colors,
+      line: { color: colors, width: 2 },
+      opacity: 1,
+    },
+    hovertext: dots.map((dot) => `${escapeText(dot.name)}: ${percent(dot.value)} %${intervalText(dot)}`),
+    hoverinfo: "text",
+    cliponaxis: false,
+  };
+}
+
+function intervalText(dot: Dot): string {
+  if (dot.low === null || dot.low === undefined || dot.high === null || dot.high === undefined) return "";
+  return ` [${percent(dot.low)}, ${percent(dot.high)}]`;
+}
+
+/** A range in per cent around all values and intervals, with air for the labels, within 0 and 100 (plus a little). */
+export function percentRange(shares: readonly (number | null | undefined)[]): [number, number] {
+  const known = shares.filter((share): share is number => share !== null && share !== undefined);
+  const low = 100 * Math.min(...known);
+  const high = 100 * Math.max(...known);
+  const air = Math.max(2, 0.14 * (high - low));
+  return [Math.max(-4, low - air), Math.min(104, high + air)];
+}
+
+const LABEL_WIDTH = 210;
+
+/** Lines of a dot plot: labels with their width, and the axis that carries them. */
+export interface DotLines {
+  readonly labels: readonly string[];
+  /** Left margin the labels need, in pixels. */
+  readonly marginLeft: number;
+  readonly axis: Layout;
+  /** Pale bands behind every other line, over all panels. */
+  readonly bands: readonly Layout[];
+}
+
+/** A vertical axis with one labelled line per name, the first one on top. */
+export function dotLines(labels: readonly string[]): DotLines {
+  const short = labels.map((label) => shortenText(label, LABEL_WIDTH, SIZES.text));
+  const widest = Math.max(...short.map((label) => textWidth(label, SIZES.text)));
+  return {
+    labels: short,
+    marginLeft: Math.ceil(widest) + 44,
+    axis: {
+      tickmode: "array",
+      tickvals: labels.map((_, index) => index),
+      ticktext: short.map(escapeText),
+      tickfont: { size: SIZES.text, color: COLORS.ink },
+      ticklabelstandoff: 12,
+      range: [labels.length - 0.5, -0.5],
+      showgrid: false,
+      fixedrange: true,
+    },
+    bands: labels.flatMap((_, index) => (index % 2 === 0 ? [bandAt(index)] : [])),
+  };
+}
+
+function bandAt(line: number): Layout {
+  const place = { xref: "paper", x0: 0, x1: 1, yref: "y", y0: line - 0.5, y1: line + 0.5 };
+  return { type: "rect", layer: "below", fillcolor: COLORS.band, line: { width: 0 }, ...place };
+}
+
+/** Labels and colours of systems in the order of their names. */
+export function systemLines(names: readonly string[]): { lines: DotLines; colors: string[]; labels: string[] } {
+  const styles = systemStyles(names);
+  const labels = names.map((name) => styles.get(name)!.label);
+  return { lines: dotLines(labels), colors: names.map((name) => styles.get(name)!.color), labels };
+}

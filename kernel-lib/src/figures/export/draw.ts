@@ -1,0 +1,103 @@
+import { assertOneOf } from "../../base/check";
+import { EnvironmentError, isKernelError } from "../../base/errors";
+import type { Figure } from "../../base/types";
+import { openChromium } from "./chromium";
+import type { DrawingEngine, DrawingFormat } from "./engine";
+import { openKaleido } from "./kaleido";
+import { chromiumProgram, kaleidoFolder } from "./places";
+import { assertDrawable, drawingSize } from "./validate";
+
+export interface DrawOptions {
+  /** Default "svg". */
+  readonly format?: DrawingFormat | undefined;
+  /** CSS pixels. Default: the layout's, else 860. */
+  readonly width?: number | undefined;
+  /** CSS pixels. Default: the layout's, else what its table needs, else 450. */
+  readonly height?: number | undefined;
+  /** PNG pixels per CSS pixel. Default 2. */
+  readonly scale?: number | undefined;
+}
+
+/** A drawn figure and who drew it. */
+export interface Drawing {
+  readonly content: string | Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  /** "kaleido 0.2.1" or "chromium 156…". */
+  readonly drawnWith: string;
+}
+
+let engine: Promise<DrawingEngine> | null = null;
+let queue: Promise<unknown> = Promise.resolve();
+
+/**
+ * Draws a figure without a screen: SVG text, or the bytes of a PNG. The same figure always gives the same bytes.
+ *
+ * Engines: kaleido 0.2.1 of `.venv`; without it a system Chromium. `JOMED_DRAW_WITH` = "kaleido" | "chromium" forces one.
+ *
+ * @throws DataError when the figure is malformed, holds an unknown trace type, or an image that is not a `data:` URI.
+ *   ConfigError on an unknown format or impossible size. EnvironmentError when neither engine is installed.
+ * @example const svg = await drawFigure(figure, { format: "svg" });
+ */
+export function drawFigure(figure: Figure, options: DrawOptions & { format: "png" }): Promise<Uint8Array>;
+export function drawFigure(figure: Figure, options?: DrawOptions & { format?: "svg" | undefined }): Promise<string>;
+export function drawFigure(figure: Figure, options?: DrawOptions): Promise<string | Uint8Array>;
+export async function drawFigure(figure: Figure, options: DrawOptions = {}): Promise<string | Uint8Array> {
+  return (await renderFigure(figure, options)).content;
+}
+
+/** Like drawFigure, with the size and the name of the engine beside the picture. */
+export function renderFigure(figure: Figure, options: DrawOptions = {}): Promise<Drawing> {
+  const turn = queue.then(() => drawNow(figure, options));
+  queue = turn.catch(() => undefined); // the caller gets the error; the next drawing goes on
+  return turn;
+}
+
+/** Ends the drawing program. The next drawing starts it again. */
+export async function closeDrawing(): Promise<void> {
+  await queue;
+  const closing = engine;
+  engine = null;
+  if (closing !== null) await (await closing).close();
+}
+
+async function drawNow(figure: Figure, options: DrawOptions): Promise<Drawing> {
+  const format = options.format ?? "svg";
+  assertOneOf("drawFigure: format", format, ["svg", "png"]);
+  assertDrawable("drawFigure", figure);
+  const size = drawingSize("drawFigure", figure, options);
+  const draw = async (): Promise<Drawing> => {
+    engine ??= openEngine();
+    const opened = await engine;
+    const content = await opened.draw(figure, format, size);
+    return { content, width: size.width, height: size.height, drawnWith: opened.name };
+  };
+  try {
+    return await draw();
+  } catch (error) {
+    if (!isKernelError(error, "environment")) throw error;
+    engine = null;
+    if (error.details["why"] === undefined) throw error;
+    return draw(); // the program died between two drawings: once more with a new one
+  }
+}
+
+async function openEngine(): Promise<DrawingEngine> {
+  const forced = process.env["JOMED_DRAW_WITH"];
+  if (forced) assertOneOf("drawFigure: JOMED_DRAW_WITH", forced, ["kaleido", "chromium"]);
+  const folder = forced === "chromium" ? null : kaleidoFolder();
+  const program = forced === "kaleido" ? null : chromiumProgram();
+  if (folder !== null) {
+    try {
+      return await openKaleido(folder);
+    } catch (error) {
+      if (program === null || !isKernelError(error, "environment")) throw error; // else Chromium takes over
+    }
+  }
+  if (program !== null) return openChromium(program);
+  throw new EnvironmentError(
+    "drawFigure: a drawing program must be installed; found neither kaleido in .venv nor a Chromium. " +
+      "Run `npm run setup` (it installs kaleido), or install Chromium and set JOMED_CHROMIUM to its program.",
+    { forced: forced ?? null },
+  );
+}

@@ -1,0 +1,155 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { DataError, EnvironmentError } from "../../base/errors";
+import type { Figure } from "../../base/types";
+import { DRAWING_TIMEOUT_MS, type DrawingEngine } from "./engine";
+import { fontConfiguration, seededBundle } from "./page-script";
+import { workFolder } from "./places";
+
+type Child = ChildProcessByStdio<Writable, Readable, null>;
+
+/** What kaleido writes, one line of JSON per request and one at its start. */
+interface Reply {
+  readonly code: number;
+  readonly message: string | null;
+  readonly result?: string | null;
+}
+
+/**
+ * Starts kaleido 0.2.1 (its own Chromium 88, no Python) and draws through its line protocol.
+ *
+ * Its process is in a group of its own, so an interrupt of a notebook does not reach it, and it ends by itself when its
+ * input closes: also when this process is killed.
+ */
+export async function openKaleido(folder: string): Promise<DrawingEngine> {
+  const child = startChild(folder);
+  const lines = lineReader(child);
+  const endWithUs = (): void => endGroup(child);
+  process.once("exit", endWithUs);
+  const first = await lines.next();
+  if (first.code !== 0) {
+    endWithUs();
+    throw new EnvironmentError(`drawFigure: kaleido did not start: ${first.message}. Run \`npm run setup\` again.`);
+  }
+  setAlive(child, "idle");
+  return {
+    name: "kaleido 0.2.1",
+    draw: async (figure, format, size) => {
+      setAlive(child, "busy");
+      try {
+        child.stdin.write(`${JSON.stringify({ data: dataOf(figure), format, ...size })}\n`);
+        return decode(await lines.next(), format);
+      } finally {
+        setAlive(child, "idle");
+      }
+    },
+    close: async () => {
+      process.off("exit", endWithUs);
+      child.stdin.end();
+      endWithUs();
+    },
+  };
+}
+
+function dataOf(figure: Figure): object {
+  return { data: figure.data, layout: figure.layout };
+}
+
+function decode(reply: Reply, format: "svg" | "png"): string | Uint8Array {
+  if (reply.code !== 0 || typeof reply.result !== "string") {
+    throw new DataError(
+      `drawFigure: figure must be one that plotly.js can draw; got "${reply.message ?? "no picture"}". Check its layout.`,
+      { code: reply.code },
+    );
+  }
+  return format === "svg" ? reply.result : new Uint8Array(Buffer.from(reply.result, "base64"));
+}
+
+function startChild(folder: string): Child {
+  const child = spawn(
+    join(folder, "bin", "kaleido"),
+    [
+      "plotly",
+      `--plotlyjs=${seededBundle()}`,
+      "--disable-gpu",
+      "--disable-breakpad",
+      "--disable-dev-shm-usage",
+      "--no-sandbox",
+    ],
+    {
+      cwd: folder,
+      detached: true,
+      stdio: ["pipe", "pipe", "ignore"],
+      env: {
+        PATH: process.env["PATH"],
+        HOME: workFolder(),
+        LD_LIBRARY_PATH: join(folder, "lib"),
+        FONTCONFIG_FILE: fontConfiguration(),
+      },
+    },
+  );
+  child.stdin.on("error", () => undefined); // a closed pipe shows as the end of stdout, which lineReader reports
+  return child;
+}
+
+/** The child's lines as a queue of one: each `next()` waits for one reply, an ended child or the time limit. */
+function lineReader(child: Child): { next(): Promise<Reply> } {
+  let waiting: { resolve(reply: Reply): void; reject(error: Error): void } | null = null;
+  let text = "";
+  const fail = (why: string): void => {
+    waiting?.reject(new EnvironmentError(`drawFigure: kaleido ${why}. Draw again; it is started anew.`, { why }));
+    waiting = null;
+  };
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (part: string) => {
+    text += part;
+    const end = text.indexOf("\n");
+    if (end === -1) return;
+    const line = text.slice(0, end);
+    text = text.slice(end + 1);
+    waiting?.resolve(JSON.parse(line) as Reply);
+    waiting = null;
+  });
+  child.on("error", (error) => fail(`could not be started (${error.message})`));
+  child.on("close", () => fail("ended before it had drawn the figure"));
+  return {
+    next: () =>
+      new Promise<Reply>((resolve, reject) => {
+        if (child.exitCode !== null || child.signalCode !== null) return reject(endedError());
+        const timer = setTimeout(() => {
+          fail(`drew nothing for ${DRAWING_TIMEOUT_MS / 1000} s`);
+          endGroup(child);
+        }, DRAWING_TIMEOUT_MS);
+        const settle =
+          <T>(done: (value: T) => void) =>
+          (value: T): void => {
+            clearTimeout(timer);
+            done(value);
+          };
+        waiting = { resolve: settle(resolve), reject: settle(reject) };
+      }),
+  };
+}
+
+function endedError(): EnvironmentError {
+  return new EnvironmentError("drawFigure: kaleido has ended. Draw again; it is started anew.", { why: "has ended" });
+}
+
+/** Ends kaleido and the helpers of its Chromium, which are one process group. */
+function endGroup(child: Child): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // ESRCH: it has ended already
+  }
+}
+
+/** While idle the child must not keep Node (or a notebook's kernel) from ending; while busy it must. */
+function setAlive(child: Child, state: "busy" | "idle"): void {
+  const handles = [child, child.stdin, child.stdout] as unknown as { ref?(): void; unref?(): void }[];
+  for (const handle of handles) {
+    if (state === "busy") handle.ref?.();
+    else handle.unref?.();
+  }
+}

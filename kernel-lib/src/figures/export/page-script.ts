@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fontFiles, plotlyBundle, workFolder, writeAtomically } from "./places";
+
+/**
+ * Browser code put around plotly.js: Math.random starts from a hash of the figure each time a picture is made, so the
+ * ids Plotly draws by chance, and with them the bytes of the picture, depend on the figure alone.
+ */
+const SEEDED = `(function () {
+  var state = 0;
+  Math.random = function () {
+    state = (state + 0x6d2b79f5) | 0;
+    var t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  var draw = Plotly.toImage;
+  Plotly.toImage = function (figure, options) {
+    var text = JSON.stringify([figure.data, figure.layout]);
+    state = 0x811c9dc5;
+    for (var i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), 16777619);
+    return draw.call(Plotly, figure, options);
+  };
+})();
+`;
+
+/** The file with plotly.js and the seeding, written once per version. */
+export function seededBundle(): string {
+  const bundle = readFileSync(plotlyBundle());
+  const version = createHash("sha256").update(bundle).update(SEEDED).digest("hex").slice(0, 12);
+  const file = join(workFolder(), `plotly-seeded-${version}.js`);
+  if (!existsSync(file)) writeAtomically(file, `${bundle.toString("utf8")}\n;${SEEDED}`);
+  return file;
+}
+
+/** A fontconfig file that knows Open Sans and nothing else: every machine then draws the same letters. */
+export function fontConfiguration(): string {
+  const fonts = fontFiles();
+  const folders = [fonts.regular, fonts.semiBold, fonts.bold].map((file) => `<dir>${xml(join(file, ".."))}</dir>`);
+  const content = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>${folders.join("")}<cachedir>${xml(join(workFolder(), "font-cache"))}</cachedir></fontconfig>
+`;
+  const file = join(workFolder(), "fonts.conf");
+  writeAtomically(file, content);
+  return file;
+}
+
+function xml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+}

@@ -1,0 +1,147 @@
+import { createRandom } from "../../src/base/random";
+import type { Matrix, RasterImage } from "../../src/base/types";
+
+/** Made-up rows with realistic numbers, in the columns of docs/architecture.md: what the figure tests and golden files draw. */
+
+const COMMON = { n: 156, seeds: "7", scale: "replica", data: "phantom" };
+
+export function resultRows(): object[] {
+  const values: [string, number, number][] = [
+    ["closed-book", 0.821, 0.794],
+    ["ft-rag", 0.834, 0.812],
+    ["text-head", 0.859, 0.835],
+    ["jomed", 0.853, 0.831],
+  ];
+  return values.flatMap(([system, accuracy, f1]) => [
+    { system, metric: "accuracy", value: accuracy, low: accuracy - 0.061, high: accuracy + 0.055, ...COMMON },
+    { system, metric: "macroF1", value: f1, low: f1 - 0.068, high: f1 + 0.061, ...COMMON },
+  ]);
+}
+
+export function differenceRows(): object[] {
+  const values: [string, number, number, number][] = [
+    ["closed-book", -0.064, -0.112, -0.013],
+    ["ft-rag", -0.032, -0.07, 0.006],
+    ["text-head", 0.006, -0.019, 0.032],
+  ];
+  return values.map(([system, value, low, high]) => ({ system, metric: "accuracy", value, low, high, ...COMMON }));
+}
+
+export function recallRows(): object[] {
+  const hnsw = [8, 16, 32, 64, 128, 256].map((ef, i) => ({
+    index: "hnsw",
+    ef,
+    k: 10,
+    recall: [0.71, 0.855, 0.942, 0.982, 0.996, 0.9995][i]!,
+    queriesPerSecond: [21000, 15200, 9800, 5900, 3300, 1750][i]!,
+  }));
+  return [...hnsw, { index: "exact", ef: null, k: 10, recall: 1, queriesPerSecond: 640 }];
+}
+
+export function curveRows(): object[] {
+  const random = createRandom("curve");
+  const rows: object[] = [];
+  for (let step = 0; step <= 200; step += 4) {
+    const loss = 0.42 + 0.5 * Math.exp(-step / 40);
+    rows.push({ stage: "reader", step, split: "train", metric: "loss", value: loss + random.normal(0, 0.03) });
+    if (step % 20 !== 0) continue;
+    const up = step > 120 ? 0.0006 * (step - 120) : 0;
+    rows.push({ stage: "reader", step, split: "validation", metric: "loss", value: loss + 0.04 + up });
+    rows.push({
+      stage: "reader",
+      step,
+      split: "validation",
+      metric: "accuracy",
+      value: 0.86 - 0.2 * Math.exp(-step / 50),
+    });
+  }
+  return rows;
+}
+
+const SYSTEMS: [string, number, number][] = [
+  ["closed-book", 0.82, 1],
+  ["ft-rag", 0.834, 0.28],
+  ["text-head", 0.86, 0.25],
+  ["jomed", 0.855, 0.19],
+];
+
+/** Predictions frame of four systems on 156 examples of two labels. */
+export function predictionRows(numLabels = 2): object[] {
+  const random = createRandom("predictions");
+  return SYSTEMS.flatMap(([system, accuracy, share]) =>
+    Array.from({ length: 156 }, (_, i) => {
+      const trueLabel = i % 10 < 4 ? 0 : 1 + (i % (numLabels - 1 || 1));
+      const closed = system === "closed-book";
+      const inconsistent = !closed && random.chance(share);
+      const right = random.chance(inconsistent ? accuracy - 0.2 : accuracy + 0.05);
+      const wrong = random.chance(0.02) ? -1 : (trueLabel + 1) % numLabels;
+      return {
+        system,
+        exampleId: `example-${i}`,
+        group: `g${i}`,
+        trueLabel,
+        label: right ? trueLabel : wrong,
+        correct: right ? 1 : 0,
+        numReadings: closed ? 1 : 4,
+        distinctLabels: inconsistent ? 2 : 1,
+        oracleCorrect: right || inconsistent ? 1 : 0,
+      };
+    }),
+  );
+}
+
+export function preferenceRows(count = 10): object[] {
+  const random = createRandom("preference");
+  const scores = Array.from({ length: count }, () => random.normal(0, 0.2)).sort((a, b) => b - a);
+  const gold = scores.map(() => -random.uniform(0.1, 2.5));
+  const softmax = (values: number[]): number[] => {
+    const weights = values.map(Math.exp);
+    const sum = weights.reduce((a, b) => a + b);
+    return weights.map((weight) => weight / sum);
+  };
+  const prior = softmax(scores);
+  const preference = softmax(gold);
+  const target = softmax(scores.map((score, k) => score + gold[k]!));
+  return prior.map((value, k) => ({
+    passageId: `corpus-${1000 + 37 * k}`,
+    rank: k,
+    prior: value,
+    preference: preference[k]!,
+    target: target[k]!,
+    agrees: gold[k]! > -1 ? 1 : 0,
+  }));
+}
+
+/** A grey picture with a bright disc whose edge `spikes` makes rough. */
+export function sampleImage(seed: string, spikes: number, channels: 1 | 3 = 1, size = 28): RasterImage {
+  const random = createRandom(seed);
+  const data = new Uint8Array(size * size * channels);
+  const phase = random.uniform(0, 6);
+  for (let i = 0; i < size * size; i++) {
+    const x = ((i % size) - size / 2) / size;
+    const y = (Math.floor(i / size) - size / 2) / size;
+    const edge = 0.24 * (1 + spikes * Math.sin(6 * Math.atan2(y, x) + phase));
+    const value = (Math.hypot(x, y) < edge ? 60 : 130) + random.normal(0, 12);
+    for (let c = 0; c < channels; c++) data[i * channels + c] = Math.max(0, Math.min(255, value - 14 * c));
+  }
+  return { width: size, height: size, channels, data };
+}
+
+/** Passages of two findings in 8 dimensions, and one query: the input of embeddingMapRows, apart by `distance`. */
+export function sampleEmbeddings(
+  distance: number,
+  count = 300,
+): { embeddings: Matrix; passages: { id: string; truth: string }[]; query: Float32Array } {
+  const random = createRandom(`embeddings ${distance}`);
+  const data = new Float32Array(count * 8);
+  const passages = Array.from({ length: count }, (_, row) => {
+    const malignant = row % 5 < 2;
+    for (let c = 0; c < 8; c++) {
+      const middle = c === 0 && malignant ? distance : 0;
+      data[row * 8 + c] = random.normal(middle, c === 1 ? 1.3 : 0.6);
+    }
+    return { id: `corpus-${row}`, truth: malignant ? "malignant" : "normal or benign" };
+  });
+  const query = Float32Array.from({ length: 8 }, (_, c) => (c === 0 ? distance * 0.8 : 0.1));
+  return { embeddings: { data, rows: count, cols: 8 }, passages, query };
+}
