@@ -23,7 +23,9 @@ function onInterrupt(): void {
 
 /** The signal of the running cell: aborted by an interrupt, fresh again in the next cell. */
 function interruptSignal(): AbortSignal {
-  if (current === null) process.on("SIGINT", onInterrupt);
+  // not at once: the kernel runs a cell's first part with its own SIGINT watch, whose end would switch off a handler
+  // installed meanwhile, and an interrupt would then end the process
+  if (current === null) setImmediate(() => process.on("SIGINT", onInterrupt));
   const isOver = current?.controller.signal.aborted === true && current.cell !== currentCell();
   if (current === null || isOver) current = { controller: new AbortController(), cell: null };
   return current.controller.signal;
