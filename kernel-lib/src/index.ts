@@ -78,6 +78,29 @@ export {
 export { type CalibrationOptions, expectedCalibrationError } from "./metrics/expected-calibration-error";
 export { macroF1 } from "./metrics/macro-f1";
 export { recallAtK } from "./metrics/recall-at-k";
+// frames: tables with documented columns
+export { describeLabels, type LabelStatistics } from "./frames/danfo";
+export {
+  curveFrame,
+  examplesFrame,
+  passagesFrame,
+  type RecallRow,
+  type RetrievedList,
+  recallFrame,
+  retrievedFrame,
+} from "./frames/data-frames";
+export { loadFrame, saveFrame } from "./frames/frame-file";
+export {
+  type PublishedRow,
+  predictionsFrame,
+  publishedFrame,
+  type ResultRow,
+  readingsFrame,
+  resultsFrame,
+} from "./frames/prediction-frames";
+export { FRAMES, type FrameName } from "./frames/schemas";
+export { type FrameColumn, type FrameSchema, type Table, tableOf } from "./frames/table";
+
 // notebook: what a cell shows, how it watches and stops a long step
 export { notebookControl } from "./notebook/progress";
 export { show, showMarkdown } from "./notebook/show";

@@ -1,0 +1,107 @@
+import { DataError } from "../base/errors";
+import type { Corpus, CurvePoint, Example, Retrieved, Task } from "../base/types";
+import { FRAMES } from "./schemas";
+import { makeFrame, type Table } from "./table";
+
+/** All examples of a task by id. */
+export function examplesById(task: Task): Map<string, Example> {
+  return new Map(
+    Object.values(task.splits)
+      .flat()
+      .map((example) => [example.id, example]),
+  );
+}
+
+/** The example of this id. @throws DataError when the task has none. */
+export function exampleOf(where: string, examples: ReadonlyMap<string, Example>, id: string): Example {
+  const found = examples.get(id);
+  if (found !== undefined) return found;
+  throw new DataError(`${where}: exampleId must be an example of the task; got "${id}". Pass the task it comes from.`, {
+    id,
+  });
+}
+
+/** All examples of a task: columns id, split, label, labelName, group. */
+export function examplesFrame(task: Task): Table {
+  const rows = Object.values(task.splits)
+    .flat()
+    .map(({ id, split, labels, group }) => ({
+      id,
+      split,
+      label: labels[0]!,
+      labelName: task.labels[labels[0]!]!.name,
+      group,
+    }));
+  return makeFrame(FRAMES.examples, rows);
+}
+
+/** All passages of a corpus: columns id, corpus, text, truth, licence. */
+export function passagesFrame(corpus: Corpus): Table {
+  const rows = corpus.passages.map(({ id, corpus: part, text, truth, licence }) => ({
+    id,
+    corpus: part,
+    text,
+    truth: truth ?? null,
+    licence,
+  }));
+  return makeFrame(FRAMES.passages, rows);
+}
+
+/** A training's logged values: columns stage, step, split, metric, value. */
+export function curveFrame(points: readonly CurvePoint[]): Table {
+  return makeFrame(
+    FRAMES.curve,
+    points.map((point) => ({ ...point })),
+  );
+}
+
+/** One index measured at one breadth of search. */
+export interface RecallRow {
+  readonly index: string;
+  /** Breadth of the search; null for exact search. */
+  readonly ef: number | null;
+  readonly k: number;
+  readonly recall: number;
+  readonly queriesPerSecond: number;
+}
+
+/** What a search found and how fast: columns index, ef, k, recall, queriesPerSecond. */
+export function recallFrame(rows: readonly RecallRow[]): Table {
+  return makeFrame(
+    FRAMES.recall,
+    rows.map((row) => ({ ...row })),
+  );
+}
+
+/** The hits of one query under one system. */
+export interface RetrievedList {
+  readonly exampleId: string;
+  readonly system: string;
+  readonly hits: readonly Retrieved[];
+}
+
+/**
+ * Every hit of every query: columns exampleId, split, head, system, rank, passageId, score, agrees.
+ *
+ * @throws DataError when an example or passage is not of this task or corpus.
+ */
+export function retrievedFrame(task: Task, corpus: Corpus, lists: readonly RetrievedList[]): Table {
+  const examples = examplesById(task);
+  const truths = new Map(corpus.passages.map((passage) => [passage.id, passage.truth]));
+  const rows = lists.flatMap(({ exampleId, system, hits }) => {
+    const example = exampleOf("retrievedFrame", examples, exampleId);
+    const labelName = task.labels[example.labels[0]!]!.name;
+    return hits.map(({ head, rank, passageId, score }) => {
+      if (!truths.has(passageId)) {
+        throw new DataError(
+          `retrievedFrame: passageId must be a passage of ${corpus.name}; got "${passageId}". Pass the corpus it was found in.`,
+          { passageId },
+        );
+      }
+      const truth = truths.get(passageId);
+      const agrees = truth === undefined ? null : Number(truth === labelName);
+      return { exampleId, split: example.split, head, system, rank, passageId, score, agrees };
+    });
+  });
+  return makeFrame(FRAMES.retrieved, rows);
+}
