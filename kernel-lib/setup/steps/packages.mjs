@@ -40,6 +40,7 @@ export const packages = {
     const parameters = [
       ...first,
       "ci",
+      "--loglevel=error",
       "--ignore-scripts",
       "--no-audit",
       "--no-fund",
