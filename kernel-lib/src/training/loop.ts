@@ -21,8 +21,8 @@ export interface Trainee<Batch> {
   readonly stage: string;
   /** What learns; the loop restores the best values into them. */
   readonly variables: readonly tf.Variable[];
-  /** Draws one micro-batch from `random`, which depends on seed and step only. Tensors in it live until `release`. */
-  prepare(step: number, random: Random): Promise<Batch>;
+  /** Draws micro-batch `micro` of a step from `random`, which depends on seed, step and `micro` only. Tensors in it live until `release`. */
+  prepare(step: number, random: Random, micro: number): Promise<Batch>;
   /** Mean loss over the micro-batch, a scalar; runs inside a gradient tape. */
   loss(batch: Batch): tf.Scalar;
   release(batch: Batch): void;
@@ -170,7 +170,7 @@ async function takeStep<B>(
   let sum: tf.Tensor[] | null = null;
   let lossSum = 0;
   for (let micro = 0; micro < accumulation; micro++) {
-    const batch = await trainee.prepare(at.step, at.random.fork(`step ${at.step}.${micro}`));
+    const batch = await trainee.prepare(at.step, at.random.fork(`step ${at.step}.${micro}`), micro);
     try {
       const { loss, gradients } = gradientsOf(trainee, batch);
       lossSum += loss;

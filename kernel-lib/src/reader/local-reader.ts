@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+import { setImmediate as yieldToEvents } from "node:timers/promises";
+import { assertInteger, assertNotInterrupted } from "../base/check";
+import type { Control, RasterImage } from "../base/types";
+import { generate } from "../models/generate";
+import {
+  collatePrompts,
+  type ImageTokens,
+  type PromptBatch,
+  type PromptTokens,
+  tokenizePrompt,
+} from "../models/prompt-batch";
+import { encodeVision } from "../models/qwen2-vision-encode";
+import type { Qwen2Vl } from "../models/qwen2-vl";
+import { buildPrompt, PROMPT_VERSION } from "./prompt";
+import type { Reader, ReadPair } from "./reader";
+import { scoreLabelAnswers } from "./score-answers";
+
+export interface LocalReaderOptions {
+  /** Prompts per pass. Default 64. */
+  readonly batchSize?: number;
+  /** Most tokens of a written answer. Default 8 (paper). */
+  readonly maxNewTokens?: number;
+}
+
+/** Hash of a model's weights (adapters included), tokenizer and prompt wording, 32 hex digits. */
+export function fingerprintReader(model: Qwen2Vl): string {
+  const hash = createHash("sha256").update(`prompt ${PROMPT_VERSION} ${model.chatTemplate}`);
+  hash.update(JSON.stringify([model.tokenizer.json, model.imageProcessor]));
+  for (const [name, { data }] of model.parameters.export()) {
+    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  for (const [module, { A, B, scaling }] of model.parameters.adapters) {
+    hash.update(`${module} ${scaling}`);
+    for (const matrix of [A, B]) hash.update(new Uint8Array((matrix.dataSync() as Float32Array).slice().buffer));
+  }
+  return hash.digest("hex").slice(0, 32);
+}
+
+/**
+ * A reader on this machine. Its weights must not change any more: each picture is encoded once, and the fingerprint is taken now.
+ *
+ * Prompts of similar length are read together, so that little is padded.
+ * Memory: owns the model; dispose() frees it. Keeps the image tokens of every picture it has seen.
+ */
+export function createLocalReader(model: Qwen2Vl, options: LocalReaderOptions = {}): Reader {
+  const { batchSize = 64, maxNewTokens = 8 } = options;
+  assertInteger("createLocalReader: batchSize", batchSize, 1);
+  const vision = new Map<RasterImage, ImageTokens>();
+  const read = <T>(pairs: readonly ReadPair[], use: (batch: PromptBatch) => Promise<T[]>, control?: Control) =>
+    readInBatches({ model, vision, batchSize }, pairs, use, control);
+  return {
+    fingerprint: fingerprintReader(model),
+    scoreLabels: (pairs, labels, control) => read(pairs, (batch) => scoreLabelAnswers(model, batch, labels), control),
+    writeAnswers: (pairs, control) =>
+      read(pairs, async (batch) => (await generate(model, batch, { maxNewTokens })).map(({ text }) => text), control),
+    dispose: () => {
+      vision.clear();
+      model.dispose();
+    },
+  };
+}
+
+interface ReadingRoom {
+  readonly model: Qwen2Vl;
+  readonly vision: Map<RasterImage, ImageTokens>;
+  readonly batchSize: number;
+}
+
+async function readInBatches<T>(
+  room: ReadingRoom,
+  pairs: readonly ReadPair[],
+  use: (batch: PromptBatch) => Promise<T[]>,
+  control: Control | undefined,
+): Promise<T[]> {
+  const { model, vision, batchSize } = room;
+  await seeImages(room, pairs, control);
+  const prompts = pairs.map((pair) => tokenizePrompt(model, buildPrompt(pair)));
+  const order = byLength(prompts);
+  const results = new Array<T>(pairs.length);
+  for (let from = 0; from < order.length; from += batchSize) {
+    assertNotInterrupted("reader", control?.signal);
+    const rows = order.slice(from, from + batchSize);
+    const found = await use(
+      collatePrompts(
+        model,
+        rows.map((row) => prompts[row]!),
+        { vision },
+      ),
+    );
+    rows.forEach((row, i) => {
+      results[row] = found[i]!;
+    });
+    control?.onProgress?.({ stage: "reading", done: from + rows.length, total: order.length });
+    await yieldToEvents();
+  }
+  return results;
+}
+
+/** Encodes the pictures not seen before. */
+async function seeImages({ model, vision }: ReadingRoom, pairs: readonly ReadPair[], control?: Control): Promise<void> {
+  const images = new Set<RasterImage>();
+  for (const { example, passage } of pairs) {
+    if (!vision.has(example.image)) images.add(example.image);
+    if (passage !== null && !vision.has(passage.image)) images.add(passage.image);
+  }
+  const fresh = [...images];
+  const tokens = await encodeVision(model, fresh, control?.signal === undefined ? {} : { signal: control.signal });
+  fresh.forEach((image, i) => {
+    vision.set(image, tokens[i]!);
+  });
+}
+
+/** Positions of prompts, shortest first; equal lengths in the order given. */
+function byLength(prompts: readonly PromptTokens[]): number[] {
+  const lengthOf = (row: number): number => prompts[row]!.inputIds.length;
+  return prompts.map((_, row) => row).sort((a, b) => lengthOf(a) - lengthOf(b) || a - b);
+}

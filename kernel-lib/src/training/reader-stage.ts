@@ -1,0 +1,192 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { assertInteger, assertOneOf } from "../base/check";
+import { DataError } from "../base/errors";
+import type { Random } from "../base/random";
+import type { Control, Example, Passage } from "../base/types";
+import { attachLora, type LoraAdapter } from "../models/lora";
+import { collatePrompts, type PromptBatch, tokenizePrompt } from "../models/prompt-batch";
+import type { Qwen2Vl } from "../models/qwen2-vl";
+import { qwen2VlLogits } from "../models/qwen2-vl-logits";
+import { buildPrompt } from "../reader/prompt";
+import type { ReadPair } from "../reader/reader";
+import { type AugmentOptions, augmentImage } from "./augment-image";
+import { createBatchOrder } from "./batch-order";
+import { type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./loop";
+import { answerNll } from "./losses/answer-nll";
+import { cosineSchedule } from "./schedule";
+
+/** Options of the reader stage; the paper's value stands behind each. */
+export interface ReaderStageOptions {
+  /** Optimiser steps (paper: 2,160, 15 epochs). */
+  readonly steps: number;
+  /** Prompts per micro-batch (paper: 3 for Qwen2-VL). */
+  readonly batchSize: number;
+  /** Micro-batches per step (paper: 8). Default 1. */
+  readonly accumulation?: number;
+  /** Highest learning rate (paper: 1e-4; a small model wants more). */
+  readonly learningRate: number;
+  /** Share of the steps that warm up. Default 0.1 (paper). */
+  readonly warmupShare?: number;
+  /** Rank and alpha of LoRA. Defaults 8 and 16. */
+  readonly rank?: number;
+  readonly alpha?: number;
+  /** Whether the vision tower gets adapters. Default "trained" (paper). */
+  readonly vision?: "trained" | "frozen";
+  /** Shifts and noise on every training picture; null for none (paper). Default null. */
+  readonly augment?: AugmentOptions | null;
+  /** Default 0.01. */
+  readonly weightDecay?: number;
+  /** Default 1. */
+  readonly clipNorm?: number;
+  /** Steps between evaluations. */
+  readonly evaluateEvery: number;
+}
+
+/** A question with the candidates it may be read with; none for closed-book. */
+export interface ReadableExample {
+  readonly example: Example;
+  readonly passages: readonly Passage[];
+}
+
+export interface ReaderStageInputs {
+  /** Gets an adapter; its own weights do not change. */
+  readonly model: Qwen2Vl;
+  readonly train: readonly ReadableExample[];
+  readonly validation: readonly ReadableExample[];
+  readonly seed: number;
+  readonly stateFile?: string;
+  readonly control?: Control;
+}
+
+const STAGE = "reader";
+const VALIDATION_BATCH = 48;
+const TEXT_MODEL = /(^|\.)language_model\.|(^|\.)model\.layers\./;
+
+/**
+ * Stage 1: LoRA fine-tuning of the reader on the answers to its training questions, each read with one of its retrieved
+ * candidates, drawn anew at every step (closed-book: with none).
+ *
+ * Paper: arXiv 2508.17394v3, reader fine-tuning: L = -Σ_d Σ_k log p(a_d | z_k ∘ q_d); LoRA on all linear layers, vision tower
+ * included; AdamW, cosine with 10 % warm-up. Deviation: one random candidate per example and step instead of the sum over k.
+ * Memory: the caller owns the returned adapter, which holds the values of the best validation likelihood.
+ *
+ * @throws DataError without examples. NumericError on a diverging loss. InterruptedError on abort.
+ */
+export async function trainReader(
+  inputs: ReaderStageInputs,
+  options: ReaderStageOptions,
+): Promise<LoopResult & { readonly adapter: LoraAdapter }> {
+  checkInputs(inputs, options);
+  const { rank = 8, alpha = 16, vision = "trained" } = options;
+  const targets = vision === "trained" ? "all-linear" : TEXT_MODEL;
+  const adapter = attachLora(inputs.model.parameters, { rank, alpha, targets, seed: inputs.seed });
+  try {
+    const result = await trainLoop(createTrainee(inputs, options, adapter), loopOptions(inputs, options));
+    return { ...result, adapter };
+  } catch (error) {
+    adapter.dispose();
+    throw error;
+  }
+}
+
+function createTrainee(
+  inputs: ReaderStageInputs,
+  options: ReaderStageOptions,
+  adapter: LoraAdapter,
+): Trainee<PromptBatch> {
+  const { model, train } = inputs;
+  const numExamples = train.length;
+  const { batchSize, accumulation = 1 } = options;
+  const order = createBatchOrder({
+    numExamples,
+    batchSize: batchSize * accumulation,
+    seed: `${inputs.seed}/${STAGE}/order`,
+  });
+  const validation = collateValidation(inputs);
+  return {
+    stage: STAGE,
+    variables: adapter.variables,
+    prepare: async (step, random, micro) => {
+      const rows = order(step).slice(micro * batchSize, (micro + 1) * batchSize);
+      const pairs = rows.map((row) => drawPair(train[row]!, random, options.augment ?? null));
+      return collate(model, pairs, "right");
+    },
+    loss: (batch) => batchNll(model, batch),
+    release: () => {},
+    evaluate: async () => {
+      const loss = await meanNll(model, validation);
+      return { score: -loss, values: { loss } };
+    },
+  };
+}
+
+function checkInputs({ train, validation }: ReaderStageInputs, options: ReaderStageOptions): void {
+  assertInteger("trainReader: batchSize", options.batchSize, 1);
+  assertOneOf("trainReader: vision", options.vision ?? "trained", ["trained", "frozen"]);
+  for (const [split, examples] of Object.entries({ train, validation })) {
+    if (examples.length > 0) continue;
+    throw new DataError(`trainReader: ${split} must hold at least one example; got none.`, { split });
+  }
+}
+
+function loopOptions(inputs: ReaderStageInputs, options: ReaderStageOptions): LoopOptions {
+  const { steps, learningRate, warmupShare = 0.1, evaluateEvery, accumulation, clipNorm = 1 } = options;
+  return {
+    steps,
+    evaluateEvery,
+    clipNorm,
+    schedule: cosineSchedule({
+      learningRate,
+      steps,
+      warmupSteps: Math.min(steps - 1, Math.round(steps * warmupShare)),
+    }),
+    seed: inputs.seed,
+    adamw: { weightDecay: options.weightDecay ?? 0.01 },
+    ...(accumulation === undefined ? {} : { accumulation }),
+    ...(inputs.stateFile === undefined ? {} : { stateFile: inputs.stateFile }),
+    ...(inputs.control === undefined ? {} : { control: inputs.control }),
+  };
+}
+
+function drawPair({ example, passages }: ReadableExample, random: Random, augment: AugmentOptions | null): ReadPair {
+  const passage = passages.length === 0 ? null : random.pick(passages);
+  if (augment === null) return { example, passage };
+  return {
+    example: { ...example, image: augmentImage(example.image, random, augment) },
+    passage: passage === null ? null : { ...passage, image: augmentImage(passage.image, random, augment) },
+  };
+}
+
+function collate(model: Qwen2Vl, pairs: readonly ReadPair[], side: "left" | "right"): PromptBatch {
+  const prompts = pairs.map((pair) => tokenizePrompt(model, buildPrompt(pair)));
+  return collatePrompts(model, prompts, { side, answers: pairs.map(({ example }) => example.answer) });
+}
+
+/** Every validation question with each of its candidates, batched once. */
+function collateValidation({ model, validation }: ReaderStageInputs): PromptBatch[] {
+  const pairs = validation.flatMap(({ example, passages }): ReadPair[] =>
+    passages.length === 0 ? [{ example, passage: null }] : passages.map((passage) => ({ example, passage })),
+  );
+  const batches: PromptBatch[] = [];
+  for (let from = 0; from < pairs.length; from += VALIDATION_BATCH) {
+    batches.push(collate(model, pairs.slice(from, from + VALIDATION_BATCH), "right"));
+  }
+  return batches;
+}
+
+function batchNll(model: Qwen2Vl, batch: PromptBatch): tf.Scalar {
+  const { positions, targets } = batch.answers!;
+  return answerNll(qwen2VlLogits(model, batch, positions), targets, batch.rows);
+}
+
+async function meanNll(model: Qwen2Vl, batches: readonly PromptBatch[]): Promise<number> {
+  let sum = 0;
+  let rows = 0;
+  for (const batch of batches) {
+    const loss = tf.tidy(() => batchNll(model, batch));
+    sum += ((await loss.data()) as Float32Array)[0]! * batch.rows;
+    rows += batch.rows;
+    loss.dispose();
+  }
+  return sum / rows;
+}
