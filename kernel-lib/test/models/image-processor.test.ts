@@ -2,14 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { RasterImage } from "../../src/base/types";
-import {
-  clipPixelValues,
-  parseClipImageConfig,
-  parseQwenImageConfig,
-  qwenPatches,
-  smartResize,
-  toRgb,
-} from "../../src/models/image-processor";
+import { parseClipImageConfig, parseQwenImageConfig } from "../../src/models/image-config";
+import { clipPixelValues, qwenPatches, smartResize, toRgb } from "../../src/models/image-processor";
 import { resizeBicubic } from "../../src/models/resize-bicubic";
 
 interface Reference {

@@ -1,0 +1,137 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DataError } from "../base/errors";
+import { writeFileAtomic } from "../base/write-atomic";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../compute/safetensors";
+import type { WeightArray } from "./parameters";
+import type { JsonObject } from "./tokenizer";
+
+/** A Hugging Face model folder in memory. Files that a folder does not have are null. */
+export interface Checkpoint {
+  /** config.json */
+  readonly config: JsonObject;
+  /** model.safetensors; F16 and BF16 widened to 32 bits. */
+  readonly weights: ReadonlyMap<string, WeightArray>;
+  /** tokenizer.json */
+  readonly tokenizer: JsonObject | null;
+  /** tokenizer_config.json */
+  readonly tokenizerConfig: JsonObject | null;
+  /** preprocessor_config.json */
+  readonly preprocessor: JsonObject | null;
+  /** chat_template.jinja */
+  readonly chatTemplate: string | null;
+}
+
+const FILES = {
+  config: "config.json",
+  tokenizer: "tokenizer.json",
+  tokenizerConfig: "tokenizer_config.json",
+  preprocessor: "preprocessor_config.json",
+} as const;
+const WEIGHTS = "model.safetensors";
+const CHAT_TEMPLATE = "chat_template.jinja";
+
+/**
+ * Reads a Hugging Face model folder.
+ *
+ * @throws DataError when the folder, config.json or model.safetensors is missing or broken, naming the file.
+ */
+export function readCheckpoint(folder: string): Checkpoint {
+  for (const file of [FILES.config, WEIGHTS]) {
+    if (existsSync(join(folder, file))) continue;
+    const advice = "Run npm run checkpoints to make the models that belong to this repository, or name another folder.";
+    throw new DataError(`readCheckpoint: ${folder} must hold ${file}; there is none. ${advice}`, { folder, file });
+  }
+  const { tensors } = readSafetensors(join(folder, WEIGHTS));
+  const template = join(folder, CHAT_TEMPLATE);
+  return {
+    config: readJson(folder, FILES.config)!,
+    weights: new Map([...tensors].map(([name, tensor]) => [name, toWeight(folder, name, tensor)] as const)),
+    tokenizer: readJson(folder, FILES.tokenizer),
+    tokenizerConfig: readJson(folder, FILES.tokenizerConfig),
+    preprocessor: readJson(folder, FILES.preprocessor),
+    chatTemplate: existsSync(template) ? readFileSync(template, "utf8") : null,
+  };
+}
+
+/** Writes a Hugging Face model folder, each file atomically and the weights last; parts that are null are left out. */
+export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
+  for (const [part, file] of Object.entries(FILES) as [keyof typeof FILES, string][]) {
+    const json = checkpoint[part];
+    if (json !== null) writeFileAtomic(join(folder, file), `${JSON.stringify(json, null, 2)}\n`);
+  }
+  if (checkpoint.chatTemplate !== null) writeFileAtomic(join(folder, CHAT_TEMPLATE), checkpoint.chatTemplate);
+  const tensors = [...checkpoint.weights].map(
+    ([name, { shape, data }]) => [name, { dtype: "F32", shape, data } as const] as const,
+  );
+  writeSafetensors(join(folder, WEIGHTS), tensors);
+}
+
+/**
+ * Checks that a model got exactly the weights its configuration asks for.
+ *
+ * @param expected shape per weight name.
+ * @throws DataError naming the first missing, unknown or wrongly shaped weight, with both shapes.
+ */
+export function assertWeights(
+  where: string,
+  weights: ReadonlyMap<string, WeightArray>,
+  expected: ReadonlyMap<string, readonly number[]>,
+): void {
+  const advice = "Use the config.json and model.safetensors of one checkpoint.";
+  for (const [name, shape] of expected) {
+    const weight = weights.get(name);
+    if (weight === undefined) {
+      const wanted = `weight ${name} with shape [${shape.join(", ")}]`;
+      throw new DataError(`${where}: model.safetensors must hold ${wanted}; there is none. ${advice}`, { name, shape });
+    }
+    if (shape.length !== weight.shape.length || shape.some((n, axis) => n !== weight.shape[axis]))
+      throw new DataError(
+        `${where}: weight ${name} must have shape [${shape.join(", ")}]; got [${weight.shape.join(", ")}]. ${advice}`,
+        { name, shape: weight.shape, expected: shape },
+      );
+  }
+  for (const [name, { shape }] of weights) {
+    if (expected.has(name)) continue;
+    throw new DataError(
+      `${where}: model.safetensors must hold no weight the model does not know; got ${name} [${shape.join(", ")}]. ${advice}`,
+      { name, shape },
+    );
+  }
+}
+
+/** A part that a model cannot do without. @throws DataError naming the file. */
+export function requirePart<K extends keyof typeof FILES>(
+  where: string,
+  checkpoint: Checkpoint,
+  part: K,
+): NonNullable<Checkpoint[K]> {
+  const value = checkpoint[part];
+  if (value !== null) return value as NonNullable<Checkpoint[K]>;
+  throw new DataError(`${where}: the model's folder must hold ${FILES[part]}; there is none. Copy it from the model.`, {
+    file: FILES[part],
+  });
+}
+
+function readJson(folder: string, file: string): JsonObject | null {
+  const path = join(folder, file);
+  if (!existsSync(path)) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new DataError(`readCheckpoint: ${path} must be JSON (${(cause as Error).message}). Write it again.`, {
+      file,
+    });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw new DataError(`readCheckpoint: ${path} must hold a JSON object. Write it again.`, { file });
+}
+
+function toWeight(folder: string, name: string, { dtype, shape, data }: StoredTensor): WeightArray {
+  if (data instanceof Float32Array) return { shape, data };
+  throw new DataError(
+    `readCheckpoint: weight ${name} of ${folder} must be F32, F16 or BF16; got ${dtype}. Remove it from model.safetensors.`,
+    { name, dtype },
+  );
+}
