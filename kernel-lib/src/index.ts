@@ -59,25 +59,6 @@ export { type VocabularyWord, vocabularyWords } from "./data/vocabulary";
 // experiments: runs and artifacts
 export { openRun, PROFILES, type ProfileName, type Run, type RunOptions } from "./experiments/run";
 export { type Artifact, runStage, type StageContext, type StageOptions } from "./experiments/stage";
-// inference
-export { fuseLogits } from "./inference/fuse-logits";
-export { fuseProbabilities } from "./inference/fuse-probabilities";
-export { type FusionWeightOptions, fusionWeights } from "./inference/fusion-weights";
-export { type ParsedAnswer, parseAnswer } from "./inference/parse-answer";
-export type { FusedAnswer } from "./inference/weighted-mean";
-// metrics
-export { accuracy } from "./metrics/accuracy";
-export {
-  type BootstrapOptions,
-  bootstrap,
-  type Interval,
-  type PairedDifference,
-  pairedBootstrap,
-  type Statistic,
-} from "./metrics/bootstrap";
-export { type CalibrationOptions, expectedCalibrationError } from "./metrics/expected-calibration-error";
-export { macroF1 } from "./metrics/macro-f1";
-export { recallAtK } from "./metrics/recall-at-k";
 // frames: tables with documented columns
 export { describeLabels, type LabelStatistics } from "./frames/danfo";
 export {
@@ -100,6 +81,25 @@ export {
 } from "./frames/prediction-frames";
 export { FRAMES, type FrameName } from "./frames/schemas";
 export { type FrameColumn, type FrameSchema, type Table, tableOf } from "./frames/table";
+// inference
+export { fuseLogits } from "./inference/fuse-logits";
+export { fuseProbabilities } from "./inference/fuse-probabilities";
+export { type FusionWeightOptions, fusionWeights } from "./inference/fusion-weights";
+export { type ParsedAnswer, parseAnswer } from "./inference/parse-answer";
+export type { FusedAnswer } from "./inference/weighted-mean";
+// metrics
+export { accuracy } from "./metrics/accuracy";
+export {
+  type BootstrapOptions,
+  bootstrap,
+  type Interval,
+  type PairedDifference,
+  pairedBootstrap,
+  type Statistic,
+} from "./metrics/bootstrap";
+export { type CalibrationOptions, expectedCalibrationError } from "./metrics/expected-calibration-error";
+export { macroF1 } from "./metrics/macro-f1";
+export { recallAtK } from "./metrics/recall-at-k";
 
 // notebook: what a cell shows, how it watches and stops a long step
 export { notebookControl } from "./notebook/progress";
