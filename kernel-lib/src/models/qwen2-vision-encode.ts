@@ -1,0 +1,41 @@
+import { setImmediate as nextTick } from "node:timers/promises";
+import { assertNotInterrupted } from "../base/check";
+import type { Control, RasterImage } from "../base/types";
+import { groupPatches, type ImageTokens } from "./prompt-batch";
+import { runVisionTower } from "./qwen2-vision";
+import type { Qwen2Vl } from "./qwen2-vl";
+
+const BATCH_SIZE = 64;
+
+/**
+ * Runs the vision tower over pictures, without gradient: what a frozen tower needs once per picture.
+ *
+ * Put the results into a map and give it to `collatePrompts` as `vision`. Pictures of one size are read 64 at a time.
+ *
+ * @throws InterruptedError when the control's signal is aborted.
+ */
+export async function encodeVision(
+  model: Qwen2Vl,
+  images: readonly RasterImage[],
+  control?: Control,
+): Promise<ImageTokens[]> {
+  const width = model.config.text.hiddenSize;
+  const known = new Map<RasterImage, ImageTokens>();
+  const different = [...new Set(images)];
+  for (let start = 0; start < different.length; start += BATCH_SIZE) {
+    await nextTick(); // tfjs-node computes synchronously: let signals and displays through
+    assertNotInterrupted("encodeVision", control?.signal);
+    for (const { members, group } of groupPatches(model, different.slice(start, start + BATCH_SIZE))) {
+      const output = runVisionTower(model.parameters, model.config.vision, group);
+      const values = (await output.data()) as Float32Array;
+      output.dispose();
+      const size = (output.shape[0] / members.length) * width;
+      members.forEach((image, i) => {
+        known.set(image, { tokens: values.slice(i * size, (i + 1) * size), grid: group.grid });
+      });
+    }
+    const done = Math.min(start + BATCH_SIZE, different.length);
+    control?.onProgress?.({ stage: "encodeVision", done, total: different.length });
+  }
+  return images.map((image) => known.get(image)!);
+}

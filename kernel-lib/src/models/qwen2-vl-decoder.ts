@@ -1,0 +1,185 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { linear } from "./linear";
+import type { ParameterStore } from "./parameters";
+import { attendHeads, splitHeads } from "./qwen2-vl-attention";
+import type { Qwen2TextConfig } from "./qwen2-vl-config";
+import { rmsNorm, silu } from "./qwen2-vl-ops";
+import { gatherRows } from "./qwen2-vl-rows";
+import { TEXT_PREFIX } from "./qwen2-vl-weights";
+import { createRotaryTable, type RotaryAngles, type RotaryTable, rotate } from "./rotary";
+
+const HIDDEN_SCORE = -1e9;
+
+/** Keys and values of one layer, each [batch, keyValueHeads, K, headDim]. */
+export type LayerMemory = {
+  readonly keys: tf.Tensor4D;
+  readonly values: tf.Tensor4D;
+};
+
+/** One pass of the text model over L new tokens of each of B rows. */
+export interface DecoderPass {
+  readonly rows: number;
+  readonly columns: number;
+  /** Rotary angles of the new tokens, [B * L, headDim]. */
+  readonly angles: RotaryAngles;
+  /** Which of the K keys (remembered ones first) each row may look at, [B, K]: 1 = yes. Later tokens are hidden anyway. */
+  readonly visible: Uint8Array;
+  /** Keys and values of earlier tokens, layer by layer; empty in a first pass. */
+  readonly memory: readonly LayerMemory[];
+  /** The tokens whose hidden state is asked for, as row * L + column. */
+  readonly keep: Int32Array;
+}
+
+/** Hidden states of the kept tokens, [keep, hiddenSize], after the last norm, and what each layer remembers. */
+export interface DecoderResult {
+  readonly hidden: tf.Tensor2D;
+  readonly memory: LayerMemory[];
+}
+
+/**
+ * Runs the decoder layers and the last norm.
+ *
+ * The last layer computes queries and MLP for the kept tokens only: nothing reads its other outputs.
+ * Shapes: x [B * L, hiddenSize]. Gradient: flows to x and to whatever is trainable in the layers.
+ * Memory: run it inside tf.tidy and return what is needed.
+ */
+export function runDecoder(
+  store: ParameterStore,
+  config: Qwen2TextConfig,
+  x: tf.Tensor2D,
+  pass: DecoderPass,
+): DecoderResult {
+  const everything = fullView(config, pass);
+  const kept = keptView(config, pass);
+  const keyTable = createRotaryTable(pass.angles, { repeats: 1, heads: config.numKeyValueHeads, scale: 1 });
+  const memory: LayerMemory[] = [];
+  let hidden = x;
+  for (let index = 0; index < config.numLayers; index++) {
+    const view = index === config.numLayers - 1 ? kept : everything;
+    const layer = { store, config, prefix: `${TEXT_PREFIX}.layers.${index}`, rows: pass.rows, keyTable, view };
+    const result = runLayer(layer, hidden, pass.memory[index] ?? null);
+    hidden = result.hidden;
+    memory.push(result.memory);
+  }
+  if (kept.order !== null) hidden = gatherRows(hidden, kept.order);
+  return { hidden: norm(store, `${TEXT_PREFIX}.norm`, hidden, config.rmsNormEps), memory };
+}
+
+/** Which tokens ask in a layer, and what they may see. */
+interface QueryView {
+  /** Rows of the activation that ask, the same number M for each batch row; null: all of them. */
+  readonly pick: Int32Array | null;
+  /** Where the kept tokens stand among the asking ones; null: they are the same. */
+  readonly order: Int32Array | null;
+  readonly table: RotaryTable;
+  /** [B, 1, M, K] */
+  readonly mask: tf.Tensor4D;
+}
+
+interface Layer {
+  readonly store: ParameterStore;
+  readonly config: Qwen2TextConfig;
+  readonly prefix: string;
+  readonly rows: number;
+  readonly keyTable: RotaryTable;
+  readonly view: QueryView;
+}
+
+function runLayer(
+  layer: Layer,
+  x: tf.Tensor2D,
+  past: LayerMemory | null,
+): { hidden: tf.Tensor2D; memory: LayerMemory } {
+  const { store, config, prefix, rows, view } = layer;
+  const eps = config.rmsNormEps;
+  const normed = norm(store, `${prefix}.input_layernorm`, x, eps);
+  const asking = view.pick === null ? normed : gatherRows(normed, view.pick);
+  const residual = view.pick === null ? x : gatherRows(x, view.pick);
+
+  const keys = rotate(linear(store, `${prefix}.self_attn.k_proj`, normed), layer.keyTable);
+  const values = linear(store, `${prefix}.self_attn.v_proj`, normed);
+  const memory = remember(past, {
+    keys: splitHeads(keys, rows, config.numKeyValueHeads),
+    values: splitHeads(values, rows, config.numKeyValueHeads),
+  });
+  const queries = rotate(linear(store, `${prefix}.self_attn.q_proj`, asking), view.table);
+  const attended = attendHeads({ queries, ...memory, heads: config.numHeads, mask: view.mask });
+  const middle = tf.add(residual, linear(store, `${prefix}.self_attn.o_proj`, attended)) as tf.Tensor2D;
+
+  const mlpInput = norm(store, `${prefix}.post_attention_layernorm`, middle, eps);
+  const gate = silu(linear(store, `${prefix}.mlp.gate_proj`, mlpInput));
+  const gated = tf.mul(gate, linear(store, `${prefix}.mlp.up_proj`, mlpInput)) as tf.Tensor2D;
+  return { hidden: tf.add(middle, linear(store, `${prefix}.mlp.down_proj`, gated)), memory };
+}
+
+function remember(past: LayerMemory | null, fresh: LayerMemory): LayerMemory {
+  if (past === null) return fresh;
+  return {
+    keys: tf.concat([past.keys, fresh.keys], 2) as tf.Tensor4D,
+    values: tf.concat([past.values, fresh.values], 2) as tf.Tensor4D,
+  };
+}
+
+function norm(store: ParameterStore, module: string, x: tf.Tensor2D, eps: number): tf.Tensor2D {
+  return rmsNorm(x, store.get(`${module}.weight`) as unknown as tf.Tensor1D, eps);
+}
+
+function fullView(config: Qwen2TextConfig, pass: DecoderPass): QueryView {
+  const all = Int32Array.from({ length: pass.rows * pass.columns }, (_, i) => i);
+  return { pick: null, order: null, table: queryTable(config, pass.angles), mask: maskOf(pass, all) };
+}
+
+/** The kept tokens, filled up so that each batch row asks equally often. */
+function keptView(config: Qwen2TextConfig, pass: DecoderPass): QueryView {
+  const byRow = Array.from({ length: pass.rows }, (): number[] => []);
+  for (const token of pass.keep) byRow[Math.floor(token / pass.columns)]!.push(token);
+  const most = byRow.reduce((high, tokens) => Math.max(high, tokens.length), 1);
+  const pick = Int32Array.from(
+    byRow.flatMap((tokens, row) =>
+      Array.from({ length: most }, (_, i) => tokens[i] ?? tokens[0] ?? row * pass.columns),
+    ),
+  );
+  const seen = new Int32Array(pass.rows);
+  const order = pass.keep.map((token) => {
+    const row = Math.floor(token / pass.columns);
+    return row * most + seen[row]!++;
+  });
+  const same = order.length === pick.length && order.every((place, i) => place === i);
+  return {
+    pick,
+    order: same ? null : order,
+    table: queryTable(config, pickAngles(pass.angles, pick)),
+    mask: maskOf(pass, pick),
+  };
+}
+
+function queryTable(config: Qwen2TextConfig, angles: RotaryAngles): RotaryTable {
+  const scale = 1 / Math.sqrt(angles.headDim);
+  return createRotaryTable(angles, { repeats: 1, heads: config.numHeads, scale });
+}
+
+function pickAngles(angles: RotaryAngles, pick: Int32Array): RotaryAngles {
+  const { headDim } = angles;
+  const take = (values: Float32Array): Float32Array => {
+    const out = new Float32Array(pick.length * headDim);
+    pick.forEach((from, to) => {
+      out.set(values.subarray(from * headDim, (from + 1) * headDim), to * headDim);
+    });
+    return out;
+  };
+  return { cos: take(angles.cos), sin: take(angles.sin), count: pick.length, headDim };
+}
+
+/** 0 where an asking token may look, a large negative score at hidden and at later keys. */
+function maskOf(pass: DecoderPass, asking: Int32Array): tf.Tensor4D {
+  const keyCount = pass.visible.length / pass.rows;
+  const remembered = keyCount - pass.columns;
+  const mask = new Float32Array(asking.length * keyCount);
+  asking.forEach((token, i) => {
+    const row = Math.floor(token / pass.columns);
+    const last = remembered + (token % pass.columns);
+    for (let key = 0; key < keyCount; key++)
+      if (key > last || pass.visible[row * keyCount + key] === 0) mask[i * keyCount + key] = HIDDEN_SCORE;
+  });
+  return tf.tensor4d(mask, [pass.rows, 1, asking.length / pass.rows, keyCount]);
+}

@@ -1,0 +1,136 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { runFused } from "../compute/fused-op";
+import type { Qwen2TextConfig, Qwen2VisionConfig } from "./qwen2-vl-config";
+
+/** Cosines and sines of the rotary angles of a row of positions, each [positions, headDim]. */
+export interface RotaryAngles {
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+  readonly count: number;
+  readonly headDim: number;
+}
+
+/** The same, laid out for a whole activation: each [rows, heads * headDim]. The holder disposes them. */
+export interface RotaryTable {
+  readonly cos: tf.Tensor2D;
+  readonly sin: tf.Tensor2D;
+  readonly headDim: number;
+}
+
+/**
+ * Rotary angles of the text model (M-RoPE): each frequency follows one of the three positions.
+ *
+ * Shapes: positions [3, count] (time, height, width) -> angles [count, headDim]. The first `mropeSection[0]`
+ * frequencies turn with time, the next with height, the rest with width; both halves of a head hold the same angles.
+ */
+export function multimodalAngles(config: Qwen2TextConfig, positions: Int32Array): RotaryAngles {
+  const headDim = config.hiddenSize / config.numHeads;
+  const axes = config.mropeSection.flatMap((length, axis) => new Array<number>(length).fill(axis));
+  const frequencies = axes.map((_, j) => inverseFrequency(config.ropeTheta, 2 * j, headDim));
+  const count = positions.length / 3;
+  return fillAngles(count, headDim, (row, j) => positions[axes[j]! * count + row]! * frequencies[j]!);
+}
+
+/** Height, width and number of frames of an image, counted in patches. */
+export interface PatchGrid {
+  readonly frames: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * Rotary angles of the vision tower: the first half of the frequencies follows the row, the second the column.
+ *
+ * Shapes: -> [frames * height * width, headDim], in the order of the patches: frame by frame, in squares of
+ * `spatialMergeSize`² that become one token.
+ */
+export function patchAngles(config: Qwen2VisionConfig, grid: PatchGrid): RotaryAngles {
+  const headDim = config.embedDim / config.numHeads;
+  const places = patchPlaces(grid, config.spatialMergeSize);
+  const quarter = headDim / 4;
+  const frequencies = Array.from({ length: quarter }, (_, j) => inverseFrequency(config.ropeTheta, 2 * j, headDim / 2));
+  return fillAngles(places.length, headDim, (row, j) => {
+    const place = places[row]!;
+    return j < quarter ? place.row * frequencies[j]! : place.column * frequencies[j - quarter]!;
+  });
+}
+
+function patchPlaces(grid: PatchGrid, merge: number): { row: number; column: number }[] {
+  const places: { row: number; column: number }[] = [];
+  for (let frame = 0; frame < grid.frames; frame++)
+    for (let top = 0; top < grid.height; top += merge)
+      for (let left = 0; left < grid.width; left += merge)
+        for (let row = top; row < top + merge; row++)
+          for (let column = left; column < left + merge; column++) places.push({ row, column });
+  return places;
+}
+
+function inverseFrequency(theta: number, exponent: number, dimension: number): number {
+  return Math.fround(1 / Math.fround(theta ** Math.fround(exponent / dimension)));
+}
+
+function fillAngles(count: number, headDim: number, angle: (row: number, j: number) => number): RotaryAngles {
+  const cos = new Float32Array(count * headDim);
+  const sin = new Float32Array(count * headDim);
+  const half = headDim / 2;
+  for (let row = 0; row < count; row++) {
+    for (let j = 0; j < half; j++) {
+      const value = Math.fround(angle(row, j));
+      const at = row * headDim + j;
+      cos[at] = cos[at + half] = Math.cos(value);
+      sin[at] = sin[at + half] = Math.sin(value);
+    }
+  }
+  return { cos, sin, count, headDim };
+}
+
+/** How angles are spread over an activation. */
+export interface RotaryLayout {
+  /** How often the row of positions repeats. */
+  readonly repeats: number;
+  readonly heads: number;
+  /** Factor of the rotated values: 1, or 1/√headDim for queries, which saves the scaling of the scores. */
+  readonly scale: number;
+}
+
+/** Lays angles out as [repeats * positions, heads * headDim]. The caller disposes the two tensors. */
+export function createRotaryTable(angles: RotaryAngles, { repeats, heads, scale }: RotaryLayout): RotaryTable {
+  const lay = (values: Float32Array): tf.Tensor2D =>
+    tf.tidy(() => {
+      const scaled = scale === 1 ? values : values.map((value) => value * scale);
+      return tf.tile(tf.tensor2d(scaled, [angles.count, angles.headDim]), [repeats, heads]);
+    });
+  return { cos: lay(angles.cos), sin: lay(angles.sin), headDim: angles.headDim };
+}
+
+/**
+ * Turns every head of every row by its angles: x · cos + rotateHalf(x) · sin.
+ *
+ * Shapes: x [rows, heads * headDim] -> the same. rotateHalf sends (a, b), the halves of a head, to (-b, a).
+ * Gradient: flows to x: dy · cos - rotateHalf(dy) · sin, since both halves of a head share their angles.
+ */
+export function rotate(x: tf.Tensor2D, table: RotaryTable): tf.Tensor2D {
+  return runFused<tf.Tensor2D>({
+    inputs: { x },
+    forward: (save) => {
+      save([table.cos, table.sin]); // the table may be gone before the gradient is computed
+      return tf.add(tf.mul(x, table.cos), tf.mul(rotateHalf(x, table.headDim), table.sin));
+    },
+    backward: (dy, saved) => {
+      const [cos, sin] = saved as [tf.Tensor2D, tf.Tensor2D];
+      return { x: () => tf.sub(tf.mul(dy, cos), tf.mul(rotateHalf(dy, table.headDim), sin)) };
+    },
+  });
+}
+
+/** One small matrix product does it: cheaper than two slices, a negation and a concatenation. */
+function rotateHalf(x: tf.Tensor2D, headDim: number): tf.Tensor2D {
+  const half = headDim / 2;
+  const turn = new Float32Array(headDim * headDim);
+  for (let j = 0; j < half; j++) {
+    turn[(j + half) * headDim + j] = -1;
+    turn[j * headDim + j + half] = 1;
+  }
+  const heads = tf.reshape(x, [x.size / headDim, headDim]) as tf.Tensor2D;
+  return tf.reshape(tf.matMul(heads, tf.tensor2d(turn, [headDim, headDim])), x.shape);
+}
