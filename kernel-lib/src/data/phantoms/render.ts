@@ -55,11 +55,13 @@ function smoothStep(value: number): number {
 function coverage(blob: Blob, dx: number, dy: number): number {
   const u = dx * Math.exp(blob.aspect / 2);
   const v = dy * Math.exp(-blob.aspect / 2);
+  const distance = Math.sqrt(u * u + v * v);
+  if (distance > blob.radius * (1 + 1.5 * blob.border) + EDGE_WIDTH) return 0; // beyond every wave
   const angle = Math.atan2(v, u);
   const waves =
     Math.sin(blob.lobes * angle + blob.phase) + 0.5 * Math.sin((2 * blob.lobes + 1) * angle + 2 * blob.phase);
   const outline = blob.radius * (1 + blob.border * waves);
-  return smoothStep((outline - Math.hypot(u, v)) / EDGE_WIDTH + 0.5);
+  return smoothStep((outline - distance) / EDGE_WIDTH + 0.5);
 }
 
 function addBlob(plane: Plane, blob: Blob): void {

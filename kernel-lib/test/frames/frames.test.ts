@@ -1,0 +1,148 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Corpus, Prediction, Reading, Task } from "../../src/base/types";
+import { drawCorpusPhantom } from "../../src/data/phantoms/corpus-phantom";
+import { loadTask } from "../../src/data/tasks/load-task";
+import { curveFrame, examplesFrame, passagesFrame, recallFrame, retrievedFrame } from "../../src/frames/data-frames";
+import { loadFrame, saveFrame } from "../../src/frames/frame-file";
+import { predictionsFrame, publishedFrame, readingsFrame, resultsFrame } from "../../src/frames/prediction-frames";
+import { FRAMES, type FrameName } from "../../src/frames/schemas";
+import type { Table } from "../../src/frames/table";
+import { refusal } from "../data/helpers";
+
+let task: Task;
+let corpus: Corpus;
+let folder = "";
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "frames-"));
+  task = await loadTask("breast-mnist");
+  corpus = drawCorpusPhantom({ numPassages: 30 });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function reading(label: number | null, passageId: string | null): Reading {
+  const retrieved = passageId === null ? null : ({ passageId, head: "image", score: 0.5, rank: 0 } as const);
+  const [answer, exampleId] = [label === null ? "?" : String(label), task.splits.test[0]!.id];
+  return { exampleId, retrieved, answer, label, logits: [0, 0], probabilities: [0.5, 0.5] };
+}
+
+function prediction(trueLabel: number, label: number | null, readings: readonly Reading[]): Prediction {
+  const { id: exampleId, group } = task.splits.test[0]!;
+  const weights = readings.map(() => 1 / readings.length);
+  return { system: "JOMED", exampleId, group, trueLabel, label, probabilities: [0.25, 0.75], weights, readings };
+}
+
+const expected = (name: FrameName, numClasses = 0) => [
+  ...FRAMES[name].columns.map((column) => column.name),
+  ...Array.from({ length: numClasses }, (_, c) => `p${c}`),
+];
+
+test("every frame has exactly its columns, also without rows", () => {
+  const frames: [FrameName, Table, number][] = [
+    ["examples", examplesFrame(task), 0],
+    ["passages", passagesFrame(corpus), 0],
+    ["curve", curveFrame([]), 0],
+    ["recall", recallFrame([]), 0],
+    ["retrieved", retrievedFrame(task, corpus, []), 0],
+    ["readings", readingsFrame(task, []), 2],
+    ["predictions", predictionsFrame(task, []), 2],
+    ["results", resultsFrame([]), 0],
+    ["published", publishedFrame([]), 0],
+  ];
+  for (const [name, table, numClasses] of frames) expect(table.columnNames()).toEqual(expected(name, numClasses));
+  expect(frames.map(([name]) => name).sort()).toEqual(Object.keys(FRAMES).sort());
+});
+
+test("docs/architecture.md lists the same columns", () => {
+  const page = readFileSync(join(__dirname, "../../../docs/architecture.md"), "utf8");
+  for (const [name, { columns, tail }] of Object.entries(FRAMES)) {
+    const row = page.split("\n").find((line) => line.startsWith(`| ${name} |`)) ?? "";
+    const listed = row
+      .split("|")[2]!
+      .replaceAll(/\([^)]*\)/g, "")
+      .split(",")
+      .map((part) => part.trim());
+    expect(listed).toEqual([...columns.map((column) => column.name), ...(tail === "none" ? [] : ["p0 … pC-1"])]);
+  }
+});
+
+test("predictions by hand: correct, distinct answers, oracle; unparsed is -1 and wrong", () => {
+  const table = predictionsFrame(task, [
+    prediction(0, 1, [reading(1, "phantom/000001"), reading(0, "phantom/000002"), reading(null, "phantom/000003")]),
+    prediction(0, null, [reading(null, null)]),
+  ]);
+  expect(table.objects()).toMatchObject([
+    { label: 1, correct: 0, numReadings: 3, distinctLabels: 3, oracleCorrect: 1, p0: 0.25, p1: 0.75 },
+    { label: -1, correct: 0, numReadings: 1, distinctLabels: 1, oracleCorrect: 0 },
+  ]);
+});
+
+test("readings by hand: closed-book has nulls", () => {
+  const rows = readingsFrame(task, [
+    prediction(0, 0, [reading(0, null)]),
+    prediction(0, 1, [reading(1, "phantom/000001")]),
+  ]);
+  expect(rows.objects()).toMatchObject([
+    { passageId: null, head: null, rank: null, score: null, weight: 1, label: 0, answer: "0" },
+    { passageId: "phantom/000001", head: "image", rank: 0, score: 0.5, weight: 1, label: 1 },
+  ]);
+});
+
+test("retrieved says whether a passage agrees, and null where its truth is unknown", () => {
+  const example = task.splits.test[0]!;
+  const name = task.labels[example.labels[0]!]!.name;
+  const right = corpus.passages.find((passage) => passage.truth === name)!;
+  const wrong = corpus.passages.find((passage) => passage.truth !== undefined && passage.truth !== name)!;
+  const other = corpus.passages.find((passage) => passage.truth === undefined)!;
+  const hits = [right, wrong, other].map(({ id }, rank) => ({
+    passageId: id,
+    head: "text" as const,
+    score: -rank,
+    rank,
+  }));
+  const table = retrievedFrame(task, corpus, [{ exampleId: example.id, system: "JOMED", hits }]);
+  expect(table.objects()).toMatchObject([{ agrees: 1, split: "test", rank: 0 }, { agrees: 0 }, { agrees: null }]);
+});
+
+test("frames are saved and loaded, equal, nulls included", async () => {
+  const file = join(folder, "deep", "passages.arrow");
+  const table = passagesFrame(corpus);
+  saveFrame(table, file);
+  expect((await loadFrame(file, "passages")).objects()).toEqual(table.objects());
+  const empty = join(folder, "curve.arrow");
+  saveFrame(curveFrame([]), empty);
+  expect((await loadFrame(empty, "curve")).columnNames()).toEqual(expected("curve"));
+});
+
+test("a missing, foreign, truncated or other frame's file is refused by name", async () => {
+  const file = join(folder, "x.arrow");
+  saveFrame(curveFrame([{ stage: "s", step: 1, split: "train", metric: "loss", value: 2 }]), file);
+  const whole = readFileSync(file);
+  const other = await refusal(() => loadFrame(file, "results"));
+  expect(other.message).toMatch(/must have the columns of results, among them system, .*; got stage, step/);
+  writeFileSync(file, whole.subarray(0, whole.length - 30));
+  expect((await refusal(() => loadFrame(file))).message).toMatch(/end with the Arrow mark; got a truncated file/);
+  writeFileSync(file, Buffer.concat([whole.subarray(0, 200), whole.subarray(-20)]));
+  expect((await refusal(() => loadFrame(file))).message).toMatch(/hold a sound Arrow table; got damaged content/);
+  writeFileSync(file, "hello, I am no table at all");
+  expect((await refusal(() => loadFrame(file))).message).toMatch(/be an Arrow IPC file/);
+  const missing = await refusal(() => loadFrame(join(folder, "none.arrow")));
+  expect([missing.code, missing.message]).toEqual(["data", expect.stringMatching(/no such file\. Delete it and run/)]);
+});
+
+test("an example of another task and a wrong number of probabilities are refused", async () => {
+  const foreign = { ...prediction(0, 0, []), exampleId: "derma/1" };
+  expect((await refusal(() => predictionsFrame(task, [foreign]))).message).toMatch(/exampleId must be an example/);
+  const short = { ...prediction(0, 0, []), probabilities: [1] };
+  expect((await refusal(() => predictionsFrame(task, [short]))).code).toBe("shape");
+  const lists = [
+    {
+      exampleId: task.splits.test[0]!.id,
+      system: "x",
+      hits: [{ passageId: "no", head: "text" as const, score: 1, rank: 0 }],
+    },
+  ];
+  expect((await refusal(() => retrievedFrame(task, corpus, lists))).message).toMatch(/must be a passage of phantom/);
+});
