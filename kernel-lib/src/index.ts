@@ -101,6 +101,39 @@ export { type CalibrationOptions, expectedCalibrationError } from "./metrics/exp
 export { macroF1 } from "./metrics/macro-f1";
 export { recallAtK } from "./metrics/recall-at-k";
 
+// models: Qwen2-VL reader and LoRA
+export {
+  type ChatMessage,
+  type ContentPart,
+  QWEN2_VL_CHAT_TEMPLATE,
+  renderChat,
+} from "./models/chat-template";
+export { type Generated, type GenerateOptions, generate } from "./models/generate";
+export {
+  attachLora,
+  detachLora,
+  type LoraAdapter,
+  type LoraConfig,
+  type LoraOptions,
+  type LoraTargets,
+  mergeLora,
+  reattachLora,
+} from "./models/lora";
+export { loadLora, saveLora } from "./models/lora-files";
+export {
+  type CollateOptions,
+  collatePrompts,
+  type ImageTokens,
+  type PromptBatch,
+  type PromptTokens,
+  type TokenPosition,
+  tokenizePrompt,
+} from "./models/prompt-batch";
+export { encodeVision } from "./models/qwen2-vision-encode";
+export { createQwen2Vl, loadQwen2Vl, type Qwen2Vl, type Qwen2VlParts, saveQwen2Vl } from "./models/qwen2-vl";
+export { parseQwen2VlConfig, type Qwen2VlConfig } from "./models/qwen2-vl-config";
+export { qwen2VlLogits } from "./models/qwen2-vl-logits";
+export { type AnswerScore, scoreAnswers } from "./models/qwen2-vl-score";
 // notebook: what a cell shows, how it watches and stops a long step
 export { notebookControl } from "./notebook/progress";
 export { show, showMarkdown } from "./notebook/show";
