@@ -1,6 +1,6 @@
 import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
 import { NumericError, ShapeError } from "../base/errors";
-import { createRandom } from "../base/random";
+import { createRandom, type Random } from "../base/random";
 
 /** A number with its percentile interval. */
 export interface Interval {
@@ -59,11 +59,20 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
 }
 
+/** As many groups as there are, drawn with replacement: the positions of all their rows. */
+function drawRows(byGroup: readonly (readonly number[])[], random: Random): number[] {
+  const drawn: number[] = [];
+  for (let i = 0; i < byGroup.length; i++) {
+    for (const row of byGroup[random.integer(byGroup.length)]!) drawn.push(row);
+  }
+  return drawn;
+}
+
 function draw(where: string, groups: readonly string[], statistic: Statistic, options: Required<BootstrapOptions>) {
   const rows = rowsByGroup(where, groups);
   const random = createRandom(options.seed).fork("bootstrap");
   const draws = Float64Array.from({ length: options.numDraws }, () => {
-    const value = statistic(rows.flatMap(() => random.pick(rows)));
+    const value = statistic(drawRows(rows, random));
     if (Number.isFinite(value)) return value;
     throw new NumericError(`${where}: statistic must be finite on every draw; got ${value}.`, { value });
   });

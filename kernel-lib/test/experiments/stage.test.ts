@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -184,6 +194,21 @@ describe("runStage", () => {
       message: expect.stringMatching(/got ENOSPC.*Free space.*JOMED_ARTIFACTS_DIR/),
     });
     expect(readdirSync(join(run.artifactsDir, "toy-stage")).every((name) => name.endsWith(".partial"))).toBe(true);
+  });
+
+  it.skipIf(process.platform === "win32")("explains an artifacts folder that must not be written to", async () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o500);
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65_534); // permissions do not bind root
+    try {
+      const fault = await runStage(fakeRun(folder), counting().options).catch((error: unknown) => error);
+      expect(fault).toMatchObject({ code: "environment", details: { folder, fault: "EACCES" } });
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(folder, 0o700);
+    }
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it("explains an artifacts folder that cannot be one", async () => {

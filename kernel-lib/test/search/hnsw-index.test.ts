@@ -1,0 +1,227 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createFlatIndex } from "../../src/search/flat-index";
+import { createHnswIndex, type HnswIndex, loadHnswIndex } from "../../src/search/hnsw-index";
+import { loadHnswlib } from "../../src/search/hnswlib";
+import { measureRecall } from "../../src/search/measure-recall";
+import { clusteredRows, idsOf, matrix } from "./helpers";
+
+const CORPUS = clusteredRows(2000, 32, 1);
+const IDS = idsOf(2000);
+const QUERIES = clusteredRows(100, 32, 2);
+const exact = createFlatIndex(IDS, CORPUS);
+let index: HnswIndex;
+let folder: string;
+
+beforeAll(async () => {
+  index = await createHnswIndex(IDS, CORPUS);
+  folder = mkdtempSync(join(tmpdir(), "hnsw-"));
+  await index.save(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("createHnswIndex", () => {
+  it("finds at least 95 % of the exact ten best", async () => {
+    const report = await measureRecall(index, exact, QUERIES, 10);
+    expect(report).toMatchObject({ k: 10, numQueries: 100 });
+    expect(report.recall).toBeGreaterThanOrEqual(0.95);
+    expect(report.queriesPerSecond).toBeGreaterThan(0);
+  });
+
+  it("finds more with a larger ef than with the smallest", async () => {
+    const loaded = await loadHnswIndex(folder);
+    loaded.setEf(1);
+    const careless = await measureRecall(loaded, exact, QUERIES, 1);
+    loaded.setEf(200);
+    const careful = await measureRecall(loaded, exact, QUERIES, 1);
+    expect(careful.recall).toBeGreaterThan(careless.recall);
+    expect(loaded.ef).toBe(200);
+  });
+
+  it("gives inner products, best first", async () => {
+    const [found] = await index.search(QUERIES, 5);
+    const [truth] = await exact.search(QUERIES, 5);
+    found!.scores.forEach((score, i) => {
+      expect(score).toBeCloseTo(truth!.scores[i]!, 5);
+    });
+  });
+
+  it("builds the same file for the same seed and another for another one", async () => {
+    const bytes = async (seed: number) => {
+      const small = clusteredRows(300, 8, 3);
+      const built = await createHnswIndex(idsOf(300), small, { seed });
+      const place = join(folder, `seed-${seed}`);
+      await built.save(place);
+      return readFileSync(join(place, "index.hnsw"));
+    };
+    const first = await bytes(1);
+    expect(first.equals(await bytes(1))).toBe(true);
+    expect(first.equals(await bytes(2))).toBe(false);
+  });
+
+  it("finds k although a query excludes its own and 20 others", async () => {
+    const [best] = await exact.search(QUERIES, 21);
+    const excludeIds = Array.from({ length: 100 }, (_, q) => (q === 0 ? best!.ids : []));
+    const [found] = await index.search(QUERIES, 10, { excludeIds });
+    expect(found!.ids).toHaveLength(10);
+    expect(found!.ids.filter((id) => best!.ids.includes(id))).toEqual([]);
+  });
+
+  it("is exact under a filter that leaves four of 2,000, and clamps k to them", async () => {
+    const accept = (id: string) => ["p5", "p600", "p1200", "p1999"].includes(id);
+    const found = await index.search(QUERIES, 10, { accept });
+    const truth = await exact.search(QUERIES, 10, { accept });
+    expect(found.map(({ ids }) => ids)).toEqual(truth.map(({ ids }) => ids));
+    expect(found[0]!.ids).toHaveLength(4);
+  });
+
+  it("lets an error of the filter out and goes on working", async () => {
+    const accept = () => {
+      throw new RangeError("broken filter");
+    };
+    await expect(index.search(QUERIES, 1, { accept })).rejects.toThrow("broken filter");
+    expect(await index.search(QUERIES, 1)).toHaveLength(100);
+  });
+
+  it("clamps k to the number of vectors", async () => {
+    const small = await createHnswIndex(
+      ["a", "b"],
+      matrix([
+        [1, 0],
+        [0, 1],
+      ]),
+    );
+    expect((await small.search(matrix([[1, 0.5]]), 50))[0]!.ids).toEqual(["a", "b"]);
+  });
+
+  it("reports progress while building and stops when aborted", async () => {
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const control = {
+      signal: stop.signal,
+      onProgress: ({ done }: { done: number }) => {
+        seen.push(done);
+        stop.abort();
+      },
+    };
+    const building = createHnswIndex(IDS, CORPUS, { efConstruction: 400, control });
+    await expect(building).rejects.toMatchObject({ code: "interrupted" });
+    expect(seen).toHaveLength(1);
+    expect(seen[0]).toBeLessThan(2000);
+  });
+
+  it.each([
+    [{ m: 1 }, /m must be a whole number in \[2, 128\]/],
+    [{ efConstruction: 0 }, /efConstruction must be a whole number/],
+    [{ ef: 1.5 }, /ef must be a whole number/],
+    [{ M: 16 }, /no option "M"\. Use one of m, efConstruction/],
+  ])("refuses %j", async (options, wording) => {
+    await expect(createHnswIndex(["a"], matrix([[1]]), options as object)).rejects.toThrow(wording);
+  });
+
+  it("refuses to search after dispose", async () => {
+    const gone = await createHnswIndex(["a"], matrix([[1]]));
+    gone.dispose();
+    await expect(gone.search(matrix([[1]]), 1)).rejects.toMatchObject({ code: "state" });
+  });
+});
+
+describe("a saved HNSW index", () => {
+  const sidecar = () => join(folder, "index.hnsw.json");
+  const binary = () => join(folder, "index.hnsw");
+
+  it("finds the same after loading, with the same ef", async () => {
+    const loaded = await loadHnswIndex(folder);
+    expect(loaded.ef).toBe(index.ef);
+    expect(await loaded.search(QUERIES, 10)).toEqual(await index.search(QUERIES, 10));
+  });
+
+  it("describes itself", () => {
+    const { version } = loadHnswlib();
+    expect(JSON.parse(readFileSync(sidecar(), "utf8"))).toMatchObject({
+      kind: "hnsw",
+      space: "ip",
+      dimension: 32,
+      size: 2000,
+      settings: { m: 16, efConstruction: 200, ef: 64, seed: 7 },
+      library: `hnswlib-node ${version}`,
+      corpusHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      ids: IDS,
+    });
+  });
+
+  const edited = (change: (stored: Record<string, unknown>) => void) => (text: string) => {
+    const stored = JSON.parse(text);
+    change(stored);
+    return JSON.stringify(stored);
+  };
+
+  it.each([
+    ["truncated", (text: string) => text.slice(0, 500), /be JSON/],
+    ["not an object", () => "null", /describe a hnsw index/],
+    ["of another kind", edited((stored) => Object.assign(stored, { kind: "flat" })), /describe a hnsw index/],
+    ["short of an id", edited((stored) => Object.assign(stored, { ids: IDS.slice(1) })), /one distinct id per vector/],
+    ["naming an id twice", edited((stored) => Object.assign(stored, { ids: [...IDS.slice(1), "p1"] })), /distinct/],
+    [
+      "of one vector less",
+      edited((stored) => Object.assign(stored, { ids: IDS.slice(1), size: 1999 })),
+      /must hold 1999 vectors, as its sidecar says; got 2000/,
+    ],
+    ["of odd settings", edited((stored) => Object.assign(stored, { settings: { m: "8" } })), /usable settings/],
+  ])("is refused when its sidecar is %s", async (_name, damage, wording) => {
+    const whole = readFileSync(sidecar(), "utf8");
+    writeFileSync(sidecar(), damage(whole));
+    await expect(loadHnswIndex(folder)).rejects.toMatchObject({
+      code: "data",
+      message: expect.stringMatching(wording),
+    });
+    writeFileSync(sidecar(), whole);
+  });
+
+  it.each([
+    ["truncated", (bytes: Buffer) => bytes.subarray(0, bytes.length - 100)],
+    [
+      "altered in one bit",
+      (bytes: Buffer) =>
+        Buffer.concat([bytes.subarray(0, 4000), Buffer.from([bytes[4000]! ^ 1]), bytes.subarray(4001)]),
+    ],
+    ["empty", () => Buffer.alloc(0)],
+  ])("is refused when its graph is %s, before native code reads it", async (_name, damage) => {
+    const whole = readFileSync(binary());
+    writeFileSync(binary(), damage(whole));
+    await expect(loadHnswIndex(folder)).rejects.toMatchObject({
+      code: "data",
+      message: expect.stringMatching(/must be the \d+ bytes its sidecar describes/),
+    });
+    writeFileSync(binary(), whole);
+  });
+
+  it("is refused when there is none", async () => {
+    await expect(loadHnswIndex(join(folder, "nowhere"))).rejects.toMatchObject({ code: "data" });
+  });
+});
+
+describe("measureRecall", () => {
+  it("is 1 for the exact index against itself and counts one of several equal vectors as found", async () => {
+    expect((await measureRecall(exact, exact, QUERIES, 10)).recall).toBe(1);
+    const forward = createFlatIndex(["a", "b", "c"], matrix([[1], [1], [0]]));
+    const backward = createFlatIndex(["c", "b", "a"], matrix([[0], [1], [1]]));
+    expect((await measureRecall(backward, forward, matrix([[1]]), 1)).recall).toBe(1);
+  });
+
+  it("is the share of the best that was found", async () => {
+    const two = createFlatIndex(["a", "b", "c"], matrix([[3], [2], [1]]));
+    const blind = { ...two, search: async () => [{ ids: ["a", "c"], positions: [0, 2], scores: [3, 1] }] };
+    expect((await measureRecall(blind, two, matrix([[1]]), 2)).recall).toBe(1 / 2);
+  });
+
+  it("refuses no queries and indexes of different sizes", async () => {
+    await expect(measureRecall(exact, exact, { data: new Float32Array(), rows: 0, cols: 32 }, 1)).rejects.toThrow(
+      /at least one row/,
+    );
+    const other = createFlatIndex(["a"], matrix([[1]]));
+    await expect(measureRecall(other, exact, QUERIES, 1)).rejects.toThrow(/same corpus; got 1 and 2000/);
+  });
+});
