@@ -1,0 +1,49 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { runFused } from "../fused-op";
+
+/** x · sigmoid(1.702 x), CLIP's and Qwen2-VL's approximation of GELU. Any shape; gradient flows to x. */
+export function quickGelu<T extends tf.Tensor>(x: T): T {
+  return sigmoidGate(x, 1.702);
+}
+
+/** x · sigmoid(x). Any shape; gradient flows to x. */
+export function silu<T extends tf.Tensor>(x: T): T {
+  return sigmoidGate(x, 1);
+}
+
+/** x · Φ(x) with the exact normal distribution function. Any shape; gradient flows to x. */
+export function gelu<T extends tf.Tensor>(x: T): T {
+  return runFused<tf.Tensor>({
+    inputs: { x },
+    forward: (save) => {
+      const share = tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
+      save([x, share]);
+      return tf.mul(x, share);
+    },
+    backward: (dy, [input, share]) => ({
+      x: () => {
+        const density = tf.mul(tf.exp(tf.mul(tf.square(input!), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+        return tf.mul(dy, tf.add(share!, tf.mul(input!, density)));
+      },
+    }),
+  }) as T;
+}
+
+/** y = x·s with s = sigmoid(steepness · x); dy/dx = s · (1 + steepness · (x - y)). */
+function sigmoidGate<T extends tf.Tensor>(x: T, steepness: number): T {
+  return runFused<tf.Tensor>({
+    inputs: { x },
+    forward: (save) => {
+      const gate = tf.sigmoid(steepness === 1 ? x : tf.mul(x, steepness));
+      const y = tf.mul(x, gate);
+      save([x, gate, y]);
+      return y;
+    },
+    backward: (dy, [input, gate, y]) => ({
+      x: () => {
+        const rest = tf.add(tf.mul(tf.sub(input!, y!), steepness), 1);
+        return tf.mul(dy, tf.mul(gate!, rest));
+      },
+    }),
+  }) as T;
+}

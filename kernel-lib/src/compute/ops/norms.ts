@@ -1,0 +1,73 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { type OpGradients, runFused } from "../fused-op";
+
+/**
+ * Layer norm over the last axis: (x - mean) / √(variance + epsilon) · weight + bias.
+ *
+ * Shapes: x [..., D], weight and bias [D] -> [..., D]. Gradient: flows to all three.
+ */
+export function layerNorm<T extends tf.Tensor>(
+  x: T,
+  { weight, bias, epsilon }: { readonly weight: tf.Tensor; readonly bias: tf.Tensor; readonly epsilon: number },
+): T {
+  return runFused<tf.Tensor>({
+    inputs: { x, weight, bias },
+    forward: (save) => {
+      const centred = tf.sub(x, tf.mean(x, -1, true));
+      const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon)); // [..., 1]
+      const normal = tf.mul(centred, scale);
+      save([normal, scale]);
+      return tf.add(tf.mul(normal, weight), bias);
+    },
+    backward: (dy, [normal, scale]) => ({
+      ...normGradients(dy, { normal: normal!, scale: scale!, weight, centring: "mean" }),
+      bias: () => sumRows(dy),
+    }),
+  }) as T;
+}
+
+/**
+ * RMS norm over the last axis: x / √(mean(x²) + epsilon) · weight.
+ *
+ * Shapes: x [..., D], weight [D] -> [..., D]. Gradient: flows to both.
+ */
+export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, epsilon: number): T {
+  return runFused<tf.Tensor>({
+    inputs: { x, weight },
+    forward: (save) => {
+      const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon)); // [..., 1]
+      const normal = tf.mul(x, scale);
+      save([normal, scale]);
+      return tf.mul(normal, weight);
+    },
+    backward: (dy, [normal, scale]) => normGradients(dy, { normal: normal!, scale: scale!, weight, centring: "none" }),
+  }) as T;
+}
+
+interface NormState {
+  /** [..., D], the value before weight and bias */
+  readonly normal: tf.Tensor;
+  /** [..., 1] */
+  readonly scale: tf.Tensor;
+  readonly weight: tf.Tensor;
+  readonly centring: "mean" | "none";
+}
+
+function normGradients(dy: tf.Tensor, { normal, scale, weight, centring }: NormState): OpGradients {
+  return {
+    x: () => {
+      const dNormal = tf.mul(dy, weight);
+      const along = tf.mul(normal, tf.mean(tf.mul(dNormal, normal), -1, true));
+      const across = tf.sub(dNormal, along);
+      // the mean of `normal` is 0, so centring touches dNormal alone
+      return tf.mul(centring === "mean" ? tf.sub(across, tf.mean(dNormal, -1, true)) : across, scale);
+    },
+    weight: () => sumRows(tf.mul(dy, normal)),
+  };
+}
+
+/** [..., D] -> [D] */
+function sumRows(x: tf.Tensor): tf.Tensor {
+  const width = x.shape[x.rank - 1]!;
+  return tf.sum(tf.reshape(x, [x.size / width, width]), 0);
+}

@@ -1,0 +1,140 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { createRandom } from "../../../src/base/random";
+import { openBackend } from "../../../src/compute/backend";
+import { gelu, quickGelu, silu } from "../../../src/compute/ops/activations";
+import { type AttentionOptions, attention } from "../../../src/compute/ops/attention";
+import { crossEntropy } from "../../../src/compute/ops/cross-entropy";
+import { embedding } from "../../../src/compute/ops/embedding";
+import { layerNorm, rmsNorm } from "../../../src/compute/ops/norms";
+import { expectNoLeak, maxDifference } from "../../helpers/tensors";
+
+const random = createRandom("ops");
+const draw = (...shape: number[]): tf.Tensor => {
+  const size = shape.reduce((product, n) => product * n, 1);
+  return tf.tensor(
+    Float32Array.from({ length: size }, () => random.normal()),
+    shape,
+    "float32",
+  );
+};
+
+type Op = (...inputs: tf.Tensor[]) => tf.Tensor;
+
+/** Asserts equal values, equal gradients of all inputs under a random output gradient, and no tensors left. */
+function expectEqual(fused: Op, plain: Op, inputs: tf.Tensor[], tolerance = 2e-5): void {
+  const expected = plain(...inputs);
+  expect(maxDifference(fused(...inputs), expected)).toBeLessThan(tolerance);
+  const dy = draw(...expected.shape);
+  const [own, reference] = [tf.grads(fused)(inputs, dy), tf.grads(plain)(inputs, dy)];
+  own.forEach((gradient, i) => {
+    expect(maxDifference(gradient, reference[i]!)).toBeLessThan(tolerance);
+  });
+  expectNoLeak(() => tf.dispose(tf.grads(fused)(inputs, dy)));
+}
+
+/** Attention head by head, keys repeated. */
+function plainAttention(options: AttentionOptions & { causal?: tf.Tensor }): Op {
+  return (q, k, v) => {
+    const { numHeads, numKeyValueHeads = numHeads, mask = "none" } = options;
+    const width = q!.shape[2]! / numHeads;
+    const heads = Array.from({ length: numHeads }, (_, head) => {
+      const group = Math.floor((head * numKeyValueHeads) / numHeads);
+      const cut = (x: tf.Tensor, at: number) => tf.slice(x, [0, 0, at * width], [-1, -1, width]);
+      let scores = tf.mul(tf.matMul(cut(q!, head), cut(k!, group), false, true), options.scale ?? width ** -0.5);
+      if (mask === "causal") scores = tf.add(scores, options.causal!);
+      else if (mask !== "none") scores = tf.add(scores, tf.squeeze(mask, [1]));
+      return tf.matMul(tf.softmax(scores), cut(v!, group));
+    });
+    return tf.concat(heads, 2);
+  };
+}
+
+describe.each(["tensorflow", "cpu"])("on %s", (backend) => {
+  beforeAll(async () => {
+    await openBackend();
+    await tf.setBackend(backend);
+  });
+
+  it.each([[[4, 6]], [[2, 3, 5]]])("layerNorm equals the plain composition on %j", (shape) => {
+    const plain: Op = (x, weight, bias) => {
+      const { mean, variance } = tf.moments(x!, -1, true);
+      return tf.add(tf.mul(tf.div(tf.sub(x!, mean), tf.sqrt(tf.add(variance, 1e-5))), weight!), bias!);
+    };
+    const fused: Op = (x, weight, bias) => layerNorm(x!, { weight: weight!, bias: bias!, epsilon: 1e-5 });
+    const width = shape.at(-1)!;
+    expectEqual(fused, plain, [draw(...shape), draw(width), draw(width)]);
+  });
+
+  it("rmsNorm equals the plain composition", () => {
+    const plain: Op = (x, weight) =>
+      tf.mul(tf.div(x!, tf.sqrt(tf.add(tf.mean(tf.square(x!), -1, true), 1e-6))), weight!);
+    expectEqual((x, weight) => rmsNorm(x!, weight!, 1e-6), plain, [draw(2, 3, 5), draw(5)]);
+  });
+
+  it("activations equal the plain compositions", () => {
+    const x = [draw(5, 7)];
+    expectEqual(
+      (x) => quickGelu(x!),
+      (x) => tf.mul(x!, tf.sigmoid(tf.mul(x!, 1.702))),
+      x,
+    );
+    expectEqual(
+      (x) => silu(x!),
+      (x) => tf.mul(x!, tf.sigmoid(x!)),
+      x,
+    );
+    expectEqual(
+      (x) => gelu(x!),
+      (x) => tf.mul(tf.mul(x!, 0.5), tf.add(tf.erf(tf.mul(x!, Math.SQRT1_2)), 1)),
+      x,
+    );
+  });
+
+  it("attention equals attention head by head: plain, causal, masked, grouped", () => {
+    const causal = tf.tensor2d([0, -1e9, -1e9, 0, 0, -1e9, 0, 0, 0], [3, 3]);
+    const own = { numHeads: 2 };
+    const shared = { numHeads: 4, numKeyValueHeads: 2 };
+    const padding = tf.tensor4d([0, 0, -1e9, 0, 0, 0], [2, 1, 1, 3]);
+    const inputs = (heads: number, groups: number, keys = 3) => [
+      draw(2, 3, heads * 4),
+      draw(2, keys, groups * 4),
+      draw(2, keys, groups * 4),
+    ];
+    const check = (options: AttentionOptions, tensors: tf.Tensor[]) => {
+      const fused: Op = (q, k, v) => attention(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, options);
+      expectEqual(fused, plainAttention({ ...options, causal }), tensors);
+    };
+    check({ ...own, scale: 0.3 }, inputs(2, 2, 5));
+    check({ ...own, mask: "causal" }, inputs(2, 2));
+    check({ ...shared, mask: padding }, inputs(4, 2));
+    check({ ...shared, mask: "causal" }, inputs(4, 2));
+  });
+
+  it("crossEntropy equals -log softmax at the target", () => {
+    const targets = [2, 0, 4, 2];
+    const plain: Op = (x) => {
+      const chosen = tf.cast(tf.oneHot(tf.tensor1d(targets, "int32"), 5), "float32");
+      return tf.neg(tf.sum(tf.mul(tf.logSoftmax(x!), chosen), 1));
+    };
+    expectEqual((x) => crossEntropy(x as tf.Tensor2D, targets), plain, [draw(4, 5)]);
+  });
+
+  it("embedding sums the gradients of repeated ids", () => {
+    const ids = [3, 0, 3, 3, 1];
+    const plain: Op = (table) => tf.matMul(tf.cast(tf.oneHot(tf.tensor1d(ids, "int32"), 6), "float32"), table!);
+    expectEqual((table) => embedding(table!, ids), plain, [draw(6, 4)]);
+  });
+
+  it("refuses wrong shapes and ids, saying which", () => {
+    const q = draw(1, 2, 8) as tf.Tensor3D;
+    expect(() => attention(q, q, draw(1, 3, 8) as tf.Tensor3D, { numHeads: 2 })).toThrow(
+      "got [1, 2, 8], [1, 2, 8], [1, 3, 8].",
+    );
+    expect(() => crossEntropy(draw(1, 3) as tf.Tensor2D, [3])).toThrow("target 0 must lie in 0 … 2; got 3.");
+    expect(() => crossEntropy(draw(1, 3) as tf.Tensor2D, [])).toThrow(
+      "crossEntropy: targets must have 1 entries; got 0",
+    );
+    expect(() => embedding(draw(3, 2), [0, -1])).toThrow("ids must lie in 0 … 2; got -1 at position 1.");
+  });
+});
