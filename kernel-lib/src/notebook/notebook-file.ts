@@ -25,6 +25,16 @@ export function splitLines(text: string): string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }
 
+function readOutput(output: Output): Output {
+  if (output.output_type === "stream") return { ...output, text: joinLines(output.text) };
+  if (output.output_type === "error") return output;
+  const data = Object.entries(output.data).map(([type, value]) => [
+    type,
+    Array.isArray(value) && TEXT_TYPE.test(type) ? joinLines(value as string[]) : value,
+  ]);
+  return { ...output, data: Object.fromEntries(data) };
+}
+
 function readCell(value: unknown, index: number, file: string): Cell {
   const cell = value as Partial<CodeCell>;
   const where = `cell ${index + 1}`;
@@ -41,11 +51,12 @@ function readCell(value: unknown, index: number, file: string): Cell {
     source: joinLines(source as string | string[]),
   };
   if (cell.cell_type !== "code") return base as Cell;
-  return { ...base, cell_type: "code", execution_count: cell.execution_count ?? null, outputs: cell.outputs ?? [] };
+  const outputs = (cell.outputs ?? []).map(readOutput);
+  return { ...base, cell_type: "code", execution_count: cell.execution_count ?? null, outputs };
 }
 
 /**
- * Reads a notebook of format 4; cells without an id get one (so that 4.5 can be written), sources become one string.
+ * Reads a notebook of format 4; cells without an id get one (so that 4.5 can be written), texts become one string.
  *
  * @throws DataError when the file is not JSON, not nbformat 4, or a cell is malformed; the message names the cell.
  */

@@ -24,11 +24,18 @@ export function tslabSpec(root: string, cwd: string, env: NonNullable<KernelSpec
       file,
     });
   };
-  const preload = find("kernel-lib", "dist/notebook/end-with-parent.js");
-  const tslab = find("tslab", "bin/tslab");
+  const preloads = ["end-with-parent", "tslab-fixes"].map((file) => find("kernel-lib", `dist/notebook/${file}.js`));
+  const program = find("tslab", "bin/tslab");
   return {
     name: "tslab",
-    argv: [process.execPath, "--require", preload, tslab, "kernel", "--config-path", "{connection_file}"],
+    argv: [
+      process.execPath,
+      ...preloads.flatMap((file) => ["--require", file]),
+      program,
+      "kernel",
+      "--config-path",
+      "{connection_file}",
+    ],
     cwd,
     env: { ...env, NO_COLOR: "1", FORCE_COLOR: undefined },
   };
