@@ -1,0 +1,99 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, expect, test } from "vitest";
+import { isKernelError } from "../../src/base/errors";
+import { openBackend } from "../../src/compute/backend";
+import { attachLora } from "../../src/models/lora";
+import { createLocalReader, fingerprintReader } from "../../src/reader/local-reader";
+import { buildPrompt } from "../../src/reader/prompt";
+import type { ReadPair } from "../../src/reader/reader";
+import { tinyReader } from "../helpers/tiny-reader";
+import { BRIGHTNESS_LABELS, brightnessExamples, brightnessPassages } from "../helpers/toy-task";
+
+beforeAll(() => openBackend());
+
+const examples = brightnessExamples(3, "e");
+const passages = brightnessPassages(4, "p");
+const pairs: ReadPair[] = examples.flatMap((example) => [
+  { example, passage: null },
+  ...passages.map((passage) => ({ example, passage })),
+]);
+
+test("the prompt has the paper's order", () => {
+  const [message] = buildPrompt(pairs[1]!);
+  expect(message!.role).toBe("user");
+  expect(message!.content).toEqual([
+    { type: "image", image: passages[0]!.image },
+    { type: "text", text: `background: ${passages[0]!.text}\n\n` },
+    { type: "image", image: examples[0]!.image },
+    { type: "text", text: examples[0]!.question },
+  ]);
+  expect(buildPrompt(pairs[0]!)[0]!.content).toEqual([
+    { type: "image", image: examples[0]!.image },
+    { type: "text", text: examples[0]!.question },
+  ]);
+});
+
+test("scores do not depend on order or batch, and belong to their pair", async () => {
+  const reader = createLocalReader(tinyReader(), { batchSize: 4 });
+  const together = await reader.scoreLabels(pairs, BRIGHTNESS_LABELS);
+  const backwards = (await reader.scoreLabels([...pairs].reverse(), BRIGHTNESS_LABELS)).reverse();
+  for (const [i, pair] of pairs.entries()) {
+    const [alone] = await reader.scoreLabels([pair], BRIGHTNESS_LABELS);
+    for (let c = 0; c < 2; c++) {
+      expect(together[i]!.logits[c]).toBeCloseTo(alone!.logits[c]!, 4);
+      expect(backwards[i]!.logits[c]).toBeCloseTo(alone!.logits[c]!, 4);
+      expect(together[i]!.logLikelihoods[c]).toBeCloseTo(alone!.logLikelihoods[c]!, 4);
+    }
+  }
+  const values = together.map(({ logits }) => logits[0]!);
+  expect(new Set(values.map((value) => value.toFixed(6))).size).toBeGreaterThan(pairs.length / 2);
+  reader.dispose();
+});
+
+test("log-likelihoods are over the whole vocabulary, so the labels' probabilities sum to less than 1", async () => {
+  const reader = createLocalReader(tinyReader());
+  const [scores] = await reader.scoreLabels(pairs.slice(0, 1), BRIGHTNESS_LABELS);
+  const sum = scores!.logLikelihoods.reduce((total, value) => total + Math.exp(value), 0);
+  expect(sum).toBeGreaterThan(0);
+  expect(sum).toBeLessThan(1);
+  expect(scores!.logits[0]! - scores!.logits[1]!).toBeCloseTo(
+    scores!.logLikelihoods[0]! - scores!.logLikelihoods[1]!,
+    4,
+  );
+  reader.dispose();
+});
+
+test("answers are text, one per pair", async () => {
+  const reader = createLocalReader(tinyReader(), { maxNewTokens: 3 });
+  const answers = await reader.writeAnswers(pairs);
+  expect(answers).toHaveLength(pairs.length);
+  for (const answer of answers) expect(typeof answer).toBe("string");
+  reader.dispose();
+});
+
+test("the fingerprint follows weights and adapter", () => {
+  const [a, same, other] = [tinyReader(1), tinyReader(1), tinyReader(2)];
+  const plain = fingerprintReader(a);
+  expect(fingerprintReader(same)).toBe(plain);
+  expect(fingerprintReader(other)).not.toBe(plain);
+  const adapter = attachLora(a.parameters, { rank: 2, alpha: 4, seed: 3 });
+  expect(fingerprintReader(a)).not.toBe(plain);
+  adapter.dispose();
+  expect(fingerprintReader(a)).toBe(plain);
+  for (const model of [a, same, other]) model.dispose();
+});
+
+test("reading leaves no tensor behind, and stops when asked", async () => {
+  const reader = createLocalReader(tinyReader());
+  await reader.scoreLabels(pairs, BRIGHTNESS_LABELS);
+  const before = tf.memory().numTensors;
+  await reader.scoreLabels(pairs, BRIGHTNESS_LABELS);
+  await reader.writeAnswers(pairs);
+  expect(tf.memory().numTensors).toBe(before);
+  const error = await reader
+    .scoreLabels(pairs, BRIGHTNESS_LABELS, { signal: AbortSignal.abort() })
+    .catch((caught) => caught);
+  expect(isKernelError(error, "interrupted")).toBe(true);
+  expect(tf.memory().numTensors).toBe(before);
+  reader.dispose();
+});

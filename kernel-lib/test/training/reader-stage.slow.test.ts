@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isKernelError } from "../../src/base/errors";
+import { openBackend } from "../../src/compute/backend";
+import type { Qwen2Vl } from "../../src/models/qwen2-vl";
+import { fingerprintReader } from "../../src/reader/local-reader";
+import {
+  type ReadableExample,
+  type ReaderStageInputs,
+  type ReaderStageOptions,
+  trainReader,
+} from "../../src/training/reader-stage";
+import { copyValues } from "../../src/training/training-state";
+import { tinyReader } from "../helpers/tiny-reader";
+import { brightnessExamples, brightnessPassages } from "../helpers/toy-task";
+
+let folder: string;
+beforeAll(async () => {
+  await openBackend();
+  folder = mkdtempSync(join(tmpdir(), "reader-stage-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const passages = brightnessPassages(8, "p");
+const readable = (count: number, seed: string, mode: "retrieval" | "closedBook" = "retrieval"): ReadableExample[] =>
+  brightnessExamples(count, seed).map((example, i) => ({
+    example,
+    passages: mode === "closedBook" ? [] : [passages[i % 8]!, passages[(i + 3) % 8]!],
+  }));
+const options: ReaderStageOptions = {
+  steps: 30,
+  batchSize: 8,
+  learningRate: 0.02,
+  evaluateEvery: 10,
+  rank: 4,
+  alpha: 8,
+};
+const inputs = (model: Qwen2Vl, over: Partial<ReaderStageInputs> = {}): ReaderStageInputs => ({
+  model,
+  train: readable(16, "train"),
+  validation: readable(8, "validation"),
+  seed: 4,
+  ...over,
+});
+
+function bitsOf(variables: readonly tf.Variable[]): string {
+  return copyValues(variables)
+    .map((values) => Buffer.from(values.buffer).toString("hex"))
+    .join();
+}
+
+describe("trainReader", () => {
+  for (const mode of ["retrieval", "closedBook"] as const) {
+    test(`learns the answers (${mode}); the model's own weights stay bit-identical`, async () => {
+      const model = tinyReader();
+      const before = fingerprintReader(model);
+      const { curve, bestStep, adapter } = await trainReader(
+        inputs(model, { train: readable(16, "train", mode), validation: readable(8, "validation", mode) }),
+        options,
+      );
+      const losses = curve.filter((point) => point.split === "validation").map((point) => point.value);
+      expect(losses[0]).toBeGreaterThan(5); // untrained: about the logarithm of the vocabulary, per token
+      expect(Math.min(...losses)).toBeLessThan(losses[0]! / 3);
+      expect(bestStep).toBeGreaterThan(0);
+      adapter.dispose();
+      expect(fingerprintReader(model)).toBe(before);
+      model.dispose();
+    });
+  }
+
+  test("a frozen vision tower gets no adapter, a trained one does", async () => {
+    const modules = async (vision: "trained" | "frozen"): Promise<string[]> => {
+      const model = tinyReader();
+      const { adapter } = await trainReader(inputs(model), { ...options, steps: 1, evaluateEvery: 1, vision });
+      const found = [...adapter.config.modules];
+      adapter.dispose();
+      model.dispose();
+      return found;
+    };
+    const visual = /visual/;
+    expect((await modules("trained")).some((name) => visual.test(name))).toBe(true);
+    const frozen = await modules("frozen");
+    expect(frozen.length).toBeGreaterThan(10);
+    expect(frozen.some((name) => visual.test(name))).toBe(false);
+  });
+
+  test("an aborted stage that is called again gives the bits of an undisturbed one", async () => {
+    const run = async (over: Partial<ReaderStageInputs>): Promise<string> => {
+      const model = tinyReader();
+      const { adapter } = await trainReader(inputs(model, over), { ...options, augment: {}, accumulation: 2 });
+      const bits = bitsOf(adapter.variables);
+      adapter.dispose();
+      model.dispose();
+      return bits;
+    };
+    const whole = await run({});
+    const stateFile = join(folder, "state.safetensors");
+    const stop = new AbortController();
+    const control = {
+      signal: stop.signal,
+      onProgress: ({ done }: { done: number }) => {
+        if (done === 17) stop.abort();
+      },
+    };
+    const failed = await run({ stateFile, control }).catch((error) => error);
+    expect(isKernelError(failed, "interrupted")).toBe(true);
+    expect(await run({ stateFile })).toBe(whole);
+  });
+
+  test("200 steps leave nothing behind", async () => {
+    const model = tinyReader(1, 16);
+    const small = { train: readable(4, "train"), validation: readable(2, "validation") };
+    const before = tf.memory().numTensors;
+    const { adapter } = await trainReader(inputs(model, small), {
+      ...options,
+      steps: 200,
+      batchSize: 2,
+      evaluateEvery: 100,
+    });
+    adapter.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+  });
+});
