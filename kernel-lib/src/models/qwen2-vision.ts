@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors";
+import { gelu, quickGelu } from "../compute/ops/activations";
+import { attention } from "../compute/ops/attention";
+import { layerNorm } from "../compute/ops/norms";
 import { linear } from "./linear";
 import type { ParameterStore } from "./parameters";
-import { attendHeads, splitHeads } from "./qwen2-vl-attention";
 import type { Qwen2VisionConfig } from "./qwen2-vl-config";
-import { gelu, layerNorm, quickGelu } from "./qwen2-vl-ops";
 import { VISION_PREFIX } from "./qwen2-vl-weights";
 import { createRotaryTable, type PatchGrid, patchAngles, type RotaryTable, rotate } from "./rotary";
 
@@ -30,14 +31,12 @@ export function runVisionTower(store: ParameterStore, config: Qwen2VisionConfig,
   return tf.tidy(() => {
     const rows = group.numImages * patchesOf(group.grid);
     const angles = patchAngles(config, group.grid);
-    const layout = { repeats: group.numImages, heads: config.numHeads };
-    const queryTable = createRotaryTable(angles, { ...layout, scale: 1 / Math.sqrt(angles.headDim) });
-    const keyTable = createRotaryTable(angles, { ...layout, scale: 1 });
+    const table = createRotaryTable(angles, { repeats: group.numImages, heads: config.numHeads });
     let x = embedPatches(store, config, group.patches, rows);
     for (let block = 0; block < config.depth; block++) {
       const prefix = `${VISION_PREFIX}.blocks.${block}`;
       const normed = norm(store, `${prefix}.norm1`, x);
-      const call = { prefix: `${prefix}.attn`, x: normed, queryTable, keyTable, numImages: group.numImages };
+      const call = { prefix: `${prefix}.attn`, x: normed, table, numImages: group.numImages };
       x = tf.add(x, attend(store, config.numHeads, call));
       const widened = linear(store, `${prefix}.mlp.fc1`, norm(store, `${prefix}.norm2`, x));
       x = tf.add(x, linear(store, `${prefix}.mlp.fc2`, quickGelu(widened)));
@@ -71,22 +70,19 @@ function embedPatches(
 interface VisionAttention {
   readonly prefix: string;
   readonly x: tf.Tensor2D;
-  readonly queryTable: RotaryTable;
-  readonly keyTable: RotaryTable;
+  readonly table: RotaryTable;
   readonly numImages: number;
 }
 
 function attend(store: ParameterStore, heads: number, call: VisionAttention): tf.Tensor2D {
   const qkv = linear(store, `${call.prefix}.qkv`, call.x); // [rows, 3 * width]
   const [q, k, v] = tf.split(qkv, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-  const attended = attendHeads({
-    queries: rotate(q, call.queryTable),
-    keys: splitHeads(rotate(k, call.keyTable), call.numImages, heads),
-    values: splitHeads(v, call.numImages, heads),
-    heads,
-    mask: null,
+  const byImage = (t: tf.Tensor2D): tf.Tensor3D =>
+    tf.reshape(t, [call.numImages, t.shape[0] / call.numImages, t.shape[1]]) as tf.Tensor3D;
+  const attended = attention(byImage(rotate(q, call.table)), byImage(rotate(k, call.table)), byImage(v), {
+    numHeads: heads,
   });
-  return linear(store, `${call.prefix}.proj`, attended);
+  return linear(store, `${call.prefix}.proj`, tf.reshape(attended, call.x.shape));
 }
 
 /** Joins each square of patches into one token of the text model. */
@@ -97,7 +93,7 @@ function merge(store: ParameterStore, config: Qwen2VisionConfig, x: tf.Tensor2D)
 }
 
 function norm(store: ParameterStore, module: string, x: tf.Tensor2D): tf.Tensor2D {
-  const weight = store.get(`${module}.weight`) as unknown as tf.Tensor1D;
-  const bias = store.get(`${module}.bias`) as unknown as tf.Tensor1D;
-  return layerNorm(x, weight, bias, NORM_EPSILON);
+  const weight = store.get(`${module}.weight`);
+  const bias = store.get(`${module}.bias`);
+  return layerNorm(x, { weight, bias, epsilon: NORM_EPSILON });
 }

@@ -1,19 +1,20 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { silu } from "../compute/ops/activations";
+import { attention } from "../compute/ops/attention";
+import { rmsNorm } from "../compute/ops/norms";
 import { linear } from "./linear";
 import type { ParameterStore } from "./parameters";
-import { attendHeads, splitHeads } from "./qwen2-vl-attention";
 import type { Qwen2TextConfig } from "./qwen2-vl-config";
-import { rmsNorm, silu } from "./qwen2-vl-ops";
 import { gatherRows } from "./qwen2-vl-rows";
 import { TEXT_PREFIX } from "./qwen2-vl-weights";
 import { createRotaryTable, type RotaryAngles, type RotaryTable, rotate } from "./rotary";
 
 const HIDDEN_SCORE = -1e9;
 
-/** Keys and values of one layer, each [batch, keyValueHeads, K, headDim]. */
+/** Keys and values of one layer, each [batch, K, keyValueHeads * headDim]; keys are rotated already. */
 export type LayerMemory = {
-  readonly keys: tf.Tensor4D;
-  readonly values: tf.Tensor4D;
+  readonly keys: tf.Tensor3D;
+  readonly values: tf.Tensor3D;
 };
 
 /** One pass of the text model over L new tokens of each of B rows. */
@@ -51,7 +52,7 @@ export function runDecoder(
 ): DecoderResult {
   const everything = fullView(config, pass);
   const kept = keptView(config, pass);
-  const keyTable = createRotaryTable(pass.angles, { repeats: 1, heads: config.numKeyValueHeads, scale: 1 });
+  const keyTable = createRotaryTable(pass.angles, { repeats: 1, heads: config.numKeyValueHeads });
   const memory: LayerMemory[] = [];
   let hidden = x;
   for (let index = 0; index < config.numLayers; index++) {
@@ -99,12 +100,15 @@ function runLayer(
   const keys = rotate(linear(store, `${prefix}.self_attn.k_proj`, normed), layer.keyTable);
   const values = linear(store, `${prefix}.self_attn.v_proj`, normed);
   const memory = remember(past, {
-    keys: splitHeads(keys, rows, config.numKeyValueHeads),
-    values: splitHeads(values, rows, config.numKeyValueHeads),
+    keys: byRow(keys, rows),
+    values: byRow(values, rows),
   });
   const queries = rotate(linear(store, `${prefix}.self_attn.q_proj`, asking), view.table);
-  const attended = attendHeads({ queries, ...memory, heads: config.numHeads, mask: view.mask });
-  const middle = tf.add(residual, linear(store, `${prefix}.self_attn.o_proj`, attended)) as tf.Tensor2D;
+  const { numHeads, numKeyValueHeads } = config;
+  const options = { numHeads, numKeyValueHeads, mask: view.mask };
+  const attended = attention(byRow(queries, rows), memory.keys, memory.values, options);
+  const flat = tf.reshape(attended, residual.shape) as tf.Tensor2D; // [B * M, hiddenSize]
+  const middle = tf.add(residual, linear(store, `${prefix}.self_attn.o_proj`, flat)) as tf.Tensor2D;
 
   const mlpInput = norm(store, `${prefix}.post_attention_layernorm`, middle, eps);
   const gate = silu(linear(store, `${prefix}.mlp.gate_proj`, mlpInput));
@@ -115,13 +119,18 @@ function runLayer(
 function remember(past: LayerMemory | null, fresh: LayerMemory): LayerMemory {
   if (past === null) return fresh;
   return {
-    keys: tf.concat([past.keys, fresh.keys], 2) as tf.Tensor4D,
-    values: tf.concat([past.values, fresh.values], 2) as tf.Tensor4D,
+    keys: tf.concat([past.keys, fresh.keys], 1),
+    values: tf.concat([past.values, fresh.values], 1),
   };
 }
 
+/** [B * L, D] -> [B, L, D] */
+function byRow(x: tf.Tensor2D, rows: number): tf.Tensor3D {
+  return tf.reshape(x, [rows, x.shape[0] / rows, x.shape[1]]);
+}
+
 function norm(store: ParameterStore, module: string, x: tf.Tensor2D, eps: number): tf.Tensor2D {
-  return rmsNorm(x, store.get(`${module}.weight`) as unknown as tf.Tensor1D, eps);
+  return rmsNorm(x, store.get(`${module}.weight`), eps);
 }
 
 function fullView(config: Qwen2TextConfig, pass: DecoderPass): QueryView {
@@ -154,8 +163,7 @@ function keptView(config: Qwen2TextConfig, pass: DecoderPass): QueryView {
 }
 
 function queryTable(config: Qwen2TextConfig, angles: RotaryAngles): RotaryTable {
-  const scale = 1 / Math.sqrt(angles.headDim);
-  return createRotaryTable(angles, { repeats: 1, heads: config.numHeads, scale });
+  return createRotaryTable(angles, { repeats: 1, heads: config.numHeads });
 }
 
 function pickAngles(angles: RotaryAngles, pick: Int32Array): RotaryAngles {

@@ -1,13 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors";
 import { runFused } from "../compute/fused-op";
+import { embedding } from "../compute/ops/embedding";
 import { applyLinear } from "./linear";
 import type { ParameterStore } from "./parameters";
 import type { PromptBatch, TokenPosition } from "./prompt-batch";
 import { runVisionTower } from "./qwen2-vision";
 import type { Qwen2Vl } from "./qwen2-vl";
 import { type DecoderResult, runDecoder } from "./qwen2-vl-decoder";
-import { embedRows, placeRows } from "./qwen2-vl-rows";
+import { placeRows } from "./qwen2-vl-rows";
 import { TEXT_PREFIX, VISION_PREFIX } from "./qwen2-vl-weights";
 import { multimodalAngles } from "./rotary";
 
@@ -53,7 +54,7 @@ export function applyHead(model: Qwen2Vl, hidden: tf.Tensor2D): tf.Tensor2D {
 
 /** Token embeddings of some ids, [n, hiddenSize]. */
 export function embedIds(model: Qwen2Vl, ids: Int32Array): tf.Tensor2D {
-  return embedRows(model.parameters.get(`${TEXT_PREFIX}.embed_tokens.weight`) as unknown as tf.Tensor2D, ids);
+  return embedding(model.parameters.get(`${TEXT_PREFIX}.embed_tokens.weight`), ids);
 }
 
 function embedBatch(model: Qwen2Vl, batch: PromptBatch): tf.Tensor2D {

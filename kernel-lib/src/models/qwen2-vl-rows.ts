@@ -44,32 +44,6 @@ export function placeRows(text: tf.Tensor2D, tokens: tf.Tensor2D, slots: Int32Ar
   });
 }
 
-/**
- * Looks ids up in a table: y[i] = table[ids[i]].
- *
- * Shapes: table [V, D], ids [n] -> [n, D]. Ids may repeat as often as they like.
- * Gradient: one matrix product over the ids that occur, in a fixed order.
- */
-export function embedRows(table: tf.Tensor2D, ids: Int32Array): tf.Tensor2D {
-  return runFused<tf.Tensor2D>({
-    inputs: { table },
-    forward: () => tf.gather(table, tf.tensor1d(ids, "int32")),
-    backward: (dy) => ({ table: () => tableGradient(dy, ids, table.shape[0]) }),
-  });
-}
-
-function tableGradient(dy: tf.Tensor2D, ids: Int32Array, size: number): tf.Tensor2D {
-  const present = [...new Set(ids)];
-  const placeOf = new Map(present.map((id, place) => [id, place]));
-  const uses = new Float32Array(present.length * ids.length);
-  ids.forEach((id, i) => {
-    uses[placeOf.get(id)! * ids.length + i] = 1;
-  });
-  const sums = tf.matMul(tf.tensor2d(uses, [present.length, ids.length]), dy); // [present, D]
-  const from = Int32Array.from({ length: size }, (_, id) => placeOf.get(id) ?? present.length);
-  return tf.gather(tf.concat([sums, tf.zeros([1, dy.shape[1]])]), tf.tensor1d(from, "int32")) as tf.Tensor2D;
-}
-
 interface Uses {
   /** [rows * most]: which y rows a row of x went to, in order; y's length where there is none. */
   readonly from: Int32Array;

@@ -89,17 +89,12 @@ export interface RotaryLayout {
   /** How often the row of positions repeats. */
   readonly repeats: number;
   readonly heads: number;
-  /** Factor of the rotated values: 1, or 1/√headDim for queries, which saves the scaling of the scores. */
-  readonly scale: number;
 }
 
 /** Lays angles out as [repeats * positions, heads * headDim]. The caller disposes the two tensors. */
-export function createRotaryTable(angles: RotaryAngles, { repeats, heads, scale }: RotaryLayout): RotaryTable {
+export function createRotaryTable(angles: RotaryAngles, { repeats, heads }: RotaryLayout): RotaryTable {
   const lay = (values: Float32Array): tf.Tensor2D =>
-    tf.tidy(() => {
-      const scaled = scale === 1 ? values : values.map((value) => value * scale);
-      return tf.tile(tf.tensor2d(scaled, [angles.count, angles.headDim]), [repeats, heads]);
-    });
+    tf.tidy(() => tf.tile(tf.tensor2d(values, [angles.count, angles.headDim]), [repeats, heads]));
   return { cos: lay(angles.cos), sin: lay(angles.sin), headDim: angles.headDim };
 }
 
