@@ -1,5 +1,5 @@
 import type { Figure } from "../base/types";
-import { contextOf, metricKey, metricLabel } from "./results";
+import { contextOf, metricKey, metricLabel, metricWords } from "./results";
 import { distinct, groupRows, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
 import { escapeText, percent } from "./text";
 import {
@@ -73,7 +73,10 @@ export function curveFigure(rows: Table, options: CurveOptions = {}): Figure {
     margin: { l: 84, r: 150, b: BOTTOM, t: 22 },
     title: titleOf(series),
     caption: series
-      .map((entry) => `${entry.name} ${entry.metric}: best ${shown(entry)} at step ${entry.steps[entry.best]}`)
+      .map(
+        (entry) =>
+          `${entry.name} ${metricWords(entry.metric)}: best ${shown(entry)} at step ${entry.steps[entry.best]}`,
+      )
       .join("; "),
     note: "ring: best validation step",
     context: { ...contextOf(all), ...options },
@@ -167,7 +170,7 @@ function endLabels(series: readonly Series[], suffix: string, stages: readonly s
 function titleOf(series: readonly Series[]): string {
   const entry = series.find((candidate) => candidate.split !== "train") ?? series[0];
   if (entry === undefined) return "No curve was logged";
-  const what = `${entry.name === entry.split ? "" : `${entry.stage}: `}${entry.split} ${metricLabel(entry.metric).toLowerCase()}`;
+  const what = `${entry.name === entry.split ? "" : `${entry.stage}: `}${entry.split} ${metricWords(entry.metric)}`;
   const last = entry.steps[entry.steps.length - 1]!;
   const at = entry.steps[entry.best]!;
   const word = isLoss(entry.metric) ? "lowest" : "highest";

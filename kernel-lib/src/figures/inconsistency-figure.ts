@@ -1,7 +1,7 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
 import { type Dot, dotTrace, percentRange, systemLines } from "./dot-plot";
-import { accuracyOn, isInconsistent, readPredictions, type SystemPredictions } from "./predictions";
+import { accuracyDifference, accuracyOn, isInconsistent, readPredictions, type SystemPredictions } from "./predictions";
 import { focusOf } from "./results";
 import { type Table, textIn } from "./rows";
 import type { Share } from "./shares";
@@ -29,7 +29,7 @@ const LINE_HEIGHT = 72;
  * Share of queries whose candidates give different answers, and who answers those queries right.
  *
  * Paper: arXiv 2508.17394v3, inconsistent retrieval predictions. Rows: predictions frame (system, exampleId, correct,
- * numReadings, distinctLabels). Intervals: Wilson, 95 %.
+ * numReadings, distinctLabels, optional group). Intervals: bootstrap over groups, 95 %.
  *
  * @throws DataError when rows are missing, lack a column, or no system has several readings.
  */
@@ -79,7 +79,7 @@ export function inconsistencyFigure(rows: Table, options: InconsistencyOptions =
     },
     bodyHeight: LINE_HEIGHT * systems.length + 66,
     margin: { l: lines.marginLeft, b: 56 },
-    title: titleOf(splits, labels, under, disagreeing.size / (disagreeing.size + agreeing.size)),
+    title: titleOf(splits, labels, under, disagreeing),
     caption: captionOf(splits, labels, under),
     note: `right: filled = the ${disagreeing.size} queries inconsistent under ${under}, hollow = the ${agreeing.size} others`,
     context: { ...context, ...options },
@@ -103,23 +103,28 @@ function boundsOf(split: Split): (number | undefined)[] {
   return [split.consistent, split.inconsistent].flatMap((share) => [share?.low, share?.high]);
 }
 
-function titleOf(splits: readonly Split[], labels: readonly string[], under: string, share: number): string {
-  if (share === 0) return `No query is inconsistent: under ${under} all candidates of a query give one answer`;
+function titleOf(
+  splits: readonly Split[],
+  labels: readonly string[],
+  under: string,
+  disagreeing: ReadonlySet<string>,
+): string {
+  if (disagreeing.size === 0)
+    return `No query is inconsistent: under ${under} all candidates of a query give one answer`;
   const names = splits.map((split) => split.entry.system);
   const { focus, baseline } = focusOf(names);
-  const [first, second] = [splits[names.indexOf(focus)]!.inconsistent, splits[names.indexOf(baseline)]!.inconsistent];
-  const start = `On the ${percent(share)} % of queries where candidates disagree,`;
+  const [first, second] = [splits[names.indexOf(focus)]!, splits[names.indexOf(baseline)]!];
+  const of = disagreeing.size + (splits[0]!.consistent?.n ?? 0);
+  const start = `On the ${percent(disagreeing.size / of)} % of queries where candidates disagree,`;
   const label = labels[names.indexOf(focus)]!;
-  if (first === null || second === null || focus === baseline) {
-    return `${start} ${label} answers ${first === null ? "none" : `${percent(first.value)} %`} right`;
-  }
-  const difference = first.value - second.value;
+  const value = `${percent(first.inconsistent!.value)} %`;
+  if (focus === baseline) return `${start} ${label} is right for ${value}`;
   const other = labels[names.indexOf(baseline)]!;
-  if (points(difference) === "0.0") return `${start} ${label} and ${other} do equally well (${percent(first.value)} %)`;
-  const overlap = first.low <= second.high && second.low <= first.high;
-  const word = difference > 0 ? "more" : "less";
-  const doubt = overlap ? ", but the intervals overlap" : "";
-  return `${start} ${label} is right for ${percent(first.value)} %, ${points(Math.abs(difference)).slice(1)} points ${word} than ${other}${doubt}`;
+  const difference = accuracyDifference(first.entry, second.entry, disagreeing);
+  if (points(difference.value) === "0.0") return `${start} ${label} and ${other} do equally well (${value})`;
+  const much = `${points(Math.abs(difference.value)).slice(1)} points ${difference.value > 0 ? "more" : "less"}`;
+  const doubt = difference.low <= 0 && difference.high >= 0 ? ", which may be chance" : "";
+  return `${start} ${label} is right for ${value}, ${much} than ${other}${doubt}`;
 }
 
 function captionOf(splits: readonly Split[], labels: readonly string[], under: string): string {
@@ -129,5 +134,8 @@ function captionOf(splits: readonly Split[], labels: readonly string[], under: s
       `${labels[line]}: ${entry.inconsistent === null ? "one reading" : `${percent(entry.inconsistent.value)} % inconsistent`}, ` +
       `right on consistent ${text(consistent)}, on inconsistent ${text(inconsistent)}`,
   );
-  return `${parts.join("; ")}. Consistent as seen by ${under}.`;
+  return (
+    `${parts.join("; ")}. ` +
+    `The groups are those of ${under}, which is at its worst on its own inconsistent queries: compare gains with a control.`
+  );
 }

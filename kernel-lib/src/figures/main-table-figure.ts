@@ -1,13 +1,22 @@
 import type { Figure } from "../base/types";
 import { type Dot, dotTrace, percentRange, systemLines } from "./dot-plot";
-import { comparisonSentence, focusOf, metricKey, metricLabel, type Result, type Results, readResults } from "./results";
+import {
+  comparisonSentence,
+  focusOf,
+  metricKey,
+  metricLabel,
+  metricWords,
+  type Result,
+  type Results,
+  readResults,
+} from "./results";
 import { numberIn, rowsOf, type Table, textIn } from "./rows";
 import { systemKey } from "./system-style";
 import { percent } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, type Trace } from "./theme";
 
 export interface MainTableOptions extends FigureContext {
-  /** Published frame (model, task, metric, value as a share of 1), drawn hollow beside ours. */
+  /** Published frame (model, task, metric, value in per cent), drawn hollow beside ours. */
   readonly published?: Table | undefined;
   /** Which task of the published frame belongs to the rows, e.g. "breast-mnist". */
   readonly task?: string | undefined;
@@ -67,7 +76,7 @@ export function mainTableFigure(rows: Table, options: MainTableOptions = {}): Fi
     bodyHeight: LINE_HEIGHT * names.length + 66,
     margin: { l: lines.marginLeft, b: 56 },
     title: titleOf(results, labels),
-    caption: captionOf(results, metrics),
+    caption: captionOf(results, metrics, labels),
     note,
     context: { ...results.context, ...options },
   });
@@ -81,7 +90,7 @@ function publishedResults(options: MainTableOptions): Result[] {
     .map((row) => ({
       system: textIn(row, "model"),
       metric: textIn(row, "metric"),
-      value: numberIn("mainTableFigure: published", row, "value"),
+      value: numberIn("mainTableFigure: published", row, "value") / 100,
       low: null,
       high: null,
     }));
@@ -134,7 +143,7 @@ function titleOf(results: Results, labels: readonly string[]): string {
   const second = find(baseline);
   if (first === undefined) return `${metricLabel(metric)} as published`;
   if (metricKey(metric) !== "accuracy" || second === undefined || focus === baseline) {
-    return `${label(focus)} reaches ${percent(first.value)} % ${metricLabel(metric).toLowerCase()}`;
+    return `${label(focus)} reaches ${percent(first.value)} % ${metricWords(metric)}`;
   }
   const sentence = comparisonSentence(first, second, { focus: label(focus), baseline: label(baseline) });
   const best = results.ours.filter((entry) => entry.metric === metric).reduce((a, b) => (b.value > a.value ? b : a));
@@ -142,13 +151,13 @@ function titleOf(results: Results, labels: readonly string[]): string {
   return other ? `${sentence}; best is ${label(best.system)} (${percent(best.value)} %)` : sentence;
 }
 
-function captionOf(results: Results, metrics: readonly string[]): string {
+function captionOf(results: Results, metrics: readonly string[], labels: readonly string[]): string {
   const parts = results.ours
     .filter((entry) => metrics.includes(entry.metric))
     .map((entry) => {
       const interval =
         entry.low === null || entry.high === null ? "" : ` [${percent(entry.low)}, ${percent(entry.high)}]`;
-      return `${entry.system} ${metricLabel(entry.metric).toLowerCase()} ${percent(entry.value)} %${interval}`;
+      return `${labels[results.systems.indexOf(entry.system)]} ${metricWords(entry.metric)} ${percent(entry.value)} %${interval}`;
     });
   return `${parts.join("; ")}.`;
 }

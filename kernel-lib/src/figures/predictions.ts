@@ -1,7 +1,7 @@
 import { DataError } from "../base/errors";
 import { contextOf } from "./results";
 import { distinct, groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { type Share, shareOf } from "./shares";
+import { type Share, shareDifference, shareOf } from "./shares";
 import type { FigureContext } from "./theme";
 
 /** What the figures read of one system's predictions. */
@@ -33,39 +33,28 @@ export function readPredictions(
 }
 
 function summarise(where: string, system: string, rows: readonly Row[]): SystemPredictions {
-  if (distinct(rows, "exampleId").length !== rows.length && distinct(rows, "seed").length < 2) {
+  if (distinct(rows, "exampleId").length !== rows.length) {
     throw new DataError(
-      `${where} must hold one row per system and example; got several for ${system}. Keep one seed, or add a column "seed".`,
-      { system },
+      `${where} must hold one row per system and example; got several for ${system}. Keep one seed.`,
+      {
+        system,
+      },
     );
   }
-  const count = (test: (row: Row) => boolean): number => rows.filter(test).length;
   const many = rows.some((row) => numberIn(where, row, "numReadings") > 1);
   const known = many && rows.every((row) => numberOrNull(row, "oracleCorrect") !== null);
+  const share = (test: (row: Row) => boolean): Share => shareOf(rows.map(test), rows.map(groupOf));
   return {
     system,
     rows,
-    accuracy: shareOf(
-      count((row) => isRight(row)),
-      rows.length,
-    ),
-    oracle: known
-      ? shareOf(
-          count((row) => numberOrNull(row, "oracleCorrect") === 1),
-          rows.length,
-        )
-      : null,
-    inconsistent: many
-      ? shareOf(
-          count((row) => isInconsistent(row)),
-          rows.length,
-        )
-      : null,
+    accuracy: share(isRight),
+    oracle: known ? share((row) => numberOrNull(row, "oracleCorrect") === 1) : null,
+    inconsistent: many ? share(isInconsistent) : null,
   };
 }
 
 /** Whether the fused answer is the true one. */
-export function isRight(row: Row): boolean {
+function isRight(row: Row): boolean {
   return numberIn("predictions", row, "correct") === 1;
 }
 
@@ -74,8 +63,29 @@ export function isInconsistent(row: Row): boolean {
   return numberIn("predictions", row, "distinctLabels") > 1;
 }
 
+/** The unit of resampling: patient or image group where known, else the example itself. */
+function groupOf(row: Row): string {
+  return textIn(row, row["group"] === undefined || row["group"] === null ? "exampleId" : "group");
+}
+
+function chosen(entry: SystemPredictions, exampleIds: ReadonlySet<string>): Row[] {
+  return entry.rows.filter((row) => exampleIds.has(textIn(row, "exampleId")));
+}
+
 /** Right answers of a system on the queries named, or null when there are none. */
 export function accuracyOn(entry: SystemPredictions, exampleIds: ReadonlySet<string>): Share | null {
-  const rows = entry.rows.filter((row) => exampleIds.has(textIn(row, "exampleId")));
-  return rows.length === 0 ? null : shareOf(rows.filter(isRight).length, rows.length);
+  const rows = chosen(entry, exampleIds);
+  return rows.length === 0 ? null : shareOf(rows.map(isRight), rows.map(groupOf));
+}
+
+/** Accuracy of `first` minus that of `second` on the queries named, both on the same drawn queries. */
+export function accuracyDifference(
+  first: SystemPredictions,
+  second: SystemPredictions,
+  exampleIds: ReadonlySet<string>,
+): Share {
+  const rows = chosen(first, exampleIds);
+  const other = new Map(second.rows.map((row) => [textIn(row, "exampleId"), isRight(row)]));
+  const rights = rows.map((row) => other.get(textIn(row, "exampleId")) ?? false);
+  return shareDifference(rows.map(isRight), rights, rows.map(groupOf));
 }

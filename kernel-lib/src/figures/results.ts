@@ -45,7 +45,7 @@ function resultOf(where: string, row: Row): Result {
   };
 }
 
-/** n, seeds and data of rows that carry such columns. Only what all rows agree on is said. */
+/** n, number of seeds and data of rows that carry such columns. Only what all rows agree on is said. */
 export function contextOf(rows: readonly Row[]): FigureContext {
   const agreed = (column: string): string | undefined => {
     const values = distinct(rows, column);
@@ -56,7 +56,7 @@ export function contextOf(rows: readonly Row[]): FigureContext {
   const data = agreed("data");
   return {
     ...(n === undefined ? {} : { n: Number(n) }),
-    ...(seeds === undefined ? {} : { seeds: seeds.split(/[,\s]+/).filter((seed) => seed !== "") }),
+    ...(seeds === undefined ? {} : { numSeeds: Number(seeds) }),
     ...(data === "phantom" || data === "real" ? { data } : {}),
   };
 }
@@ -76,6 +76,12 @@ export function metricKey(metric: string): string {
 /** How a metric is written on an axis. */
 export function metricLabel(metric: string): string {
   return METRIC_LABELS[metricKey(metric)] ?? metric;
+}
+
+/** How a metric is written within a sentence: "macro-F1". */
+export function metricWords(metric: string): string {
+  const label = metricLabel(metric);
+  return label.charAt(0).toLowerCase() + label.slice(1);
 }
 
 /** The system a figure is about (JOMED, else the last) and the one it is held against (FT RAG, else the first). */

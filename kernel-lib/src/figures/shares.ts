@@ -1,27 +1,35 @@
-import { ShapeError } from "../base/errors";
+import { assertSameLength } from "../base/check";
+import { bootstrap, pairedBootstrap } from "../metrics/bootstrap";
 
-/** A share of n cases with its 95 % interval. */
+/** A share of n cases with its 95 % bootstrap interval, groups drawn whole. */
 export interface Share {
   readonly value: number;
   readonly low: number;
   readonly high: number;
-  readonly count: number;
   readonly n: number;
 }
 
-const Z = 1.959964; // 97.5 % point of the normal distribution
+/** Share of true flags; `groups` names the unit of resampling of each. Equal inputs give the intervals of the analyses. */
+export function shareOf(flags: readonly boolean[], groups: readonly string[]): Share {
+  assertSameLength("shareOf: groups", groups.length, flags.length);
+  return { ...bootstrap(groups, (rows) => shareAt(flags, rows)), n: flags.length };
+}
 
-/**
- * Share `count / n` with the Wilson score interval (95 %), which stays within [0, 1] for 0 and n as well.
- *
- * @throws ShapeError when n is not positive or count is outside [0, n].
- */
-export function shareOf(count: number, n: number): Share {
-  if (!(n > 0) || count < 0 || count > n) {
-    throw new ShapeError(`shareOf: count must be in [0, n] with n > 0; got ${count} of ${n}.`, { count, n });
-  }
-  const p = count / n;
-  const middle = (p + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n);
-  const half = (Z / (1 + (Z * Z) / n)) * Math.sqrt((p * (1 - p)) / n + (Z * Z) / (4 * n * n));
-  return { value: p, low: Math.max(0, middle - half), high: Math.min(1, middle + half), count, n };
+/** Difference of two shares of the same cases, with its paired 95 % interval. */
+export function shareDifference(
+  first: readonly boolean[],
+  second: readonly boolean[],
+  groups: readonly string[],
+): Share {
+  assertSameLength("shareDifference: second", second.length, first.length);
+  const difference = pairedBootstrap(
+    groups,
+    (rows) => shareAt(first, rows),
+    (rows) => shareAt(second, rows),
+  );
+  return { value: difference.value, low: difference.low, high: difference.high, n: first.length };
+}
+
+function shareAt(flags: readonly boolean[], rows: readonly number[]): number {
+  return rows.reduce((sum, row) => sum + (flags[row] === true ? 1 : 0), 0) / rows.length;
 }

@@ -54,7 +54,7 @@ export function wrapText(
 /** Like wrapText, with the lines about equally long: no last line of a single word. */
 export function balanceText(text: string, width: number, size: number, weight: FontWeight = "regular"): string[] {
   const lines = wrapText(text, width, size, { weight });
-  for (let narrower = width - 10; narrower > width / 2; narrower -= 10) {
+  for (let narrower = width - 10; narrower > 0.72 * width; narrower -= 10) {
     const again = wrapText(text, narrower, size, { weight });
     if (again.length > lines.length) return wrapText(text, narrower + 10, size, { weight });
   }
@@ -87,10 +87,11 @@ export function escapeText(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** A share as per cent without its sign, one decimal by default: 0.8345 -> "83.5"; whole ends stay short: 1 -> "100". */
+/** A share as per cent without its sign: 0.8345 -> "83.5", 1 -> "100", 0 -> "0"; what only rounds to all is ">99.9". */
 export function percent(share: number, decimals = 1): string {
+  if (share === 0 || share === 1) return String(100 * share);
   const text = (100 * share).toFixed(decimals);
-  return Number(text) === 100 || Number(text) === 0 ? String(Math.abs(Number(text))) : text;
+  return Number(text) === 100 ? `>${(100 - 10 ** -decimals).toFixed(decimals)}` : text;
 }
 
 /** A difference of shares in points with its sign: 0.021 -> "+2.1", -0.004 -> "−0.4", 0 -> "0.0". */

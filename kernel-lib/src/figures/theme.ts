@@ -9,6 +9,8 @@ export interface FigureContext {
   /** Examples behind each number. */
   readonly n?: number | undefined;
   readonly seeds?: readonly (number | string)[] | undefined;
+  /** How many seeds, where the rows do not name them. */
+  readonly numSeeds?: number | undefined;
   /** Default "replica": measured with the small models of this repository. */
   readonly scale?: "replica" | "published" | undefined;
   readonly data?: DataSource | undefined;
@@ -26,6 +28,7 @@ export interface FigureMeta {
   readonly data: DataSource | null;
   readonly n: number | null;
   readonly seeds: readonly (number | string)[];
+  readonly numSeeds: number | null;
 }
 
 export const FONT_FAMILY = "Open Sans, Segoe UI, Arial, sans-serif";
@@ -69,6 +72,7 @@ export function contextLine(context: FigureContext): string {
   if (context.data !== undefined) parts.push(`${context.data} data`);
   const seeds = context.seeds ?? [];
   if (seeds.length > 0) parts.push(`${seeds.length > 1 ? "seeds" : "seed"} ${seeds.join(", ")}`);
+  else if (context.numSeeds !== undefined) parts.push(context.numSeeds === 1 ? "1 seed" : `${context.numSeeds} seeds`);
   return parts.join(" · ");
 }
 
@@ -107,6 +111,7 @@ export function composeFigure(parts: FigureParts): Figure {
     data: context.data ?? null,
     n: context.n ?? null,
     seeds: [...(context.seeds ?? [])],
+    numSeeds: context.seeds?.length ?? context.numSeeds ?? null,
   };
   return {
     data: parts.traces,
@@ -125,7 +130,7 @@ export function composeFigure(parts: FigureParts): Figure {
 
 /** Numbers stay with their unit, a plus sign with its word. */
 function keepTogether(text: string): string {
-  return text.replaceAll(/ (%|points)/g, "\u00a0$1").replaceAll("+ ", "+\u00a0");
+  return text.replaceAll(/ (%|points|nats)/g, "\u00a0$1").replaceAll("+ ", "+\u00a0");
 }
 
 function titleText(titleLines: readonly string[], aboutLines: readonly string[]): string {

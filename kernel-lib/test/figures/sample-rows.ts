@@ -1,9 +1,10 @@
 import { createRandom } from "../../src/base/random";
 import type { Matrix, RasterImage } from "../../src/base/types";
+import type { IdeaInput } from "../../src/figures/idea-figure";
 
 /** Made-up rows with realistic numbers, in the columns of docs/architecture.md: what the figure tests and golden files draw. */
 
-const COMMON = { n: 156, seeds: "7", scale: "replica", data: "phantom" };
+const COMMON = { n: 156, seeds: 1, scale: "replica", data: "phantom" };
 
 export function resultRows(): object[] {
   const values: [string, number, number][] = [
@@ -144,4 +145,63 @@ export function sampleEmbeddings(
   });
   const query = Float32Array.from({ length: 8 }, (_, c) => (c === 0 ? distance * 0.8 : 0.1));
   return { embeddings: { data, rows: count, cols: 8 }, passages, query };
+}
+
+/** One query of two labels with `count` retrieved pairs; every third reading answers wrong. */
+export function ideaInput(count = 4): IdeaInput {
+  const captions = [
+    "Breast ultrasound, left side, dense tissue: spiky mass taller than wide with a dark shadow below, malignant.",
+    "Sonography of the right breast, device B. Smooth oval lesion, no shadow, normal or benign.",
+    "Ultrasound, medium zoom, letter C. Irregular dark mass with shadow.",
+    "Left breast ultrasound, fatty tissue, small round lesion with a smooth border and a bright rim, without any shadow, followed up twice over eighteen months without change, normal or benign.",
+  ];
+  const labels = ["malignant", "normal or benign"].map((name, index) => ({ index, name, answer: String(index) }));
+  const passages = Array.from({ length: count }, (_, k) => ({
+    id: `corpus-${k}`,
+    corpus: "phantom",
+    image: sampleImage(`passage ${k}`, k % 2 === 0 ? 0.25 : 0.02),
+    text: captions[k % captions.length]!,
+    licence: "CC0-1.0",
+  }));
+  const readings = passages.map((passage, k) => {
+    const label = k % 3 === 1 ? 1 : 0;
+    const probability = 0.9 - 0.07 * k;
+    return {
+      exampleId: "breast-12",
+      retrieved: {
+        passageId: passage.id,
+        head: k % 2 === 0 ? ("image" as const) : ("text" as const),
+        score: 0.7,
+        rank: k >> 1,
+      },
+      answer: String(label),
+      label,
+      logits: [0, 0],
+      probabilities: label === 0 ? [probability, 1 - probability] : [1 - probability, probability],
+    };
+  });
+  const weights = readings.map((_, k) => (count - k) / ((count * (count + 1)) / 2));
+  const fused = readings.reduce((sum, reading, k) => sum + weights[k]! * reading.probabilities[0]!, 0);
+  const example = {
+    id: "breast-12",
+    task: "breast-mnist",
+    split: "test" as const,
+    image: sampleImage("query", 0.2),
+    question: "Is the lesion in this breast ultrasound malignant (0), or normal or benign (1)? Answer with the number.",
+    answer: "0",
+    labels: [0],
+    group: "12",
+  };
+  const label = fused >= 0.5 ? 0 : 1;
+  const prediction = {
+    system: "jomed",
+    exampleId: "breast-12",
+    group: "12",
+    trueLabel: 0,
+    label,
+    probabilities: [fused, 1 - fused],
+    weights,
+    readings,
+  };
+  return { example, prediction, passages, labels };
 }

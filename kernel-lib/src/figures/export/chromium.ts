@@ -1,7 +1,7 @@
 import { DataError, EnvironmentError } from "../../base/errors";
 import type { Figure } from "../../base/types";
 import { DRAWING_TIMEOUT_MS, type DrawingEngine, type DrawingFormat } from "./engine";
-import { fontConfiguration, seededBundle } from "./page-script";
+import { drawingInput, fontConfiguration, seededBundle } from "./page-script";
 import type { DrawingSize } from "./validate";
 
 /** The part of playwright-core that is used; it is loaded only when this engine is. */
@@ -84,7 +84,7 @@ interface DrawRequest {
 }
 
 function requestOf(figure: Figure, format: DrawingFormat, size: DrawingSize): DrawRequest {
-  const text = JSON.stringify({ data: figure.data, layout: figure.layout });
+  const text = JSON.stringify(drawingInput(figure));
   return { figure: text, options: { format, imageDataOnly: true, ...size, scale: format === "svg" ? 1 : size.scale } };
 }
 

@@ -2,9 +2,8 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { DataError, EnvironmentError } from "../../base/errors";
-import type { Figure } from "../../base/types";
 import { DRAWING_TIMEOUT_MS, type DrawingEngine } from "./engine";
-import { fontConfiguration, seededBundle } from "./page-script";
+import { drawingInput, fontConfiguration, seededBundle } from "./page-script";
 import { workFolder } from "./places";
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
@@ -38,7 +37,8 @@ export async function openKaleido(folder: string): Promise<DrawingEngine> {
     draw: async (figure, format, size) => {
       setAlive(child, "busy");
       try {
-        child.stdin.write(`${JSON.stringify({ data: dataOf(figure), format, ...size })}\n`);
+        const scale = format === "svg" ? 1 : size.scale;
+        child.stdin.write(`${JSON.stringify({ data: drawingInput(figure), format, ...size, scale })}\n`);
         return decode(await lines.next(), format);
       } finally {
         setAlive(child, "idle");
@@ -50,10 +50,6 @@ export async function openKaleido(folder: string): Promise<DrawingEngine> {
       endWithUs();
     },
   };
-}
-
-function dataOf(figure: Figure): object {
-  return { data: figure.data, layout: figure.layout };
 }
 
 function decode(reply: Reply, format: "svg" | "png"): string | Uint8Array {

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fontFiles, plotlyBundle, workFolder, writeAtomically } from "./places";
+import type { Figure } from "../../base/types";
+import { writeFileAtomic } from "../../base/write-atomic";
+import { fontFiles, plotlyBundle, workFolder } from "./places";
 
 /**
- * Browser code put around plotly.js: Math.random starts from a hash of the figure each time a picture is made, so the
+ * Browser code put around plotly.js: Math.random starts from `layout.drawingSeed` each time a picture is made, so the
  * ids Plotly draws by chance, and with them the bytes of the picture, depend on the figure alone.
  */
 const SEEDED = `(function () {
@@ -17,20 +19,28 @@ const SEEDED = `(function () {
   };
   var draw = Plotly.toImage;
   Plotly.toImage = function (figure, options) {
-    var text = JSON.stringify([figure.data, figure.layout]);
-    state = 0x811c9dc5;
-    for (var i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), 16777619);
+    state = figure.layout.drawingSeed | 0;
+    delete figure.layout.drawingSeed;
     return draw.call(Plotly, figure, options);
   };
 })();
 `;
+
+/** What a drawing program is given: the figure, and a seed that depends on nothing else. */
+export function drawingInput(figure: Figure): { data: Figure["data"]; layout: Figure["layout"] } {
+  const { data, layout } = figure;
+  const digest = createHash("sha256")
+    .update(JSON.stringify([data, layout]))
+    .digest();
+  return { data, layout: { ...layout, drawingSeed: digest.readInt32LE(0) } };
+}
 
 /** The file with plotly.js and the seeding, written once per version. */
 export function seededBundle(): string {
   const bundle = readFileSync(plotlyBundle());
   const version = createHash("sha256").update(bundle).update(SEEDED).digest("hex").slice(0, 12);
   const file = join(workFolder(), `plotly-seeded-${version}.js`);
-  if (!existsSync(file)) writeAtomically(file, `${bundle.toString("utf8")}\n;${SEEDED}`);
+  if (!existsSync(file)) writeFileAtomic(file, `${bundle.toString("utf8")}\n;${SEEDED}`);
   return file;
 }
 
@@ -43,7 +53,7 @@ export function fontConfiguration(): string {
 <fontconfig>${folders.join("")}<cachedir>${xml(join(workFolder(), "font-cache"))}</cachedir></fontconfig>
 `;
   const file = join(workFolder(), "fonts.conf");
-  writeAtomically(file, content);
+  writeFileAtomic(file, content);
   return file;
 }
 

@@ -1,30 +1,12 @@
-import { createHash, randomUUID } from "node:crypto";
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
+import { createHash } from "node:crypto";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { EnvironmentError } from "../../base/errors";
+import { repositoryRoot } from "../../base/repository-root";
 
 const require_ = createRequire(__filename);
-
-/** The folder above that holds `kernel-lib/` and `node_modules/`: where figures/ and .venv live. */
-export function repositoryRoot(): string {
-  let folder = resolve(__dirname);
-  while (dirname(folder) !== folder) {
-    if (existsSync(join(folder, "kernel-lib", "package.json"))) return folder;
-    folder = dirname(folder);
-  }
-  return process.cwd();
-}
 
 /** Where figures are written: `JOMED_FIGURES_DIR`, else figures/ of the repository. */
 export function figuresFolder(): string {
@@ -104,14 +86,4 @@ function canWrite(folder: string): boolean {
   } catch {
     return false; // the answer to the question, not a failure
   }
-}
-
-/** Writes a file beside its place and renames it, so that nobody ever reads half of it; skips it when it holds the same bytes. */
-export function writeAtomically(file: string, content: string | Uint8Array): void {
-  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : Buffer.from(content);
-  if (existsSync(file) && readFileSync(file).equals(bytes)) return;
-  mkdirSync(dirname(file), { recursive: true });
-  const beside = `${file}.${randomUUID()}.part`;
-  writeFileSync(beside, bytes);
-  renameSync(beside, file);
 }

@@ -1,0 +1,65 @@
+import { readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { assertKnownKeys } from "../../base/check";
+import { ConfigError } from "../../base/errors";
+import type { Figure } from "../../base/types";
+import { writeFileAtomic } from "../../base/write-atomic";
+import { renderFigure } from "./draw";
+import { figurePage } from "./figure-page";
+import { figuresFolder, fontFiles, plotlyBundle } from "./places";
+import { metaOf, type SavedFigure, type SavedMeta } from "./saved-figure";
+
+export interface SaveFigureOptions {
+  /** Default: `JOMED_FIGURES_DIR`, else figures/ of the repository. */
+  readonly dir?: string | undefined;
+}
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,79}$/;
+
+/**
+ * Writes `<name>.json` (the figure and what is known of it), `.svg`, `.png` and `.html` (still without script, live with the
+ * plotly.js it puts once into assets/). Each file appears whole; the same figure gives the same bytes.
+ *
+ * @param name lower-case letters, digits and "-", e.g. "figure-1".
+ * @returns the meta that was stored.
+ * @throws ConfigError on another name; what drawFigure throws.
+ */
+export async function saveFigure(figure: Figure, name: string, options: SaveFigureOptions = {}): Promise<SavedMeta> {
+  assertKnownKeys("saveFigure: options", options, ["dir"]);
+  if (!NAME.test(name)) {
+    throw new ConfigError(
+      `saveFigure: name must be lower-case letters, digits and "-"; got ${JSON.stringify(name)}. Use e.g. "figure-1".`,
+      { name },
+    );
+  }
+  const dir = resolve(options.dir ?? figuresFolder());
+  const svg = await renderFigure(figure, { format: "svg" });
+  const png = await renderFigure(figure, { format: "png" });
+  const { width, height, drawnWith } = svg;
+  const meta: SavedMeta = { name, ...metaOf(figure), width, height, drawnWith };
+  const config = { displaylogo: false, ...figure.config, showSendToCloud: false };
+  const saved: SavedFigure = { meta, data: figure.data, layout: figure.layout, config };
+  placeAssets(join(dir, "assets"));
+  writeFileAtomic(join(dir, `${name}.svg`), svg.content);
+  writeFileAtomic(join(dir, `${name}.png`), png.content);
+  writeFileAtomic(join(dir, `${name}.html`), figurePage(saved, String(svg.content)));
+  writeFileAtomic(join(dir, `${name}.json`), `${JSON.stringify(saved)}\n`); // last: the gallery lists what has a JSON file
+  return meta;
+}
+
+/** plotly.js and the font, once beside the figures; git ignores the folder by the file it holds. */
+function placeAssets(folder: string): void {
+  const fonts = fontFiles();
+  const files: readonly [string, string][] = [
+    [plotlyBundle(), "plotly.min.js"],
+    [fonts.regular, "open-sans-400.ttf"],
+    [fonts.semiBold, "open-sans-600.ttf"],
+    [fonts.bold, "open-sans-700.ttf"],
+  ];
+  for (const [from, name] of files) {
+    const to = join(folder, name);
+    if (statSync(to, { throwIfNoEntry: false })?.size === statSync(from).size) continue;
+    writeFileAtomic(to, readFileSync(from));
+  }
+  writeFileAtomic(join(folder, ".gitignore"), "*\n");
+}
