@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { StepSkipped } from "./errors.mjs";
 import { findProgram, lastLines, runForStep } from "./programs.mjs";
+import { hashFile } from "./stamps.mjs";
 
 /** What to say where no compiler is. */
 export const COMPILER_ADVICE = "Install a C++ compiler (Debian: apt-get install g++; macOS: xcode-select --install).";
@@ -9,6 +11,11 @@ export const COMPILER_ADVICE = "Install a C++ compiler (Debian: apt-get install 
 export function findCompiler(env) {
   const wanted = env.CXX ? [env.CXX] : [];
   return findProgram([...wanted, "g++", "c++", "clang++"], env);
+}
+
+/** What a compiled file depends on: the compiler, and the flags of this page. */
+export function compileInputs(env) {
+  return { compiler: findCompiler(env), flags: hashFile(fileURLToPath(import.meta.url)) };
 }
 
 /** Flags that make a loadable Node add-on, by platform. */
@@ -41,6 +48,6 @@ export async function compile(context, step, folder, options) {
   await runForStep(context, step, findCompiler(context.env), parameters, {
     cwd: folder,
     onFailure: (output) =>
-      new StepSkipped(`the compiler failed (${lastLines(output, 1)})`, `See .setup/logs/${step}.log.`),
+      new StepSkipped(`the compiler failed (${lastLines(output, 1)})`, `See .setup/logs/${step.name}.log.`),
   });
 }

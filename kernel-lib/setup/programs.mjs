@@ -47,7 +47,7 @@ export function lastLines(output, count = 3) {
 }
 
 /**
- * Runs one program of a step; its whole output goes to `.setup/logs/<step>.log`.
+ * Runs one program of a step; its whole output goes to `.setup/logs/<its name>.log`.
  *
  * @throws SetupError for a full disk, no network or a read-only folder; else whatever `onFailure(output)` returns.
  */
@@ -58,12 +58,12 @@ export async function runForStep(context, step, program, parameters, { cwd = con
     signal: context.signal,
   });
   if (code === 0) return output;
-  const log = join(context.root, ".setup", "logs", `${step}.log`);
+  const log = join(context.root, ".setup", "logs", `${step.name}.log`);
   try {
     mkdirSync(dirname(log), { recursive: true });
     writeFileSync(log, output);
   } catch {
     // a full disk cannot hold a log either; the error below says what matters
   }
-  throw explain(step, output) ?? onFailure(output);
+  throw explain(step.title, output) ?? onFailure(output);
 }

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { COMPILER_ADVICE, compile, findCompiler } from "../compiler.mjs";
+import { COMPILER_ADVICE, compile, compileInputs, findCompiler } from "../compiler.mjs";
 import { StepSkipped } from "../errors.mjs";
 import { libraryNames, tensorflowFolder } from "./tensorflow.mjs";
 
@@ -28,13 +28,13 @@ function linkTensorflow(root, folder, variant) {
 function createStep(variant) {
   const name = variant === "gpu" ? "binding-gpu" : "binding";
   const package_ = `node_modules/@tensorflow/${variant === "gpu" ? "tfjs-node-gpu" : "tfjs-node"}`;
-  return {
+  const step = {
     name,
     title: variant === "gpu" ? "native engine (GPU)" : "native engine",
     file: import.meta.url,
     needs: ["packages", variant === "gpu" ? "tensorflow-gpu" : "tensorflow"],
     after: [],
-    inputs: ({ env }) => ({ compiler: findCompiler(env) }),
+    inputs: ({ env }) => compileInputs(env),
     async run(context) {
       const { root, env } = context;
       if (findCompiler(env) === null) throw new StepSkipped("no C++ compiler was found", COMPILER_ADVICE);
@@ -42,7 +42,7 @@ function createStep(variant) {
       if (!existsSync(join(folder, "binding"))) throw new StepSkipped(`${package_} is missing`, "Delete node_modules.");
       linkTensorflow(root, folder, variant);
       mkdirSync(join(folder, dirname(OUTPUT)), { recursive: true });
-      await compile(context, name, folder, {
+      await compile(context, step, folder, {
         sources: ["binding/tfjs_backend.cc", "binding/tfjs_binding.cc"],
         includes: [".", "deps/include"],
         defines: ["NAPI_VERSION=8"],
@@ -54,6 +54,7 @@ function createStep(variant) {
       return [`${package_}/${OUTPUT}`, `${package_}/deps/lib/${libraryNames().main}`];
     },
   };
+  return step;
 }
 
 /** TensorFlow.js's native binding, compiled against the wheel's TensorFlow. */

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { COMPILER_ADVICE, compile, findCompiler } from "../compiler.mjs";
+import { COMPILER_ADVICE, compile, compileInputs, findCompiler } from "../compiler.mjs";
 import { StepSkipped } from "../errors.mjs";
 import { run } from "../programs.mjs";
 
@@ -14,7 +14,7 @@ export const hnswlib = {
   file: import.meta.url,
   needs: ["packages"],
   after: [],
-  inputs: ({ env }) => ({ compiler: findCompiler(env) }),
+  inputs: ({ env }) => compileInputs(env),
   async run(context) {
     const { root, env } = context;
     if (findCompiler(env) === null) {
@@ -22,7 +22,7 @@ export const hnswlib = {
     }
     const folder = join(root, FOLDER);
     mkdirSync(join(folder, "build/Release"), { recursive: true });
-    await compile(context, "hnswlib", folder, {
+    await compile(context, hnswlib, folder, {
       sources: ["src/addon.cc"],
       includes: ["../node-addon-api"],
       defines: ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NDEBUG"],

@@ -26,7 +26,7 @@ export const library = {
     for (const left of [BESIDE, OLD]) rmSync(place(left), { recursive: true, force: true });
     const compiler = "node_modules/typescript/bin/tsc";
     const parameters = [compiler, "-p", "kernel-lib/tsconfig.json", "--outDir", BESIDE, "--incremental", "false"];
-    await runForStep(context, "library", process.execPath, parameters, {
+    await runForStep(context, library, process.execPath, parameters, {
       onFailure: (output) =>
         new SetupError(
           TITLE,

@@ -49,7 +49,7 @@ export const packages = {
       "--fetch-retry-mintimeout=1000",
       "--fetch-retry-maxtimeout=8000",
     ];
-    await runForStep(context, "packages", program, parameters, {
+    await runForStep(context, packages, program, parameters, {
       onFailure: (output) =>
         new SetupError(
           TITLE,

@@ -49,9 +49,9 @@ export const python = {
         `the Python environment could not be made (${lastLines(output, 1)})`,
         "See .setup/logs/python.log.",
       );
-    await runForStep(context, "python", path, ["-m", "venv", "--clear", ".venv"], { onFailure });
+    await runForStep(context, python, path, ["-m", "venv", "--clear", ".venv"], { onFailure });
     const from = ["-r", "requirements.txt", "-c", "requirements-pins.txt"];
-    await runForStep(context, "python", ".venv/bin/python", [...PIP, ...PIP_RETRIES, ...from], { onFailure });
+    await runForStep(context, python, ".venv/bin/python", [...PIP, ...PIP_RETRIES, ...from], { onFailure });
     return [".venv/bin/jupyter", realpathSync(join(context.root, ".venv/bin/python"))];
   },
 };

@@ -32,7 +32,7 @@ function proofs(root, variant) {
 function createStep(variant) {
   const file = variant === "gpu" ? "requirements-tensorflow-gpu.txt" : "requirements-tensorflow.txt";
   const name = variant === "gpu" ? "tensorflow-gpu" : "tensorflow";
-  return {
+  const step = {
     name,
     title: variant === "gpu" ? "TensorFlow with CUDA" : "TensorFlow",
     file: import.meta.url,
@@ -42,7 +42,7 @@ function createStep(variant) {
     async run(context) {
       const target = variant === "gpu" ? ["--target", ".venv/gpu", "--upgrade"] : [];
       const parameters = [...PIP, ...PIP_RETRIES, "--no-deps", ...target, "-r", file];
-      await runForStep(context, name, ".venv/bin/python", parameters, {
+      await runForStep(context, step, ".venv/bin/python", parameters, {
         onFailure: (output) =>
           new StepSkipped(
             `pip found no TensorFlow for this machine (${lastLines(output, 1)})`,
@@ -52,6 +52,7 @@ function createStep(variant) {
       return proofs(context.root, variant);
     },
   };
+  return step;
 }
 
 /** TensorFlow for the CPU (its shared libraries are used, not its Python), without its dependencies. */

@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { REPOSITORY } from "../setup/fakes";
+
+// The very compiler of the notebooks (5.0.4), with the options that tslab gives it, only stricter.
+// biome-ignore lint/suspicious/noExplicitAny: its types are those of another TypeScript than ours
+const ts: any = require("@tslab/typescript-for-tslab");
+
+const CELL = join(REPOSITORY, "notebooks/declarations-test.ts");
+const OPTIONS = {
+  module: ts.ModuleKind.CommonJS,
+  moduleResolution: ts.ModuleResolutionKind.Node10,
+  target: ts.ScriptTarget.ES2022,
+  lib: ["lib.es2022.d.ts", "lib.dom.d.ts"],
+  esModuleInterop: true,
+  strict: true,
+  skipLibCheck: false,
+  noEmit: true,
+  types: ["node"],
+};
+
+/** A program of one cell that exists in memory only. */
+function compileCell(text: string) {
+  const host = ts.createCompilerHost(OPTIONS);
+  const { fileExists, readFile } = host;
+  host.getCurrentDirectory = () => REPOSITORY;
+  host.fileExists = (path: string) => path === CELL || fileExists.call(host, path);
+  host.readFile = (path: string) => (path === CELL ? text : readFile.call(host, path));
+  return ts.createProgram([CELL], OPTIONS, host);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as above
+function messagesOf(diagnostics: readonly any[]): string[] {
+  return diagnostics.map((each) => `${each.file?.fileName}: ${ts.flattenDiagnosticMessageText(each.messageText, " ")}`);
+}
+
+describe("kernel-lib's declarations under the notebooks' TypeScript", () => {
+  const program = compileCell(
+    'import * as kernel from "kernel-lib";\nexport const random = kernel.createRandom(7).next();\n',
+  );
+
+  it("is TypeScript 5.0.4", () => {
+    expect(ts.version).toBe("5.0.4");
+  });
+
+  it("have no errors, neither in a cell nor in themselves", () => {
+    const own = program
+      .getSourceFiles()
+      .filter(({ fileName }: { fileName: string }) => fileName === CELL || fileName.includes("kernel-lib/dist/"));
+    expect(own.length).toBeGreaterThan(5);
+    const found = own.flatMap((file: unknown) => [
+      ...program.getSyntacticDiagnostics(file),
+      ...program.getSemanticDiagnostics(file),
+    ]);
+    expect(messagesOf(found)).toEqual([]);
+  });
+
+  it("export the names that are written down (update with vitest -u)", async () => {
+    const checker = program.getTypeChecker();
+    const index = program
+      .getSourceFiles()
+      .find((file: { fileName: string }) => file.fileName.endsWith("dist/index.d.ts"));
+    const names = checker.getExportsOfModule(checker.getSymbolAtLocation(index)).map((symbol: unknown) => {
+      // biome-ignore lint/suspicious/noExplicitAny: as above
+      const target: any = checker.getAliasedSymbol(symbol);
+      const kind = target.flags & ts.SymbolFlags.Value ? "value" : "type";
+      return `${kind.padEnd(5)} ${target.name}`;
+    });
+    await expect(`${names.sort().join("\n")}\n`).toMatchFileSnapshot("exports.txt");
+  });
+
+  it("would be refused if they were wrong: the test itself sees an error", () => {
+    const wrong = compileCell(
+      'import * as kernel from "kernel-lib";\nexport const x: string = kernel.createRandom(7).next();\n',
+    );
+    expect(messagesOf(wrong.getSemanticDiagnostics(wrong.getSourceFile(CELL)))).toEqual([
+      `${CELL}: Type 'number' is not assignable to type 'string'.`,
+    ]);
+  });
+});

@@ -1,0 +1,33 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { REPOSITORY } from "../setup/fakes";
+
+const SOURCE = join(REPOSITORY, "kernel-lib/src");
+const RULES = [
+  { rule: "only cli writes to the terminal", pattern: /\bconsole\.|process\.(stdout|stderr)\b/, rooms: ["cli"] },
+  { rule: "random numbers come from base/random", pattern: /Math\.random\(|\btf\.random/, rooms: ["base"] },
+  { rule: "only compute chooses a backend", pattern: /\.setBackend\(|registerBackend\(/, rooms: ["compute"] },
+];
+
+const files = readdirSync(SOURCE, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+
+/** The code of a file without its comments. */
+function codeOf(file: string): string {
+  return readFileSync(join(SOURCE, file), "utf8")
+    .replace(/\/\*[\s\S]*?\*\//g, "")
+    .replace(/^\s*\/\/.*$/gm, "");
+}
+
+describe("kernel-lib/src", () => {
+  it.each(RULES)("$rule", ({ pattern, rooms }) => {
+    const others = files.filter((file) => !rooms.includes(file.split("/")[0] ?? ""));
+    expect(others.length).toBeGreaterThan(10);
+    expect(others.filter((file) => pattern.test(codeOf(file)))).toEqual([]);
+  });
+
+  it("keeps its files below 350 lines", () => {
+    const long = files.filter((file) => readFileSync(join(SOURCE, file), "utf8").split("\n").length > 350);
+    expect(long).toEqual([]);
+  });
+});
