@@ -43,10 +43,12 @@ export function readCheckpoint(folder: string): Checkpoint {
     throw new DataError(`readCheckpoint: ${folder} must hold ${file}; there is none. ${advice}`, { folder, file });
   }
   const { tensors } = readSafetensors(join(folder, WEIGHTS));
+  // older files also hold the constants 0, 1, 2 …
+  const stored = [...tensors].filter(([name]) => !name.endsWith(".position_ids"));
   const template = join(folder, CHAT_TEMPLATE);
   return {
     config: readJson(folder, FILES.config)!,
-    weights: new Map([...tensors].map(([name, tensor]) => [name, toWeight(folder, name, tensor)] as const)),
+    weights: new Map(stored.map(([name, tensor]) => [name, toWeight(folder, name, tensor)] as const)),
     tokenizer: readJson(folder, FILES.tokenizer),
     tokenizerConfig: readJson(folder, FILES.tokenizerConfig),
     preprocessor: readJson(folder, FILES.preprocessor),

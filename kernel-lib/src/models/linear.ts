@@ -30,7 +30,7 @@ export interface LinearWeights {
   readonly update: LowRankUpdate | null;
 }
 
-/** As `linear`, on tensors: a weight that is no variable counts as frozen. */
+/** As `linear`, on tensors: a weight that is computed from others, such as a reshaped one, passes its gradient on. */
 export function applyLinear<T extends tf.Tensor>(x: T, weights: LinearWeights): T {
   const [outSize, inSize] = weights.weight.shape;
   const width = x.shape[x.rank - 1];
@@ -41,10 +41,10 @@ export function applyLinear<T extends tf.Tensor>(x: T, weights: LinearWeights): 
     );
   const { weight, bias, update } = weights;
   const inputs: Record<string, tf.Tensor> = { x };
-  if (isTrainable(weight)) inputs["weight"] = weight;
-  if (bias !== null && isTrainable(bias)) inputs["bias"] = bias;
-  if (update !== null && isTrainable(update.A)) inputs["A"] = update.A;
-  if (update !== null && isTrainable(update.B)) inputs["B"] = update.B;
+  if (!isFrozen(weight)) inputs["weight"] = weight;
+  if (bias !== null && !isFrozen(bias)) inputs["bias"] = bias;
+  if (update !== null && !isFrozen(update.A)) inputs["A"] = update.A;
+  if (update !== null && !isFrozen(update.B)) inputs["B"] = update.B;
 
   const rows = x.size / inSize;
   return runFused<tf.Tensor>({
@@ -96,6 +96,6 @@ function linearGradients({ x, weight, update, dyFlat, flat, down }: BackwardStat
   };
 }
 
-function isTrainable(tensor: tf.Tensor): boolean {
-  return tensor instanceof tf.Variable && tensor.trainable;
+function isFrozen(tensor: tf.Tensor): boolean {
+  return tensor instanceof tf.Variable && !tensor.trainable;
 }

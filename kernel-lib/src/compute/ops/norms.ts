@@ -44,6 +44,26 @@ export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, epsilon: n
   }) as T;
 }
 
+/**
+ * Scales rows to length 1: x / ‖x‖. A row of zeros stays zero, and so does its gradient.
+ *
+ * Shapes: x [n, D] -> [n, D]. Gradient: flows to x.
+ */
+export function l2Normalise(x: tf.Tensor2D): tf.Tensor2D {
+  return runFused<tf.Tensor2D>({
+    inputs: { x },
+    forward: (save) => {
+      const scale = tf.rsqrt(tf.maximum(tf.sum(tf.square(x), 1, true), 1e-30)); // [n, 1]
+      const unit = tf.mul(x, scale) as tf.Tensor2D;
+      save([unit, scale]);
+      return unit;
+    },
+    backward: (dy, [unit, scale]) => ({
+      x: () => tf.mul(tf.sub(dy, tf.mul(unit!, tf.sum(tf.mul(dy, unit!), 1, true))), scale!),
+    }),
+  });
+}
+
 interface NormState {
   /** [..., D], the value before weight and bias */
   readonly normal: tf.Tensor;
