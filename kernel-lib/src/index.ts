@@ -34,6 +34,11 @@ export type {
   Split,
   Task,
 } from "./base/types";
+// compute: engine, optimiser, safetensors
+export { type AdamW, type AdamWOptions, type AdamWState, clipByGlobalNorm, createAdamW } from "./compute/adamw";
+export { type BackendName, type BackendReport, openBackend, requireBackend } from "./compute/backend";
+export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./compute/safetensors";
+export type { SafetensorsDtype } from "./compute/safetensors-header";
 // data
 export { CORPUS_NAMES, type CorpusName, type LoadCorpusOptions, loadCorpus } from "./data/corpora/load-corpus";
 export { hashImage } from "./data/formats/checksum";
@@ -100,6 +105,27 @@ export {
 export { type CalibrationOptions, expectedCalibrationError } from "./metrics/expected-calibration-error";
 export { macroF1 } from "./metrics/macro-f1";
 export { recallAtK } from "./metrics/recall-at-k";
+
+// models: CLIP, tokenizer, images, weights
+export { type BpeOptions, trainBpe } from "./models/bpe-trainer";
+export {
+  type Clip,
+  type ClipParts,
+  copyVisionTower,
+  createClip,
+  loadClip,
+  saveClip,
+  type VisionTower,
+} from "./models/clip";
+export { type ClipConfig, parseClipConfig } from "./models/clip-config";
+export { clipPixels, clipTexts, encodeImages, encodeTexts } from "./models/clip-encode";
+export { contrastiveLoss } from "./models/clip-loss";
+export { type ClipTexts, type ClipTower, clipImageEmbeddings, clipTextEmbeddings } from "./models/clip-towers";
+export { type QwenPatches, qwenPatches, smartResize } from "./models/image-processor";
+export { linear } from "./models/linear";
+export { createParameterStore, type LowRankUpdate, type ParameterStore, type WeightArray } from "./models/parameters";
+export { resizeBicubic } from "./models/resize-bicubic";
+export { createTokenizer, type JsonObject, type TextTokenizer } from "./models/tokenizer";
 
 // models: Qwen2-VL reader and LoRA
 export {
