@@ -1,0 +1,100 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { access } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { isKernelError } from "../base/errors";
+import { repositoryRoot } from "../base/repository-root";
+import { writeGallery } from "../figures/export/gallery";
+import { parseReproduce, REPRODUCE_USAGE, type ReproduceOptions } from "./reproduce-options";
+import { lanesFor, type NotebookReport, reproduceNotebooks, selectNotebooks } from "./reproduce-run";
+import { createTerminalProgress } from "./terminal-progress";
+
+const INTERRUPTED = 130;
+
+/** A signal that the first Ctrl-C aborts; the second ends this program at once, and the kernels with it. */
+function stopSignal(): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    process.stderr.write("\nstopping after the running step … (again: at once)\n");
+    controller.abort();
+  };
+  const names = ["SIGINT", "SIGTERM"] as const;
+  for (const name of names) process.on(name, stop);
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const name of names) process.off(name, stop);
+    },
+  };
+}
+
+/** The table of notebooks, minutes and figures, and their sums. */
+export function reportTable(reports: readonly NotebookReport[], totalSeconds: number): string {
+  const minutes = (seconds: number): string => (seconds / 60).toFixed(2);
+  const rows = reports.map((report) => [report.notebook, minutes(report.seconds), report.figures.join(", ")]);
+  const figures = reports.reduce((sum, report) => sum + report.figures.length, 0);
+  const all = [["notebook", "minutes", "figures"], ...rows, ["total", minutes(totalSeconds), String(figures)]];
+  const widths = [0, 1].map((column) => Math.max(...all.map((row) => row[column]!.length)));
+  return all
+    .map(([name, time, last]) => `${name!.padEnd(widths[0]!)}  ${time!.padStart(widths[1]!)}  ${last}`.trimEnd())
+    .join("\n");
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function run(options: ReproduceOptions, root: string, signal: AbortSignal): Promise<number> {
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const begun = performance.now();
+  // written when a run of all notebooks with these settings has ended well
+  const finished = join(root, "data", "artifacts", "reports", `${options.name}.finished`);
+  const files = await selectNotebooks(join(root, "notebooks"), options.notebooks);
+  const lanes = lanesFor((await exists(finished)) ? "computed" : "unknown");
+  if (options.target === "report")
+    say(
+      `These are not the default settings: writing to ${relative(process.cwd(), options.figuresDir)} and beside it, not to tracked files.`,
+    );
+  const progress = createTerminalProgress(process.stdout);
+  const { reports, failure } = await reproduceNotebooks(files, options, lanes, progress, signal);
+  say(`\n${reportTable(reports, (performance.now() - begun) / 1000)}`);
+  if (failure !== null) throw failure;
+  writeGallery(options.figuresDir);
+  if (options.notebooks.length === 0) {
+    mkdirSync(join(root, "data", "artifacts", "reports"), { recursive: true });
+    writeFileSync(finished, `${JSON.stringify({ notebooks: reports.map((report) => report.notebook) })}\n`);
+  }
+  say(`\nFigures: ${relative(process.cwd(), join(options.figuresDir, "index.html"))}`);
+  return 0;
+}
+
+/**
+ * `npm run reproduce`: executes the notebooks, rebuilds the figures and their gallery, prints a table.
+ *
+ * @returns the exit code: 0, 1 after a failure (notebook and cell are named), 130 when stopped by Ctrl-C.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  if (argv.includes("--help") || argv.includes("-h")) {
+    process.stdout.write(`${REPRODUCE_USAGE}\n`);
+    return 0;
+  }
+  const { signal, release } = stopSignal();
+  try {
+    const root = repositoryRoot();
+    return await run(parseReproduce(argv, process.env, root), root, signal);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`\n${isKernelError(error) ? message : ((error as Error).stack ?? message)}\n`);
+    return signal.aborted || isKernelError(error, "interrupted") ? INTERRUPTED : 1;
+  } finally {
+    release();
+  }
+}
+
+if (require.main === module)
+  void main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
