@@ -59,12 +59,11 @@ describe("kernel-lib's declarations under the notebooks' TypeScript", () => {
     const checker = program.getTypeChecker();
     const index = program
       .getSourceFiles()
-      .find((file: { fileName: string }) => file.fileName.endsWith("dist/index.d.ts"));
-    const names = checker.getExportsOfModule(checker.getSymbolAtLocation(index)).map((symbol: unknown) => {
-      // biome-ignore lint/suspicious/noExplicitAny: as above
-      const target: any = checker.getAliasedSymbol(symbol);
-      const kind = target.flags & ts.SymbolFlags.Value ? "value" : "type";
-      return `${kind.padEnd(5)} ${target.name}`;
+      .find((file: { fileName: string }) => file.fileName.endsWith("kernel-lib/dist/index.d.ts"));
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    const names = checker.getExportsOfModule(checker.getSymbolAtLocation(index)).map((symbol: any) => {
+      const kind = checker.getAliasedSymbol(symbol).flags & ts.SymbolFlags.Value ? "value" : "type";
+      return `${kind.padEnd(5)} ${symbol.name}`;
     });
     await expect(`${names.sort().join("\n")}\n`).toMatchFileSnapshot("exports.txt");
   });
