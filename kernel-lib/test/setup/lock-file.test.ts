@@ -22,7 +22,12 @@ describe("package-lock.json", () => {
 });
 
 describe("the Python requirements", () => {
-  it.each(["requirements.txt", "requirements-pins.txt", "requirements-tensorflow.txt"])("pins %s", (path) => {
+  it.each([
+    "requirements.txt",
+    "requirements-pins.txt",
+    "requirements-tensorflow.txt",
+    "requirements-tensorflow-gpu.txt",
+  ])("pins %s", (path) => {
     const lines = read(path)
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#"));
