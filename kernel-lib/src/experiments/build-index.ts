@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import { isKernelError } from "../base/errors";
+import type { Control, Corpus, Head, Matrix, Split, Task } from "../base/types";
+import { leaveOutSeen } from "../data/split-check";
+import { loadClip } from "../models/clip";
+import { encodeImages, encodeTexts } from "../models/clip-encode";
+import { type CorpusViews, HEADS } from "../retriever/retrieve";
+import { createFlatIndex } from "../search/flat-index";
+import { loadHnswIndex } from "../search/hnsw-index";
+import { openIndex } from "../search/open-index";
+import type { VectorIndex } from "../search/vector-index";
+import { readJson, readMatrices, writeJson, writeMatrices } from "./artifact-io";
+import { type CheckpointFolder, checkpointFolder } from "./checkpoint-folder";
+import { measureRecallTable, type RecallMeasurement } from "./measure-recall-table";
+import { profileOf } from "./profiles";
+import type { Run } from "./run";
+import { type Artifact, runStage } from "./stage";
+
+export interface BuildIndexOptions {
+  readonly task: Task;
+  readonly corpus: Corpus;
+  /** Folder of the frozen encoder. Default data/checkpoints/clip. */
+  readonly clipFolder?: string;
+}
+
+/** The corpus as the frozen retriever sees it, and the task's queries beside it. */
+export interface Index {
+  readonly task: Task;
+  /** Without passages that show a validation or test picture. */
+  readonly corpus: Corpus;
+  readonly clip: CheckpointFolder;
+  /** Frozen embeddings of the passages: by picture and by text, [N, D]. */
+  readonly embeddings: Readonly<Record<Head, Matrix>>;
+  /** Frozen embeddings of the query images, [n, D]. */
+  readonly queries: Readonly<Record<Split, Matrix>>;
+  /** The approximate indexes the systems search (exact ones where hnswlib-node is missing). */
+  readonly views: CorpusViews;
+  /** Exact search, the judge, and what candidates for training are found with. */
+  readonly exact: CorpusViews;
+  readonly recall: readonly RecallMeasurement[];
+  readonly artifact: Artifact;
+  /** Frees the indexes. */
+  dispose(): void;
+}
+
+const SPLITS = ["train", "validation", "test"] as const;
+const MATRICES = ["image", "text", ...SPLITS] as const;
+const EMBEDDINGS_FILE = "embeddings.safetensors";
+const VERSION = 1;
+
+/**
+ * Embeds every passage twice (picture and text) and every query image once with the frozen encoder, builds one HNSW index
+ * per view, and measures its recall against exact search. Found again when nothing changed.
+ *
+ * Paper: arXiv 2508.17394v3, retriever: corpus side frozen, so that this is done once.
+ *
+ * @throws DataError when the encoder's checkpoint is missing. InterruptedError on abort.
+ * @example const index = await buildIndex(run, { task, corpus })
+ */
+export async function buildIndex(run: Run, options: BuildIndexOptions): Promise<Index> {
+  const { task } = options;
+  const corpus = leaveOutSeen(options.corpus, task, { control: run.control }).corpus;
+  const clip = checkpointFolder("clip", options.clipFolder);
+  const settings = profileOf(run.profile).index;
+  const artifact = await runStage(run, {
+    name: "index",
+    version: VERSION,
+    config: { ...settings },
+    inputs: [task.fingerprint, corpus.fingerprint, clip.fingerprint],
+    compute: (workDir, { control }) => computeIndex(run, { task, corpus, clip, workDir, control }),
+  });
+  return loadIndex(run, { task, corpus, clip, artifact });
+}
+
+interface IndexParts {
+  readonly task: Task;
+  readonly corpus: Corpus;
+  readonly clip: CheckpointFolder;
+}
+
+async function computeIndex(
+  run: Run,
+  parts: IndexParts & { readonly workDir: string; readonly control: Control },
+): Promise<void> {
+  const { workDir, control } = parts;
+  const matrices = await embedAll(parts, control);
+  writeMatrices(join(workDir, EMBEDDINGS_FILE), matrices);
+  const { m, efConstruction, ef } = profileOf(run.profile).index;
+  const ids = parts.corpus.passages.map((passage) => passage.id);
+  const kinds: Partial<Record<Head, string>> = {};
+  const recall: RecallMeasurement[] = [];
+  for (const head of HEADS) {
+    const settings = { m, efConstruction, ef, seed: run.seed, control };
+    const index = await openIndex(ids, matrices[head], settings);
+    const exact = createFlatIndex(ids, matrices[head]);
+    recall.push(...(await measureRecallTable(run, { head, index, exact, queries: matrices.train })));
+    kinds[head] = index.kind;
+    if (index.kind === "hnsw") await index.save(join(workDir, head));
+    index.dispose();
+  }
+  writeJson(workDir, "index.json", { kinds, recall });
+}
+
+async function embedAll({ task, corpus, clip }: IndexParts, control: Control) {
+  const model = loadClip(clip.folder);
+  try {
+    const imagesOf = (split: Split) => task.splits[split].map((example) => example.image);
+    return {
+      image: await encodeImages(
+        model,
+        corpus.passages.map((passage) => passage.image),
+        control,
+      ),
+      text: await encodeTexts(
+        model,
+        corpus.passages.map((passage) => passage.text),
+        control,
+      ),
+      train: await encodeImages(model, imagesOf("train"), control),
+      validation: await encodeImages(model, imagesOf("validation"), control),
+      test: await encodeImages(model, imagesOf("test"), control),
+    };
+  } finally {
+    model.dispose();
+  }
+}
+
+async function loadIndex(run: Run, parts: IndexParts & { readonly artifact: Artifact }): Promise<Index> {
+  const { corpus, artifact } = parts;
+  const { image, text, ...queries } = readMatrices(join(artifact.folder, EMBEDDINGS_FILE), MATRICES);
+  const { kinds, recall } = readJson<{ kinds: Record<Head, string>; recall: RecallMeasurement[] }>(
+    artifact.folder,
+    "index.json",
+  );
+  const ids = corpus.passages.map((passage) => passage.id);
+  const exact = { image: createFlatIndex(ids, image), text: createFlatIndex(ids, text) };
+  const open = async (head: Head): Promise<VectorIndex> =>
+    kinds[head] === "hnsw" ? loadOrExact(run, join(artifact.folder, head), exact[head]) : exact[head];
+  const views = { image: await open("image"), text: await open("text") };
+  const dispose = (): void => {
+    for (const head of HEADS) {
+      views[head].dispose();
+      exact[head].dispose();
+    }
+  };
+  return { ...parts, embeddings: { image, text }, queries, views, exact, recall, dispose };
+}
+
+async function loadOrExact(run: Run, folder: string, exact: VectorIndex): Promise<VectorIndex> {
+  try {
+    return await loadHnswIndex(folder);
+  } catch (error) {
+    if (!isKernelError(error, "environment")) throw error;
+    run.control.onWarn?.("exact-index", `buildIndex: searching exactly instead. ${error.message}`, error.details);
+    return exact;
+  }
+}

@@ -1,0 +1,98 @@
+import type { ReaderStageOptions } from "../training/reader-stage";
+import type { RetrieverStageOptions } from "../training/retriever-options";
+import type { ProfileName } from "./run";
+
+/** Every number that decides how much a run computes. The paper's values stand behind each (arXiv 2508.17394v3). */
+export interface Profile {
+  readonly index: {
+    /** HNSW: links per node, and candidates looked at while linking. The reference code searches exactly. */
+    readonly m: number;
+    readonly efConstruction: number;
+    /** Search width of the systems. */
+    readonly ef: number;
+    /** Search widths that recall is measured at, and for how many neighbours. */
+    readonly measuredEf: readonly number[];
+    readonly recallAt: number;
+  };
+  /** Stage 1 with retrieved candidates. */
+  readonly reader: ReaderStageOptions;
+  /** Stage 1 closed-book. */
+  readonly closedBook: ReaderStageOptions;
+  /** Stage 2, each head. */
+  readonly retriever: RetrieverStageOptions;
+  /** Passages per head at inference and in stage 1 (reference code: 2). */
+  readonly numPerHead: number;
+  /** Draws of the bootstrap. */
+  readonly numDraws: number;
+}
+
+const QUICK_READER: ReaderStageOptions = {
+  steps: 300, // 2,160 steps of 3 x 8 prompts (15 epochs)
+  batchSize: 24, // 3 x 8 accumulated (Qwen2-VL)
+  learningRate: 2e-3, // 1e-4; a model of a million weights wants more
+  warmupShare: 0.1, // 10 %
+  rank: 8,
+  alpha: 16,
+  vision: "trained", // not frozen
+  augment: { maxShift: 2, noise: 5 }, // none; 546 pictures would be learnt by heart
+  weightDecay: 0.01,
+  clipNorm: 1,
+  evaluateEvery: 30,
+};
+
+const QUICK: Profile = {
+  index: { m: 16, efConstruction: 200, ef: 64, measuredEf: [10, 16, 32, 64, 128], recallAt: 10 },
+  reader: QUICK_READER,
+  closedBook: QUICK_READER,
+  retriever: {
+    steps: 300, // up to 50,000
+    batchSize: 16, // 2
+    numCandidates: 20, // 50
+    learningRate: 5e-4, // 1e-4
+    warmupSteps: 30, // 1,000
+    evaluateEvery: 30, // 100
+    refreshEvery: 5, // 10
+    weightDecay: 0.01,
+    learnedWeight: 0.15,
+    temperature: 1,
+    loss: "contrastive",
+    preferenceSoftmax: "once",
+    bestBy: "likelihood",
+    validationTop: 4,
+  },
+  numPerHead: 2,
+  numDraws: 2000,
+};
+
+const TEST_READER: ReaderStageOptions = {
+  ...QUICK_READER,
+  steps: 4,
+  batchSize: 4,
+  evaluateEvery: 2,
+  rank: 2,
+  alpha: 4,
+};
+
+const TEST: Profile = {
+  index: { ...QUICK.index, measuredEf: [16, 64] },
+  reader: TEST_READER,
+  closedBook: TEST_READER,
+  retriever: {
+    ...QUICK.retriever,
+    steps: 4,
+    batchSize: 4,
+    numCandidates: 4,
+    warmupSteps: 1,
+    evaluateEvery: 2,
+    refreshEvery: 1,
+  },
+  numPerHead: 2,
+  numDraws: 200,
+};
+
+const ALL: Readonly<Record<ProfileName, Profile>> = { quick: QUICK, test: TEST };
+
+/** The numbers of a profile. */
+export function profileOf(name: ProfileName): Profile {
+  return ALL[name];
+}
