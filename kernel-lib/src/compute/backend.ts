@@ -105,7 +105,10 @@ function readWish(prefer: BackendName | undefined): Wish {
 }
 
 function readSetupChoice(file: string): { backend: BackendName; reason: string; advice: string | null } {
-  if (!existsSync(file)) return { backend: "native-gpu", reason: "the fastest engine found", advice: null };
+  if (!existsSync(file)) {
+    const backend = bindingExists(PACKAGES["native-gpu"]) ? "native-gpu" : "native";
+    return { backend, reason: "the fastest engine found", advice: null };
+  }
   try {
     const { backend, reason, advice } = JSON.parse(readFileSync(file, "utf8"));
     assertOneOf("openBackend: backend of .setup/engine.json", backend, BACKENDS);
@@ -143,11 +146,20 @@ const loaders: Record<BackendName, () => Promise<void>> = {
   cpu: () => use("cpu"),
 };
 
-async function loadNative(packageName: (typeof PACKAGES)[keyof typeof PACKAGES]): Promise<void> {
+type NativePackage = (typeof PACKAGES)[keyof typeof PACKAGES];
+
+function bindingExists(packageName: NativePackage): boolean {
+  try {
+    const folder = dirname(createRequire(__filename).resolve(`${packageName}/package.json`));
+    return existsSync(join(folder, "lib", "napi-v8", "tfjs_binding.node"));
+  } catch {
+    return false; // the package itself is not installed
+  }
+}
+
+async function loadNative(packageName: NativePackage): Promise<void> {
   // tfjs-node registers its kernels before it looks for its binding, so look first
-  const folder = dirname(createRequire(__filename).resolve(`${packageName}/package.json`));
-  if (!existsSync(join(folder, "lib", "napi-v8", "tfjs_binding.node")))
-    throw new EnvironmentError(`${packageName} has no native binding`);
+  if (!bindingExists(packageName)) throw new EnvironmentError(`${packageName} has no native binding`);
   if (packageName === PACKAGES.native) await import("@tensorflow/tfjs-node");
   else await import("@tensorflow/tfjs-node-gpu");
   await use("tensorflow");
