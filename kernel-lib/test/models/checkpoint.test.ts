@@ -41,6 +41,17 @@ describe("a checkpoint folder", () => {
     expect(readdirSync(folder)).toEqual(files);
   });
 
+  it("leaves out the position numbers that older files hold", () => {
+    writeCheckpoint(folder, checkpoint);
+    const ids = { dtype: "I64", shape: [2], data: BigInt64Array.from([0n, 1n]) } as const;
+    const weight = { dtype: "F32", ...weights.get("w.weight")! } as const;
+    writeSafetensors(join(folder, "model.safetensors"), [
+      ["embeddings.position_ids", ids],
+      ["w.weight", weight],
+    ]);
+    expect(readCheckpoint(folder).weights).toEqual(weights);
+  });
+
   it("says which command makes a missing one", () => {
     expect(() => readCheckpoint(join(folder, "none"))).toThrow(
       "must hold config.json; there is none. Run npm run checkpoints",
