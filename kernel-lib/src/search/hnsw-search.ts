@@ -25,11 +25,21 @@ export async function inTurns(stage: string, count: number, control: Control | u
   }
 }
 
-/** Every allowed vector compared: for a filter so strict that walking the graph found too few. */
-function scanAll(graph: HierarchicalNSW, query: readonly number[], k: number, allowed: (p: number) => boolean): TopK {
+/** How many times k are fetched under a filter before every vector is compared instead. */
+const FILTER_FACTOR = 4;
+
+/** Which positions one query may find. */
+interface Allowed {
+  readonly isAllowed: (position: number) => boolean;
+  /** How many of the best are enough to hold k allowed ones, unless a filter is strict. */
+  readonly fetch: number;
+}
+
+/** Every allowed vector compared: for a filter so strict that the fetched ones hold too few. */
+function scanAll(graph: HierarchicalNSW, query: readonly number[], k: number, { isAllowed }: Allowed): TopK {
   const best = new TopK(k);
   for (let position = 0; position < graph.getCurrentCount(); position++) {
-    if (!allowed(position)) continue;
+    if (!isAllowed(position)) continue;
     const point = graph.getPoint(position);
     let score = 0;
     for (let i = 0; i < query.length; i++) score += query[i]! * point[i]!;
@@ -42,24 +52,13 @@ function scanAll(graph: HierarchicalNSW, query: readonly number[], k: number, al
  * The k best allowed positions of one query. The binding's own filter callback is not used: an error thrown
  * in it ends the process, and it leaks. Instead more than k are fetched and the forbidden ones left out.
  */
-function searchOne(
-  graph: HierarchicalNSW,
-  query: number[],
-  k: number,
-  numExcluded: number,
-  allowed: (p: number) => boolean,
-): TopK {
-  const size = graph.getCurrentCount();
-  for (let fetch = Math.min(size, k + numExcluded); ; fetch = Math.min(size, 4 * fetch)) {
-    const { neighbors, distances } = graph.searchKnn(query, fetch);
-    const best = new TopK(k);
-    const order = neighbors
-      .map((_, i) => i)
-      .sort((a, b) => distances[a]! - distances[b]! || neighbors[a]! - neighbors[b]!);
-    for (const i of order) if (allowed(neighbors[i]!)) best.push(neighbors[i]!, Math.fround(1 - distances[i]!));
-    if (best.positions.length === k) return best;
-    if (fetch === size) return scanAll(graph, query, k, allowed);
-  }
+function searchOne(graph: HierarchicalNSW, query: number[], k: number, allowed: Allowed): TopK {
+  const { neighbors, distances } = graph.searchKnn(query, Math.min(graph.getCurrentCount(), allowed.fetch));
+  const order = neighbors.map((_, i) => i);
+  order.sort((a, b) => distances[a]! - distances[b]! || neighbors[a]! - neighbors[b]!);
+  const best = new TopK(k);
+  for (const i of order) if (allowed.isAllowed(neighbors[i]!)) best.push(neighbors[i]!, Math.fround(1 - distances[i]!));
+  return best.positions.length === k ? best : scanAll(graph, query, k, allowed);
 }
 
 /** The k best of every query, over a graph whose labels are positions. */
@@ -75,14 +74,9 @@ export async function searchHnsw(
   const found: Hits[] = [];
   await inTurns("approximate search", queries.rows, options.control, (q) => {
     const excluded = options.excludeIds?.[q] ?? [];
-    const allowed = (position: number) => mask[position] === 1 && !excluded.includes(index.ids[position]!);
-    const { positions, scores } = searchOne(
-      graph,
-      rowOf(queries, q),
-      Math.min(k, index.size),
-      excluded.length,
-      allowed,
-    );
+    const isAllowed = (position: number) => mask[position] === 1 && !excluded.includes(index.ids[position]!);
+    const fetch = (k + excluded.length) * (options.accept === undefined ? 1 : FILTER_FACTOR);
+    const { positions, scores } = searchOne(graph, rowOf(queries, q), Math.min(k, index.size), { isAllowed, fetch });
     found.push({ ids: positions.map((p) => index.ids[p]!), positions, scores });
   });
   return found;

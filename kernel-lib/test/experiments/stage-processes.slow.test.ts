@@ -23,9 +23,16 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(program, { recursive: true, force: true }));
 
-function start(artifactsDir: string): { child: ChildProcess; ended: Promise<string> } {
+/** Steps that cannot end before a test that waits for one of them kills the process, and steps that soon end. */
+const SLOW_MS = 500;
+const FAST_MS = 20;
+
+function start(artifactsDir: string, stepMs: number): { child: ChildProcess; ended: Promise<string> } {
   const env = { ...process.env, STAGE_CHILD: "1" };
-  const child = spawn(process.execPath, [join(program, "child.cjs"), artifactsDir], { env, cwd: __dirname });
+  const child = spawn(process.execPath, [join(program, "child.cjs"), artifactsDir, String(stepMs)], {
+    env,
+    cwd: __dirname,
+  });
   let text = "";
   child.stdout.on("data", (chunk) => (text += chunk));
   child.stderr.on("data", (chunk) => (text += chunk));
@@ -49,15 +56,15 @@ async function waitForStep(artifactsDir: string, wanted: number): Promise<void> 
 describe("a stage over several processes", () => {
   it("goes on from the last checkpoint after kill -9, with the same result", async () => {
     const folder = temporaryFolder();
-    const killed = start(folder);
-    await waitForStep(folder, 4);
+    const killed = start(folder, SLOW_MS);
+    await waitForStep(folder, 2);
     killed.child.kill("SIGKILL");
     await killed.ended;
     const made = steps(folder).length;
     expect(made).toBeLessThan(12);
     expect(readdirSync(join(folder, "slow-sum")).some((name) => name.endsWith(".lock"))).toBe(true);
 
-    const { folder: result, manifest, origin } = await slowSum(fakeRun(folder));
+    const { folder: result, manifest, origin } = await slowSum(fakeRun(folder), FAST_MS);
     expect([origin, manifest.resumed]).toEqual(["computed", "resumed"]);
     expect(readFileSync(join(result, "sum.json"), "utf8")).toBe(`{"sum":${(12 * 13) / 2}}`);
     const mine = steps(folder).filter(([pid]) => pid === process.pid);
@@ -67,7 +74,7 @@ describe("a stage over several processes", () => {
 
   it("is computed by one of two processes at once; both end with the result", async () => {
     const folder = temporaryFolder();
-    const both = [start(folder), start(folder)];
+    const both = [start(folder, FAST_MS), start(folder, FAST_MS)];
     expect((await Promise.all(both.map(({ ended }) => ended))).sort()).toEqual(["computed", "found"]);
     expect(new Set(steps(folder).map(([pid]) => pid)).size).toBe(1);
     expect(steps(folder).map(([, step]) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
@@ -75,11 +82,11 @@ describe("a stage over several processes", () => {
 
   it("passes from a killed owner to the process that waits for it", async () => {
     const folder = temporaryFolder();
-    const owner = start(folder);
-    await waitForStep(folder, 2);
+    const owner = start(folder, SLOW_MS);
+    await waitForStep(folder, 1);
     const waited: string[] = [];
-    const waiting = slowSum(fakeRun(folder, { onProgress: ({ stage }) => waited.push(stage) }));
-    await waitForStep(folder, 5);
+    const waiting = slowSum(fakeRun(folder, { onProgress: ({ stage }) => waited.push(stage) }), FAST_MS);
+    while (waited.length === 0) await sleep(5);
     owner.child.kill("SIGKILL");
     const artifact = await waiting;
     expect(artifact.manifest.resumed).toBe("resumed");
@@ -89,11 +96,11 @@ describe("a stage over several processes", () => {
 
   it("is taken over once when many processes find the same dead owner", async () => {
     const folder = temporaryFolder();
-    const killed = start(folder);
-    await waitForStep(folder, 3);
+    const killed = start(folder, SLOW_MS);
+    await waitForStep(folder, 2);
     killed.child.kill("SIGKILL");
     await killed.ended;
-    const many = [1, 2, 3, 4].map(() => start(folder));
+    const many = [1, 2, 3, 4].map(() => start(folder, FAST_MS));
     const origins = await Promise.all(many.map(({ ended }) => ended));
     expect(origins.sort()).toEqual(["computed", "found", "found", "found"]);
     expect(new Set(steps(folder).map(([pid]) => pid)).size).toBe(2); // the killed one and its successor

@@ -143,6 +143,17 @@ describe("runStage", () => {
     expect(existsSync(`${folder}.lock`)).toBe(false);
   });
 
+  it.runIf(process.platform === "linux")("is not fooled by a process that got a dead owner's id", async () => {
+    const run = fakeRun(temporaryFolder());
+    const { options, calls } = counting();
+    const { folder } = await runStage(run, options);
+    rmSync(folder, { recursive: true });
+    const former = { token: "t", pid: process.pid, processStart: "1", host: hostname(), since: "" };
+    writeFileSync(`${folder}.lock`, JSON.stringify(former));
+    expect((await runStage(run, options)).origin).toBe("computed");
+    expect(calls()).toBe(2);
+  });
+
   it("waits for a live owner, reports whom, and stops waiting when aborted", async () => {
     const stop = new AbortController();
     const stages: string[] = [];

@@ -58,6 +58,17 @@ describe("expectedCalibrationError", () => {
     expect(expectedCalibrationError([[1, 0]], [0])).toBe(0);
   });
 
+  it("puts a confidence on an edge into the lower bin", () => {
+    const rows = [
+      [0.5, 0.5],
+      [0.6, 0.4],
+    ];
+    expect(expectedCalibrationError(rows, [0, 1], { numBins: 2 })).toBeCloseTo(
+      (Math.abs(1 - 0.5) + Math.abs(0 - 0.6)) / 2,
+      12,
+    );
+  });
+
   it("refuses NaN", () => {
     expect(() => expectedCalibrationError([[Number.NaN, 1]], [0])).toThrow(/row 0 must be finite/);
   });

@@ -7,8 +7,8 @@ import { type Artifact, runStage } from "../../../src/experiments/stage";
 
 const STEPS = 12;
 
-/** Sums 1..12, one step each 30 ms, with a checkpoint after each; logs which process made which step. */
-export function slowSum(run: Run): Promise<Artifact> {
+/** Sums 1..12, one step each `stepMs`, with a checkpoint after each; logs which process made which step. */
+export function slowSum(run: Run, stepMs: number): Promise<Artifact> {
   return runStage(run, {
     name: "slow-sum",
     version: 1,
@@ -18,7 +18,7 @@ export function slowSum(run: Run): Promise<Artifact> {
       const checkpoint = join(resumeDir, "state.json");
       let { step, sum } = existsSync(checkpoint) ? JSON.parse(readFileSync(checkpoint, "utf8")) : { step: 0, sum: 0 };
       while (step < STEPS) {
-        await sleep(30);
+        await sleep(stepMs);
         step += 1;
         sum += step;
         appendFileSync(join(run.artifactsDir, "steps.log"), `${process.pid} ${step}\n`);
@@ -34,7 +34,7 @@ const artifactsDir = process.argv[2];
 if (process.env["STAGE_CHILD"] === "1" && artifactsDir !== undefined) {
   const backend = { backend: "cpu", reason: "test", advice: null, versions: {} } as const;
   const run: Run = { profile: "test", seed: 7, source: "phantom", artifactsDir, dataDir: "", control: {}, backend };
-  slowSum(run).then(
+  slowSum(run, Number(process.argv[3])).then(
     (artifact) => process.stdout.write(artifact.origin),
     (error: unknown) => {
       process.stderr.write(String(error));
