@@ -2,12 +2,16 @@ import { QWEN2_VL_CHAT_TEMPLATE } from "../../src/models/chat-template";
 import { createQwen2Vl, type Qwen2Vl } from "../../src/models/qwen2-vl";
 import type { Qwen2VlConfig } from "../../src/models/qwen2-vl-config";
 import { createTokenizer, type TextTokenizer } from "../../src/models/tokenizer";
-import { replicaReaderTokenizer } from "../../src/training/replica-parts";
+import { createReplicaReader } from "../../src/training/replica-parts";
 
 let tokenizer: TextTokenizer | undefined;
 
 function tinyTokenizer(): TextTokenizer {
-  tokenizer ??= createTokenizer(replicaReaderTokenizer());
+  if (tokenizer === undefined) {
+    const replica = createReplicaReader(1);
+    tokenizer = createTokenizer(replica.tokenizer.json);
+    replica.dispose();
+  }
   return tokenizer;
 }
 

@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import type { Control } from "../base/types";
+import { createCachedScores } from "../reader/cached-scores";
+import type { ReadPair } from "../reader/reader";
+import { openScoreCache } from "../reader/score-cache";
+import { HEADS } from "../retriever/retrieve";
+import { writeJson } from "./artifact-io";
+import type { Index } from "./build-index";
+import { frozenCandidates } from "./frozen-candidates";
+import type { Run } from "./run";
+import { type Artifact, runStage } from "./stage";
+import type { TunedReader } from "./tune-reader";
+
+export interface ScoreCandidatesOptions {
+  readonly index: Index;
+  readonly reader: TunedReader;
+  /** Candidates per query and head. */
+  readonly numCandidates: number;
+}
+
+/** The file of scores inside the artifact, for openScoreCache. */
+export const SCORES_FILE = "scores.bin";
+
+const VERSION = 1;
+const QUERIES_PER_BATCH = 32;
+
+/**
+ * Reads every training and validation query with the frozen retriever's candidates of both heads, once, so that every
+ * training of a retriever (both heads, every ablation) starts from the same known scores.
+ *
+ * The batches are fixed, so the scores do not depend on which training asks first.
+ */
+export async function scoreCandidates(run: Run, options: ScoreCandidatesOptions): Promise<Artifact> {
+  const { index, reader, numCandidates } = options;
+  return runStage(run, {
+    name: "candidate-scores",
+    version: VERSION,
+    config: { numCandidates },
+    inputs: [index.artifact, reader.artifact],
+    compute: (workDir, { control }) => computeScores(workDir, options, control),
+  });
+}
+
+async function computeScores(workDir: string, options: ScoreCandidatesOptions, control: Control): Promise<void> {
+  const { index, reader } = options;
+  const labels = index.task.labels;
+  const identity = { fingerprint: reader.reader.fingerprint, numValues: 2 * labels.length };
+  const cache = openScoreCache({ file: join(workDir, SCORES_FILE), ...identity });
+  const scores = createCachedScores(reader.reader, labels, cache);
+  const perQuery = await pairsPerQuery(options);
+  const quiet: Control = control.signal === undefined ? {} : { signal: control.signal };
+  for (let from = 0; from < perQuery.length; from += QUERIES_PER_BATCH) {
+    await scores.score(perQuery.slice(from, from + QUERIES_PER_BATCH).flat(), quiet);
+    const done = Math.min(from + QUERIES_PER_BATCH, perQuery.length);
+    control.onProgress?.({ stage: "reading candidates", done, total: perQuery.length });
+  }
+  writeJson(workDir, "stats.json", { pairs: cache.size });
+}
+
+/** The pairs of each training and validation query, each pair once. */
+async function pairsPerQuery({ index, numCandidates }: ScoreCandidatesOptions): Promise<ReadPair[][]> {
+  const all: ReadPair[][] = [];
+  for (const split of ["train", "validation"] as const) {
+    const byHead = await Promise.all(HEADS.map((head) => frozenCandidates(index, split, head, numCandidates)));
+    index.task.splits[split].forEach((example, query) => {
+      const rows = [...new Set(byHead.flatMap((lists) => lists[query]!))];
+      all.push(rows.map((row) => ({ example, passage: index.corpus.passages[row]! })));
+    });
+  }
+  return all;
+}

@@ -1,0 +1,143 @@
+import { join } from "node:path";
+import { assertOneOf } from "../base/check";
+import { ConfigError } from "../base/errors";
+import type { CurvePoint, Example, Passage, Split, Task } from "../base/types";
+import { mergeLora } from "../models/lora";
+import { loadLora, saveLora } from "../models/lora-files";
+import { loadQwen2Vl } from "../models/qwen2-vl";
+import { createLocalReader } from "../reader/local-reader";
+import { PROMPT_VERSION } from "../reader/prompt";
+import type { Reader } from "../reader/reader";
+import { type ReadableExample, type ReaderStageOptions, trainReader } from "../training/reader-stage";
+import { readJson, writeJson } from "./artifact-io";
+import type { JsonObject } from "./artifact-key";
+import type { Index } from "./build-index";
+import { type CheckpointFolder, checkpointFolder } from "./checkpoint-folder";
+import { frozenPassages } from "./frozen-candidates";
+import { profileOf } from "./profiles";
+import type { Run } from "./run";
+import { type Artifact, runStage, type StageContext } from "./stage";
+
+/** "retrieval": reads each question with a retrieved candidate. "closedBook": with none. */
+export const READER_MODES = ["retrieval", "closedBook"] as const;
+export type ReaderMode = (typeof READER_MODES)[number];
+
+export interface TuneReaderOptions {
+  readonly task: Task;
+  /** Where candidates come from; needed for "retrieval". */
+  readonly index?: Index;
+  /** Default "retrieval". */
+  readonly mode?: ReaderMode;
+  /** Folder of the pre-trained reader. Default data/checkpoints/qwen2-vl. */
+  readonly readerFolder?: string;
+  /** Changes to the profile's options of the stage. */
+  readonly options?: Partial<ReaderStageOptions>;
+}
+
+/** A fine-tuned reader, ready to read; frozen from here on. */
+export interface TunedReader {
+  readonly mode: ReaderMode;
+  /** Adapter merged into the weights. */
+  readonly reader: Reader;
+  readonly checkpoint: CheckpointFolder;
+  /** The adapter in PEFT's format. */
+  readonly adapterFolder: string;
+  readonly curve: readonly CurvePoint[];
+  readonly bestStep: number;
+  readonly artifact: Artifact;
+  /** Frees the reader. */
+  dispose(): void;
+}
+
+const VERSION = 1;
+const ADAPTER = "adapter";
+
+/**
+ * Stage 1: fine-tunes the reader with LoRA on the task's training split, over candidates of the frozen retriever or
+ * closed-book; validation likelihood picks the checkpoint. Found again when nothing changed; goes on when interrupted.
+ *
+ * Paper: arXiv 2508.17394v3, reader fine-tuning.
+ *
+ * @throws ConfigError when an index is missing or not that of the task. DataError when the checkpoint is missing.
+ * @example const reader = await tuneReader(run, { task, index })
+ */
+export async function tuneReader(run: Run, options: TuneReaderOptions): Promise<TunedReader> {
+  const { task, index, mode = "retrieval", readerFolder } = options;
+  assertOneOf("tuneReader: mode", mode, READER_MODES);
+  if (mode === "retrieval") requireIndexOf("tuneReader", task, index);
+  const checkpoint = checkpointFolder("qwen2-vl", readerFolder);
+  const profile = profileOf(run.profile);
+  const stage = { ...(mode === "retrieval" ? profile.reader : profile.closedBook), ...options.options };
+  const numPerHead = mode === "retrieval" ? profile.numPerHead : 0;
+  const artifact = await runStage(run, {
+    name: "reader",
+    version: VERSION,
+    config: { mode, numPerHead, promptVersion: PROMPT_VERSION, ...stage } as unknown as JsonObject,
+    inputs: [task.fingerprint, checkpoint.fingerprint, ...(mode === "retrieval" ? [index!.artifact] : [])],
+    compute: async (workDir, context) => {
+      const pick = (split: Split) =>
+        readable(task.splits[split], mode === "retrieval" ? index! : null, { split, numPerHead });
+      const [train, validation] = [await pick("train"), await pick("validation")];
+      await computeReader({ seed: run.seed, folder: checkpoint.folder, train, validation, stage, workDir, context });
+    },
+  });
+  return loadTunedReader(mode, checkpoint, artifact);
+}
+
+/** Throws ConfigError unless the index was built for this task. */
+export function requireIndexOf(where: string, task: Task, index: Index | undefined): asserts index is Index {
+  if (index?.task.fingerprint === task.fingerprint) return;
+  const got = index === undefined ? "none" : `one for ${index.task.name} (${index.task.fingerprint})`;
+  throw new ConfigError(
+    `${where}: index must be built for ${task.name}; got ${got}. Call buildIndex(run, { task, corpus }) first.`,
+    { task: task.fingerprint },
+  );
+}
+
+async function readable(
+  examples: readonly Example[],
+  index: Index | null,
+  { split, numPerHead }: { readonly split: Split; readonly numPerHead: number },
+): Promise<ReadableExample[]> {
+  const passages: Passage[][] =
+    index === null ? examples.map(() => []) : await frozenPassages(index, split, numPerHead);
+  return examples.map((example, i) => ({ example, passages: passages[i]! }));
+}
+
+interface ReaderWork {
+  readonly seed: number;
+  readonly folder: string;
+  readonly train: readonly ReadableExample[];
+  readonly validation: readonly ReadableExample[];
+  readonly stage: ReaderStageOptions;
+  readonly workDir: string;
+  readonly context: StageContext;
+}
+
+async function computeReader({ seed, folder, train, validation, stage, workDir, context }: ReaderWork): Promise<void> {
+  const model = loadQwen2Vl(folder);
+  try {
+    const stateFile = join(context.resumeDir, "state.safetensors");
+    const { control } = context;
+    const { adapter, curve, bestStep, bestScore } = await trainReader(
+      { model, train, validation, seed, stateFile, control },
+      stage,
+    );
+    saveLora(adapter, join(workDir, ADAPTER));
+    adapter.dispose();
+    writeJson(workDir, "curve.json", { curve, bestStep, bestScore });
+  } finally {
+    model.dispose();
+  }
+}
+
+function loadTunedReader(mode: ReaderMode, checkpoint: CheckpointFolder, artifact: Artifact): TunedReader {
+  const model = loadQwen2Vl(checkpoint.folder);
+  const adapterFolder = join(artifact.folder, ADAPTER);
+  const adapter = loadLora(model.parameters, adapterFolder);
+  mergeLora(model.parameters, adapter);
+  adapter.dispose();
+  const reader = createLocalReader(model);
+  const { curve, bestStep } = readJson<Pick<TunedReader, "curve" | "bestStep">>(artifact.folder, "curve.json");
+  return { mode, reader, checkpoint, adapterFolder, curve, bestStep, artifact, dispose: () => reader.dispose() };
+}

@@ -1,0 +1,67 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Control, Corpus, Split, Task } from "../../src/base/types";
+import { loadCorpus } from "../../src/data/corpora/load-corpus";
+import { loadTask } from "../../src/data/tasks/load-task";
+import { buildIndex, type Index } from "../../src/experiments/build-index";
+import { openRun, type Run } from "../../src/experiments/run";
+import { type TunedReader, tuneReader } from "../../src/experiments/tune-reader";
+import { saveClip } from "../../src/models/clip";
+import { saveQwen2Vl } from "../../src/models/qwen2-vl";
+import { createReplicaClip } from "../../src/training/replica-parts";
+import { tinyReader } from "../helpers/tiny-reader";
+
+/** Untrained models on disk, a cut-down task and corpus: everything a run needs, in seconds. */
+export interface SmallWorld {
+  readonly folder: string;
+  readonly task: Task;
+  readonly corpus: Corpus;
+  readonly clipFolder: string;
+  readonly readerFolder: string;
+  openRun(artifacts: string, control?: Control): Promise<Run>;
+  index(run: Run, task?: Task): Promise<Index>;
+  reader(run: Run, index: Index): Promise<TunedReader>;
+  dispose(): void;
+}
+
+const SIZES: Readonly<Record<Split, number>> = { train: 24, validation: 8, test: 10 };
+
+function cut(task: Task): Task {
+  const splits = Object.fromEntries(
+    Object.entries(SIZES).map(([split, size]) => [split, task.splits[split as Split].slice(0, size)]),
+  );
+  return { ...task, splits: splits as unknown as Task["splits"], fingerprint: `${task.fingerprint}:cut` };
+}
+
+export async function smallWorld(): Promise<SmallWorld> {
+  const folder = mkdtempSync(join(tmpdir(), "small-world-"));
+  const openHere = (artifacts: string, control: Control = {}) =>
+    openRun({ profile: "test", seed: 3, source: "phantom", artifactsDir: join(folder, artifacts), control });
+  await openHere("unused");
+  const clip = createReplicaClip(5);
+  saveClip(clip, join(folder, "clip"));
+  clip.dispose();
+  const model = tinyReader(6);
+  saveQwen2Vl(model, join(folder, "reader"));
+  model.dispose();
+  const task = cut(await loadTask("breast-mnist", { source: "phantom", seed: 3 }));
+  const corpus = await loadCorpus("phantom", { seed: 3, numPassages: 60 });
+  const [clipFolder, readerFolder] = [join(folder, "clip"), join(folder, "reader")];
+  return {
+    folder,
+    task,
+    corpus,
+    clipFolder,
+    readerFolder,
+    openRun: openHere,
+    index: (run, other = task) => buildIndex(run, { task: other, corpus, clipFolder }),
+    reader: (run, index) => tuneReader(run, { task: index.task, index, readerFolder }),
+    dispose: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** The bytes of an artifact's file, as hexadecimal digits. */
+export function bytesOf(artifact: { readonly folder: string }, file: string): string {
+  return readFileSync(join(artifact.folder, file)).toString("hex");
+}

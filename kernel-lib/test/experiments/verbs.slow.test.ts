@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isKernelError } from "../../src/base/errors";
+import type { Control, Prediction, Task } from "../../src/base/types";
+import { ablate } from "../../src/experiments/ablate";
+import { evaluate } from "../../src/experiments/evaluate";
+import { predict, SYSTEM_NAMES } from "../../src/experiments/predict";
+import type { Run } from "../../src/experiments/run";
+import { tuneReader } from "../../src/experiments/tune-reader";
+import { tuneRetriever } from "../../src/experiments/tune-retriever";
+import { loadQwen2Vl } from "../../src/models/qwen2-vl";
+import { fingerprintReader } from "../../src/reader/local-reader";
+import { bytesOf, type SmallWorld, smallWorld } from "./small-world";
+
+let world: SmallWorld;
+beforeAll(async () => {
+  world = await smallWorld();
+});
+afterAll(() => world.dispose());
+
+/** Everything a notebook calls, in order. */
+async function everything(run: Run, task: Task = world.task) {
+  const index = await world.index(run, task);
+  const reader = await world.reader(run, index);
+  const closed = await tuneReader(run, { task, mode: "closedBook", readerFolder: world.readerFolder });
+  const heads = await tuneRetriever(run, { task, index, reader });
+  const predictions: Prediction[] = [];
+  const origins: string[] = [];
+  for (const system of SYSTEM_NAMES) {
+    const chosen = system === "closed-book" ? closed : reader;
+    const result = await predict(run, { system, task, index, reader: chosen, heads });
+    predictions.push(...result.predictions);
+    origins.push(result.artifact.origin);
+  }
+  origins.push(
+    ...[index, reader, closed, heads.heads.text!, heads.heads.image!].map(({ artifact }) => artifact.origin),
+  );
+  return { index, reader, closed, heads, predictions, origins };
+}
+
+type All = Awaited<ReturnType<typeof everything>>;
+function free({ index, reader, closed }: All): void {
+  for (const part of [index, reader, closed]) part.dispose();
+}
+
+/** The trained weights of both stages. */
+function trained({ reader, closed, heads }: All): string[] {
+  return [
+    bytesOf(reader.artifact, "adapter/adapter_model.safetensors"),
+    bytesOf(closed.artifact, "adapter/adapter_model.safetensors"),
+    bytesOf(heads.heads.text!.artifact, "tower.safetensors"),
+    bytesOf(heads.heads.image!.artifact, "tower.safetensors"),
+  ];
+}
+
+describe("the whole chain on untrained models", () => {
+  test("computes once, finds everything the second time, and stores what figures need", async () => {
+    const first = await everything(await world.openRun("chain"));
+    expect(new Set(first.origins)).toEqual(new Set(["computed"]));
+    const again = await everything(await world.openRun("chain"));
+    expect(new Set(again.origins)).toEqual(new Set(["found"]));
+    expect(again.predictions).toEqual(first.predictions);
+    const numTest = world.task.splits.test.length;
+    expect(first.predictions).toHaveLength(4 * numTest);
+    for (const { system, readings, weights, probabilities } of first.predictions) {
+      expect(readings).toHaveLength(system === "closed-book" ? 1 : 4);
+      expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 9);
+      expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 9);
+    }
+    const hnsw = first.index.recall.filter((row) => row.ef === 64);
+    expect(hnsw).toHaveLength(2);
+    for (const row of hnsw) expect(row.recall).toBeGreaterThan(0.95);
+    expect(first.heads.heads.text!.reads.saved).toBeGreaterThan(0);
+    free(first);
+    free(again);
+  });
+
+  test("the same seed gives the same weights and predictions; test labels change no trained weight", async () => {
+    const first = await everything(await world.openRun("chain"));
+    const same = await everything(await world.openRun("twin"));
+    expect(trained(same)).toEqual(trained(first));
+    expect(same.predictions).toEqual(first.predictions);
+    const flipped = world.task.splits.test.map((example) => {
+      const label = 1 - example.labels[0]!;
+      return { ...example, labels: [label], answer: String(label) };
+    });
+    const task = { ...world.task, splits: { ...world.task.splits, test: flipped }, fingerprint: "labels flipped" };
+    const other = await everything(await world.openRun("chain"), task);
+    expect(new Set(other.origins)).toEqual(new Set(["computed"]));
+    expect(trained(other)).toEqual(trained(first));
+    expect(other.predictions.map((p) => p.trueLabel)).not.toEqual(first.predictions.map((p) => p.trueLabel));
+    for (const all of [first, same, other]) free(all);
+  });
+
+  test("stage 2 leaves corpus and reader bit-identical", async () => {
+    const run = await world.openRun("frozen");
+    const index = await world.index(run);
+    const reader = await world.reader(run, index);
+    const before = [
+      bytesOf(index.artifact, "embeddings.safetensors"),
+      index.embeddings.text.data.join(),
+      reader.reader.fingerprint,
+    ];
+    await tuneRetriever(run, { task: world.task, index, reader });
+    const readAgain = await world.reader(run, index);
+    const after = [
+      bytesOf(index.artifact, "embeddings.safetensors"),
+      index.embeddings.text.data.join(),
+      readAgain.reader.fingerprint,
+    ];
+    expect(after).toEqual(before);
+    const model = loadQwen2Vl(world.readerFolder);
+    expect(fingerprintReader(model)).not.toBe(reader.reader.fingerprint); // tuned, not the base
+    model.dispose();
+    for (const part of [index, reader, readAgain]) part.dispose();
+  });
+});
+
+test("a run that is interrupted in both stages and started again ends with the same bytes", async () => {
+  const whole = await everything(await world.openRun("chain"));
+  const stopAt = (stage: RegExp, done: number): Control => {
+    const stop = new AbortController();
+    return {
+      signal: stop.signal,
+      onProgress: (event) => {
+        if (stage.test(event.stage) && event.done >= done) stop.abort();
+      },
+    };
+  };
+  for (const control of [
+    stopAt(/^reader$/, 3),
+    stopAt(/candidates/, 32),
+    stopAt(/text head/, 3),
+    stopAt(/image head/, 3),
+  ]) {
+    const failed = await everything(await world.openRun("stopped", control)).catch((error) => error);
+    expect(isKernelError(failed, "interrupted")).toBe(true);
+  }
+  const resumed = await everything(await world.openRun("stopped"));
+  expect(trained(resumed)).toEqual(trained(whole));
+  expect(resumed.predictions).toEqual(whole.predictions);
+  expect(resumed.heads.curve).toEqual(whole.heads.curve);
+  expect(resumed.heads.heads.text!.reads).toEqual(whole.heads.heads.text!.reads);
+  free(whole);
+  free(resumed);
+});
+
+test("evaluate gives rows with intervals and paired differences; ablate one difference per variant", async () => {
+  const run = await world.openRun("chain");
+  const all = await everything(run);
+  const { rows, differences } = await evaluate(run, { task: world.task, predictions: all.predictions });
+  expect(rows).toHaveLength(8);
+  for (const row of rows) {
+    expect(row.low).toBeLessThanOrEqual(row.value);
+    expect(row.high).toBeGreaterThanOrEqual(row.value);
+    expect(row).toMatchObject({ n: 10, seeds: 1, scale: "replica", data: "phantom" });
+  }
+  expect(differences.map((row) => row.system)).not.toContain("ft-rag");
+  expect(differences).toHaveLength(6);
+  const { index, reader, heads } = all;
+  const ablation = await ablate(run, { task: world.task, index, reader, heads });
+  expect(new Set(ablation.differences.map((row) => row.system)).size).toBe(6);
+  const value = (system: string) =>
+    ablation.rows.find((row) => row.system === system && row.metric === "accuracy")!.value;
+  for (const row of ablation.differences.filter((each) => each.metric === "accuracy")) {
+    expect(row.value).toBeCloseTo(value(row.system) - value("jomed"), 9);
+  }
+  free(all);
+});
+
+test("verbs refuse what does not fit, and say which call is missing", async () => {
+  const run = await world.openRun("chain");
+  const all = await everything(run);
+  const { index, reader, closed, heads } = all;
+  const { task } = world;
+  const message = (call: Promise<unknown>) =>
+    call.then(
+      () => "accepted",
+      (error) => (isKernelError(error) ? `${error.code}: ${error.message}` : String(error)),
+    );
+  expect(await message(tuneReader(run, { task, readerFolder: world.readerFolder }))).toMatch(/^config: .*buildIndex/);
+  expect(await message(tuneRetriever(run, { task, index, reader: closed }))).toMatch(/^config: .*"closedBook"/);
+  expect(await message(predict(run, { system: "ft-rag", task, index, reader: closed }))).toMatch(
+    /^config: .*"retrieval"/,
+  );
+  expect(await message(predict(run, { system: "jomed", task, index, reader }))).toMatch(
+    /^config: .*text and image is missing/,
+  );
+  expect(await message(predict(run, { system: "rad" as never, task, reader }))).toMatch(
+    /^config: .*closed-book, ft-rag/,
+  );
+  expect(await message(ablate(run, { task, index, reader, heads, variants: ["x" as never] }))).toMatch(
+    /^config: .*no prior/,
+  );
+  const missing = message(tuneReader(run, { task, mode: "closedBook", readerFolder: world.folder }));
+  expect(await missing).toMatch(/^data: .*npm run checkpoints/);
+  free(all);
+});
