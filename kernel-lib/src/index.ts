@@ -15,6 +15,7 @@ export { isOracleCorrect, measureOracle, type OracleResult } from "./analysis/or
 // base
 export { type ErrorCode, isKernelError, KernelError } from "./base/errors";
 export { createRandom, type Random } from "./base/random";
+export { logSoftmax, softmax } from "./base/softmax";
 export type {
   Control,
   Corpus,
@@ -61,9 +62,37 @@ export { classQuestion } from "./data/question";
 export { type CleanCorpus, findSharedGroups, leaveOutSeen, type SharedGroup } from "./data/split-check";
 export { type LoadTaskOptions, loadTask, TASK_NAMES } from "./data/tasks/load-task";
 export { type VocabularyWord, vocabularyWords } from "./data/vocabulary";
+// experiments: the verbs a notebook calls
+export { ABLATIONS, type AblateOptions, type AblateResult, type Ablation, ablate } from "./experiments/ablate";
+export { type BuildIndexOptions, buildIndex, type Index } from "./experiments/build-index";
+export { type CheckpointFolder, checkpointFolder } from "./experiments/checkpoint-folder";
+export {
+  type DifferenceRow,
+  type EvaluateOptions,
+  type EvaluateResult,
+  type EvaluationRow,
+  evaluate,
+} from "./experiments/evaluate";
+export { frozenCandidates, frozenPassages } from "./experiments/frozen-candidates";
+export type { RecallMeasurement } from "./experiments/measure-recall-table";
+export { type PredictOptions, type PredictResult, predict, SYSTEM_NAMES, type SystemName } from "./experiments/predict";
+export { type Profile, profileOf } from "./experiments/profiles";
 // experiments: runs and artifacts
 export { openRun, PROFILES, type ProfileName, type Run, type RunOptions } from "./experiments/run";
 export { type Artifact, runStage, type StageContext, type StageOptions } from "./experiments/stage";
+export {
+  READER_MODES,
+  type ReaderMode,
+  type TunedReader,
+  type TuneReaderOptions,
+  tuneReader,
+} from "./experiments/tune-reader";
+export {
+  type TunedHead,
+  type TunedHeads,
+  type TuneRetrieverOptions,
+  tuneRetriever,
+} from "./experiments/tune-retriever";
 // frames: tables with documented columns
 export { describeLabels, type LabelStatistics } from "./frames/danfo";
 export {
@@ -105,9 +134,16 @@ export {
 export { type CalibrationOptions, expectedCalibrationError } from "./metrics/expected-calibration-error";
 export { macroF1 } from "./metrics/macro-f1";
 export { recallAtK } from "./metrics/recall-at-k";
-
 // models: CLIP, tokenizer, images, weights
 export { type BpeOptions, trainBpe } from "./models/bpe-trainer";
+
+// models: Qwen2-VL reader and LoRA
+export {
+  type ChatMessage,
+  type ContentPart,
+  QWEN2_VL_CHAT_TEMPLATE,
+  renderChat,
+} from "./models/chat-template";
 export {
   type Clip,
   type ClipParts,
@@ -121,20 +157,9 @@ export { type ClipConfig, parseClipConfig } from "./models/clip-config";
 export { clipPixels, clipTexts, encodeImages, encodeTexts } from "./models/clip-encode";
 export { contrastiveLoss } from "./models/clip-loss";
 export { type ClipTexts, type ClipTower, clipImageEmbeddings, clipTextEmbeddings } from "./models/clip-towers";
+export { type Generated, type GenerateOptions, generate } from "./models/generate";
 export { type QwenPatches, qwenPatches, smartResize } from "./models/image-processor";
 export { linear } from "./models/linear";
-export { createParameterStore, type LowRankUpdate, type ParameterStore, type WeightArray } from "./models/parameters";
-export { resizeBicubic } from "./models/resize-bicubic";
-export { createTokenizer, type JsonObject, type TextTokenizer } from "./models/tokenizer";
-
-// models: Qwen2-VL reader and LoRA
-export {
-  type ChatMessage,
-  type ContentPart,
-  QWEN2_VL_CHAT_TEMPLATE,
-  renderChat,
-} from "./models/chat-template";
-export { type Generated, type GenerateOptions, generate } from "./models/generate";
 export {
   attachLora,
   detachLora,
@@ -146,6 +171,7 @@ export {
   reattachLora,
 } from "./models/lora";
 export { loadLora, saveLora } from "./models/lora-files";
+export { createParameterStore, type LowRankUpdate, type ParameterStore, type WeightArray } from "./models/parameters";
 export {
   type CollateOptions,
   collatePrompts,
@@ -160,14 +186,61 @@ export { createQwen2Vl, loadQwen2Vl, type Qwen2Vl, type Qwen2VlParts, saveQwen2V
 export { parseQwen2VlConfig, type Qwen2VlConfig } from "./models/qwen2-vl-config";
 export { qwen2VlLogits } from "./models/qwen2-vl-logits";
 export { type AnswerScore, scoreAnswers } from "./models/qwen2-vl-score";
+export { resizeBicubic } from "./models/resize-bicubic";
+export { createTokenizer, type JsonObject, type TextTokenizer } from "./models/tokenizer";
 // notebook: what a cell shows, how it watches and stops a long step
 export { notebookControl } from "./notebook/progress";
 export { show, showMarkdown } from "./notebook/show";
 export { type ShowImagesOptions, showImages } from "./notebook/show-images";
 export { type ShowTableOptions, showTable, type TableLike, type TableRow } from "./notebook/show-table";
+// reader
+export { type CachedScores, createCachedScores } from "./reader/cached-scores";
+export { createLocalReader, fingerprintReader, type LocalReaderOptions } from "./reader/local-reader";
+export { buildPrompt } from "./reader/prompt";
+export { imageDigest, type LabelScores, promptKey, type Reader, type ReadPair } from "./reader/reader";
+export { openScoreCache, type ScoreCache, type ScoreCacheOptions } from "./reader/score-cache";
+// retriever
+export { type ClipLearnedTower, createClipTower, loadClipTower } from "./retriever/clip-tower";
+export { createDualHead, type DualHeadOptions, type DualHeadRetriever } from "./retriever/dual-head";
+export type { LearnedTower } from "./retriever/learned-tower";
+export { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "./retriever/mix";
+export { type CorpusViews, HEADS, type RetrieveOptions, retrieve } from "./retriever/retrieve";
 // search
 export { createFlatIndex, loadFlatIndex } from "./search/flat-index";
 export { createHnswIndex, type HnswIndex, type HnswOptions, loadHnswIndex } from "./search/hnsw-index";
 export { measureRecall, type RecallReport } from "./search/measure-recall";
 export { type OpenIndexOptions, openIndex } from "./search/open-index";
 export type { Hits, SearchOptions, VectorIndex } from "./search/vector-index";
+// systems
+export { answerExamples } from "./systems/answer-examples";
+export { closedBook } from "./systems/closed-book";
+export { ftRag } from "./systems/ft-rag";
+export { jomed } from "./systems/jomed";
+export type { Fusion, Retrieval, RetrievingParts, System } from "./systems/system";
+export { textHead } from "./systems/text-head";
+// training
+export { type AugmentOptions, augmentImage } from "./training/augment-image";
+export { type Evaluation, type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./training/loop";
+export { answerNll } from "./training/losses/answer-nll";
+export { type ContrastiveKlOptions, contrastiveKl } from "./training/losses/contrastive-kl";
+export { type PerplexityDistillationOptions, perplexityDistillation } from "./training/losses/perplexity-distillation";
+export type { PreferenceLoss, Reduction } from "./training/losses/preference-loss";
+export { type PreferenceSoftmax, readerPreference } from "./training/losses/reader-preference";
+export {
+  type ReadableExample,
+  type ReaderStageInputs,
+  type ReaderStageOptions,
+  trainReader,
+} from "./training/reader-stage";
+export {
+  type CorpusView,
+  candidateScores,
+  judgeCandidates,
+  type QuerySet,
+  type ReaderJudgement,
+} from "./training/retriever-data";
+export { measureRetrieverHealth, type RetrieverHealth } from "./training/retriever-health";
+export { RETRIEVER_LOSSES, type RetrieverLoss, retrieverLoss } from "./training/retriever-loss";
+export type { RetrieverStageInputs, RetrieverStageOptions } from "./training/retriever-options";
+export { trainRetrieverHead } from "./training/retriever-stage";
+export { type CosineOptions, cosineSchedule, type Schedule } from "./training/schedule";
