@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { EnvironmentError, isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
 
 const ASK_EVERY_MS = 200;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 
 /** A JupyterLab server about to be started. */
 export interface LabCommand {
@@ -14,12 +14,17 @@ export interface LabCommand {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where the server says its address, in a file named after its process. */
   readonly runtimeDir: string;
+  /** Folder of the settings that hold unless the user chooses others. */
+  readonly settingsDir: string;
 }
+
+/** JupyterLab would ask at its first start whether to fetch news from outside. */
+const SETTINGS = { "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false } };
 
 /**
  * How JupyterLab is started for this checkout: on loopback, with everything it writes inside .setup/, asking nobody for news or updates.
  *
- * @param extra arguments passed on to `jupyter lab`, after ours.
+ * @param extra arguments passed on to `jupyter lab`; they win over ours.
  * @throws EnvironmentError when JupyterLab is not there; the message says what to install.
  */
 export function labCommand(
@@ -36,23 +41,29 @@ export function labCommand(
     );
   const home = join(root, ".setup", "jupyter");
   const runtimeDir = join(home, "runtime");
+  const settingsDir = join(home, "app-settings");
   const data = env["JOMED_DATA_DIR"];
   const hasScreen = process.platform === "darwin" || Boolean(env["DISPLAY"] || env["WAYLAND_DISPLAY"]);
+  const own = [
+    "--ServerApp.ip=127.0.0.1",
+    `--ServerApp.root_dir=${root}`,
+    "--LabApp.default_url=/lab/tree/notebooks",
+    `--LabApp.app_settings_dir=${settingsDir}`,
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+    "--ServerApp.answer_yes=True",
+    "--log-level=WARN",
+    // in containers everything is root's, and the server listens on loopback only
+    ...(process.getuid?.() === 0 ? ["--allow-root"] : []),
+    ...(hasScreen ? [] : ["--ServerApp.open_browser=False"]),
+  ];
+  // Jupyter refuses an option given twice: the caller's stands
+  const optionOf = (parameter: string): string => parameter.split("=")[0]!;
+  const given = new Set(extra.map(optionOf));
   return {
     program,
-    parameters: [
-      "lab",
-      "--ServerApp.ip=127.0.0.1",
-      `--ServerApp.root_dir=${root}`,
-      "--LabApp.default_url=/lab/tree/notebooks",
-      "--LabApp.news_url=None",
-      "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-      "--LabApp.extension_manager=readonly",
-      "--ServerApp.answer_yes=True",
-      "--ServerApp.log_level=WARN",
-      ...(hasScreen ? [] : ["--ServerApp.open_browser=False"]),
-      ...extra,
-    ],
+    parameters: ["lab", ...own.filter((parameter) => !given.has(optionOf(parameter))), ...extra],
     env: {
       ...env,
       ...(data ? { JOMED_DATA_DIR: resolve(data) } : {}),
@@ -65,6 +76,7 @@ export function labCommand(
       JUPYTER_PLATFORM_DIRS: "0",
     },
     runtimeDir,
+    settingsDir,
   };
 }
 
@@ -88,6 +100,8 @@ export async function serverAddress(child: ChildProcess, runtimeDir: string): Pr
 /** Starts a server; its output goes where this program's goes. */
 export function startLab(command: LabCommand, root: string, output: "inherit" | "ignore"): ChildProcess {
   mkdirSync(command.runtimeDir, { recursive: true, mode: 0o700 });
+  mkdirSync(command.settingsDir, { recursive: true });
+  writeFileSync(join(command.settingsDir, "overrides.json"), `${JSON.stringify(SETTINGS, null, 2)}\n`);
   return spawn(command.program, command.parameters, { cwd: root, env: command.env, stdio: ["ignore", output, output] });
 }
 

@@ -97,9 +97,7 @@ describe("runNotebook", () => {
   it("gives the same bytes twice", async () => {
     await run("basic.ipynb");
     const first = readFileSync(output("basic.ipynb"), "utf8");
-    await runNotebook(output("basic.ipynb").replace(out, import.meta.dirname + "/files"), {
-      output: output("again.ipynb"),
-    });
+    await run("basic.ipynb", { output: output("again.ipynb") });
     expect(readFileSync(output("again.ipynb"), "utf8")).toBe(first);
   });
 
