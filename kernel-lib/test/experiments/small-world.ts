@@ -9,7 +9,7 @@ import { openRun, type Run } from "../../src/experiments/run";
 import { type TunedReader, tuneReader } from "../../src/experiments/tune-reader";
 import { saveClip } from "../../src/models/clip";
 import { saveQwen2Vl } from "../../src/models/qwen2-vl";
-import { createReplicaClip } from "../../src/training/replica-parts";
+import { createReplicaClip } from "../../src/training/replica-models";
 import { tinyReader } from "../helpers/tiny-reader";
 
 /** Untrained models on disk, a cut-down task and corpus: everything a run needs, in seconds. */
