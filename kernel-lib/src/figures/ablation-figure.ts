@@ -92,12 +92,13 @@ function titleOf(shown: readonly Result[], labels: readonly string[], full: stri
   const better = named("better");
   const open = named("open");
   const are = (names: readonly string[]): string => (names.length > 1 ? "are" : "is");
+  const list = (names: readonly string[]): string => (names.length > 3 ? `${names.length} variants` : joinWords(names));
   if (worse.length + better.length === 0) {
     return `No variant differs from ${full} by more than chance allows (${open.length} compared)`;
   }
   const parts: string[] = [];
-  if (worse.length > 0) parts.push(`${joinWords(worse)} ${are(worse)} clearly worse than ${full}`);
-  if (better.length > 0) parts.push(`${joinWords(better)} ${are(better)} clearly better than ${full}`);
-  if (open.length > 0) parts.push(`no clear difference for ${joinWords(open)}`);
+  if (worse.length > 0) parts.push(`${list(worse)} ${are(worse)} clearly worse than ${full}`);
+  if (better.length > 0) parts.push(`${list(better)} ${are(better)} clearly better than ${full}`);
+  if (open.length > 0) parts.push(`no clear difference for ${list(open)}`);
   return parts.join("; ");
 }

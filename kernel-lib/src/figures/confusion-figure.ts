@@ -50,7 +50,7 @@ export function confusionFigure(rows: Table, options: ConfusionOptions = {}): Fi
     traces: [heatmap(shares)],
     layout: {
       xaxis: {
-        ...labelAxis(columns, `Answer of ${escapeText(label)}`),
+        ...labelAxis(columns, `Answer of ${shortenText(label, 300, SIZES.text)}`),
         tickangle: slanted(columns, width - left) ? -40 : 0,
       },
       yaxis: { ...labelAxis(names, "True label"), autorange: "reversed", ticklabelstandoff: 6 },
@@ -90,7 +90,7 @@ function heatmap(shares: readonly number[][]): Trace {
 
 function labelAxis(names: readonly string[], title: string): Layout {
   return {
-    title: { text: title, standoff: 14 },
+    title: { text: escapeText(title), standoff: 14 },
     showgrid: false,
     tickvals: names.map((_, index) => index),
     ticktext: names.map((name) => escapeText(shortenText(name, NAME_WIDTH, SIZES.text))),
@@ -113,7 +113,7 @@ function cellTexts(counts: readonly number[][], shares: readonly number[][], wid
           ? "0"
           : `<b>${count}</b><br><span style="font-size:11px">${percent(shares[y]![x]! / 100, 0)} %</span>`,
       showarrow: false,
-      font: { size: 14, color: shares[y]![x]! > 60 ? COLORS.paper : COLORS.ink },
+      font: { size: 14, color: count === 0 ? COLORS.line : shares[y]![x]! > 60 ? COLORS.paper : COLORS.ink },
     })),
   );
 }

@@ -1,6 +1,6 @@
 import type { Figure } from "../base/types";
 import { contextOf, metricKey, metricLabel, metricWords } from "./results";
-import { distinct, groupRows, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
+import { distinct, groupRows, numberIn, type Row, rowsOf, type Table } from "./rows";
 import { escapeText, percent } from "./text";
 import {
   COLORS,
@@ -110,7 +110,7 @@ function bestOf(values: readonly number[], metric: string): number {
 }
 
 function axisTitle(metric: string): string {
-  if (metricKey(metric) === "loss") return "Loss (nats)";
+  if (["loss", "kl"].includes(metricKey(metric))) return `${metricLabel(metric)} (nats)`;
   return isLoss(metric) ? metricLabel(metric) : `${metricLabel(metric)} (%)`;
 }
 

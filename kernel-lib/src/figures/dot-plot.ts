@@ -68,15 +68,6 @@ function intervalText(dot: Dot): string {
   return ` [${percent(dot.low)}, ${percent(dot.high)}]`;
 }
 
-/** A range in per cent around all values and intervals, with air for the labels, within 0 and 100 (plus a little). */
-export function percentRange(shares: readonly (number | null | undefined)[]): [number, number] {
-  const known = shares.filter((share): share is number => share !== null && share !== undefined);
-  const low = 100 * Math.min(...known);
-  const high = 100 * Math.max(...known);
-  const air = Math.max(2, 0.14 * (high - low));
-  return [Math.max(-4, low - air), Math.min(104, high + air)];
-}
-
 const LABEL_WIDTH = 210;
 
 /** Lines of a dot plot: labels with their width, and the axis that carries them. */

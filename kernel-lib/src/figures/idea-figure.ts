@@ -46,7 +46,9 @@ export function ideaFigure(input: IdeaInput, options: FigureContext = {}): Figur
   addText(canvas, ["Retrieved image-text pairs"], PAIR.left, 2, HEADING);
   addText(canvas, ["Reader says"], ANSWER.left, 2, HEADING);
   addText(canvas, ["Fused answer"], FUSED.left, 2, HEADING);
-  shown.forEach((step, row) => drawStep(canvas, input, step, { y: top + row * ROW, middle: (height + 30) / 2 }));
+  for (const [row, step] of shown.entries()) {
+    drawStep(canvas, input, step, { y: top + row * ROW, middle: (height + 30) / 2 });
+  }
   drawFused(canvas, input, (height + 30) / 2);
   return composeFigure({
     ...canvasParts(canvas, FIGURE_WIDTH, height),
@@ -97,8 +99,9 @@ function verdictColor(label: number | null, truth: number): string {
 }
 
 function drawQuery(canvas: Canvas, { example, prediction, labels }: IdeaInput, height: number): void {
-  const question = wrapText(example.question, QUERY_SIDE + 16, SIZES.small, { maxLines: 5 });
-  const truth = wrapText(`Truth: ${answerName(prediction.trueLabel, labels)}`, QUERY_SIDE + 16, SIZES.text, {
+  const question = wrapText(example.question, QUERY_SIDE, SIZES.small, { maxLines: 5 });
+  const truth = wrapText(`Truth: ${answerName(prediction.trueLabel, labels)}`, QUERY_SIDE, SIZES.text, {
+    weight: "bold",
     maxLines: 2,
   });
   const block = QUERY_SIDE + 14 + question.length * 17 + 8 + truth.length * 18;

@@ -1,6 +1,7 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
-import { type Dot, dotTrace, percentRange, systemLines } from "./dot-plot";
+import { percentAxis } from "./axes";
+import { type Dot, dotTrace, systemLines } from "./dot-plot";
 import { accuracyDifference, accuracyOn, isInconsistent, readPredictions, type SystemPredictions } from "./predictions";
 import { focusOf } from "./results";
 import { type Table, textIn } from "./rows";
@@ -64,13 +65,13 @@ export function inconsistencyFigure(rows: Table, options: InconsistencyOptions =
     layout: {
       xaxis: {
         domain: [0, 0.4],
-        range: percentRange([0, ...systems.map((entry) => entry.inconsistent?.high)]),
+        ...percentAxis([0, ...systems.map((entry) => entry.inconsistent?.high)]),
         title: { text: "Queries whose candidates disagree (%)" },
       },
       xaxis2: {
         domain: [0.46, 1],
         anchor: "y2",
-        range: percentRange(splits.flatMap((split) => boundsOf(split))),
+        ...percentAxis(splits.flatMap((split) => boundsOf(split))),
         title: { text: "Right answers (%)" },
       },
       yaxis: lines.axis,

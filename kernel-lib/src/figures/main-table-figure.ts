@@ -1,5 +1,6 @@
 import type { Figure } from "../base/types";
-import { type Dot, dotTrace, percentRange, systemLines } from "./dot-plot";
+import { percentAxis } from "./axes";
+import { type Dot, dotTrace, systemLines } from "./dot-plot";
 import {
   comparisonSentence,
   focusOf,
@@ -112,14 +113,13 @@ function panelAxes(
 ): Record<string, Layout> {
   const suffix = panel === 1 ? "" : String(panel);
   const width = 1 / panels;
-  const domain = [(panel - 1) * width + (panel > 1 ? 0.03 : 0), panel * width - (panel < panels ? 0.03 : 0)];
+  const domain = [(panel - 1) * width + (panel > 1 ? 0.04 : 0), panel * width - (panel < panels ? 0.04 : 0)];
   return {
     [`xaxis${suffix}`]: {
       domain,
       anchor: `y${suffix}`,
-      range: percentRange(results.flatMap((entry) => [entry.value, entry.low, entry.high])),
+      ...percentAxis(results.flatMap((entry) => [entry.value, entry.low, entry.high])),
       title: { text: `${metricLabel(metric)} (%)` },
-      nticks: 6,
     },
     [`yaxis${suffix}`]: { ...axis, anchor: `x${suffix}`, ...(panel === 1 ? {} : { showticklabels: false }) },
   };

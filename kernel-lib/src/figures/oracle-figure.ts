@@ -1,12 +1,13 @@
 import type { Figure } from "../base/types";
-import { dotTrace, percentRange, systemLines } from "./dot-plot";
+import { percentAxis } from "./axes";
+import { dotTrace, systemLines } from "./dot-plot";
 import { readPredictions, type SystemPredictions } from "./predictions";
 import { focusOf } from "./results";
 import type { Table } from "./rows";
 import { percent, points } from "./text";
-import { COLORS, composeFigure, type FigureContext, type Layout, note } from "./theme";
+import { COLORS, composeFigure, type FigureContext, type Layout, note, SIZES } from "./theme";
 
-const LINE_HEIGHT = 50;
+const LINE_HEIGHT = 62;
 
 /**
  * How far each system stays under its oracle: right if any of the candidates' readings is right.
@@ -21,28 +22,39 @@ export function oracleFigure(rows: Table, options: FigureContext = {}): Figure {
   const { lines, colors, labels } = systemLines(systems.map((entry) => entry.system));
   const accuracy = systems.map((entry, line) => ({
     ...entry.accuracy,
-    y: line + 0.08,
+    y: line,
     color: colors[line]!,
     name: `${labels[line]} accuracy`,
   }));
   const oracle = systems.flatMap((entry, line) =>
     entry.oracle === null
       ? []
-      : [{ value: entry.oracle.value, y: line + 0.08, color: "#00795a", name: `${labels[line]} oracle` }],
+      : [
+          {
+            value: entry.oracle.value,
+            y: line,
+            color: COLORS.good,
+            name: `${labels[line]} oracle`,
+            text: oracleText(entry),
+          },
+        ],
   );
   return composeFigure({
     traces: [
       dotTrace(accuracy, { fill: "filled", panel: 1 }),
-      dotTrace(oracle, { fill: "filled", symbol: "diamond", panel: 1 }),
+      {
+        ...dotTrace(oracle, { fill: "filled", symbol: "diamond", panel: 1, textPosition: "bottom center" }),
+        textfont: { size: SIZES.small, color: COLORS.good },
+      },
     ],
     layout: {
       xaxis: {
-        range: percentRange(systems.flatMap((entry) => [entry.accuracy.low, entry.accuracy.high, entry.oracle?.value])),
+        ...percentAxis(systems.flatMap((entry) => [entry.accuracy.low, entry.accuracy.high, entry.oracle?.value])),
         title: { text: "Right answers (%)" },
       },
       yaxis: lines.axis,
       shapes: [...lines.bands, ...systems.flatMap(gapLine)],
-      annotations: systems.flatMap(gapText),
+      annotations: systems.flatMap(closedText),
     },
     bodyHeight: LINE_HEIGHT * systems.length + 66,
     margin: { l: lines.marginLeft, b: 56 },
@@ -56,20 +68,19 @@ export function oracleFigure(rows: Table, options: FigureContext = {}): Figure {
 function gapLine(entry: SystemPredictions, line: number): Layout[] {
   if (entry.oracle === null) return [];
   const [from, to] = [100 * entry.accuracy.value, 100 * entry.oracle.value];
-  const stroke = { color: "#00795a", width: 1.5, dash: "dot" };
-  return [{ type: "line", x0: from, x1: to, y0: line + 0.08, y1: line + 0.08, line: stroke, layer: "below" }];
+  const stroke = { color: COLORS.good, width: 1.5, dash: "dot" };
+  return [{ type: "line", x0: from, x1: to, y0: line, y1: line, line: stroke, layer: "below" }];
 }
 
-function gapText(entry: SystemPredictions, line: number): Layout[] {
-  if (entry.oracle === null) return [note("one reading, no oracle", placeAt(entry.accuracy.high, line, "left", 10))];
-  const gap = entry.oracle.value - entry.accuracy.value;
-  return [
-    { ...note(points(gap), placeAt(entry.oracle.value, line, "left", 12)), font: { size: 12, color: COLORS.good } },
-  ];
+/** "96.8 (+10.9)": the oracle and how far it is above the fused answer. */
+function oracleText(entry: SystemPredictions): string {
+  return `${percent(entry.oracle!.value)} (${points(entry.oracle!.value - entry.accuracy.value)})`;
 }
 
-function placeAt(share: number, line: number, xanchor: string, xshift: number): Readonly<Record<string, unknown>> {
-  return { x: 100 * share, xref: "x", y: line + 0.08, yref: "y", xanchor, xshift };
+function closedText(entry: SystemPredictions, line: number): Layout[] {
+  if (entry.oracle !== null) return [];
+  const place = { x: 100 * entry.accuracy.value, xref: "x", y: line, yref: "y", yanchor: "top", yshift: -14 };
+  return [note("one reading, no oracle", place)];
 }
 
 function titleOf(systems: readonly SystemPredictions[], labels: readonly string[]): string {
@@ -79,7 +90,8 @@ function titleOf(systems: readonly SystemPredictions[], labels: readonly string[
   const entry = read.find((candidate) => candidate.system === focus)!;
   const label = labels[systems.indexOf(entry)]!;
   const gap = entry.oracle!.value - entry.accuracy.value;
-  if (gap <= 0) return `${label} answers as many questions right as its oracle (${percent(entry.accuracy.value)} %)`;
+  if (gap < 0) return `Fusion lets ${label} answer more questions right than any pick of one candidate could`;
+  if (gap === 0) return `${label} answers as many questions right as its oracle (${percent(entry.accuracy.value)} %)`;
   const many = `${percent(entry.oracle!.value)} %`;
   return `For ${many} of the queries some candidate gives ${label} the right answer; fused, ${percent(entry.accuracy.value)} % are right`;
 }

@@ -1,5 +1,6 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
+import { logAxis, roundTicks } from "./axes";
 import { contextOf } from "./results";
 import { numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
 import { percent } from "./text";
@@ -50,14 +51,13 @@ export function recallFigure(rows: Table, options: FigureContext = {}): Figure {
       xaxis2: { ...efAxis(sorted), anchor: "y2", title: { text: "Search width ef (log scale)" } },
       yaxis: {
         domain: [(PANEL + GAP) / height, 1],
-        range: recallRange(sorted),
+        ...recallAxis(sorted),
         title: { text: `Recall@${k(sorted)} (%)` },
       },
       yaxis2: {
         domain: [0, PANEL / height],
-        type: "log",
         title: { text: "Queries per second" },
-        ...speedAxis(sorted, exactSpeed),
+        ...logAxis([...sorted.map(speed), ...(exactSpeed === null ? [] : [exactSpeed])], thousands),
       },
       shapes: [level("y", 100), ...(exactSpeed === null ? [] : [level("y2", exactSpeed)])],
       annotations: [
@@ -113,22 +113,10 @@ function efAxis(rows: readonly Row[]): Layout {
   return { type: "log", tickvals: values, ticktext: values.map(String), range: [low - air, high + air] };
 }
 
-function recallRange(rows: readonly Row[]): [number, number] {
+function recallAxis(rows: readonly Row[]): Layout {
   const low = 100 * Math.min(...rows.map(recall));
-  const air = Math.max(1, 0.22 * (100 - low));
-  return [low - air, 100 + 0.4 * air];
-}
-
-function speedAxis(rows: readonly Row[], exact: number | null): Layout {
-  const logs = [...rows.map(speed), ...(exact === null ? [] : [exact])].map(Math.log10);
-  const [low, high] = [Math.min(...logs), Math.max(...logs)];
-  const air = Math.max(0.12, 0.16 * (high - low));
-  return {
-    range: [low - air, high + 1.3 * air],
-    dtick: high - low > 1 ? 1 : "D1",
-    exponentformat: "none",
-    separatethousands: true,
-  };
+  const air = Math.max(1.5, 0.22 * (100 - low));
+  return { range: [low - air, 100 + 0.4 * air], tickvals: roundTicks(Math.max(0, low - air), 100, 5) };
 }
 
 function level(yref: "y" | "y2", y: number): Layout {

@@ -66,6 +66,8 @@ const METRIC_LABELS: Readonly<Record<string, string>> = {
   macrof1: "Macro-F1",
   closedaccuracy: "Closed accuracy",
   openrecall: "Open recall",
+  loss: "Loss",
+  kl: "KL divergence",
 };
 
 /** Two spellings of one metric give the same key: "macro-F1" and "macroF1". */
@@ -81,7 +83,7 @@ export function metricLabel(metric: string): string {
 /** How a metric is written within a sentence: "macro-F1". */
 export function metricWords(metric: string): string {
   const label = metricLabel(metric);
-  return label.charAt(0).toLowerCase() + label.slice(1);
+  return /^[A-Z]{2}/.test(label) ? label : label.charAt(0).toLowerCase() + label.slice(1);
 }
 
 /** The system a figure is about (JOMED, else the last) and the one it is held against (FT RAG, else the first). */

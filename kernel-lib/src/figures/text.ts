@@ -54,7 +54,9 @@ export function wrapText(
 /** Like wrapText, with the lines about equally long: no last line of a single word. */
 export function balanceText(text: string, width: number, size: number, weight: FontWeight = "regular"): string[] {
   const lines = wrapText(text, width, size, { weight });
-  for (let narrower = width - 10; narrower > 0.72 * width; narrower -= 10) {
+  const last = textWidth(lines[lines.length - 1] ?? "", size, weight);
+  if (lines.length < 2 || last > 0.4 * width) return lines;
+  for (let narrower = width - 10; narrower > width / 2; narrower -= 10) {
     const again = wrapText(text, narrower, size, { weight });
     if (again.length > lines.length) return wrapText(text, narrower + 10, size, { weight });
   }

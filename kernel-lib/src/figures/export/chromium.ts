@@ -1,6 +1,6 @@
 import { DataError, EnvironmentError } from "../../base/errors";
 import type { Figure } from "../../base/types";
-import { DRAWING_TIMEOUT_MS, type DrawingEngine, type DrawingFormat } from "./engine";
+import { type DrawingEngine, type DrawingFormat, MAX_TRIES, TRY_TIMEOUT_MS } from "./engine";
 import { drawingInput, fontConfiguration, seededBundle } from "./page-script";
 import type { DrawingSize } from "./validate";
 
@@ -68,7 +68,7 @@ async function loadPlaywright(): Promise<Playwright> {
 async function openPage(playwright: Playwright, program: string): Promise<{ browser: Browser; page: Page }> {
   const browser = await playwright.chromium.launch({
     executablePath: program,
-    timeout: DRAWING_TIMEOUT_MS,
+    timeout: MAX_TRIES * TRY_TIMEOUT_MS,
     args: ["--disable-gpu", "--disable-dev-shm-usage", "--no-sandbox", "--font-render-hinting=none"],
     env: { ...process.env, FONTCONFIG_FILE: fontConfiguration() },
   });

@@ -2,7 +2,7 @@ import { assertOneOf } from "../../base/check";
 import { EnvironmentError, isKernelError } from "../../base/errors";
 import type { Figure } from "../../base/types";
 import { openChromium } from "./chromium";
-import type { DrawingEngine, DrawingFormat } from "./engine";
+import { type DrawingEngine, type DrawingFormat, MAX_TRIES } from "./engine";
 import { openKaleido } from "./kaleido";
 import { chromiumProgram, kaleidoFolder } from "./places";
 import { assertDrawable, drawingSize } from "./validate";
@@ -66,20 +66,23 @@ async function drawNow(figure: Figure, options: DrawOptions): Promise<Drawing> {
   assertOneOf("drawFigure: format", format, ["svg", "png"]);
   assertDrawable("drawFigure", figure);
   const size = drawingSize("drawFigure", figure, options);
-  const draw = async (): Promise<Drawing> => {
-    engine ??= openEngine();
-    const opened = await engine;
-    const content = await opened.draw(figure, format, size);
-    return { content, width: size.width, height: size.height, drawnWith: opened.name };
-  };
-  try {
-    return await draw();
-  } catch (error) {
-    if (!isKernelError(error, "environment")) throw error;
-    engine = null;
-    if (error.details["why"] === undefined) throw error;
-    return draw(); // the program died between two drawings: once more with a new one
+  for (let tried = 1; ; tried++) {
+    try {
+      engine ??= openEngine();
+      const opened = await engine;
+      const content = await opened.draw(figure, format, size);
+      return { content, width: size.width, height: size.height, drawnWith: opened.name };
+    } catch (error) {
+      if (isKernelError(error, "data")) throw error; // the figure's fault; the program is well
+      engine = null;
+      if (tried === MAX_TRIES || !hasStopped(error)) throw error; // else once more with a new one
+    }
   }
+}
+
+/** Whether a program that had been there died or fell silent. */
+function hasStopped(error: unknown): boolean {
+  return isKernelError(error, "environment") && error.details["why"] !== undefined;
 }
 
 async function openEngine(): Promise<DrawingEngine> {
@@ -91,7 +94,8 @@ async function openEngine(): Promise<DrawingEngine> {
     try {
       return await openKaleido(folder);
     } catch (error) {
-      if (program === null || !isKernelError(error, "environment")) throw error; // else Chromium takes over
+      if (program === null || !isKernelError(error, "environment") || hasStopped(error)) throw error;
+      // it cannot run on this machine: Chromium takes over
     }
   }
   if (program !== null) return openChromium(program);

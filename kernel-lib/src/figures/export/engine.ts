@@ -12,5 +12,7 @@ export interface DrawingEngine {
   close(): Promise<void>;
 }
 
-/** Longest wait for one picture, first start of the program included. */
-export const DRAWING_TIMEOUT_MS = 90_000;
+/** How long one try to start the program or to draw a picture may take. */
+export const TRY_TIMEOUT_MS = 30_000;
+/** Tries before a silent program is given up: on a loaded machine kaleido was seen to hang about once in a hundred starts. */
+export const MAX_TRIES = 3;

@@ -1,8 +1,8 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { DataError, EnvironmentError } from "../../base/errors";
-import { DRAWING_TIMEOUT_MS, type DrawingEngine } from "./engine";
+import { DataError, EnvironmentError, isKernelError } from "../../base/errors";
+import { type DrawingEngine, TRY_TIMEOUT_MS } from "./engine";
 import { drawingInput, fontConfiguration, seededBundle } from "./page-script";
 import { workFolder } from "./places";
 
@@ -26,10 +26,12 @@ export async function openKaleido(folder: string): Promise<DrawingEngine> {
   const lines = lineReader(child);
   const endWithUs = (): void => endGroup(child);
   process.once("exit", endWithUs);
-  const first = await lines.next();
-  if (first.code !== 0) {
+  try {
+    await readyLine(lines);
+  } catch (error) {
+    process.off("exit", endWithUs);
     endWithUs();
-    throw new EnvironmentError(`drawFigure: kaleido did not start: ${first.message}. Run \`npm run setup\` again.`);
+    throw error;
   }
   setAlive(child, "idle");
   return {
@@ -50,6 +52,19 @@ export async function openKaleido(folder: string): Promise<DrawingEngine> {
       endWithUs();
     },
   };
+}
+
+/** Waits for the first line. An error without `details.why` says: kaleido cannot run on this machine at all. */
+async function readyLine(lines: { next(): Promise<Reply> }): Promise<void> {
+  const cannot = (reason: string, cause?: unknown): EnvironmentError =>
+    new EnvironmentError(`drawFigure: kaleido does not start: ${reason}. Run \`npm run setup\` again.`, {}, cause);
+  try {
+    const { code, message } = await lines.next();
+    if (code !== 0) throw cannot(String(message));
+  } catch (error) {
+    if (isKernelError(error, "environment") && error.details["why"] === ENDED) throw cannot("it ends at once", error);
+    throw error;
+  }
 }
 
 function decode(reply: Reply, format: "svg" | "png"): string | Uint8Array {
@@ -94,7 +109,7 @@ function lineReader(child: Child): { next(): Promise<Reply> } {
   let waiting: { resolve(reply: Reply): void; reject(error: Error): void } | null = null;
   let text = "";
   const fail = (why: string): void => {
-    waiting?.reject(new EnvironmentError(`drawFigure: kaleido ${why}. Draw again; it is started anew.`, { why }));
+    waiting?.reject(stopped(why));
     waiting = null;
   };
   child.stdout.setEncoding("utf8");
@@ -107,16 +122,16 @@ function lineReader(child: Child): { next(): Promise<Reply> } {
     waiting?.resolve(JSON.parse(line) as Reply);
     waiting = null;
   });
-  child.on("error", (error) => fail(`could not be started (${error.message})`));
-  child.on("close", () => fail("ended before it had drawn the figure"));
+  child.on("error", () => fail(ENDED));
+  child.on("close", () => fail(ENDED));
   return {
     next: () =>
       new Promise<Reply>((resolve, reject) => {
-        if (child.exitCode !== null || child.signalCode !== null) return reject(endedError());
+        if (child.exitCode !== null || child.signalCode !== null) return reject(stopped(ENDED));
         const timer = setTimeout(() => {
-          fail(`drew nothing for ${DRAWING_TIMEOUT_MS / 1000} s`);
+          fail(`was silent for ${TRY_TIMEOUT_MS / 1000} s`);
           endGroup(child);
-        }, DRAWING_TIMEOUT_MS);
+        }, TRY_TIMEOUT_MS);
         const settle =
           <T>(done: (value: T) => void) =>
           (value: T): void => {
@@ -128,8 +143,10 @@ function lineReader(child: Child): { next(): Promise<Reply> } {
   };
 }
 
-function endedError(): EnvironmentError {
-  return new EnvironmentError("drawFigure: kaleido has ended. Draw again; it is started anew.", { why: "has ended" });
+const ENDED = "has ended";
+
+function stopped(why: string): EnvironmentError {
+  return new EnvironmentError(`drawFigure: kaleido ${why}. Draw again; it is started anew.`, { why });
 }
 
 /** Ends kaleido and the helpers of its Chromium, which are one process group. */

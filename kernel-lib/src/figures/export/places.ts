@@ -44,8 +44,10 @@ export function fontFiles(): { regular: string; semiBold: string; bold: string }
   }
 }
 
-/** The folder of kaleido's program inside `.venv`, or null when it is not installed. */
+/** The folder of kaleido's program: `JOMED_KALEIDO_DIR`, else inside `.venv`; null when it is not there. */
 export function kaleidoFolder(): string | null {
+  const named = process.env["JOMED_KALEIDO_DIR"];
+  if (named) return existsSync(join(named, "bin", "kaleido")) ? named : null;
   const libraries = join(repositoryRoot(), ".venv", "lib");
   if (!existsSync(libraries)) return null;
   for (const name of readdirSync(libraries).sort()) {

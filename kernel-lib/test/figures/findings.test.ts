@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import type { Figure } from "../../src/base/types";
+import { ablationFigure } from "../../src/figures/ablation-figure";
+import { confusionFigure } from "../../src/figures/confusion-figure";
+import { curveFigure } from "../../src/figures/curve-figure";
+import { embeddingMapFigure } from "../../src/figures/embedding-map-figure";
+import { ideaFigure } from "../../src/figures/idea-figure";
+import { inconsistencyFigure } from "../../src/figures/inconsistency-figure";
+import { mainTableFigure } from "../../src/figures/main-table-figure";
+import { oracleFigure } from "../../src/figures/oracle-figure";
+import { preferenceFigure } from "../../src/figures/preference-figure";
+import { recallFigure } from "../../src/figures/recall-figure";
+import { ideaInput } from "./sample-rows";
+
+const titleOf = (figure: Figure): string => (figure.layout["meta"] as { title: string }).title;
+
+const results = (jomed: number, rag: number, half = 0.01): object[] =>
+  [
+    ["ft-rag", rag],
+    ["jomed", jomed],
+  ].map(([system, value]) => ({
+    system,
+    metric: "accuracy",
+    value,
+    low: (value as number) - half,
+    high: (value as number) + half,
+  }));
+
+/** Predictions of two systems: right on the first `right` of 10 queries; the last `split` of FT RAG's are inconsistent. */
+const predictions = (rightRag: number, rightJomed: number, split: number): object[] =>
+  [
+    ["ft-rag", rightRag],
+    ["jomed", rightJomed],
+  ].flatMap(([system, right]) =>
+    Array.from({ length: 10 }, (_, i) => ({
+      system,
+      exampleId: `e${i}`,
+      trueLabel: i % 2,
+      label: i < (right as number) ? i % 2 : 1 - (i % 2),
+      correct: i < (right as number) ? 1 : 0,
+      numReadings: 4,
+      distinctLabels: i >= 10 - split ? 2 : 1,
+      oracleCorrect: i < (right as number) || i >= 10 - split ? 1 : 0,
+    })),
+  );
+
+describe("titles state what the rows show", () => {
+  it("main table: more, less, the same, and overlapping intervals", () => {
+    expect(titleOf(mainTableFigure(results(0.9, 0.8)))).toContain("clearly more than FT RAG (+10.0 points)");
+    expect(titleOf(mainTableFigure(results(0.7, 0.8)))).toContain("clearly less than FT RAG (−10.0 points)");
+    expect(titleOf(mainTableFigure(results(0.8, 0.8)))).toBe(
+      "JOMED and FT RAG answer equally many questions right (80.0 %)",
+    );
+    expect(titleOf(mainTableFigure(results(0.82, 0.8, 0.05)))).toContain(
+      "2.0 points more than FT RAG, but the intervals overlap",
+    );
+  });
+
+  it("main table: a better third system is named", () => {
+    const rows = [...results(0.8, 0.7), { system: "closed-book", metric: "accuracy", value: 0.95, low: 0.9, high: 1 }];
+    expect(titleOf(mainTableFigure(rows))).toContain("best is Closed-book (95.0 %)");
+  });
+
+  it("ablation: worse, better and no clear difference", () => {
+    const row = (system: string, low: number, high: number): object => ({
+      system,
+      metric: "accuracy",
+      value: (low + high) / 2,
+      low,
+      high,
+    });
+    const title = titleOf(
+      ablationFigure([row("ft-rag", -0.1, -0.01), row("text-head", -0.02, 0.02), row("mine", 0.01, 0.1)]),
+    );
+    expect(title).toBe(
+      "FT RAG is clearly worse than JOMED; mine is clearly better than JOMED; no clear difference for + text head",
+    );
+    expect(titleOf(ablationFigure([row("ft-rag", -0.1, 0.01)]))).toContain("No variant differs");
+  });
+
+  it("inconsistency: gain on the disputed queries, and none to speak of", () => {
+    expect(titleOf(inconsistencyFigure(predictions(6, 10, 4)))).toBe(
+      "On the 40.0 % of queries where candidates disagree, JOMED is right for 100 %, 100.0 points more than FT RAG",
+    );
+    expect(titleOf(inconsistencyFigure(predictions(8, 7, 0)))).toContain("No query is inconsistent");
+    expect(titleOf(inconsistencyFigure(predictions(8, 7, 4)))).toContain(
+      "25.0 points less than FT RAG, which may be chance",
+    );
+  });
+
+  it("oracle: above, equal, and beaten by fusion", () => {
+    expect(titleOf(oracleFigure(predictions(6, 7, 4)))).toContain(
+      "For 100 % of the queries some candidate gives JOMED",
+    );
+    expect(titleOf(oracleFigure(predictions(6, 10, 0)))).toContain("as many questions right as its oracle");
+    const beaten = predictions(6, 7, 0).map((row) => ({ ...row, oracleCorrect: 0 }));
+    expect(titleOf(oracleFigure(beaten))).toContain("more questions right than any pick");
+  });
+
+  it("recall: faster, slower, and too low", () => {
+    const rows = (recall: number, speed: number): object[] => [
+      { index: "hnsw", ef: 32, k: 10, recall, queriesPerSecond: speed },
+      { index: "exact", ef: null, k: 10, recall: 1, queriesPerSecond: 100 },
+    ];
+    expect(titleOf(recallFigure(rows(0.97, 500)))).toBe(
+      "HNSW finds 97.0 % of the true 10 nearest at ef = 32, 5.0 times as fast as the exact search",
+    );
+    expect(titleOf(recallFigure(rows(0.97, 50)))).toContain("but the exact search is 2.0 times as fast");
+    expect(titleOf(recallFigure(rows(0.5, 101)))).toContain("at most 50.0 %");
+  });
+
+  it("curve: best in the middle, at the end, at the start", () => {
+    const rows = (...values: number[]): object[] =>
+      values.map((value, i) => ({ stage: "reader", step: 10 * i, split: "validation", metric: "loss", value }));
+    expect(titleOf(curveFigure(rows(3, 1, 2)))).toBe(
+      "Validation loss is lowest at step 10 of 20 (1.00), then gets no better",
+    );
+    expect(titleOf(curveFigure(rows(3, 2, 1)))).toContain("more steps might help");
+    expect(titleOf(curveFigure(rows(1, 2, 3)))).toContain("never improves on its first value");
+  });
+
+  it("preference: how much of the weight moves, and nothing", () => {
+    const row = (prior: number, target: number): object => ({ prior, preference: target, target });
+    const kl = 0.9 * Math.log(0.9 / 0.5) + 0.1 * Math.log(0.1 / 0.5);
+    expect(titleOf(preferenceFigure([row(0.5, 0.9), row(0.5, 0.1)]))).toBe(
+      `The reader moves 40 % of the weight (KL ${kl.toFixed(3)} nats); candidate 1 gains most, from 50.0 to 90.0 %`,
+    );
+    expect(titleOf(preferenceFigure([row(0.5, 0.5), row(0.5, 0.5)]))).toContain("no preference");
+  });
+
+  it("embedding map: neighbours that agree, and neighbours that do not", () => {
+    const at = (x: number, truth: string): object => ({
+      view: "image view",
+      id: `${x}`,
+      x,
+      y: 0,
+      truth,
+      role: "passage",
+    });
+    expect(titleOf(embeddingMapFigure([at(0, "a"), at(1, "a"), at(9, "b"), at(10, "b")]))).toContain(
+      "show the same finding: 100 %",
+    );
+    expect(titleOf(embeddingMapFigure([at(0, "a"), at(1, "b"), at(9, "a"), at(10, "b")]))).toContain(
+      "no more than chance",
+    );
+  });
+
+  it("confusion: the most frequent mistake, and none", () => {
+    const rows = (label: number): object[] =>
+      [0, 0, 1].map((trueLabel) => ({ system: "jomed", trueLabel, label: trueLabel === 0 ? label : 1 }));
+    expect(titleOf(confusionFigure(rows(1)))).toBe("JOMED’s most frequent mistake: 0 taken for 1 (2 of 2)");
+    expect(titleOf(confusionFigure(rows(-1)))).toContain("by naming no label (2 of 2)");
+    expect(titleOf(confusionFigure(rows(0)))).toBe("JOMED answers every question right (3 of 3)");
+  });
+
+  it("idea: candidates that disagree, and a single one", () => {
+    expect(titleOf(ideaFigure(ideaInput(4)))).toContain("Candidates disagree: 3 of 4 lead to “malignant”");
+    expect(titleOf(ideaFigure(ideaInput(1)))).toBe("The one candidate leads to “malignant”, which is right");
+  });
+});

@@ -1,0 +1,159 @@
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { createRandom } from "../../src/base/random";
+import { logAxis, percentAxis, roundTicks } from "../../src/figures/axes";
+import { pngUri } from "../../src/figures/png";
+import { principalPlane } from "../../src/figures/principal-plane";
+import { loadPublished } from "../../src/figures/published";
+import { rowsOf } from "../../src/figures/rows";
+import { shareDifference, shareOf } from "../../src/figures/shares";
+import { systemKey, systemStyles } from "../../src/figures/system-style";
+import { balanceText, percent, points, shortenText, textWidth, wrapText } from "../../src/figures/text";
+import { sampleImage } from "./sample-rows";
+
+describe("principalPlane", () => {
+  it("finds the long and the short axis of a cross by hand", () => {
+    // points (±3, 0, 0) and (0, ±1, 0): variances 2·9/4 and 2·1/4
+    const data = Float32Array.from([3, 0, 0, -3, 0, 0, 0, 1, 0, 0, -1, 0]);
+    const plane = principalPlane({ data, rows: 4, cols: 3 });
+    expect([...plane.axes.data]).toEqual([1, 0, 0, 0, 1, 0].map((value) => expect.closeTo(value, 6)));
+    expect(plane.explained[0]).toBeCloseTo(18 / 20, 6);
+    expect(plane.explained[1]).toBeCloseTo(2 / 20, 6);
+    expect(plane.points.data[0]).toBeCloseTo(3, 6);
+  });
+
+  it("gives orthogonal unit axes, the same ones every time, and ignores a shift of all points", () => {
+    const random = createRandom("plane");
+    const data = Float32Array.from({ length: 200 * 6 }, (_, i) => random.normal(0, 1 + (i % 6)));
+    const plane = principalPlane({ data, rows: 200, cols: 6 });
+    const [a, b] = [plane.axes.data.subarray(0, 6), plane.axes.data.subarray(6)];
+    expect(a.reduce((sum, value, i) => sum + value * b[i]!, 0)).toBeCloseTo(0, 6);
+    expect(Math.hypot(...a)).toBeCloseTo(1, 6);
+    expect(principalPlane({ data, rows: 200, cols: 6 }).axes.data).toEqual(plane.axes.data);
+    const shifted = principalPlane({ data: data.map((value) => value + 5), rows: 200, cols: 6 });
+    expect(shifted.points.data[17]).toBeCloseTo(plane.points.data[17]!, 3);
+    expect([...plane.project({ data: data.subarray(0, 6), rows: 1, cols: 6 }).data]).toEqual([
+      ...plane.points.data.subarray(0, 2),
+    ]);
+  });
+
+  it("stands equal points and refuses too few", () => {
+    expect(principalPlane({ data: new Float32Array(6), rows: 3, cols: 2 }).explained).toEqual([0, 0]);
+    expect(() => principalPlane({ data: new Float32Array(2), rows: 1, cols: 2 })).toThrow(/at least 2 rows/);
+  });
+});
+
+describe("pngUri", () => {
+  it.each([1, 3] as const)("keeps every pixel of %i channels, repeated", async (channels) => {
+    const image = sampleImage("png", 0.2, channels, 7);
+    const bytes = Buffer.from(pngUri(image, 14).split(",")[1]!, "base64");
+    const { data, info } = await sharp(bytes)
+      .toColourspace(channels === 1 ? "b-w" : "srgb")
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height, info.channels]).toEqual([14, 14, channels]);
+    for (const [x, y] of [
+      [0, 0],
+      [3, 5],
+      [6, 6],
+    ] as const) {
+      const from = (y * 7 + x) * channels;
+      const to = ((2 * y + 1) * 14 + 2 * x + 1) * channels;
+      expect([...data.subarray(to, to + channels)]).toEqual([...image.data.subarray(from, from + channels)]);
+    }
+  });
+
+  it("refuses data of the wrong length", () => {
+    expect(() => pngUri({ width: 2, height: 2, channels: 1, data: new Uint8Array(3) })).toThrow(/= 4 bytes; got 3/);
+  });
+});
+
+describe("text", () => {
+  it("is wrapped within the width, whole, and cut only when asked", () => {
+    const text = "Irregular dark mass with a shadow below, taller than wide, in the left breast";
+    const lines = wrapText(text, 150, 12);
+    expect(lines.length).toBeGreaterThan(2);
+    expect(Math.max(...lines.map((line) => textWidth(line, 12)))).toBeLessThanOrEqual(150);
+    expect(lines.join(" ")).toBe(text);
+    expect(wrapText(text, 150, 12, { maxLines: 2 })[1]).toMatch(/…$/);
+    expect(wrapText("Donaudampfschiff".repeat(4), 100, 12).every((line) => textWidth(line, 12) <= 100)).toBe(true);
+  });
+
+  it("has no short last line after balancing", () => {
+    const lines = balanceText("one two three four five six seven eight nine ten eleven", 300, 12);
+    const again = balanceText(`${"word ".repeat(12)}end`, textWidth("word ".repeat(12), 12), 12);
+    expect(again.length).toBe(2);
+    expect(textWidth(again[1]!, 12)).toBeGreaterThan(0.3 * textWidth(again[0]!, 12));
+    expect(lines.join(" ")).toContain("eleven");
+  });
+
+  it("writes numbers as the figures do", () => {
+    expect([0, 0.8345, 1, 0.9999, 0.0001].map((share) => percent(share))).toEqual(["0", "83.5", "100", ">99.9", "0.0"]);
+    expect([0.021, -0.004, 0.0001].map(points)).toEqual(["+2.1", "−0.4", "0.0"]);
+    expect(textWidth(shortenText("a very long name of a system", 80, 13), 13)).toBeLessThanOrEqual(80);
+  });
+});
+
+describe("axes", () => {
+  it("mark round places only, and only shares that exist", () => {
+    expect(roundTicks(0, 100, 5)).toEqual([0, 20, 40, 60, 80, 100]);
+    for (const shares of [[0], [1], [0, 1], [0.5], [0.99, 1]]) {
+      const { range, tickvals } = percentAxis(shares) as { range: number[]; tickvals: number[] };
+      expect(Math.min(...tickvals)).toBeGreaterThanOrEqual(0);
+      expect(Math.max(...tickvals)).toBeLessThanOrEqual(100);
+      expect(range[0]).toBeLessThan(100 * Math.min(...shares));
+      expect(range[1]).toBeGreaterThan(100 * Math.max(...shares));
+    }
+  });
+
+  it("logAxis always has two marks", () => {
+    for (const values of [[100], [992, 968], [3, 7000]]) {
+      expect((logAxis(values, String) as { tickvals: number[] }).tickvals.length).toBeGreaterThanOrEqual(2);
+    }
+  });
+});
+
+describe("rows, shares, systems, published numbers", () => {
+  it("rowsOf takes arrays and tables alike", () => {
+    const rows = [{ a: 1 }];
+    expect(rowsOf("t", rows, ["a"])).toEqual(rowsOf("t", { objects: () => rows }, ["a"]));
+  });
+
+  it("shares are means, their difference is paired", () => {
+    const groups = ["a", "b", "c", "d"];
+    const share = shareOf([true, true, false, true], groups);
+    expect(share).toMatchObject({ value: 3 / 4, n: 4 });
+    expect(share.low).toBeLessThan(share.value);
+    const same = shareDifference([true, false, true, false], [true, false, true, false], groups);
+    expect(same).toMatchObject({ value: 0, low: 0, high: 0 });
+  });
+
+  it("a system keeps its colour under any spelling", () => {
+    expect(["FT RAG (Qwen2-VL)", "ft-rag", "ftRag"].map(systemKey)).toEqual(["ft-rag", "ft-rag", "ft-rag"]);
+    const one = systemStyles(["jomed", "other"]).get("jomed");
+    expect(systemStyles(["closed-book", "JOMED (Qwen2-VL)"]).get("JOMED (Qwen2-VL)")).toMatchObject({
+      color: one!.color,
+    });
+    const colors = [...systemStyles(["closed-book", "ft-rag", "text-head", "jomed", "rad", "mmed-rag"]).values()].map(
+      ({ color }) => color,
+    );
+    expect(new Set(colors).size).toBe(6);
+  });
+
+  it("published numbers are whole per cents with their source", () => {
+    for (const table of ["classification", "vqa"] as const) {
+      const { source, rows } = loadPublished(table);
+      expect(source).toContain("2508.17394v3");
+      expect(rows.every(({ value }) => Number.isInteger(value) && value > 0 && value <= 100)).toBe(true);
+      for (const metric of new Set(rows.map((row) => row.metric))) {
+        const own = rows.filter((row) => row.model === "JOMED (Qwen2-VL)" && row.metric === metric);
+        const average = own.find((row) => row.task === "average")!.value;
+        const others = own.filter((row) => row.task !== "average");
+        expect(Math.abs(others.reduce((sum, row) => sum + row.value, 0) / others.length - average)).toBeLessThanOrEqual(
+          1,
+        );
+      }
+    }
+    expect(() => loadPublished("table-9" as "vqa")).toThrow(/one of classification, vqa/);
+  });
+});

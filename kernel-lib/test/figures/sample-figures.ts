@@ -1,0 +1,47 @@
+import type { Figure } from "../../src/base/types";
+import { ablationFigure } from "../../src/figures/ablation-figure";
+import { confusionFigure } from "../../src/figures/confusion-figure";
+import { curveFigure } from "../../src/figures/curve-figure";
+import { embeddingMapFigure, embeddingMapRows } from "../../src/figures/embedding-map-figure";
+import { ideaFigure } from "../../src/figures/idea-figure";
+import { inconsistencyFigure } from "../../src/figures/inconsistency-figure";
+import { mainTableFigure } from "../../src/figures/main-table-figure";
+import { oracleFigure } from "../../src/figures/oracle-figure";
+import { preferenceFigure } from "../../src/figures/preference-figure";
+import { loadPublished } from "../../src/figures/published";
+import { recallFigure } from "../../src/figures/recall-figure";
+import { stagesFigure } from "../../src/figures/stages-figure";
+import {
+  curveRows,
+  differenceRows,
+  ideaInput,
+  predictionRows,
+  preferenceRows,
+  recallRows,
+  resultRows,
+  sampleEmbeddings,
+} from "./sample-rows";
+
+function mapRows(): object[] {
+  return ["image view", "text view"].flatMap((view, index) => {
+    const { embeddings, passages, query } = sampleEmbeddings(index === 0 ? 1 : 3, 60);
+    const star = { id: "query", truth: "malignant", embedding: query, retrievedIds: ["corpus-0", "corpus-5"] };
+    return embeddingMapRows(view, embeddings, passages, star);
+  });
+}
+
+/** Every figure once, on the made-up rows. */
+export const SAMPLE_FIGURES: Readonly<Record<string, () => Figure>> = {
+  ablation: () => ablationFigure(differenceRows()),
+  confusion: () => confusionFigure(predictionRows(), { labelNames: ["malignant", "normal or benign"] }),
+  curve: () => curveFigure(curveRows(), { data: "phantom", seeds: [7] }),
+  "embedding-map": () => embeddingMapFigure(mapRows(), { data: "phantom" }),
+  idea: () => ideaFigure(ideaInput(), { data: "phantom", seeds: [7] }),
+  inconsistency: () => inconsistencyFigure(predictionRows(), { data: "phantom", seeds: [7] }),
+  "main-table": () =>
+    mainTableFigure(resultRows(), { published: loadPublished("classification").rows, task: "breast-mnist" }),
+  oracle: () => oracleFigure(predictionRows(), { data: "phantom", seeds: [7] }),
+  preference: () => preferenceFigure(preferenceRows(), { data: "phantom" }),
+  recall: () => recallFigure(recallRows(), { n: 500, data: "phantom" }),
+  stages: () => stagesFigure(),
+};
