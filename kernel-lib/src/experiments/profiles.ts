@@ -27,7 +27,7 @@ export interface Profile {
 }
 
 const QUICK_READER: ReaderStageOptions = {
-  steps: 300, // 2,160 steps of 3 x 8 prompts (15 epochs)
+  steps: 240, // 2,160 steps of 3 x 8 prompts (15 epochs)
   batchSize: 24, // 3 x 8 accumulated (Qwen2-VL)
   learningRate: 2e-3, // 1e-4; a model of a million weights wants more
   warmupShare: 0.1, // 10 %
@@ -37,7 +37,7 @@ const QUICK_READER: ReaderStageOptions = {
   augment: { maxShift: 2, noise: 5 }, // none; 546 pictures would be learnt by heart
   weightDecay: 0.01,
   clipNorm: 1,
-  evaluateEvery: 30,
+  evaluateEvery: 24,
 };
 
 const QUICK: Profile = {
@@ -45,13 +45,13 @@ const QUICK: Profile = {
   reader: QUICK_READER,
   closedBook: QUICK_READER,
   retriever: {
-    steps: 300, // up to 50,000
+    steps: 200, // up to 50,000
     batchSize: 16, // 2
     numCandidates: 20, // 50
     learningRate: 5e-4, // 1e-4
-    warmupSteps: 30, // 1,000
-    evaluateEvery: 30, // 100
-    refreshEvery: 5, // 10
+    warmupSteps: 20, // 1,000
+    evaluateEvery: 25, // 100
+    refreshEvery: 4, // 10
     weightDecay: 0.01,
     learnedWeight: 0.15,
     temperature: 1,
