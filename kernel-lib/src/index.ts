@@ -93,6 +93,29 @@ export {
   type TuneRetrieverOptions,
   tuneRetriever,
 } from "./experiments/tune-retriever";
+// figures: rows -> Plotly figures; drawing, saving, the gallery
+export { type AblationOptions, ablationFigure } from "./figures/ablation-figure";
+export { type ConfusionOptions, confusionFigure } from "./figures/confusion-figure";
+export { type CurveOptions, curveFigure } from "./figures/curve-figure";
+export { embeddingMapFigure, embeddingMapRows, type MapRow } from "./figures/embedding-map-figure";
+export { closeDrawing, type Drawing, type DrawOptions, drawFigure, renderFigure } from "./figures/export/draw";
+export { writeGallery } from "./figures/export/gallery";
+export { type SaveFigureOptions, saveFigure } from "./figures/export/save-figure";
+export type { SavedMeta } from "./figures/export/saved-figure";
+export { type IdeaInput, ideaFigure } from "./figures/idea-figure";
+export {
+  type InconsistencyOptions as InconsistencyFigureOptions,
+  inconsistencyFigure,
+} from "./figures/inconsistency-figure";
+export { type MainTableOptions, mainTableFigure } from "./figures/main-table-figure";
+export { oracleFigure } from "./figures/oracle-figure";
+export { pngUri } from "./figures/png";
+export { preferenceFigure } from "./figures/preference-figure";
+export { type PrincipalPlane, principalPlane } from "./figures/principal-plane";
+export { loadPublished, type Published } from "./figures/published";
+export { recallFigure } from "./figures/recall-figure";
+export { type StagesOptions, stagesFigure } from "./figures/stages-figure";
+export { composeFigure, type FigureContext, type FigureMeta, type FigureParts } from "./figures/theme";
 // frames: tables with documented columns
 export { describeLabels, type LabelStatistics } from "./frames/danfo";
 export {
@@ -175,7 +198,6 @@ export { createParameterStore, type LowRankUpdate, type ParameterStore, type Wei
 export {
   type CollateOptions,
   collatePrompts,
-  type ImageTokens,
   type PromptBatch,
   type PromptTokens,
   type TokenPosition,
@@ -183,7 +205,9 @@ export {
 } from "./models/prompt-batch";
 export { encodeVision } from "./models/qwen2-vision-encode";
 export { createQwen2Vl, loadQwen2Vl, type Qwen2Vl, type Qwen2VlParts, saveQwen2Vl } from "./models/qwen2-vl";
-export { parseQwen2VlConfig, type Qwen2VlConfig } from "./models/qwen2-vl-config";
+export type { Qwen2VlConfig } from "./models/qwen2-vl-config";
+export { parseQwen2VlConfig } from "./models/qwen2-vl-config-json";
+export type { ImageTokens } from "./models/qwen2-vl-images";
 export { qwen2VlLogits } from "./models/qwen2-vl-logits";
 export { type AnswerScore, scoreAnswers } from "./models/qwen2-vl-score";
 export { resizeBicubic } from "./models/resize-bicubic";

@@ -1,11 +1,9 @@
 import { ConfigError, DataError, ShapeError } from "../base/errors";
 import type { RasterImage } from "../base/types";
 import { type ChatMessage, imagesOf, renderChat } from "./chat-template";
-import { type QwenImageConfig, qwenPatches, smartResize } from "./image-processor";
-import type { PatchGroup } from "./qwen2-vision";
 import type { Qwen2Vl } from "./qwen2-vl";
+import { type Album, type BatchImages, gatherImages, gridOf, type ImageTokens } from "./qwen2-vl-images";
 import { multimodalPositions, tokensOf } from "./qwen2-vl-positions";
-import type { PatchGrid } from "./rotary";
 
 /** A prompt as token ids, image placeholders expanded to one id per image token. */
 export interface PromptTokens {
@@ -13,17 +11,6 @@ export interface PromptTokens {
   /** In reading order. */
   readonly images: readonly RasterImage[];
 }
-
-/** What the vision tower made of an image: [tokens, hiddenSize], row by row of the merged grid. */
-export interface ImageTokens {
-  readonly tokens: Float32Array;
-  readonly grid: PatchGrid;
-}
-
-/** The pictures of a batch, each different one once: cut into patches, or read by the vision tower already. */
-export type BatchImages =
-  | { readonly kind: "patches"; readonly groups: readonly PatchGroup[] }
-  | { readonly kind: "tokens"; readonly tokens: Float32Array };
 
 /** The answers a batch is to learn: token i of `targets` is predicted at `positions[i]`. */
 export interface BatchAnswers {
@@ -92,11 +79,6 @@ export function tokenizePrompt(model: Qwen2Vl, messages: readonly ChatMessage[])
   return { inputIds: Int32Array.from(expanded), images };
 }
 
-function gridOf(image: RasterImage, config: QwenImageConfig): PatchGrid {
-  const size = smartResize(image.height, image.width, { ...config, factor: config.patchSize * config.mergeSize });
-  return { frames: 1, height: size.height / config.patchSize, width: size.width / config.patchSize };
-}
-
 /**
  * Pads prompts to one length and gathers their pictures; a picture used by several prompts is kept once.
  *
@@ -122,83 +104,13 @@ export function collatePrompts(
     answers === undefined ? [] : [...model.tokenizer.encode(answers[row]!), ...end],
   );
   const sequences = prompts.map((prompt, row) => Int32Array.from([...prompt.inputIds, ...answerIds[row]!]));
-  const album = gatherImages(model, prompts, vision);
+  const album = gatherImages(
+    model,
+    prompts.flatMap((prompt) => prompt.images),
+    vision,
+  );
   const batch = layOut(model, { sequences, prompts, album, side });
   return { ...batch, answers: answers === undefined ? null : answerPlaces(batch, answerIds) };
-}
-
-interface Album {
-  readonly images: BatchImages;
-  readonly grids: ReadonlyMap<RasterImage, PatchGrid>;
-  /** First token of each picture. */
-  readonly offsets: ReadonlyMap<RasterImage, number>;
-}
-
-function gatherImages(model: Qwen2Vl, prompts: readonly PromptTokens[], vision: CollateOptions["vision"]): Album {
-  const different = [...new Set(prompts.flatMap((prompt) => prompt.images))];
-  const merge = model.config.vision.spatialMergeSize;
-  if (vision === undefined) {
-    const groups = groupPatches(model, different);
-    return {
-      images: { kind: "patches", groups: groups.map(({ group }) => group) },
-      grids: new Map(groups.flatMap(({ members, group }) => members.map((image) => [image, group.grid] as const))),
-      offsets: offsetsOf(
-        groups.flatMap(({ members, group }) => members.map((image) => [image, tokensOf(group.grid, merge)] as const)),
-      ),
-    };
-  }
-  const known = different.map((image): [RasterImage, ImageTokens] => {
-    const tokens = vision.get(image);
-    if (tokens !== undefined) return [image, tokens];
-    throw new DataError(
-      "collatePrompts: vision must hold every picture of the batch; one is missing. Add it with encodeVision.",
-    );
-  });
-  const width = model.config.text.hiddenSize;
-  const sizes = known.map(([image, { tokens }]): [RasterImage, number] => [image, tokens.length / width]);
-  const offsets = offsetsOf(sizes);
-  const total = new Float32Array(known.reduce((sum, [, { tokens }]) => sum + tokens.length, 0));
-  for (const [image, { tokens }] of known) total.set(tokens, offsets.get(image)! * width);
-  return {
-    images: { kind: "tokens", tokens: total },
-    grids: new Map(known.map(([image, { grid }]) => [image, grid])),
-    offsets,
-  };
-}
-
-function offsetsOf(sizes: readonly (readonly [RasterImage, number])[]): Map<RasterImage, number> {
-  let offset = 0;
-  return new Map(
-    sizes.map(([image, size]) => {
-      offset += size;
-      return [image, offset - size];
-    }),
-  );
-}
-
-/** Cuts pictures into patches, those of one size together. */
-export function groupPatches(
-  model: Qwen2Vl,
-  images: readonly RasterImage[],
-): { members: RasterImage[]; group: PatchGroup }[] {
-  const bySize = new Map<string, { members: RasterImage[]; grid: PatchGrid; cut: Float32Array[] }>();
-  for (const image of images) {
-    const { gridThw, patches } = qwenPatches(image, model.imageProcessor);
-    const grid = { frames: gridThw[0], height: gridThw[1], width: gridThw[2] };
-    const key = `${grid.frames}x${grid.height}x${grid.width}`;
-    const entry = bySize.get(key) ?? { members: [], grid, cut: [] };
-    entry.members.push(image);
-    entry.cut.push(patches);
-    bySize.set(key, entry);
-  }
-  return [...bySize.values()].map(({ members, grid, cut }) => {
-    const size = cut[0]!.length;
-    const patches = new Float32Array(size * cut.length);
-    cut.forEach((part, i) => {
-      patches.set(part, i * size);
-    });
-    return { members, group: { grid, numImages: members.length, patches } };
-  });
 }
 
 interface Layout {

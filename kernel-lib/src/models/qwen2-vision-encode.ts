@@ -1,9 +1,9 @@
 import { setImmediate as nextTick } from "node:timers/promises";
 import { assertNotInterrupted } from "../base/check";
 import type { Control, RasterImage } from "../base/types";
-import { groupPatches, type ImageTokens } from "./prompt-batch";
 import { runVisionTower } from "./qwen2-vision";
 import type { Qwen2Vl } from "./qwen2-vl";
+import { groupPatches, type ImageTokens } from "./qwen2-vl-images";
 
 const BATCH_SIZE = 64;
 

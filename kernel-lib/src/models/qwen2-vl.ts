@@ -5,7 +5,8 @@ import { assertWeights, readCheckpoint, requirePart, writeCheckpoint } from "./c
 import { parseQwenImageConfig } from "./image-config";
 import type { QwenImageConfig } from "./image-processor";
 import { createParameterStore, type ParameterStore, type WeightArray } from "./parameters";
-import { assertQwen2VlConfig, parseQwen2VlConfig, type Qwen2VlConfig, qwen2VlConfigJson } from "./qwen2-vl-config";
+import { assertQwen2VlConfig, type Qwen2VlConfig } from "./qwen2-vl-config";
+import { parseQwen2VlConfig, qwen2VlConfigJson } from "./qwen2-vl-config-json";
 import { initialQwen2VlWeights, qwen2VlShapes, toFileName, toModuleName } from "./qwen2-vl-weights";
 import { createTokenizer, type JsonObject, type TextTokenizer } from "./tokenizer";
 

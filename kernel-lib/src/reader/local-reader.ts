@@ -3,15 +3,10 @@ import { setImmediate as yieldToEvents } from "node:timers/promises";
 import { assertInteger, assertNotInterrupted } from "../base/check";
 import type { Control, RasterImage } from "../base/types";
 import { generate } from "../models/generate";
-import {
-  collatePrompts,
-  type ImageTokens,
-  type PromptBatch,
-  type PromptTokens,
-  tokenizePrompt,
-} from "../models/prompt-batch";
+import { collatePrompts, type PromptBatch, type PromptTokens, tokenizePrompt } from "../models/prompt-batch";
 import { encodeVision } from "../models/qwen2-vision-encode";
 import type { Qwen2Vl } from "../models/qwen2-vl";
+import type { ImageTokens } from "../models/qwen2-vl-images";
 import { buildPrompt, PROMPT_VERSION } from "./prompt";
 import type { Reader, ReadPair } from "./reader";
 import { scoreLabelAnswers } from "./score-answers";

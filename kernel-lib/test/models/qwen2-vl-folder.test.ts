@@ -5,7 +5,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest
 import { openBackend } from "../../src/compute/backend";
 import { readSafetensors } from "../../src/compute/safetensors";
 import { createQwen2Vl, loadQwen2Vl, saveQwen2Vl } from "../../src/models/qwen2-vl";
-import { parseQwen2VlConfig, type Qwen2VlConfig, qwen2VlConfigJson } from "../../src/models/qwen2-vl-config";
+import type { Qwen2VlConfig } from "../../src/models/qwen2-vl-config";
+import { parseQwen2VlConfig, qwen2VlConfigJson } from "../../src/models/qwen2-vl-config-json";
 import { multimodalPositions } from "../../src/models/qwen2-vl-positions";
 import { tinyModel } from "./qwen2-vl-tiny";
 

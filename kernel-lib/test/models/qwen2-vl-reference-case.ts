@@ -5,7 +5,7 @@ import type { WeightArray } from "../../src/models/parameters";
 import type { PromptBatch, TokenPosition } from "../../src/models/prompt-batch";
 import type { PatchGroup } from "../../src/models/qwen2-vision";
 import { assembleQwen2Vl, type Qwen2Vl, type Qwen2VlParts } from "../../src/models/qwen2-vl";
-import { parseQwen2VlConfig } from "../../src/models/qwen2-vl-config";
+import { parseQwen2VlConfig } from "../../src/models/qwen2-vl-config-json";
 import { multimodalPositions, tokensOf } from "../../src/models/qwen2-vl-positions";
 import { toModuleName } from "../../src/models/qwen2-vl-weights";
 

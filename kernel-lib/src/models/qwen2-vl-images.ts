@@ -1,0 +1,108 @@
+import { DataError } from "../base/errors";
+import type { RasterImage } from "../base/types";
+import { type QwenImageConfig, qwenPatches, smartResize } from "./image-processor";
+import type { PatchGroup } from "./qwen2-vision";
+import type { Qwen2Vl } from "./qwen2-vl";
+import { tokensOf } from "./qwen2-vl-positions";
+import type { PatchGrid } from "./rotary";
+
+/** What the vision tower made of an image: [tokens, hiddenSize], row by row of the merged grid. */
+export interface ImageTokens {
+  readonly tokens: Float32Array;
+  readonly grid: PatchGrid;
+}
+
+/** The pictures of a batch, each different one once: cut into patches, or read by the vision tower already. */
+export type BatchImages =
+  | { readonly kind: "patches"; readonly groups: readonly PatchGroup[] }
+  | { readonly kind: "tokens"; readonly tokens: Float32Array };
+
+/** The pictures of a batch and where their tokens stand. */
+export interface Album {
+  readonly images: BatchImages;
+  readonly grids: ReadonlyMap<RasterImage, PatchGrid>;
+  /** First token of each picture. */
+  readonly offsets: ReadonlyMap<RasterImage, number>;
+}
+
+/**
+ * Gathers pictures, each different one once: cut into patches, or as tokens where `vision` is given.
+ *
+ * @throws DataError when `vision` lacks a picture.
+ */
+export function gatherImages(
+  model: Qwen2Vl,
+  images: readonly RasterImage[],
+  vision: ReadonlyMap<RasterImage, ImageTokens> | undefined,
+): Album {
+  const different = [...new Set(images)];
+  const merge = model.config.vision.spatialMergeSize;
+  if (vision === undefined) {
+    const groups = groupPatches(model, different);
+    return {
+      images: { kind: "patches", groups: groups.map(({ group }) => group) },
+      grids: new Map(groups.flatMap(({ members, group }) => members.map((image) => [image, group.grid] as const))),
+      offsets: offsetsOf(
+        groups.flatMap(({ members, group }) => members.map((image) => [image, tokensOf(group.grid, merge)] as const)),
+      ),
+    };
+  }
+  const known = different.map((image): [RasterImage, ImageTokens] => {
+    const tokens = vision.get(image);
+    if (tokens !== undefined) return [image, tokens];
+    throw new DataError(
+      "collatePrompts: vision must hold every picture of the batch; one is missing. Add it with encodeVision.",
+    );
+  });
+  const width = model.config.text.hiddenSize;
+  const sizes = known.map(([image, { tokens }]): [RasterImage, number] => [image, tokens.length / width]);
+  const offsets = offsetsOf(sizes);
+  const total = new Float32Array(known.reduce((sum, [, { tokens }]) => sum + tokens.length, 0));
+  for (const [image, { tokens }] of known) total.set(tokens, offsets.get(image)! * width);
+  return {
+    images: { kind: "tokens", tokens: total },
+    grids: new Map(known.map(([image, { grid }]) => [image, grid])),
+    offsets,
+  };
+}
+
+function offsetsOf(sizes: readonly (readonly [RasterImage, number])[]): Map<RasterImage, number> {
+  let offset = 0;
+  return new Map(
+    sizes.map(([image, size]) => {
+      offset += size;
+      return [image, offset - size];
+    }),
+  );
+}
+
+/** Cuts pictures into patches, those of one size together. */
+export function groupPatches(
+  model: Qwen2Vl,
+  images: readonly RasterImage[],
+): { members: RasterImage[]; group: PatchGroup }[] {
+  const bySize = new Map<string, { members: RasterImage[]; grid: PatchGrid; cut: Float32Array[] }>();
+  for (const image of images) {
+    const { gridThw, patches } = qwenPatches(image, model.imageProcessor);
+    const grid = { frames: gridThw[0], height: gridThw[1], width: gridThw[2] };
+    const key = `${grid.frames}x${grid.height}x${grid.width}`;
+    const entry = bySize.get(key) ?? { members: [], grid, cut: [] };
+    entry.members.push(image);
+    entry.cut.push(patches);
+    bySize.set(key, entry);
+  }
+  return [...bySize.values()].map(({ members, grid, cut }) => {
+    const size = cut[0]!.length;
+    const patches = new Float32Array(size * cut.length);
+    cut.forEach((part, i) => {
+      patches.set(part, i * size);
+    });
+    return { members, group: { grid, numImages: members.length, patches } };
+  });
+}
+
+/** The grid of patches a picture is cut into. */
+export function gridOf(image: RasterImage, config: QwenImageConfig): PatchGrid {
+  const size = smartResize(image.height, image.width, { ...config, factor: config.patchSize * config.mergeSize });
+  return { frames: 1, height: size.height / config.patchSize, width: size.width / config.patchSize };
+}
