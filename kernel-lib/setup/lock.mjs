@@ -1,28 +1,10 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { identityOf, isAlive } from "./processes.mjs";
 
 /** A lock without a readable owner is somebody between creating and writing it, unless it stays so this long. */
 const UNREADABLE_MS = 5000;
-
-/** When a process started, in clock ticks since boot (Linux), so that a reused id is not taken for the old process. */
-function startOf(pid) {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  } catch {
-    return null;
-  }
-}
-
-function isAlive({ pid, started }) {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (error.code === "ESRCH") return false;
-  }
-  return started === null || startOf(pid) === started;
-}
 
 /** What the lock says now: {text, pid, dead}, or null when there is none (any more). */
 function readLock(path) {
@@ -69,7 +51,7 @@ function tryTake(path, text) {
 export async function takeLock(root, onWait, pauseMs = 200) {
   const path = join(root, ".setup", "lock");
   mkdirSync(join(root, ".setup"), { recursive: true });
-  const text = JSON.stringify({ pid: process.pid, started: startOf(process.pid) });
+  const text = JSON.stringify(identityOf(process.pid));
   let told = false;
   while (!tryTake(path, text)) {
     const lock = readLock(path);

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { accessSync, constants, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, sep } from "node:path";
 import { explain } from "./errors.mjs";
+import { rememberChild } from "./processes.mjs";
 
 function isProgram(path) {
   try {
@@ -25,10 +26,27 @@ export function findProgram(names, env = process.env, outside = null) {
   return null;
 }
 
-/** Runs a program to its end and returns {code, output}; never throws for a program that fails. */
-export function run(program, parameters, { cwd, env = process.env, signal } = {}) {
+/** The programs that run now. */
+const running = new Set();
+
+/** Ends all programs that run now: set-up itself was told to end. */
+export function endPrograms() {
+  for (const child of running) child.kill();
+}
+
+/**
+ * Runs a program to its end and returns {code, output}; never throws for a program that fails.
+ * `onStart(pid)` may return a function to be called at the end.
+ */
+export function run(program, parameters, { cwd, env = process.env, signal, onStart } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, parameters, { cwd, env, signal, stdio: ["ignore", "pipe", "pipe"] });
+    const onEnd = child.pid === undefined ? undefined : onStart?.(child.pid);
+    running.add(child);
+    child.on("close", () => {
+      running.delete(child);
+      onEnd?.();
+    });
     let output = "";
     const collect = (chunk) => {
       output += chunk;
@@ -51,11 +69,12 @@ export function lastLines(output, count = 3) {
  *
  * @throws SetupError for a full disk, no network or a read-only folder; else whatever `onFailure(output)` returns.
  */
-export async function runForStep(context, step, program, parameters, { cwd = context.root, env, onFailure }) {
+export async function runForStep(context, step, program, parameters, { cwd = context.root, onFailure }) {
   const { code, output } = await run(program, parameters, {
     cwd,
-    env: { ...context.env, ...env },
+    env: context.env,
     signal: context.signal,
+    onStart: (pid) => rememberChild(context.root, pid),
   });
   if (code === 0) return output;
   const log = join(context.root, ".setup", "logs", `${step.name}.log`);

@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { parseArguments } from "./arguments.mjs";
 import { explain, SetupError } from "./errors.mjs";
 import { takeLock } from "./lock.mjs";
+import { endOrphans } from "./processes.mjs";
+import { endPrograms } from "./programs.mjs";
 import { findCurrent, runSteps } from "./schedule.mjs";
 import { writeWhole } from "./stamps.mjs";
 import { stepsOf } from "./steps.mjs";
@@ -53,6 +55,7 @@ export async function setUp({ root, variant: asked, skipped, env, log, steps }) 
   }
   const release = await takeLock(root, (pid) => log(`Waiting for another set-up (process ${pid}) …`));
   try {
+    await endOrphans(root);
     log("Set-up (about two minutes the first time):");
     const stamps = await runSteps(wanted, context);
     log(`Set-up: done (${seconds()} s)`);
@@ -60,6 +63,23 @@ export async function setUp({ root, variant: asked, skipped, env, log, steps }) 
   } finally {
     release();
   }
+}
+
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+
+/** While set-up works, a signal ends the programs it runs before it ends set-up; returns what undoes that. */
+function endTogether() {
+  const handlers = Object.entries(SIGNALS).map(([signal, number]) => {
+    const end = () => {
+      endPrograms();
+      process.exit(128 + number);
+    };
+    process.once(signal, end);
+    return () => process.off(signal, end);
+  });
+  return () => {
+    for (const undo of handlers) undo();
+  };
 }
 
 /** Runs `main(arguments)` of a compiled command in this very process: signals and the terminal reach it directly. */
@@ -85,7 +105,9 @@ export async function main(words) {
     const { variant, command, rest } = parseArguments(words);
     const skipped = command === null ? "retry" : "keep";
     const log = (line) => process.stdout.write(`${line}\n`);
+    const standAlone = endTogether();
     const stamps = await setUp({ root: ROOT, variant, skipped, env: process.env, log });
+    standAlone();
     for (const line of [...remarks(stamps), engineLine(ROOT, process.env)]) log(line);
     code = command === null ? 0 : await runCommand(ROOT, command, rest);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { mkdirSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { StepSkipped } from "../errors.mjs";
 import { findProgram, lastLines, run, runForStep } from "../programs.mjs";
@@ -11,6 +11,14 @@ const CHECK = "import sys, venv, ensurepip; print(sys.version_info >= (3, 10))";
 /** Options of every pip call: no prompts, no compiled copies (they are made at first use), few retries. */
 export const PIP = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile"];
 export const PIP_RETRIES = ["--retries", "2", "--timeout", "30"];
+
+/** The context with a place for pip's temporary files that is emptied here, whatever an interrupted pip left there. */
+export function withPipFolder(context, name) {
+  const folder = join(context.root, ".setup", "tmp", name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return { ...context, env: { ...context.env, TMPDIR: folder } };
+}
 
 /** A Python of the machine (never the one inside .venv: it may be the one to be replaced). */
 function findPython(context) {
@@ -51,7 +59,9 @@ export const python = {
       );
     await runForStep(context, python, path, ["-m", "venv", "--clear", ".venv"], { onFailure });
     const from = ["-r", "requirements.txt", "-c", "requirements-pins.txt"];
-    await runForStep(context, python, ".venv/bin/python", [...PIP, ...PIP_RETRIES, ...from], { onFailure });
+    await runForStep(withPipFolder(context, "python"), python, ".venv/bin/python", [...PIP, ...PIP_RETRIES, ...from], {
+      onFailure,
+    });
     return [".venv/bin/jupyter", realpathSync(join(context.root, ".venv/bin/python"))];
   },
 };

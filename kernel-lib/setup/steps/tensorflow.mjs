@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { StepSkipped } from "../errors.mjs";
 import { lastLines, runForStep } from "../programs.mjs";
 import { hashFile } from "../stamps.mjs";
-import { PIP, PIP_RETRIES } from "./python.mjs";
+import { PIP, PIP_RETRIES, withPipFolder } from "./python.mjs";
 
 /** Names of TensorFlow's two shared libraries inside the wheel. */
 export function libraryNames() {
@@ -42,7 +42,7 @@ function createStep(variant) {
     async run(context) {
       const target = variant === "gpu" ? ["--target", ".venv/gpu", "--upgrade"] : [];
       const parameters = [...PIP, ...PIP_RETRIES, "--no-deps", ...target, "-r", file];
-      await runForStep(context, step, ".venv/bin/python", parameters, {
+      await runForStep(withPipFolder(context, name), step, ".venv/bin/python", parameters, {
         onFailure: (output) =>
           new StepSkipped(
             `pip found no TensorFlow for this machine (${lastLines(output, 1)})`,
