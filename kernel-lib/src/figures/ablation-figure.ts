@@ -1,12 +1,13 @@
 import type { Figure } from "../base/types";
 import { type DotLines, dotTrace, systemLines } from "./dot-plot";
 import { metricKey, metricLabel, type Result, readResults } from "./results";
-import type { Table } from "./rows";
+import { distinct, rowsOf, type Table } from "./rows";
+import { systemStyles } from "./system-style";
 import { joinWords, points } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, type Trace } from "./theme";
 
 export interface AblationOptions extends FigureContext {
-  /** Name of the full system the differences are taken to. Default "JOMED". */
+  /** Name of the system the differences are taken to. Default: the rows' column `baseline`, else "JOMED". */
   readonly full?: string | undefined;
   /** Which metric of the rows. Default: the first. */
   readonly metric?: string | undefined;
@@ -25,7 +26,7 @@ const LINE_HEIGHT = 50;
 export function ablationFigure(rows: Table, options: AblationOptions = {}): Figure {
   const results = readResults("ablationFigure: rows", rows);
   const metric = options.metric ?? results.metrics[0]!;
-  const full = options.full ?? "JOMED";
+  const full = options.full ?? baselineOf(rows);
   const shown = results.ours.filter((entry) => metricKey(entry.metric) === metricKey(metric));
   const { lines, colors, labels } = systemLines(shown.map((entry) => entry.system));
   const sides = shown.map(sideOf);
@@ -58,6 +59,11 @@ export function ablationFigure(rows: Table, options: AblationOptions = {}): Figu
     note: "paired 95 % intervals; filled: zero lies outside",
     context: { ...results.context, ...options },
   });
+}
+
+function baselineOf(rows: Table): string {
+  const names = distinct(rowsOf("ablationFigure: rows", rows, []), "baseline").filter((name) => name !== "undefined");
+  return names.length === 1 ? systemStyles(names).get(names[0]!)!.label : "JOMED";
 }
 
 type Side = "worse" | "better" | "open";

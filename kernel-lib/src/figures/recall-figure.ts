@@ -2,9 +2,17 @@ import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
 import { logAxis, roundTicks } from "./axes";
 import { contextOf } from "./results";
-import { numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { percent } from "./text";
+import { groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
+import { escapeText, percent } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, SERIES_COLORS, type Trace } from "./theme";
+
+/** One approximate index over its search widths, and the exact search of the same view. */
+interface Series {
+  readonly name: string;
+  readonly rows: readonly Row[];
+  readonly exact: number | null;
+  readonly color: string;
+}
 
 const ENOUGH = 0.95;
 const PANEL = 190;
@@ -13,66 +21,44 @@ const BOTTOM = 58;
 
 /**
  * What the approximate index costs and gains: recall@k and queries per second against its search width `ef`,
- * the exact index as the reference.
+ * exact search as the reference. Several indexes (the two views) become several lines.
  *
- * Rows: recall frame (index, ef, k, recall, queriesPerSecond); the row with `ef` null (index "exact" or "flat") is the exact search.
+ * Rows: recall frame (index, ef, k, recall, queriesPerSecond). A row with `ef` null is an exact search; "exact, text view"
+ * belongs to "hnsw, text view", and an exact row without such a part to all.
  *
  * @throws DataError when rows are missing, lack a column, or none has an `ef`.
  */
 export function recallFigure(rows: Table, options: FigureContext = {}): Figure {
   const all = rowsOf("recallFigure: rows", rows, ["index", "ef", "k", "recall", "queriesPerSecond"]);
-  const exact = all.find((row) => numberOrNull(row, "ef") === null) ?? null;
-  const searched = all.filter((row) => numberOrNull(row, "ef") !== null);
-  if (searched.length === 0) {
-    throw new DataError(
-      "recallFigure: rows must hold a row with a number in ef; got only the exact index. Measure HNSW first.",
-    );
-  }
-  const sorted = [...searched].sort((a, b) => ef(a) - ef(b));
-  const exactSpeed = exact === null ? null : speed(exact);
+  const series = seriesOf(all);
+  const searched = series.flatMap((entry) => entry.rows);
+  const exact = series.flatMap((entry) => (entry.exact === null ? [] : [entry.exact]));
   const height = 2 * PANEL + GAP;
   return composeFigure({
-    traces: [
-      line(
-        sorted,
-        recall,
-        "",
-        sorted.map((row) => percent(recall(row))),
-      ),
-      line(
-        sorted,
-        speed,
-        "2",
-        sorted.map((row) => thousands(speed(row))),
-      ),
-    ],
+    traces: series.flatMap((entry) => [recallLine(entry, series.length), speedLine(entry, series.length)]),
     layout: {
-      xaxis: { ...efAxis(sorted), anchor: "y", showticklabels: false },
-      xaxis2: { ...efAxis(sorted), anchor: "y2", title: { text: "Search width ef (log scale)" } },
+      xaxis: { ...efAxis(searched), anchor: "y", showticklabels: false },
+      xaxis2: { ...efAxis(searched), anchor: "y2", title: { text: "Search width ef (log scale)" } },
       yaxis: {
         domain: [(PANEL + GAP) / height, 1],
-        ...recallAxis(sorted),
-        title: { text: `Recall@${k(sorted)} (%)` },
+        ...recallAxis(searched),
+        title: { text: `Recall@${k(searched)} (%)` },
       },
       yaxis2: {
         domain: [0, PANEL / height],
         title: { text: "Queries per second" },
-        ...logAxis([...sorted.map(speed), ...(exactSpeed === null ? [] : [exactSpeed])], thousands),
+        ...logAxis([...searched.map(speed), ...exact], thousands),
       },
-      shapes: [level("y", 100), ...(exactSpeed === null ? [] : [level("y2", exactSpeed)])],
-      annotations: [
-        levelText("y", 100, "exact search"),
-        ...(exactSpeed === null
-          ? []
-          : [levelText("y2", Math.log10(exactSpeed), `exact search, ${thousands(exactSpeed)}`)]),
-      ],
+      shapes: [level("y", 100, COLORS.muted), ...series.flatMap((entry) => exactLevel(entry, series.length))],
+      annotations: exactTexts(exact),
+      showlegend: series.length > 1,
+      legend: { orientation: "h", x: 0, y: (PANEL + 0.72 * GAP) / height, yanchor: "top", font: { size: 12 } },
     },
     bodyHeight: height + BOTTOM,
     margin: { l: 88, r: 40, b: BOTTOM, t: 26 },
-    title: titleOf(sorted, exactSpeed),
-    caption: sorted
-      .map((row) => `ef ${ef(row)}: recall ${percent(recall(row))} %, ${thousands(speed(row))} queries/s`)
-      .join("; "),
+    title: titleOf(series),
+    caption: series.map(captionOf).join(" "),
+    note: "dashed: exact search",
     context: { ...contextOf(all), ...options },
   });
 }
@@ -81,33 +67,64 @@ const ef = (row: Row): number => numberIn("recallFigure: rows", row, "ef");
 const recall = (row: Row): number => numberIn("recallFigure: rows", row, "recall");
 const speed = (row: Row): number => numberIn("recallFigure: rows", row, "queriesPerSecond");
 const k = (rows: readonly Row[]): string => textIn(rows[0]!, "k");
+const viewOf = (name: string): string => name.split(", ").slice(1).join(", ");
+
+function seriesOf(all: readonly Row[]): Series[] {
+  const searched = all.filter((row) => numberOrNull(row, "ef") !== null);
+  if (searched.length === 0) {
+    throw new DataError(
+      "recallFigure: rows must hold a row with a number in ef; got only the exact index. Measure HNSW first.",
+    );
+  }
+  const exact = all.filter((row) => numberOrNull(row, "ef") === null);
+  return [...groupRows(searched, "index")].map(([name, own], index) => {
+    const same = exact.find((row) => viewOf(textIn(row, "index")) === viewOf(name));
+    const reference = same ?? exact.find((row) => viewOf(textIn(row, "index")) === "");
+    return {
+      name,
+      rows: [...own].sort((a, b) => ef(a) - ef(b)),
+      exact: reference === undefined ? null : speed(reference),
+      color: SERIES_COLORS[index % SERIES_COLORS.length]!,
+    };
+  });
+}
 
 function thousands(value: number): string {
   const digits = value >= 100 ? Number(value.toPrecision(3)) : Number(value.toPrecision(2));
   return digits.toLocaleString("en-US");
 }
 
-function line(rows: readonly Row[], value: (row: Row) => number, suffix: "" | "2", text: readonly string[]): Trace {
-  const isRecall = suffix === "";
+function recallLine(entry: Series, count: number): Trace {
+  const values = entry.rows.map((row) => 100 * recall(row));
+  const text = entry.rows.map((row) => percent(recall(row)));
+  return { ...lineOf(entry, count, values, text), xaxis: "x", yaxis: "y", textposition: "bottom center" };
+}
+
+function speedLine(entry: Series, count: number): Trace {
+  const values = entry.rows.map(speed);
+  const line = lineOf(entry, count, values, values.map(thousands));
+  return { ...line, xaxis: "x2", yaxis: "y2", textposition: "top center", showlegend: false };
+}
+
+/** Values are printed at the marks of a single line; the marks of several would cover each other's. */
+function lineOf(entry: Series, count: number, y: readonly number[], text: readonly string[]): Trace {
   return {
     type: "scatter",
-    mode: "lines+markers+text",
-    x: rows.map(ef),
-    y: rows.map((row) => (isRecall ? 100 * value(row) : value(row))),
-    xaxis: `x${suffix}`,
-    yaxis: `y${suffix}`,
+    mode: count === 1 ? "lines+markers+text" : "lines+markers",
+    name: escapeText(entry.name),
+    x: entry.rows.map(ef),
+    y,
     text,
-    textposition: isRecall ? "bottom center" : "top center",
     textfont: { size: 12, color: COLORS.ink },
-    line: { color: SERIES_COLORS[0], width: 2.5 },
-    marker: { size: 9, color: SERIES_COLORS[0] },
+    line: { color: entry.color, width: 2.5 },
+    marker: { size: 9, color: entry.color },
     cliponaxis: false,
-    hoverinfo: "x+y",
+    hoverinfo: "name+x+text",
   };
 }
 
 function efAxis(rows: readonly Row[]): Layout {
-  const values = rows.map(ef);
+  const values = [...new Set(rows.map(ef))].sort((a, b) => a - b);
   const [low, high] = [Math.log10(values[0]!), Math.log10(values[values.length - 1]!)];
   const air = Math.max(0.1, 0.06 * (high - low));
   return { type: "log", tickvals: values, ticktext: values.map(String), range: [low - air, high + air] };
@@ -119,30 +136,64 @@ function recallAxis(rows: readonly Row[]): Layout {
   return { range: [low - air, 100 + 0.4 * air], tickvals: roundTicks(Math.max(0, low - air), 100, 5) };
 }
 
-function level(yref: "y" | "y2", y: number): Layout {
-  const stroke = { color: COLORS.muted, width: 1.5, dash: "dash" };
+function level(yref: "y" | "y2", y: number, color: string): Layout {
+  const stroke = { color, width: 1.5, dash: "dash" };
   return { type: "line", xref: "paper", x0: 0, x1: 1, yref, y0: y, y1: y, line: stroke, layer: "below" };
 }
 
-function levelText(yref: "y" | "y2", y: number, text: string): Layout {
-  return note(text, { x: 1, xanchor: "right", yref, y, yanchor: "bottom", yshift: 1 });
+function exactLevel(entry: Series, count: number): Layout[] {
+  return entry.exact === null ? [] : [level("y2", entry.exact, count === 1 ? COLORS.muted : entry.color)];
 }
 
-/** The smallest `ef` that reaches 95 % recall (else the best one) and what it gains over the exact search. */
-function titleOf(rows: readonly Row[], exact: number | null): string {
-  const enough = rows.find((row) => recall(row) >= ENOUGH);
-  const best = rows.reduce((a, b) => (recall(b) > recall(a) ? b : a));
-  const chosen = enough ?? best;
-  const found = `${percent(recall(chosen))} % of the true ${k(rows)} nearest`;
-  const start = enough === undefined ? `HNSW finds at most ${found}` : `HNSW finds ${found}`;
-  const at = `at ef = ${ef(chosen)}`;
-  if (exact === null) return `${start} ${at}`;
-  const ratio = speed(chosen) / exact;
-  if (ratio > 1.05) return `${start} ${at}, ${factor(ratio)} times as fast as the exact search`;
-  if (ratio < 0.95) return `${start} ${at}, but the exact search is ${factor(1 / ratio)} times as fast`;
-  return `${start} ${at}, as fast as the exact search`;
+function exactTexts(exact: readonly number[]): Layout[] {
+  const place = { x: 1, xanchor: "right", yanchor: "bottom", yshift: 1 };
+  const texts = [note("exact search", { ...place, yref: "y", y: 100 })];
+  if (exact.length === 0) return texts;
+  const speeds = [...new Set(exact.map(thousands))].join(" and ");
+  return [...texts, note(`exact search, ${speeds}`, { ...place, yref: "y2", y: Math.log10(Math.max(...exact)) })];
+}
+
+/** What every series reaches at least at one width: its lowest recall, its smallest gain over the exact search. */
+interface Reached {
+  readonly ef: number;
+  readonly recall: number;
+  readonly ratio: number | null;
+}
+
+function reachedAt(series: readonly Series[]): Reached[] {
+  return series[0]!.rows.flatMap((row) => {
+    const same = series.map((entry) => entry.rows.find((other) => ef(other) === ef(row)));
+    if (same.some((other) => other === undefined)) return [];
+    const ratios = series.map((entry, i) => (entry.exact === null ? null : speed(same[i]!) / entry.exact));
+    const ratio = ratios.some((value) => value === null) ? null : Math.min(...(ratios as number[]));
+    return [{ ef: ef(row), recall: Math.min(...same.map((other) => recall(other!))), ratio }];
+  });
+}
+
+/** The smallest `ef` that reaches 95 % recall in every series (else the best one) and what it gains over exact search. */
+function titleOf(series: readonly Series[]): string {
+  const reached = reachedAt(series);
+  if (reached.length === 0) return "HNSW against exact search: recall and speed by search width";
+  const enough = reached.find((entry) => entry.recall >= ENOUGH);
+  const chosen = enough ?? reached.reduce((a, b) => (b.recall > a.recall ? b : a));
+  const many = series.length > 1 ? "at least " : "";
+  const found = `${percent(chosen.recall)} % of the true ${k(series[0]!.rows)} nearest`;
+  const start = enough === undefined ? `HNSW finds no more than ${found}` : `HNSW finds ${many}${found}`;
+  const at = `at ef = ${chosen.ef}`;
+  if (chosen.ratio === null) return `${start} ${at}`;
+  if (chosen.ratio > 1.05) return `${start} ${at}, ${many}${factor(chosen.ratio)} times as fast as the exact search`;
+  if (chosen.ratio < 0.95) return `${start} ${at}, but the exact search is ${factor(1 / chosen.ratio)} times as fast`;
+  return `${start} ${at}, about as fast as the exact search`;
 }
 
 function factor(ratio: number): string {
   return ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1);
+}
+
+function captionOf(entry: Series): string {
+  const parts = entry.rows.map(
+    (row) => `ef ${ef(row)}: recall ${percent(recall(row))} %, ${thousands(speed(row))} queries/s`,
+  );
+  const exact = entry.exact === null ? "" : `; exact search: ${thousands(entry.exact)} queries/s`;
+  return `${entry.name}: ${parts.join("; ")}${exact}.`;
 }

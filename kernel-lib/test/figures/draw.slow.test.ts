@@ -111,6 +111,19 @@ describe.skipIf(!hasChromium)(`Chromium${reason(hasChromium, "Chromium")}`, () =
     expect(await drawFigure(BARS)).toBe(content);
   });
 
+  it("takes over when kaleido is there but cannot run", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "jomed-broken-kaleido-"));
+    mkdirSync(join(folder, "bin"));
+    writeFileSync(join(folder, "bin", "kaleido"), "#!/bin/sh\nexit 127\n", { mode: 0o755 });
+    await forceEngine({ JOMED_KALEIDO_DIR: folder });
+    expect((await renderFigure(BARS)).drawnWith).toMatch(/^chromium /);
+    await forceEngine({ JOMED_KALEIDO_DIR: folder, JOMED_DRAW_WITH: "kaleido" });
+    await expect(drawFigure(BARS)).rejects.toMatchObject({
+      message: expect.stringContaining("does not start: it ends at once"),
+    });
+    rmSync(folder, { recursive: true });
+  });
+
   it.skipIf(!hasKaleido)(
     "draws the same SVG as kaleido",
     async () => {

@@ -106,7 +106,30 @@ describe("titles state what the rows show", () => {
       "HNSW finds 97.0 % of the true 10 nearest at ef = 32, 5.0 times as fast as the exact search",
     );
     expect(titleOf(recallFigure(rows(0.97, 50)))).toContain("but the exact search is 2.0 times as fast");
-    expect(titleOf(recallFigure(rows(0.5, 101)))).toContain("at most 50.0 %");
+    expect(titleOf(recallFigure(rows(0.5, 101)))).toContain("no more than 50.0 %");
+  });
+
+  it("recall: two views are judged by the worse one", () => {
+    const view = (name: string, recall: number, speed: number): object[] => [
+      { index: `hnsw, ${name}`, ef: 32, k: 10, recall, queriesPerSecond: speed },
+      { index: `exact, ${name}`, ef: null, k: 10, recall: 1, queriesPerSecond: 100 },
+    ];
+    const figure = recallFigure([...view("text view", 0.97, 500), ...view("image view", 0.99, 300)]);
+    expect(titleOf(figure)).toBe(
+      "HNSW finds at least 97.0 % of the true 10 nearest at ef = 32, at least 3.0 times as fast as the exact search",
+    );
+    expect(figure.data.map((trace) => trace["name"])).toEqual([
+      "hnsw, text view",
+      "hnsw, text view",
+      "hnsw, image view",
+      "hnsw, image view",
+    ]);
+  });
+
+  it("ablation: the baseline is named by the rows", () => {
+    const row = { system: "no heads", baseline: "jomed", metric: "accuracy", value: -0.1, low: -0.2, high: -0.05 };
+    expect(titleOf(ablationFigure([row]))).toBe("no heads is clearly worse than JOMED");
+    expect(titleOf(ablationFigure([{ ...row, system: "jomed", baseline: "ft-rag" }]))).toContain("than FT RAG");
   });
 
   it("curve: best in the middle, at the end, at the start", () => {
