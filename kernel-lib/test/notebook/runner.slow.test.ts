@@ -133,7 +133,7 @@ describe("runNotebook", () => {
     expect(dead).toSatisfy((e) => isKernelError(e, "environment") && e.details["reason"] === "kernel-died");
     expect(dead.message).toContain("cell 1 of dies.ipynb");
     expect(stdout(await readNotebook(output("dies.ipynb")), "exit")).toBe("last words\n");
-    const slow = await caught(run("loops.ipynb", { cellTimeoutMs: 4000 }));
+    const slow = await caught(run("waits.ipynb", { cellTimeoutMs: 8000 }));
     expect(slow).toSatisfy(
       (e) => isKernelError(e, "state") && e.details["reason"] === "cell-timeout" && e.details["cell"] === 2,
     );
