@@ -3,11 +3,12 @@ import { setImmediate as yieldToEvents } from "node:timers/promises";
 import { assertInteger, assertNotInterrupted } from "../base/check";
 import type { Control, RasterImage } from "../base/types";
 import { generate } from "../models/generate";
-import { collatePrompts, type PromptBatch, type PromptTokens, tokenizePrompt } from "../models/prompt-batch";
+import { collatePrompts, type PromptBatch, type PromptTokens } from "../models/prompt-batch";
 import { encodeVision } from "../models/qwen2-vision-encode";
 import type { Qwen2Vl } from "../models/qwen2-vl";
 import type { ImageTokens } from "../models/qwen2-vl-images";
-import { buildPrompt, PROMPT_VERSION } from "./prompt";
+import { PROMPT_VERSION } from "./prompt";
+import { promptTokensOf } from "./prompt-tokens";
 import type { Reader, ReadPair } from "./reader";
 import { scoreLabelAnswers } from "./score-answers";
 
@@ -70,7 +71,7 @@ async function readInBatches<T>(
 ): Promise<T[]> {
   const { model, vision, batchSize } = room;
   await seeImages(room, pairs, control);
-  const prompts = pairs.map((pair) => tokenizePrompt(model, buildPrompt(pair)));
+  const prompts = pairs.map((pair) => promptTokensOf(model, pair));
   const order = byLength(prompts);
   const results = new Array<T>(pairs.length);
   for (let from = 0; from < order.length; from += batchSize) {

@@ -4,10 +4,10 @@ import { DataError } from "../base/errors";
 import type { Random } from "../base/random";
 import type { Control, Example, Passage } from "../base/types";
 import { attachLora, type LoraAdapter } from "../models/lora";
-import { collatePrompts, type PromptBatch, tokenizePrompt } from "../models/prompt-batch";
+import { collatePrompts, type PromptBatch } from "../models/prompt-batch";
 import type { Qwen2Vl } from "../models/qwen2-vl";
 import { qwen2VlLogits } from "../models/qwen2-vl-logits";
-import { buildPrompt } from "../reader/prompt";
+import { promptTokensOf } from "../reader/prompt-tokens";
 import type { ReadPair } from "../reader/reader";
 import { type AugmentOptions, augmentImage } from "./augment-image";
 import { createBatchOrder } from "./batch-order";
@@ -158,7 +158,7 @@ function drawPair({ example, passages }: ReadableExample, random: Random, augmen
 }
 
 function collate(model: Qwen2Vl, pairs: readonly ReadPair[], side: "left" | "right"): PromptBatch {
-  const prompts = pairs.map((pair) => tokenizePrompt(model, buildPrompt(pair)));
+  const prompts = pairs.map((pair) => promptTokensOf(model, pair));
   return collatePrompts(model, prompts, { side, answers: pairs.map(({ example }) => example.answer) });
 }
 

@@ -5,6 +5,7 @@ import { openBackend } from "../../src/compute/backend";
 import { attachLora } from "../../src/models/lora";
 import { createLocalReader, fingerprintReader } from "../../src/reader/local-reader";
 import { buildPrompt } from "../../src/reader/prompt";
+import { cutText, MAX_BACKGROUND_TOKENS, promptTokensOf } from "../../src/reader/prompt-tokens";
 import type { ReadPair } from "../../src/reader/reader";
 import { tinyReader } from "../helpers/tiny-reader";
 import { BRIGHTNESS_LABELS, brightnessExamples, brightnessPassages } from "../helpers/toy-task";
@@ -81,6 +82,24 @@ test("the fingerprint follows weights and adapter", () => {
   adapter.dispose();
   expect(fingerprintReader(a)).toBe(plain);
   for (const model of [a, same, other]) model.dispose();
+});
+
+test("a long background is cut to its beginning, in whole characters; a short one stays as it is", () => {
+  const model = tinyReader();
+  const long = "bright café ".repeat(100);
+  const cut = cutText(model.tokenizer, long, MAX_BACKGROUND_TOKENS);
+  expect(long.startsWith(cut)).toBe(true);
+  expect(model.tokenizer.encode(cut).length).toBeLessThanOrEqual(MAX_BACKGROUND_TOKENS);
+  expect(model.tokenizer.encode(cut).length).toBeGreaterThan(MAX_BACKGROUND_TOKENS - 4);
+  for (let tokens = 1; tokens < 40; tokens++) {
+    const piece = cutText(model.tokenizer, long, tokens);
+    expect(long.startsWith(piece)).toBe(true);
+  }
+  expect(cutText(model.tokenizer, "dark", MAX_BACKGROUND_TOKENS)).toBe("dark");
+  const pair = { example: examples[0]!, passage: { ...passages[0]!, text: long } };
+  const { inputIds } = promptTokensOf(model, pair);
+  expect(inputIds.length).toBeLessThan(MAX_BACKGROUND_TOKENS + 60);
+  model.dispose();
 });
 
 test("reading leaves no tensor behind, and stops when asked", async () => {
