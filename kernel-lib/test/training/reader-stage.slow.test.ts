@@ -63,7 +63,7 @@ describe("trainReader", () => {
       );
       const losses = curve.filter((point) => point.split === "validation").map((point) => point.value);
       expect(losses[0]).toBeGreaterThan(5); // untrained: about the logarithm of the vocabulary, per token
-      expect(Math.min(...losses)).toBeLessThan(losses[0]! / 3);
+      expect(Math.min(...losses)).toBeLessThan(0.45); // who knows only how often each label occurs stays at ln 2 = 0.69
       expect(bestStep).toBeGreaterThan(0);
       adapter.dispose();
       expect(fingerprintReader(model)).toBe(before);
