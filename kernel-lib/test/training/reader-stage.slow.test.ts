@@ -31,7 +31,7 @@ const readable = (count: number, seed: string, mode: "retrieval" | "closedBook" 
     passages: mode === "closedBook" ? [] : [passages[i % 8]!, passages[(i + 3) % 8]!],
   }));
 const options: ReaderStageOptions = {
-  steps: 30,
+  steps: 60,
   batchSize: 8,
   learningRate: 0.02,
   evaluateEvery: 10,
@@ -90,7 +90,12 @@ describe("trainReader", () => {
   test("an aborted stage that is called again gives the bits of an undisturbed one", async () => {
     const run = async (over: Partial<ReaderStageInputs>): Promise<string> => {
       const model = tinyReader();
-      const { adapter } = await trainReader(inputs(model, over), { ...options, augment: {}, accumulation: 2 });
+      const { adapter } = await trainReader(inputs(model, over), {
+        ...options,
+        steps: 20,
+        augment: {},
+        accumulation: 2,
+      });
       const bits = bitsOf(adapter.variables);
       adapter.dispose();
       model.dispose();
@@ -102,7 +107,7 @@ describe("trainReader", () => {
     const control = {
       signal: stop.signal,
       onProgress: ({ done }: { done: number }) => {
-        if (done === 17) stop.abort();
+        if (done === 13) stop.abort();
       },
     };
     const failed = await run({ stateFile, control }).catch((error) => error);
