@@ -7,7 +7,7 @@ export const VISION_PREFIX = "model.visual";
 /** Prefix of the text model's modules. */
 export const TEXT_PREFIX = "model.language_model";
 
-const INITIAL_DEVIATION = 0.02;
+const EMBEDDING_DEVIATION = 0.02;
 
 /** Name and shape of every weight, under the module names of transformers 5 (those PEFT adapters use). */
 export function qwen2VlShapes(config: Qwen2VlConfig): Map<string, number[]> {
@@ -71,14 +71,19 @@ function affine(module: string, weightShape: number[]): [string, number[]][] {
   ];
 }
 
-/** Fresh weights: normal with deviation 0.02 for matrices, one for the scale of a norm, zero for biases. */
+/**
+ * Fresh weights: normal with deviation 1/√inputs for linear maps and 0.02 for embeddings, one for the scale of a norm, zero
+ * for biases. (0.02 for all, as large models have it, leaves the attention of a narrow model flat for a thousand steps.)
+ */
 export function initialQwen2VlWeights(config: Qwen2VlConfig, seed: number): Map<string, WeightArray> {
   const random = createRandom(seed).fork("qwen2-vl");
   const weights = new Map<string, WeightArray>();
   for (const [name, shape] of qwen2VlShapes(config)) {
     const data = new Float32Array(shape.reduce((product, n) => product * n, 1));
     const draw = random.fork(name);
-    if (shape.length > 1) for (let i = 0; i < data.length; i++) data[i] = draw.normal(0, INITIAL_DEVIATION);
+    const inputs = data.length / shape[0]!;
+    const deviation = name.includes("embed_tokens") ? EMBEDDING_DEVIATION : inputs ** -0.5;
+    if (shape.length > 1) for (let i = 0; i < data.length; i++) data[i] = draw.normal(0, deviation);
     else if (name.endsWith(".weight")) data.fill(1);
     weights.set(name, { shape, data });
   }

@@ -32,7 +32,7 @@ export interface Qwen2VlParts {
 }
 
 /**
- * Creates a reader with fresh weights (normal with deviation 0.02). The same seed gives the same weights.
+ * Creates a reader with fresh weights (normal; deviation by the number of inputs). The same seed gives the same weights.
  *
  * @throws ConfigError when the sizes contradict each other. StateError before `openBackend` has finished.
  */

@@ -11,7 +11,7 @@ export const BREAST_MNIST: MedMnistSpec = {
     { index: 0, name: "malignant", answer: "0" },
     { index: 1, name: "normal, benign", answer: "1" },
   ],
-  question: classQuestion("is this breast ultrasound malignant or benign ?", ["malignant", "normal , benign"]),
+  question: classQuestion("which class is this breast ultrasound ?", ["malignant", "normal , benign"]),
   channels: 1,
   counts: { train: 546, validation: 78, test: 156 },
   card: {

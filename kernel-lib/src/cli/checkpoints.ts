@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { assertOneOf } from "../base/check";
+import { ConfigError, isKernelError } from "../base/errors";
+import { repositoryRoot } from "../base/repository-root";
+import type { Control, CurvePoint } from "../base/types";
+import { writeFileAtomic } from "../base/write-atomic";
+import { openBackend } from "../compute/backend";
+import { codeVersion } from "../experiments/manifest";
+import { saveClip } from "../models/clip";
+import { saveQwen2Vl } from "../models/qwen2-vl";
+import type { Modality } from "../training/exercise-batch";
+import { CLIP_RECIPE, pretrainClip } from "../training/pretrain-clip";
+import { pretrainReader, READER_RECIPE } from "../training/pretrain-reader";
+import { createReplicaClip, createReplicaReader, REPLICA_VERSION } from "../training/replica-models";
+import { createTerminalProgress, terminalControl } from "./terminal-progress";
+
+const MODELS = ["clip", "qwen2-vl"] as const;
+type ModelName = (typeof MODELS)[number];
+
+/** What a maker hands over: facts for the manifest, after the folder was written. */
+interface Made {
+  readonly recipe: object;
+  readonly parameters: number;
+  readonly skills: Readonly<Record<string, number>>;
+  readonly curve: readonly CurvePoint[];
+}
+
+const HELP = `npm run checkpoints [-- --only clip|qwen2-vl] [--out DIR] [--help]
+Makes the replica-scale models of data/checkpoints again: pre-training on the procedural general-purpose world, seeded.
+An interrupted pre-training goes on where it stopped. About half an hour on two quiet cores.`;
+
+/** Makes the replica checkpoints. @returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const progress = createTerminalProgress(process.stdout);
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort());
+  try {
+    const options = readOptions(argv);
+    if (options === "help") {
+      progress.say(HELP);
+      return 0;
+    }
+    const { backend } = await openBackend();
+    for (const name of options.models) {
+      await make(name, options.out, backend, terminalControl(progress, stop.signal));
+      progress.say(`${name}: written to ${join(options.out, name)}`);
+    }
+    return 0;
+  } catch (error) {
+    if (!isKernelError(error)) throw error;
+    progress.say(`checkpoints: ${error.message}`);
+    return 1;
+  }
+}
+
+function readOptions(argv: readonly string[]): "help" | { models: readonly ModelName[]; out: string } {
+  const known = { only: { type: "string" }, out: { type: "string" }, help: { type: "boolean" } } as const;
+  let values: { only?: string; out?: string; help?: boolean };
+  try {
+    ({ values } = parseArgs({ args: [...argv], options: known }));
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message} Use --only, --out or --help.`, {}, error);
+  }
+  if (values.help === true) return "help";
+  const { only, out = join(repositoryRoot(), "data", "checkpoints") } = values;
+  if (only !== undefined) assertOneOf("--only", only, MODELS);
+  return { models: only === undefined ? MODELS : [only], out };
+}
+
+/** Pre-trains one model, writes its folder beside its place and puts it there when complete. */
+async function make(name: ModelName, out: string, backend: string, control: Control): Promise<void> {
+  const work = join(repositoryRoot(), "data", "artifacts", "checkpoints", `${name}-v${REPLICA_VERSION}.partial`);
+  mkdirSync(work, { recursive: true });
+  const folder = join(work, "folder");
+  rmSync(folder, { recursive: true, force: true });
+  const made = await MAKERS[name](folder, {
+    stateFile: (phase) => join(work, `${phase}.safetensors`),
+    control,
+  });
+  const manifest = {
+    schema: 1,
+    model: name,
+    version: REPLICA_VERSION,
+    scale: "replica",
+    data: "procedural general-purpose world; no medical data",
+    command: `npm run checkpoints -- --only ${name}`,
+    ...made,
+    backend,
+    code: await codeVersion(),
+    sha256: createHash("sha256")
+      .update(readFileSync(join(folder, "model.safetensors")))
+      .digest("hex"),
+    bytes: statSync(join(folder, "model.safetensors")).size,
+  };
+  writeFileAtomic(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
+  mkdirSync(out, { recursive: true });
+  const old = join(work, "old");
+  rmSync(old, { recursive: true, force: true });
+  if (existsSync(join(out, name))) renameSync(join(out, name), old);
+  renameSync(folder, join(out, name));
+  rmSync(work, { recursive: true, force: true });
+}
+
+interface MakeOptions {
+  readonly stateFile: (phase: Modality) => string;
+  readonly control: Control;
+}
+
+const MAKERS: Readonly<Record<ModelName, (folder: string, options: MakeOptions) => Promise<Made>>> = {
+  clip: async (folder, options) => {
+    const model = createReplicaClip(CLIP_RECIPE.seed);
+    const hooks = { stateFile: options.stateFile("pictures"), control: options.control };
+    const { curve, ...skills } = await pretrainClip(model, { ...CLIP_RECIPE, ...hooks });
+    saveClip(model, folder);
+    const made = { recipe: CLIP_RECIPE, parameters: model.parameters.count(), skills, curve };
+    model.dispose();
+    return made;
+  },
+  "qwen2-vl": async (folder, options) => {
+    const model = createReplicaReader(READER_RECIPE.seed);
+    const { curve, skills } = await pretrainReader(model, READER_RECIPE, options);
+    saveQwen2Vl(model, folder);
+    const made = { recipe: READER_RECIPE, parameters: model.parameters.count(), skills, curve };
+    model.dispose();
+    return made;
+  },
+};
+
+if (require.main === module) {
+  main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
+}

@@ -1,0 +1,155 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { createRandom, type Random } from "../base/random";
+import type { Control, CurvePoint } from "../base/types";
+import { drawGeneralScene, GENERAL_VOCABULARY, type Scene } from "../data/phantoms/general-world";
+import { vocabularyWords } from "../data/vocabulary";
+import type { Clip } from "../models/clip";
+import { clipPixels, clipTexts, encodeImages, encodeTexts } from "../models/clip-encode";
+import { contrastiveLoss } from "../models/clip-loss";
+import { type ClipTexts, clipImageEmbeddings, clipTextEmbeddings } from "../models/clip-towers";
+import { type Evaluation, type Trainee, trainLoop } from "./loop";
+import { cosineSchedule } from "./schedule";
+
+/** How a dual encoder is pre-trained on the general-purpose world. */
+export interface ClipPretrainingOptions {
+  readonly steps: number;
+  /** Image-caption pairs per step; each is the others' negative. */
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+  readonly evaluateEvery: number;
+  /** Held-out pairs, ranked among themselves. */
+  readonly numHeldOut: number;
+  readonly seed: number;
+  /** Where resumable state is kept. */
+  readonly stateFile?: string;
+  readonly control?: Control;
+}
+
+/** How the replica dual encoder in data/checkpoints was made; `npm run checkpoints` does it again. */
+export const CLIP_RECIPE = {
+  steps: 1600,
+  batchSize: 128,
+  learningRate: 1.5e-3,
+  warmupSteps: 100,
+  evaluateEvery: 200,
+  numHeldOut: 512,
+  seed: 7,
+} as const satisfies ClipPretrainingOptions;
+
+/** What pre-training gave: its curve, and how often a held-out image finds its own caption first, or among the first ten. */
+export interface ClipPretraining {
+  readonly curve: readonly CurvePoint[];
+  readonly recallAt1: number;
+  readonly recallAt10: number;
+}
+
+interface PairBatch {
+  readonly pixels: tf.Tensor4D;
+  readonly texts: ClipTexts;
+}
+
+const STAGE = "encoder pre-training";
+
+/**
+ * Pre-trains both towers of a dual encoder on scenes and captions of the general-purpose world.
+ *
+ * Loss: symmetric contrastive loss over the batch, as CLIP. No medical picture or caption is in it, as in the paper, whose
+ * retriever starts from a general-purpose encoder.
+ *
+ * @throws NumericError when the loss is no longer finite. InterruptedError when the control's signal is aborted.
+ */
+export async function pretrainClip(clip: Clip, options: ClipPretrainingOptions): Promise<ClipPretraining> {
+  const random = createRandom(options.seed).fork(`${STAGE}/held out`);
+  const heldOut = Array.from({ length: options.numHeldOut }, () => drawCaptionedScene(random));
+  const variables = clip.parameters.unfreeze();
+  try {
+    const { curve } = await trainLoop(createTrainee(clip, variables, heldOut, options.batchSize), {
+      steps: options.steps,
+      schedule: cosineSchedule(options),
+      seed: options.seed,
+      evaluateEvery: options.evaluateEvery,
+      adamw: { weightDecay: 0.05, decayed: "matrices" },
+      clipNorm: 1,
+      ...(options.stateFile === undefined ? {} : { stateFile: options.stateFile }),
+      ...(options.control === undefined ? {} : { control: options.control }),
+    });
+    return { curve, ...(await recallOf(clip, heldOut)) };
+  } finally {
+    clip.parameters.freeze();
+  }
+}
+
+function createTrainee(
+  clip: Clip,
+  variables: readonly tf.Variable[],
+  heldOut: readonly Pick<Scene, "image" | "caption">[],
+  batchSize: number,
+): Trainee<PairBatch> {
+  return {
+    stage: STAGE,
+    variables,
+    prepare: async (_step, random) => {
+      const scenes = Array.from({ length: batchSize }, () => drawCaptionedScene(random));
+      return {
+        pixels: clipPixels(
+          clip,
+          scenes.map(({ image }) => image),
+        ),
+        texts: clipTexts(
+          clip,
+          scenes.map(({ caption }) => caption),
+        ),
+      };
+    },
+    loss: ({ pixels, texts }) =>
+      contrastiveLoss(
+        clipImageEmbeddings(clip, pixels),
+        clipTextEmbeddings(clip, texts),
+        clip.parameters.get("logit_scale"),
+      ),
+    release: ({ pixels }) => pixels.dispose(),
+    evaluate: async (): Promise<Evaluation> => {
+      const { recallAt1, recallAt10, loss } = await recallOf(clip, heldOut);
+      return { score: -loss, values: { "contrastive loss": loss, "recall@1": recallAt1, "recall@10": recallAt10 } };
+    },
+  };
+}
+
+/** Words that name nothing in a scene; web captions are full of such. */
+const UNRELATED_WORDS: readonly string[] = vocabularyWords()
+  .map(({ word }) => word)
+  .filter((word) => !GENERAL_VOCABULARY.includes(word));
+const MOST_UNRELATED = 8;
+
+/** A scene whose caption also holds words that its picture does not show, so that the text tower learns to leave them out. */
+function drawCaptionedScene(random: Random): Pick<Scene, "image" | "caption"> {
+  const { image, caption } = drawGeneralScene(random);
+  const words = caption.split(" ");
+  for (let left = random.integer(MOST_UNRELATED + 1); left > 0; left--) {
+    words.splice(random.integer(words.length + 1), 0, random.pick(UNRELATED_WORDS));
+  }
+  return { image, caption: words.join(" ") };
+}
+
+/** Held-out images against held-out captions. */
+async function recallOf(clip: Clip, scenes: readonly Pick<Scene, "image" | "caption">[]) {
+  const images = await encodeImages(
+    clip,
+    scenes.map(({ image }) => image),
+  );
+  const texts = await encodeTexts(
+    clip,
+    scenes.map(({ caption }) => caption),
+  );
+  return tf.tidy(() => {
+    const a = tf.tensor2d(images.data, [images.rows, images.cols]);
+    const b = tf.tensor2d(texts.data, [texts.rows, texts.cols]);
+    const scores = tf.matMul(a, b, false, true).arraySync() as number[][];
+    // rank of the own caption: how many others score higher
+    const ranks = scores.map((row, i) => row.filter((score) => score > row[i]!).length);
+    const share = (k: number) => ranks.filter((rank) => rank < k).length / ranks.length;
+    const loss = contrastiveLoss(a, b, clip.parameters.get("logit_scale")).dataSync()[0]!;
+    return { recallAt1: share(1), recallAt10: share(10), loss };
+  });
+}

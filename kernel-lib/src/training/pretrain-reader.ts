@@ -1,0 +1,182 @@
+import type * as tf from "@tensorflow/tfjs-core";
+import { createRandom, type Random } from "../base/random";
+import type { Control, CurvePoint } from "../base/types";
+import {
+  drawReadingExercise,
+  READING_MODES,
+  type ReadingExercise,
+  type ReadingMode,
+} from "../data/phantoms/reading-exercises";
+import type { PromptBatch } from "../models/prompt-batch";
+import type { Qwen2Vl } from "../models/qwen2-vl";
+import { collateExercises, exerciseLoss, type Modality, measureExercises } from "./exercise-batch";
+import { type Evaluation, type LoopResult, type Trainee, trainLoop } from "./loop";
+import { cosineSchedule } from "./schedule";
+
+/** One phase of pre-training. */
+export interface PretrainingPhase {
+  readonly steps: number;
+  /** Exercises per step. */
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+  readonly evaluateEvery: number;
+  /** How often each mode is drawn; sums to 1. Modes left out are not drawn. */
+  readonly shares: Readonly<Partial<Record<ReadingMode, number>>>;
+}
+
+/** How a reader is pre-trained on the general-purpose world. */
+export interface ReaderPretrainingOptions {
+  /** Texts alone, the text model only: a vision-language model starts from a language model. */
+  readonly text: PretrainingPhase;
+  /** Pictures and texts, all weights. */
+  readonly pictures: PretrainingPhase;
+  /** Held-out exercises of each mode. */
+  readonly numHeldOut: number;
+  readonly seed: number;
+}
+
+/** How the replica reader in data/checkpoints was made; `npm run checkpoints` does it again. */
+export const READER_RECIPE: ReaderPretrainingOptions = {
+  text: {
+    steps: 400,
+    batchSize: 48,
+    learningRate: 2e-3,
+    warmupSteps: 40,
+    evaluateEvery: 100,
+    shares: { copyWord: 0.25, readClass: 0.75 },
+  },
+  pictures: {
+    steps: 1800,
+    batchSize: 32,
+    learningRate: 1.5e-3,
+    warmupSteps: 100,
+    evaluateEvery: 200,
+    shares: {
+      attribute: 0.17,
+      attributeWithPassage: 0.25,
+      copyWord: 0.06,
+      readClass: 0.22,
+      seeClass: 0.22,
+      compare: 0.08,
+    },
+  },
+  numHeldOut: 64,
+  seed: 7,
+};
+
+/** Where resumable state is kept, and how a caller watches and stops. */
+export interface PretrainingHooks {
+  /** Names the state file of a phase. Default: no state is kept. */
+  readonly stateFile?: (phase: Modality) => string;
+  readonly control?: Control;
+}
+
+/** What pre-training gave: its curve, and the share of held-out exercises answered right, by mode. */
+export interface ReaderPretraining {
+  readonly curve: readonly CurvePoint[];
+  readonly skills: Readonly<Record<ReadingMode, number>>;
+}
+
+/**
+ * Pre-trains a reader on exercises of the general-purpose world: reading and copying texts first, then seeing, reading beside
+ * a picture, and comparing.
+ *
+ * No medical picture is in it, as in the paper, whose readers are general-purpose models.
+ * Loss: negative log-likelihood of the answer's tokens.
+ *
+ * @throws NumericError when the loss is no longer finite. InterruptedError when the control's signal is aborted.
+ */
+export async function pretrainReader(
+  model: Qwen2Vl,
+  options: ReaderPretrainingOptions,
+  hooks: PretrainingHooks = {},
+): Promise<ReaderPretraining> {
+  const heldOut = drawHeldOut(options);
+  const text = await runPhase(model, "text", options, heldOut, hooks);
+  const pictures = await runPhase(model, "pictures", options, heldOut, hooks);
+  const skills = Object.fromEntries(
+    [...heldOut].map(([mode, exercises]) => [mode, measureExercises(model, exercises, "pictures").accuracy]),
+  ) as Record<ReadingMode, number>;
+  return { curve: [...text.curve, ...pictures.curve], skills };
+}
+
+type HeldOut = ReadonlyMap<ReadingMode, readonly ReadingExercise[]>;
+
+function drawHeldOut(options: ReaderPretrainingOptions): HeldOut {
+  const random = createRandom(options.seed).fork("reader pre-training/held out");
+  return new Map(
+    READING_MODES.map((mode) => [
+      mode,
+      Array.from({ length: options.numHeldOut }, () => drawReadingExercise(mode, random)),
+    ]),
+  );
+}
+
+async function runPhase(
+  model: Qwen2Vl,
+  modality: Modality,
+  options: ReaderPretrainingOptions,
+  heldOut: HeldOut,
+  { stateFile, control }: PretrainingHooks,
+): Promise<LoopResult> {
+  const phase = options[modality];
+  const isTrained = (name: string): boolean => modality === "pictures" || !name.startsWith("model.visual.");
+  const variables = model.parameters.unfreeze(isTrained);
+  const asked = new Map([...heldOut].filter(([mode]) => (phase.shares[mode] ?? 0) > 0));
+  try {
+    return await trainLoop(createTrainee(model, modality, variables, { phase, heldOut: asked }), {
+      steps: phase.steps,
+      schedule: cosineSchedule(phase),
+      seed: options.seed,
+      evaluateEvery: phase.evaluateEvery,
+      adamw: { weightDecay: 0.01, decayed: "matrices" },
+      clipNorm: 1,
+      ...(stateFile === undefined ? {} : { stateFile: stateFile(modality) }),
+      ...(control === undefined ? {} : { control }),
+    });
+  } finally {
+    model.parameters.freeze();
+  }
+}
+
+function createTrainee(
+  model: Qwen2Vl,
+  modality: Modality,
+  variables: readonly tf.Variable[],
+  { phase, heldOut }: { readonly phase: PretrainingPhase; readonly heldOut: HeldOut },
+): Trainee<PromptBatch> {
+  return {
+    stage: `reader pre-training, ${modality}`,
+    variables,
+    prepare: async (_step, random) => {
+      const exercises = Array.from({ length: phase.batchSize }, () => drawExercise(phase, random));
+      return collateExercises(model, exercises, modality);
+    },
+    loss: (batch) => exerciseLoss(model, batch),
+    release: () => {},
+    evaluate: async () => evaluateModes(model, modality, heldOut),
+  };
+}
+
+function drawExercise({ shares }: PretrainingPhase, random: Random): ReadingExercise {
+  const modes = READING_MODES.filter((mode) => (shares[mode] ?? 0) > 0);
+  let left = random.next();
+  const mode = modes.find((each) => {
+    left -= shares[each]!;
+    return left < 0;
+  });
+  return drawReadingExercise(mode ?? modes.at(-1)!, random);
+}
+
+function evaluateModes(model: Qwen2Vl, modality: Modality, heldOut: HeldOut): Evaluation {
+  const accuracies: Record<string, number> = {};
+  let sum = 0;
+  for (const [mode, exercises] of heldOut) {
+    const { nll, accuracy } = measureExercises(model, exercises, modality);
+    accuracies[`accuracy ${mode}`] = accuracy;
+    sum += nll;
+  }
+  const nll = sum / heldOut.size;
+  return { score: -nll, values: { "answer NLL": nll, ...accuracies } };
+}
