@@ -1,5 +1,7 @@
+import { rerankAtRandom } from "../analysis/control-rerank";
 import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
+import { createRandom } from "../base/random";
 import type { Head, Prediction, Split, Task } from "../base/types";
 import { type Clip, loadClip } from "../models/clip";
 import { encodeImages } from "../models/clip-encode";
@@ -11,7 +13,7 @@ import { answerExamples } from "../systems/answer-examples";
 import { closedBook } from "../systems/closed-book";
 import { ftRag } from "../systems/ft-rag";
 import { jomed } from "../systems/jomed";
-import type { Fusion, RetrievingParts, System } from "../systems/system";
+import type { Fusion, Rerank, RetrievingParts, System } from "../systems/system";
 import { textHead } from "../systems/text-head";
 import { readJson, writeJson } from "./artifact-io";
 import type { Index } from "./build-index";
@@ -42,6 +44,8 @@ export interface PredictOptions {
   readonly numPerHead?: number;
   /** Share of the learned towers. Default the one the heads were trained with. */
   readonly learnedWeight?: number;
+  /** "best": those of highest score. "random": as many drawn at random among the ten best of each head, a control. Default "best". */
+  readonly candidates?: "best" | "random";
   /** How the predictions name their system, e.g. in an ablation. Default `system`. */
   readonly name?: string;
 }
@@ -53,6 +57,8 @@ export interface PredictResult {
 }
 
 const VERSION = 1;
+/** Candidates per head that the control draws from. */
+const NUM_DRAWN_FROM = 10;
 const FILE = "predictions.json";
 const LEARNED: Readonly<Record<SystemName, readonly Head[]>> = {
   "closed-book": [],
@@ -74,9 +80,12 @@ export async function predict(run: Run, options: PredictOptions): Promise<Predic
   assertOneOf("predict: system", system, SYSTEM_NAMES);
   assertOneOf("predict: split", split, ["train", "validation", "test"]);
   assertOneOf("predict: fusion", fusion, ["probabilities", "logits"]);
+  const { candidates = "best" } = options;
+  assertOneOf("predict: candidates", candidates, ["best", "random"]);
   checkParts(options);
   const { index, reader, heads } = options;
   const settings = {
+    candidates,
     numPerHead: options.numPerHead ?? profileOf(run.profile).numPerHead,
     learnedWeight: options.learnedWeight ?? heads?.learnedWeight ?? PAPER_LEARNED_WEIGHT,
     fusion,
@@ -90,7 +99,7 @@ export async function predict(run: Run, options: PredictOptions): Promise<Predic
     inputs: [task.fingerprint, reader.artifact, ...(system === "closed-book" ? [] : [index!.artifact]), ...used],
     compute: async (workDir, { control }) => {
       const examples = task.splits[split];
-      const predictions = await withSystem(options, settings, (built) =>
+      const predictions = await withSystem(run, options, settings, (built) =>
         answerExamples({ ...built, name }, task.labels, examples, control),
       );
       writeJson(workDir, FILE, predictions);
@@ -117,6 +126,7 @@ function checkParts({ system, task, index, reader, heads }: PredictOptions): voi
 }
 
 interface Settings {
+  readonly candidates: "best" | "random";
   readonly numPerHead: number;
   readonly learnedWeight: number;
   readonly fusion: Fusion;
@@ -124,6 +134,7 @@ interface Settings {
 
 /** Builds a system, uses it, and frees what was built. */
 async function withSystem<T>(
+  run: Run,
   options: PredictOptions,
   settings: Settings,
   use: (system: System) => Promise<T>,
@@ -139,7 +150,7 @@ async function withSystem<T>(
     });
     try {
       const passages = new Map(index.corpus.passages.map((passage) => [passage.id, passage]));
-      const { numPerHead, fusion } = settings;
+      const { numPerHead, fusion, candidates } = settings;
       const parts: RetrievingParts = {
         reader: options.reader.reader,
         retriever,
@@ -147,6 +158,7 @@ async function withSystem<T>(
         passages,
         numPerHead,
         fusion,
+        ...(candidates === "random" ? { rerank: randomChoice(run, numPerHead) } : {}),
       };
       return await use({ "ft-rag": ftRag, "text-head": textHead, jomed }[options.system](parts));
     } finally {
@@ -155,6 +167,15 @@ async function withSystem<T>(
   } finally {
     clip.dispose();
   }
+}
+
+/** The control of the inconsistency analysis: candidates without regard to their scores. */
+function randomChoice(run: Run, numPerHead: number): Rerank {
+  const random = createRandom(run.seed).fork("random candidates");
+  return {
+    numCandidates: NUM_DRAWN_FROM,
+    choose: (candidates, example) => rerankAtRandom(candidates, { numPerHead, random: random.fork(example.id) }),
+  };
 }
 
 function loadTowers(clip: Clip, { system, heads }: PredictOptions): Partial<Record<Head, LearnedTower>> {

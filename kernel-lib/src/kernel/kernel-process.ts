@@ -28,19 +28,17 @@ export class KernelProcess {
     if (program === undefined)
       throw new ConfigError("startKernel: argv must name a program; got an empty list. Pass the kernel spec's argv.");
     // its own process group: Ctrl-C in the terminal reaches this process only, which then decides
-    // stdin is a pipe that nothing is written to: a kernel that watches it learns when this process is gone
     this.child = spawn(program, args, {
       cwd: spec.cwd,
       env: { ...process.env, ...spec.env },
       detached: true,
-      stdio: ["pipe", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
     const keep = (chunk: Buffer): void => {
       this.tail = (this.tail + chunk.toString("utf8")).slice(-TAIL_CHARACTERS);
     };
     this.child.stdout?.on("data", keep);
     this.child.stderr?.on("data", keep);
-    this.child.stdin?.on("error", () => undefined);
     this.exited = new Promise((resolve) => {
       this.child.once("error", (error) => {
         this.ended ??= { code: null, signal: null, error };

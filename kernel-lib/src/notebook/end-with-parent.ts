@@ -1,7 +1,11 @@
 /**
- * Loaded into a kernel by `node --require`: ends it when the program that started it is gone, even if that was killed.
- * That program holds the other end of the kernel's stdin and writes nothing to it.
+ * Ends a kernel when the program that started it is gone, even if that was killed: nobody could reach the kernel any more.
+ * That program names itself in JPY_PARENT_PID, as Jupyter and the runner do.
  */
-process.stdin.once("close", () => process.exit(1));
-process.stdin.resume();
-(process.stdin as unknown as { unref?: () => void }).unref?.();
+const LOOK_EVERY_MS = 1000;
+const parent = Number(process.env["JPY_PARENT_PID"]);
+
+if (parent === process.ppid)
+  setInterval(() => {
+    if (process.ppid !== parent) process.exit(1);
+  }, LOOK_EVERY_MS).unref();

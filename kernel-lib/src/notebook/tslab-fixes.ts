@@ -1,8 +1,10 @@
 /**
- * Loaded into the TypeScript kernel by `node --require`, before tslab: mends what its compiler gets wrong.
+ * Loaded into the TypeScript kernel by `node --require`, before tslab: mends what its compiler gets wrong,
+ * and ends it with the program that started it.
  * The project's kernel spec and the runner both start the kernel with it.
  */
 import { createRequire } from "node:module";
+import "./end-with-parent";
 import { expandShorthand, type SyntaxTree } from "./expand-shorthand";
 
 interface Converter {

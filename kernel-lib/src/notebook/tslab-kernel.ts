@@ -24,19 +24,12 @@ export function tslabSpec(root: string, cwd: string, env: NonNullable<KernelSpec
       file,
     });
   };
-  const preloads = ["end-with-parent", "tslab-fixes"].map((file) => find("kernel-lib", `dist/notebook/${file}.js`));
+  const preload = find("kernel-lib", "dist/notebook/tslab-fixes.js");
   const program = find("tslab", "bin/tslab");
   return {
     name: "tslab",
-    argv: [
-      process.execPath,
-      ...preloads.flatMap((file) => ["--require", file]),
-      program,
-      "kernel",
-      "--config-path",
-      "{connection_file}",
-    ],
+    argv: [process.execPath, "--require", preload, program, "kernel", "--config-path", "{connection_file}"],
     cwd,
-    env: { ...env, NO_COLOR: "1", FORCE_COLOR: undefined },
+    env: { ...env, JPY_PARENT_PID: String(process.pid), NO_COLOR: "1", FORCE_COLOR: undefined },
   };
 }

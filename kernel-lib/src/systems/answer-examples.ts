@@ -50,15 +50,17 @@ async function retrieveFor(
   retrieval: Retrieval | null,
   examples: readonly Example[],
   control: Control,
-): Promise<Retrieved[][]> {
+): Promise<(readonly Retrieved[])[]> {
   if (retrieval === null) return examples.map(() => []);
-  const { retriever, views, numPerHead } = retrieval;
+  const { retriever, views, numPerHead, rerank } = retrieval;
   const images = examples.map((example) => example.image);
   const queries: Record<"image" | "text", Matrix> = {
     image: await retriever.queryEmbeddings(images, "image", control),
     text: await retriever.queryEmbeddings(images, "text", control),
   };
-  return retrieve(views, queries, { numPerHead, control });
+  if (rerank === undefined) return retrieve(views, queries, { numPerHead, control });
+  const candidates = await retrieve(views, queries, { numPerHead: rerank.numCandidates, control });
+  return examples.map((example, i) => rerank.choose(candidates[i]!, example));
 }
 
 function slotsOf(example: Example, retrieved: readonly Retrieved[], retrieval: Retrieval | null): Slot[] {

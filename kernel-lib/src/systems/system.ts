@@ -1,4 +1,4 @@
-import type { Passage } from "../base/types";
+import type { Example, Passage, Retrieved } from "../base/types";
 import type { Reader } from "../reader/reader";
 import type { DualHeadRetriever } from "../retriever/dual-head";
 import type { CorpusViews } from "../retriever/retrieve";
@@ -14,6 +14,15 @@ export interface Retrieval {
   readonly passages: ReadonlyMap<string, Passage>;
   /** Passages per head and query (reference code: 2). */
   readonly numPerHead: number;
+  /** A last choice among more candidates, such as a reranker's or a control's. Default: the `numPerHead` best. */
+  readonly rerank?: Rerank;
+}
+
+/** Chooses the passages to read among the best candidates of both heads. */
+export interface Rerank {
+  /** Candidates per head to choose from. */
+  readonly numCandidates: number;
+  choose(candidates: readonly Retrieved[], example: Example): readonly Retrieved[];
 }
 
 /** A way to answer a task: which retriever (or none), which reader, which fusion. Its parts stay their owners'. */
