@@ -42,6 +42,8 @@ export interface NotebookRun {
 
 /** A cell that does not stop this long after an interrupt loses its kernel. */
 const INTERRUPT_PATIENCE_MS = 10_000;
+/** An interrupt that falls into the compilation of a cell is lost: it is sent again. */
+const INTERRUPT_EVERY_MS = 1000;
 const ABORTED_PAUSE_MS = 250;
 const ABORTED_RETRIES = 4;
 const KERNELSPEC = { display_name: "TypeScript", language: "typescript", name: "tslab" };
@@ -74,37 +76,50 @@ interface CellRun {
   readonly failure: unknown;
 }
 
+/** Interrupts the running cell when the signal is aborted, again every second, and ends a kernel that does not give in. */
+function interruptOnAbort(session: Session): () => void {
+  const { signal } = session.options;
+  let timer: NodeJS.Timeout | undefined;
+  const interrupt = (): void => {
+    const until = Date.now() + INTERRUPT_PATIENCE_MS;
+    const again = (): void => {
+      if (Date.now() < until) void session.client.interrupt();
+      else void session.client.shutdown();
+    };
+    again();
+    timer = setInterval(again, INTERRUPT_EVERY_MS);
+  };
+  signal?.addEventListener("abort", interrupt, { once: true });
+  return () => {
+    signal?.removeEventListener("abort", interrupt);
+    clearInterval(timer);
+  };
+}
+
 async function runCell(session: Session, cell: CodeCell, position: number): Promise<CellRun> {
   const { collector, options, name } = session;
   const outputs = collector.beginCell();
   const executed = { ...cell, execution_count: ++session.executions };
-  let patience: NodeJS.Timeout | undefined;
-  const interrupt = (): void => {
-    void session.client.interrupt();
-    patience = setTimeout(() => void session.client.shutdown(), INTERRUPT_PATIENCE_MS);
-  };
-  options.signal?.addEventListener("abort", interrupt, { once: true });
+  const ended = (failure: unknown): CellRun => ({
+    cell: executed,
+    outputs,
+    failure:
+      failure !== null && options.signal?.aborted
+        ? new InterruptedError(`runNotebook: interrupted in cell ${position} of ${name}. Run it again to go on.`)
+        : failure,
+  });
+  const release = interruptOnAbort(session);
   try {
-    const status = await executeCell(session, cell.source);
-    if (status === "ok") return { cell: executed, outputs, failure: null };
+    if ((await executeCell(session, cell.source)) === "ok") return ended(null);
     const error = collector.fail();
-    const failure: unknown = options.signal?.aborted
-      ? new InterruptedError(`runNotebook: interrupted in cell ${position} of ${name}. Run it again to go on.`)
-      : hasTag(cell, "raises-exception")
-        ? null
-        : cellError(name, position, cell.source, error);
-    return { cell: executed, outputs, failure };
+    const mayFail = hasTag(cell, "raises-exception") && !options.signal?.aborted;
+    return ended(mayFail ? null : cellError(name, position, cell.source, error));
   } catch (error) {
-    const { message } = error as Error;
-    collector.add("error", {
-      ename: (error as Error).name,
-      evalue: message.split("\n")[0],
-      traceback: message.split("\n"),
-    });
-    return { cell: executed, outputs, failure: inCell(error, name, position) };
+    const lines = (error as Error).message.split("\n");
+    collector.add("error", { ename: (error as Error).name, evalue: lines[0], traceback: lines });
+    return ended(inCell(error, name, position));
   } finally {
-    options.signal?.removeEventListener("abort", interrupt);
-    clearTimeout(patience);
+    release();
   }
 }
 

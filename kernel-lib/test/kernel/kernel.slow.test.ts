@@ -49,6 +49,18 @@ async function run(client: KernelClient, code: string, timeoutMs?: number) {
   return { ...result, pieces, stdout: text(pieces, "stdout"), stderr: text(pieces, "stderr") };
 }
 
+/** Starts a cell and waits until it has written something: an interrupt during the compilation would be lost. */
+async function runUntilOutput(client: KernelClient, code: string) {
+  let written: () => void = () => undefined;
+  const begun = new Promise<void>((done) => {
+    written = done;
+  });
+  const result = client.execute(code, { onOutput: () => written() });
+  await begun;
+  await pause(300);
+  return { result };
+}
+
 describe("the TypeScript kernel", () => {
   it("keeps state between cells, counts them, and judges a cell by its reply", async () => {
     const client = await start(tslabSpec(root, folder));
@@ -70,12 +82,12 @@ describe("the TypeScript kernel", () => {
       client,
       'import * as kernel from "kernel-lib";\nconst control = kernel.notebookControl();\nlet rounds = 0;',
     );
-    const loop = "while (!control.signal!.aborted) { rounds++; await new Promise((next) => setImmediate(next)); }";
-    const running = run(client, loop);
-    await pause(1000);
+    const loop =
+      "console.log('on');\nwhile (!control.signal!.aborted) { rounds++; await new Promise((next) => setImmediate(next)); }";
+    const running = await runUntilOutput(client, loop);
     const before = performance.now();
     await client.interrupt();
-    expect((await running).status).toBe("error");
+    expect((await running.result).status).toBe("error");
     expect(performance.now() - before).toBeLessThan(2000);
     await pause(300);
     const [first, second] = [
@@ -89,11 +101,10 @@ describe("the TypeScript kernel", () => {
 
   it("an interrupt stops a loop that never gives way", async () => {
     const client = await start(tslabSpec(root, folder));
-    const running = run(client, "while (true) {}");
-    await pause(1500);
+    const running = await runUntilOutput(client, "console.log('on');\nwhile (true) {}");
     const before = performance.now();
     await client.interrupt();
-    expect((await running).status).toBe("error");
+    expect((await running.result).status).toBe("error");
     expect(performance.now() - before).toBeLessThan(2000);
   });
 
@@ -163,9 +174,8 @@ describe.skipIf(!existsSync(python))("another kernel (Python) through the same c
       onInput: async (prompt) => `${prompt}Ada`,
     });
     expect(text(pieces, "stdout")).toBe("hello name? Ada\n");
-    const running = run(client, "import time\ntime.sleep(60)");
-    await pause(1000);
+    const running = await runUntilOutput(client, "import time\nprint('on', flush=True)\ntime.sleep(60)");
     await client.interrupt();
-    expect((await running).pieces.find(([type]) => type === "error")?.[1]["ename"]).toBe("KeyboardInterrupt");
+    expect((await running.result).reply).toMatchObject({ status: "error", ename: "KeyboardInterrupt" });
   });
 });
