@@ -7,6 +7,7 @@ import { drawGeneralScene, type Scene } from "./general-world";
 
 /**
  * What a general-purpose reader is asked in its pre-training:
+ * - `describe`: name all twelve attributes of the picture, in their fixed order: most of what there is to learn of seeing;
  * - `attribute`: name an attribute of the picture, closed-book;
  * - `attributeWithPassage`: the same with a background pair that shares the attribute three times in four;
  * - `copyWord`: repeat the word the background names;
@@ -15,6 +16,7 @@ import { drawGeneralScene, type Scene } from "./general-world";
  * - `compare`: say whether both pictures share an attribute.
  */
 export const READING_MODES = [
+  "describe",
   "attribute",
   "attributeWithPassage",
   "copyWord",
@@ -57,6 +59,12 @@ function askForClass(names: readonly (readonly string[])[], random: Random): str
     `which class is this ${random.pick(SUBJECTS)} ?`,
     names.map((words) => words.join(" , ")),
   );
+}
+
+function drawDescribe(random: Random): Draft {
+  const scene = drawGeneralScene(random);
+  const answer = ATTRIBUTES.map(({ name }) => scene.attributes[name]).join(" ");
+  return { scene, passage: null, question: `what is in this ${random.pick(SUBJECTS)} ?`, answer };
 }
 
 function drawAttribute(random: Random): Draft {
@@ -141,6 +149,7 @@ function drawCompare(random: Random): Draft {
 }
 
 const DRAW: Readonly<Record<ReadingMode, (random: Random) => Draft>> = {
+  describe: drawDescribe,
   attribute: drawAttribute,
   attributeWithPassage: drawAttributeWithPassage,
   copyWord: drawCopyWord,
