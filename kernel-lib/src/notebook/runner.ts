@@ -24,7 +24,7 @@ export interface RunNotebookOptions {
   readonly cellTimeoutMs?: number;
   /** Longest time until the kernel answers, in ms. Default 60,000. */
   readonly startTimeoutMs?: number;
-  /** Stops the running cell and then the notebook; what was executed so far is written. */
+  /** Stops the running cell and then the notebook; nothing is written then. */
   readonly signal?: AbortSignal;
   /** Told before each cell: `done` cells of `total`. */
   readonly onProgress?: (event: ProgressEvent) => void;
@@ -158,7 +158,7 @@ async function runCells(session: Session, cells: readonly Cell[]): Promise<{ cel
 /**
  * Executes a notebook in a TypeScript kernel of its own, from its folder, and writes it with its outputs (nbformat 4.5).
  * Cells tagged "skip-execution" are left as they are; one tagged "raises-exception" may fail. A failure ends the run; the notebook is
- * then written as far as it came, with the error below its cell. Folders of this machine are taken out of every output.
+ * then written as far as it came, with the error below its cell (but not when the run was interrupted). Folders of this machine are taken out of every output.
  *
  * @throws CellError quoting the failed cell. CellTimeoutError, KernelDiedError, KernelStartError, InterruptedError, DataError (the file), ConfigError (a parameter).
  */
@@ -178,7 +178,7 @@ export async function runNotebook(file: string, options: RunNotebookOptions = {}
     const session: Session = { client: kernel.client, collector, name: basename(path), options, executions: 0 };
     const { cells, failure } = await runCells(session, prepared.cells);
     const notebook = { ...prepared, cells, metadata: kernelMetadata(prepared, kernel) };
-    await writeNotebook(notebook, resolve(options.output ?? path));
+    if (!isKernelError(failure, "interrupted")) await writeNotebook(notebook, resolve(options.output ?? path));
     if (failure !== null) throw failure;
     return { notebook, seconds: (performance.now() - started) / 1000, startSeconds };
   } finally {

@@ -139,15 +139,17 @@ describe("runNotebook", () => {
     );
   });
 
-  it("an aborted signal stops the running cell and the run", async () => {
+  it("an aborted signal stops the running cell and the run, and writes nothing", async () => {
     const controller = new AbortController();
     const running = caught(
       run("loops.ipynb", {
+        output: output("aborted.ipynb"),
         signal: controller.signal,
         onProgress: (event) => event.done === 1 && setTimeout(() => controller.abort(), 1500),
       }),
     );
     expect(await running).toSatisfy((e) => isKernelError(e, "interrupted"));
+    expect(existsSync(output("aborted.ipynb"))).toBe(false);
   });
 
   it("arquero's op look-ups work in cells, imported or through the namespace", async () => {
