@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeWhole } from "../stamps.mjs";
 
+const FIXES = "kernel-lib/dist/notebook/tslab-fixes.js";
 const FILE = ".venv/share/jupyter/kernels/tslab/kernel.json";
 
 /** The TypeScript kernel of JupyterLab: this Node and the tslab of this checkout. */
@@ -14,7 +15,8 @@ export const kernelSpec = {
   async run({ root }) {
     const tslab = join(root, "node_modules/tslab/bin/tslab");
     const spec = {
-      argv: [process.execPath, tslab, "kernel", "--config-path", "{connection_file}"],
+      // the preload ends a kernel whose server died and lets cells use shorthand properties, which tslab alone gets wrong
+      argv: [process.execPath, "--require", join(root, FIXES), tslab, "kernel", "--config-path", "{connection_file}"],
       display_name: "TypeScript",
       language: "typescript",
     };

@@ -105,7 +105,7 @@ async function make(name: ModelName, out: string, backend: string, control: Cont
 }
 
 interface MakeOptions {
-  readonly stateFile: (phase: Modality) => string;
+  readonly stateFile: (phase: "vision" | Modality) => string;
   readonly control: Control;
 }
 

@@ -28,8 +28,8 @@ export interface ClipPretrainingOptions {
 
 /** How the replica dual encoder in data/checkpoints was made; `npm run checkpoints` does it again. */
 export const CLIP_RECIPE = {
-  steps: 1600,
-  batchSize: 128,
+  steps: 1500,
+  batchSize: 256,
   learningRate: 1.5e-3,
   warmupSteps: 100,
   evaluateEvery: 200,
@@ -120,7 +120,7 @@ function createTrainee(
 const UNRELATED_WORDS: readonly string[] = vocabularyWords()
   .map(({ word }) => word)
   .filter((word) => !GENERAL_VOCABULARY.includes(word));
-const MOST_UNRELATED = 8;
+const MOST_UNRELATED = 4;
 
 /** A scene whose caption also holds words that its picture does not show, so that the text tower learns to leave them out. */
 function drawCaptionedScene(random: Random): Pick<Scene, "image" | "caption"> {

@@ -11,6 +11,7 @@ import type { PromptBatch } from "../models/prompt-batch";
 import type { Qwen2Vl } from "../models/qwen2-vl";
 import { collateExercises, exerciseLoss, type Modality, measureExercises } from "./exercise-batch";
 import { type Evaluation, type LoopResult, type Trainee, trainLoop } from "./loop";
+import { pretrainVision } from "./pretrain-vision";
 import { cosineSchedule } from "./schedule";
 
 /** One phase of pre-training. */
@@ -27,6 +28,8 @@ export interface PretrainingPhase {
 
 /** How a reader is pre-trained on the general-purpose world. */
 export interface ReaderPretrainingOptions {
+  /** The vision tower alone, as large readers take theirs from a pre-training of its own. */
+  readonly vision: Omit<PretrainingPhase, "shares">;
   /** Texts alone, the text model only: a vision-language model starts from a language model. */
   readonly text: PretrainingPhase;
   /** Pictures and texts, all weights. */
@@ -38,6 +41,7 @@ export interface ReaderPretrainingOptions {
 
 /** How the replica reader in data/checkpoints was made; `npm run checkpoints` does it again. */
 export const READER_RECIPE: ReaderPretrainingOptions = {
+  vision: { steps: 1000, batchSize: 64, learningRate: 1.5e-3, warmupSteps: 100, evaluateEvery: 200 },
   text: {
     steps: 400,
     batchSize: 48,
@@ -47,9 +51,9 @@ export const READER_RECIPE: ReaderPretrainingOptions = {
     shares: { copyWord: 0.25, readClass: 0.75 },
   },
   pictures: {
-    steps: 1200,
+    steps: 700,
     batchSize: 32,
-    learningRate: 1.5e-3,
+    learningRate: 1e-3,
     warmupSteps: 100,
     evaluateEvery: 200,
     shares: {
@@ -69,7 +73,7 @@ export const READER_RECIPE: ReaderPretrainingOptions = {
 /** Where resumable state is kept, and how a caller watches and stops. */
 export interface PretrainingHooks {
   /** Names the state file of a phase. Default: no state is kept. */
-  readonly stateFile?: (phase: Modality) => string;
+  readonly stateFile?: (phase: "vision" | Modality) => string;
   readonly control?: Control;
 }
 
@@ -80,8 +84,8 @@ export interface ReaderPretraining {
 }
 
 /**
- * Pre-trains a reader on exercises of the general-purpose world: reading and copying texts first, then seeing, reading beside
- * a picture, and comparing.
+ * Pre-trains a reader on the general-purpose world: the vision tower alone, then reading and copying texts, then exercises on
+ * pictures and texts.
  *
  * No medical picture is in it, as in the paper, whose readers are general-purpose models.
  * Loss: negative log-likelihood of the answer's tokens.
@@ -94,12 +98,13 @@ export async function pretrainReader(
   hooks: PretrainingHooks = {},
 ): Promise<ReaderPretraining> {
   const heldOut = drawHeldOut(options);
+  const vision = await runVisionPhase(model, options, hooks);
   const text = await runPhase(model, "text", options, heldOut, hooks);
   const pictures = await runPhase(model, "pictures", options, heldOut, hooks);
   const skills = Object.fromEntries(
     [...heldOut].map(([mode, exercises]) => [mode, measureExercises(model, exercises, "pictures").accuracy]),
   ) as Record<ReadingMode, number>;
-  return { curve: [...text.curve, ...pictures.curve], skills };
+  return { curve: [...vision.curve, ...text.curve, ...pictures.curve], skills };
 }
 
 type HeldOut = ReadonlyMap<ReadingMode, readonly ReadingExercise[]>;
@@ -112,6 +117,25 @@ function drawHeldOut(options: ReaderPretrainingOptions): HeldOut {
       Array.from({ length: options.numHeldOut }, () => drawReadingExercise(mode, random)),
     ]),
   );
+}
+
+async function runVisionPhase(
+  model: Qwen2Vl,
+  { vision, seed, numHeldOut }: ReaderPretrainingOptions,
+  { stateFile, control }: PretrainingHooks,
+): Promise<LoopResult> {
+  const tower = model.parameters.unfreeze((name) => name.startsWith("model.visual."));
+  try {
+    return await pretrainVision(model, tower, {
+      ...vision,
+      seed,
+      numHeldOut: numHeldOut * READING_MODES.length,
+      ...(stateFile === undefined ? {} : { stateFile: stateFile("vision") }),
+      ...(control === undefined ? {} : { control }),
+    });
+  } finally {
+    model.parameters.freeze();
+  }
 }
 
 async function runPhase(

@@ -109,7 +109,7 @@ export function createReplicaClip(seed: number): Clip {
     dtype: "float32",
     projection_dim: 64,
     logit_scale_init_value: 2.6592,
-    vision_config: { ...tower, model_type: "clip_vision_model", image_size: 32, patch_size: 4, num_channels: 3 },
+    vision_config: { ...tower, model_type: "clip_vision_model", image_size: 32, patch_size: 8, num_channels: 3 },
     text_config: {
       ...tower,
       model_type: "clip_text_model",

@@ -12,6 +12,6 @@ export function expectNoLeak(run: () => void): void {
 /** Largest absolute difference of two tensors of one shape. */
 export function maxDifference(a: tf.Tensor, b: tf.Tensor): number {
   expect(a.shape).toEqual(b.shape);
-  const [x, y] = [a.dataSync(), b.dataSync()];
+  const [x, y] = [Array.from(a.dataSync()), Array.from(b.dataSync())];
   return x.reduce((max, value, i) => Math.max(max, Math.abs(value - y[i]!)), 0);
 }

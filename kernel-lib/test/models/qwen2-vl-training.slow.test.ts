@@ -129,7 +129,7 @@ test("the gradient of a LoRA matrix equals finite differences", () => {
     return found;
   };
   for (const variable of [adapter.variables[1]!, adapter.variables[3]!]) {
-    const gradient = grads[variable.name]!.dataSync();
+    const gradient = Array.from(grads[variable.name]!.dataSync());
     const index = gradient.reduce((best, slope, i) => (Math.abs(slope) > Math.abs(gradient[best]!) ? i : best), 0);
     const slope = (lossAt(variable, index, 0.05) - lossAt(variable, index, -0.05)) / 0.1;
     expect(Math.abs(slope - gradient[index]!) / Math.abs(gradient[index]!)).toBeLessThan(0.02);

@@ -104,6 +104,8 @@ describe("the kernel step", () => {
     expect(JSON.parse(readFileSync(join(root, file), "utf8"))).toEqual({
       argv: [
         process.execPath,
+        "--require",
+        join(root, "kernel-lib/dist/notebook/tslab-fixes.js"),
         join(root, "node_modules/tslab/bin/tslab"),
         "kernel",
         "--config-path",

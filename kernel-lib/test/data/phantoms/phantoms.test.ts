@@ -129,8 +129,6 @@ test.each(READING_MODES)("exercises of mode %s are answerable and in the vocabul
 
 test("the question of BreastMNIST is in the vocabulary and numbers its classes", () => {
   expect(unknownWords(BREAST_MNIST.question)).toEqual([]);
-  expect(BREAST_MNIST.question).toBe(
-    "which class is this breast ultrasound ? 0 : malignant 1 : normal , benign",
-  );
+  expect(BREAST_MNIST.question).toBe("which class is this breast ultrasound ? 0 : malignant 1 : normal , benign");
   expect(attributeOf("border").words).toContain("spiky");
 });
