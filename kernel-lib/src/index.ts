@@ -216,7 +216,7 @@ export { createTokenizer, type JsonObject, type TextTokenizer } from "./models/t
 export { notebookControl } from "./notebook/progress";
 export { show, showMarkdown } from "./notebook/show";
 export { type ShowImagesOptions, showImages } from "./notebook/show-images";
-export { type ShowTableOptions, showTable, type TableLike, type TableRow } from "./notebook/show-table";
+export { type ShowTableOptions, showTable, type TableLike } from "./notebook/show-table";
 // reader
 export { type CachedScores, createCachedScores } from "./reader/cached-scores";
 export { createLocalReader, fingerprintReader, type LocalReaderOptions } from "./reader/local-reader";

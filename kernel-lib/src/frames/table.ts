@@ -91,9 +91,10 @@ export function makeFrame(schema: FrameSchema, rows: readonly TableRow[], numCla
 }
 
 /** A table of any rows, columns named by the first row. For tables without a schema. */
-export function tableOf(rows: readonly TableRow[]): Table {
+export function tableOf(rows: readonly object[]): Table {
   const names = Object.keys(rows[0] ?? {});
-  return arquero.table(names.map((name): [string, unknown[]] => [name, rows.map((row) => row[name] ?? null)]));
+  const columnOf = (name: string) => rows.map((row) => (row as Readonly<Record<string, unknown>>)[name] ?? null);
+  return arquero.table(names.map((name): [string, unknown[]] => [name, columnOf(name)]));
 }
 
 /** A table from the bytes of an Arrow IPC file. */

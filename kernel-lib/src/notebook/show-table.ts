@@ -4,7 +4,7 @@ import { insideNotebook, writeDisplay } from "./display";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 
-export type TableRow = Readonly<Record<string, unknown>>;
+type TableRow = Readonly<Record<string, unknown>>;
 
 /** What showTable reads of an Arquero table. */
 export interface TableLike {
@@ -18,7 +18,7 @@ export interface ShowTableOptions {
   readonly maxRows?: number;
 }
 
-function isTable(value: TableLike | readonly TableRow[]): value is TableLike {
+function isTable(value: TableLike | readonly object[]): value is TableLike {
   return !Array.isArray(value) && typeof (value as TableLike).objects === "function";
 }
 
@@ -60,11 +60,11 @@ function toText(columns: readonly string[], rows: readonly TableRow[], note: str
  *
  * @throws DataError without rows and columns to show. ConfigError when maxRows is no whole number of at least 1.
  */
-export function tableBundle(table: TableLike | readonly TableRow[], options: ShowTableOptions = {}): MimeBundle {
+export function tableBundle(table: TableLike | readonly object[], options: ShowTableOptions = {}): MimeBundle {
   const { maxRows = 20 } = options;
   assertInteger("showTable: maxRows", maxRows, 1);
   const total = isTable(table) ? table.numRows() : table.length;
-  const rows = isTable(table) ? (table.objects({ limit: maxRows }) as TableRow[]) : table.slice(0, maxRows);
+  const rows = (isTable(table) ? table.objects({ limit: maxRows }) : table.slice(0, maxRows)) as readonly TableRow[];
   const columns = isTable(table) ? table.columnNames() : [...new Set(rows.flatMap((row) => Object.keys(row)))];
   if (columns.length === 0)
     throw new DataError("showTable: table must have columns; got none. Pass an Arquero table or a list of objects.");
@@ -73,7 +73,7 @@ export function tableBundle(table: TableLike | readonly TableRow[], options: Sho
 }
 
 /** Shows an Arquero table or a list of objects below the cell. Outside a notebook it only checks its arguments. */
-export function showTable(table: TableLike | readonly TableRow[], options: ShowTableOptions = {}): void {
+export function showTable(table: TableLike | readonly object[], options: ShowTableOptions = {}): void {
   const bundle = tableBundle(table, options);
   if (insideNotebook()) writeDisplay(bundle);
 }
