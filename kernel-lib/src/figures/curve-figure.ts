@@ -1,7 +1,7 @@
 import type { Figure } from "../base/types";
 import { contextOf, metricKey, metricLabel, metricWords } from "./results";
 import { distinct, groupRows, numberIn, type Row, rowsOf, type Table } from "./rows";
-import { escapeText, percent } from "./text";
+import { escapeText, percent, textWidth } from "./text";
 import {
   COLORS,
   composeFigure,
@@ -70,7 +70,7 @@ export function curveFigure(rows: Table, options: CurveOptions = {}): Figure {
     traces,
     layout: { ...layout, annotations },
     bodyHeight: height + BOTTOM,
-    margin: { l: 84, r: 150, b: BOTTOM, t: 22 },
+    margin: { l: 84, r: labelRoom(series), b: BOTTOM, t: 22 },
     title: titleOf(series),
     caption: series
       .map(
@@ -81,6 +81,12 @@ export function curveFigure(rows: Table, options: CurveOptions = {}): Figure {
     note: "ring: best validation step",
     context: { ...contextOf(all), ...options },
   });
+}
+
+/** Room for the longest name at the end of a line, pixels. */
+function labelRoom(series: readonly Series[]): number {
+  const widest = Math.max(...series.map(({ name }) => textWidth(name, SIZES.small)));
+  return Math.max(150, Math.ceil(widest) + 24);
 }
 
 function seriesOf(rows: readonly Row[], stages: readonly string[]): Series[] {
@@ -109,18 +115,23 @@ function bestOf(values: readonly number[], metric: string): number {
   return values.reduce((best, value, index) => (better(value, values[best]!) ? index : best), 0);
 }
 
+/** Metrics in [0, 1] are shown in per cent; losses and likelihoods as they are. */
+function isShare(metric: string): boolean {
+  return !isLoss(metric) && metricKey(metric) !== "likelihood";
+}
+
 function axisTitle(metric: string): string {
-  if (["loss", "kl"].includes(metricKey(metric))) return `${metricLabel(metric)} (nats)`;
-  return isLoss(metric) ? metricLabel(metric) : `${metricLabel(metric)} (%)`;
+  if (["loss", "kl", "likelihood"].includes(metricKey(metric))) return `${metricLabel(metric)} (nats)`;
+  return isShare(metric) ? `${metricLabel(metric)} (%)` : metricLabel(metric);
 }
 
 function scaled(entry: Series): number[] {
-  return entry.values.map((value) => (isLoss(entry.metric) ? value : 100 * value));
+  return entry.values.map((value) => (isShare(entry.metric) ? 100 * value : value));
 }
 
 function shown(entry: Series): string {
   const value = entry.values[entry.best]!;
-  return isLoss(entry.metric) ? value.toPrecision(3) : `${percent(value)} %`;
+  return isShare(entry.metric) ? `${percent(value)} %` : value.toPrecision(3);
 }
 
 function colorOf(entry: Series, stages: readonly string[]): string {

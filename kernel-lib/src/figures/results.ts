@@ -77,7 +77,11 @@ export function metricKey(metric: string): string {
 
 /** How a metric is written on an axis. */
 export function metricLabel(metric: string): string {
-  return METRIC_LABELS[metricKey(metric)] ?? metric;
+  const known = METRIC_LABELS[metricKey(metric)];
+  if (known !== undefined) return known;
+  // "frozenOverlap" is written "Frozen overlap"
+  const words = /^[a-z]+([A-Z][a-z]+)+$/.test(metric) ? metric.replaceAll(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`) : metric;
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** How a metric is written within a sentence: "macro-F1". */
