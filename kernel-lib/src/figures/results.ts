@@ -80,7 +80,9 @@ export function metricLabel(metric: string): string {
   const known = METRIC_LABELS[metricKey(metric)];
   if (known !== undefined) return known;
   // "frozenOverlap" is written "Frozen overlap"
-  const words = /^[a-z]+([A-Z][a-z]+)+$/.test(metric) ? metric.replaceAll(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`) : metric;
+  const words = /^[a-z]+([A-Z][a-z]+)+$/.test(metric)
+    ? metric.replaceAll(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`)
+    : metric;
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
