@@ -1,7 +1,7 @@
 import { setImmediate as nextTick } from "node:timers/promises";
 import { assertNotInterrupted } from "../base/check";
 import type { Control, RasterImage } from "../base/types";
-import { runVisionTower } from "./qwen2-vision";
+import { type PatchGroup, runVisionTower } from "./qwen2-vision";
 import type { Qwen2Vl } from "./qwen2-vl";
 import { groupPatches, type ImageTokens } from "./qwen2-vl-images";
 
@@ -10,6 +10,7 @@ const BATCH_SIZE = 64;
 /**
  * Runs the vision tower over pictures, without gradient: what a frozen tower needs once per picture.
  *
+ * Each pass has the same shape, so an image's tokens are the same bits whatever else is asked for with it.
  * Put the results into a map and give it to `collatePrompts` as `vision`. Pictures of one size are read 64 at a time.
  *
  * @throws InterruptedError when the control's signal is aborted.
@@ -26,10 +27,10 @@ export async function encodeVision(
     await nextTick(); // tfjs-node computes synchronously: let signals and displays through
     assertNotInterrupted("encodeVision", control?.signal);
     for (const { members, group } of groupPatches(model, different.slice(start, start + BATCH_SIZE))) {
-      const output = runVisionTower(model.parameters, model.config.vision, group);
+      const output = runVisionTower(model.parameters, model.config.vision, fillUp(group));
       const values = (await output.data()) as Float32Array;
       output.dispose();
-      const size = (output.shape[0] / members.length) * width;
+      const size = (output.shape[0] / BATCH_SIZE) * width;
       members.forEach((image, i) => {
         known.set(image, { tokens: values.slice(i * size, (i + 1) * size), grid: group.grid });
       });
@@ -38,4 +39,12 @@ export async function encodeVision(
     control?.onProgress?.({ stage: "encodeVision", done, total: different.length });
   }
   return images.map((image) => known.get(image)!);
+}
+
+/** The group with empty pictures added up to a full batch: a matrix product's rounding depends on its shape. */
+function fillUp(group: PatchGroup): PatchGroup {
+  const perImage = group.patches.length / group.numImages;
+  const patches = new Float32Array(BATCH_SIZE * perImage);
+  patches.set(group.patches);
+  return { ...group, numImages: BATCH_SIZE, patches };
 }
