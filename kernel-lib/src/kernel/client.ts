@@ -26,8 +26,13 @@ interface Pending {
   readonly options: ExecuteOptions;
   reply: MessageContent | null;
   idle: "seen" | "awaited";
+  /** Running since the last message, once the reply is there. */
+  patience?: NodeJS.Timeout;
   readonly settle: () => void;
 }
+
+/** How long a kernel may be silent after its reply. tslab can lose its "idle" message behind a large picture. */
+const IDLE_PATIENCE_MS = 10_000;
 
 /** A running kernel and the sockets to it. Made by startKernel; ended by shutdown(). */
 export class KernelClient {
@@ -70,7 +75,10 @@ export class KernelClient {
       if (type !== "status") entry.options.onOutput?.(type, message.content);
       else if (message.content["execution_state"] === "idle") entry.idle = "seen";
     }
-    if (entry.reply !== null && entry.idle === "seen") entry.settle();
+    if (entry.reply === null) return;
+    clearTimeout(entry.patience);
+    if (entry.idle === "seen") entry.settle();
+    else entry.patience = setTimeout(entry.settle, IDLE_PATIENCE_MS);
   }
 
   private async answer(entry: Pending, request: KernelMessage): Promise<void> {
@@ -79,7 +87,7 @@ export class KernelClient {
     await this.sockets.send("stdin", { ...reply, parent: request.header });
   }
 
-  /** Sends a request and waits for its reply AND the kernel's return to idle, so that no output of it is missed. */
+  /** Sends a request and waits for its reply AND the kernel's return to idle (or 10 s of silence), so that no output of it is missed. */
   private async request(
     channel: "shell" | "control",
     type: string,
@@ -104,6 +112,7 @@ export class KernelClient {
       });
     } finally {
       clearTimeout(timer);
+      clearTimeout(this.pending.get(id)?.patience);
       this.pending.delete(id);
     }
   }
