@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { assertInteger, assertNotInterrupted } from "../base/check";
 import type { Control } from "../base/types";
 import type { PromptBatch } from "./prompt-batch";
-import type { Qwen2Vl } from "./qwen2-vl";
 import { closeMemory, continueReading, openMemory } from "./qwen2-vl-memory";
+import type { VisionLanguageModel } from "./vision-language";
 
 /** What a reader wrote for one prompt. */
 export interface Generated {
@@ -29,7 +29,7 @@ export interface GenerateOptions {
  * @throws InterruptedError when the control's signal is aborted.
  */
 export async function generate(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   batch: PromptBatch,
   options: GenerateOptions = {},
 ): Promise<Generated[]> {

@@ -1,9 +1,8 @@
 import { ConfigError, DataError, ShapeError } from "../base/errors";
 import type { RasterImage } from "../base/types";
 import { type ChatMessage, imagesOf, renderChat } from "./chat-template";
-import type { Qwen2Vl } from "./qwen2-vl";
-import { type Album, type BatchImages, gatherImages, gridOf, type ImageTokens } from "./qwen2-vl-images";
-import { multimodalPositions, tokensOf } from "./qwen2-vl-positions";
+import { type Album, type BatchImages, gatherImages, type ImageTokens } from "./qwen2-vl-images";
+import type { VisionLanguageModel } from "./vision-language";
 
 /** A prompt as token ids, image placeholders expanded to one id per image token. */
 export interface PromptTokens {
@@ -60,8 +59,8 @@ export interface CollateOptions {
  *
  * @throws DataError when a text holds a marker of the chat format, or the template loses or adds pictures.
  */
-export function tokenizePrompt(model: Qwen2Vl, messages: readonly ChatMessage[]): PromptTokens {
-  const { imageTokenId, vision } = model.config;
+export function tokenizePrompt(model: VisionLanguageModel, messages: readonly ChatMessage[]): PromptTokens {
+  const { imageTokenId } = model.config;
   const images = imagesOf(messages);
   const ids = model.tokenizer.encode(renderChat(model.chatTemplate, messages, "assistant"));
   const found = ids.filter((id) => id === imageTokenId).length;
@@ -73,8 +72,7 @@ export function tokenizePrompt(model: Qwen2Vl, messages: readonly ChatMessage[])
   let next = 0;
   const expanded = ids.flatMap((id) => {
     if (id !== imageTokenId) return [id];
-    const grid = gridOf(images[next++]!, model.imageProcessor);
-    return new Array<number>(tokensOf(grid, vision.spatialMergeSize)).fill(imageTokenId);
+    return model.pictures.expand(model.pictures.gridOf(images[next++]!));
   });
   return { inputIds: Int32Array.from(expanded), images };
 }
@@ -85,7 +83,7 @@ export function tokenizePrompt(model: Qwen2Vl, messages: readonly ChatMessage[])
  * @throws ConfigError when there is no prompt, or not one answer per prompt. DataError when placeholders and pictures do not match.
  */
 export function collatePrompts(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   prompts: readonly PromptTokens[],
   options: CollateOptions = {},
 ): PromptBatch {
@@ -120,8 +118,8 @@ interface Layout {
   readonly side: "left" | "right";
 }
 
-function layOut(model: Qwen2Vl, { sequences, prompts, album, side }: Layout): Omit<PromptBatch, "answers"> {
-  const { imageTokenId, text, vision } = model.config;
+function layOut(model: VisionLanguageModel, { sequences, prompts, album, side }: Layout): Omit<PromptBatch, "answers"> {
+  const { imageTokenId, text } = model.config;
   const rows = sequences.length;
   const columns = Math.max(...sequences.map((ids) => ids.length));
   const size = rows * columns;
@@ -141,7 +139,7 @@ function layOut(model: Qwen2Vl, { sequences, prompts, album, side }: Layout): Om
     const start = row * columns + shift;
     const images = prompts[row]!.images;
     const grids = images.map((image) => album.grids.get(image)!);
-    const placed = multimodalPositions(ids, grids, { imageTokenId, spatialMergeSize: vision.spatialMergeSize });
+    const placed = model.pictures.place(ids, grids);
     inputIds.set(ids, start);
     mask.fill(1, start, start + ids.length);
     for (let axis = 0; axis < 3; axis++)
@@ -150,7 +148,7 @@ function layOut(model: Qwen2Vl, { sequences, prompts, album, side }: Layout): Om
     lastColumns[row] = shift + ids.length - 1;
     const imageSlots = images.flatMap((image, i) => {
       const first = album.offsets.get(image)!;
-      return Array.from({ length: tokensOf(grids[i]!, vision.spatialMergeSize) }, (_, token) => first + token);
+      return Array.from({ length: model.pictures.tokensOf(grids[i]!) }, (_, token) => first + token);
     });
     let next = 0;
     ids.forEach((id, i) => {

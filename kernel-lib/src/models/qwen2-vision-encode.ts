@@ -1,9 +1,8 @@
 import { setImmediate as nextTick } from "node:timers/promises";
 import { assertNotInterrupted } from "../base/check";
 import type { Control, RasterImage } from "../base/types";
-import { type PatchGroup, runVisionTower } from "./qwen2-vision";
-import type { Qwen2Vl } from "./qwen2-vl";
 import { groupPatches, type ImageTokens } from "./qwen2-vl-images";
+import type { PatchGroup, VisionLanguageModel } from "./vision-language";
 
 const BATCH_SIZE = 64;
 
@@ -16,7 +15,7 @@ const BATCH_SIZE = 64;
  * @throws InterruptedError when the control's signal is aborted.
  */
 export async function encodeVision(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   images: readonly RasterImage[],
   control?: Control,
 ): Promise<ImageTokens[]> {
@@ -27,7 +26,7 @@ export async function encodeVision(
     await nextTick(); // tfjs-node computes synchronously: let signals and displays through
     assertNotInterrupted("encodeVision", control?.signal);
     for (const { members, group } of groupPatches(model, different.slice(start, start + BATCH_SIZE))) {
-      const output = runVisionTower(model.parameters, model.config.vision, fillUp(group));
+      const output = model.pictures.run(model.parameters, fillUp(group));
       const values = (await output.data()) as Float32Array;
       output.dispose();
       const size = (output.shape[0] / BATCH_SIZE) * width;

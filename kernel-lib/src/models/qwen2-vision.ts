@@ -8,16 +8,9 @@ import type { ParameterStore } from "./parameters";
 import type { Qwen2VisionConfig } from "./qwen2-vl-config";
 import { VISION_PREFIX } from "./qwen2-vl-weights";
 import { createRotaryTable, type PatchGrid, patchAngles, type RotaryTable, rotate } from "./rotary";
+import type { PatchGroup } from "./vision-language";
 
 const NORM_EPSILON = 1e-6;
-
-/** Images of one size, cut into patches. */
-export interface PatchGroup {
-  readonly grid: PatchGrid;
-  readonly numImages: number;
-  /** [numImages * patches, inChannels * temporalPatchSize * patchSize²], patches in squares that become one token. */
-  readonly patches: Float32Array;
-}
 
 /**
  * Runs the vision tower on images of one size: patch embedding, blocks with full attention within an image, merger.

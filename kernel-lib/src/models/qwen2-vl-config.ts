@@ -1,5 +1,6 @@
 import { assertInteger } from "../base/check";
 import { ConfigError } from "../base/errors";
+import type { DecoderConfig } from "./decoder-config";
 
 /** Sizes of the vision tower. */
 export interface Qwen2VisionConfig {
@@ -20,21 +21,7 @@ export interface Qwen2VisionConfig {
 }
 
 /** Sizes of the text model. */
-export interface Qwen2TextConfig {
-  readonly vocabSize: number;
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly numLayers: number;
-  readonly numHeads: number;
-  readonly numKeyValueHeads: number;
-  readonly rmsNormEps: number;
-  readonly ropeTheta: number;
-  /** How many rotary frequencies follow the time, height and width position; sums to half a head. */
-  readonly mropeSection: readonly [number, number, number];
-  readonly maxPositions: number;
-  readonly padTokenId: number;
-  readonly endTokenId: number;
-}
+export type Qwen2TextConfig = DecoderConfig;
 
 /** Architecture of a Qwen2-VL-shaped reader. */
 export interface Qwen2VlConfig {

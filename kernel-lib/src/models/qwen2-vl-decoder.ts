@@ -2,12 +2,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import { silu } from "../compute/ops/activations";
 import { attention } from "../compute/ops/attention";
 import { rmsNorm } from "../compute/ops/norms";
+import type { DecoderConfig } from "./decoder-config";
 import { linear } from "./linear";
 import type { ParameterStore } from "./parameters";
-import type { Qwen2TextConfig } from "./qwen2-vl-config";
 import { gatherRows } from "./qwen2-vl-rows";
-import { TEXT_PREFIX } from "./qwen2-vl-weights";
 import { createRotaryTable, type RotaryAngles, type RotaryTable, rotate } from "./rotary";
+import { TEXT_PREFIX } from "./vision-language";
 
 const HIDDEN_SCORE = -1e9;
 
@@ -46,7 +46,7 @@ export interface DecoderResult {
  */
 export function runDecoder(
   store: ParameterStore,
-  config: Qwen2TextConfig,
+  config: DecoderConfig,
   x: tf.Tensor2D,
   pass: DecoderPass,
 ): DecoderResult {
@@ -79,7 +79,7 @@ interface QueryView {
 
 interface Layer {
   readonly store: ParameterStore;
-  readonly config: Qwen2TextConfig;
+  readonly config: DecoderConfig;
   readonly prefix: string;
   readonly rows: number;
   readonly keyTable: RotaryTable;
@@ -107,7 +107,7 @@ function runLayer(
   const { numHeads, numKeyValueHeads } = config;
   const options = { numHeads, numKeyValueHeads, mask: view.mask };
   const attended = attention(byRow(queries, rows), memory.keys, memory.values, options);
-  const flat = tf.reshape(attended, residual.shape) as tf.Tensor2D; // [B * M, hiddenSize]
+  const flat = tf.reshape(attended, [residual.shape[0], attended.shape[2]]) as tf.Tensor2D; // [B * M, heads * headDim]
   const middle = tf.add(residual, linear(store, `${prefix}.self_attn.o_proj`, flat)) as tf.Tensor2D;
 
   const mlpInput = norm(store, `${prefix}.post_attention_layernorm`, middle, eps);
@@ -133,13 +133,13 @@ function norm(store: ParameterStore, module: string, x: tf.Tensor2D, eps: number
   return rmsNorm(x, store.get(`${module}.weight`), eps);
 }
 
-function fullView(config: Qwen2TextConfig, pass: DecoderPass): QueryView {
+function fullView(config: DecoderConfig, pass: DecoderPass): QueryView {
   const all = Int32Array.from({ length: pass.rows * pass.columns }, (_, i) => i);
   return { pick: null, order: null, table: queryTable(config, pass.angles), mask: maskOf(pass, all) };
 }
 
 /** The kept tokens, filled up so that each batch row asks equally often. */
-function keptView(config: Qwen2TextConfig, pass: DecoderPass): QueryView {
+function keptView(config: DecoderConfig, pass: DecoderPass): QueryView {
   const byRow = Array.from({ length: pass.rows }, (): number[] => []);
   for (const token of pass.keep) byRow[Math.floor(token / pass.columns)]!.push(token);
   const most = byRow.reduce((high, tokens) => Math.max(high, tokens.length), 1);
@@ -162,7 +162,7 @@ function keptView(config: Qwen2TextConfig, pass: DecoderPass): QueryView {
   };
 }
 
-function queryTable(config: Qwen2TextConfig, angles: RotaryAngles): RotaryTable {
+function queryTable(config: DecoderConfig, angles: RotaryAngles): RotaryTable {
   return createRotaryTable(angles, { repeats: 1, heads: config.numHeads });
 }
 

@@ -1,12 +1,9 @@
 import { DataError } from "../base/errors";
 import type { RasterImage } from "../base/types";
-import { type QwenImageConfig, qwenPatches, smartResize } from "./image-processor";
-import type { PatchGroup } from "./qwen2-vision";
-import type { Qwen2Vl } from "./qwen2-vl";
-import { tokensOf } from "./qwen2-vl-positions";
 import type { PatchGrid } from "./rotary";
+import type { PatchGroup, VisionLanguageModel } from "./vision-language";
 
-/** What the vision tower made of an image: [tokens, hiddenSize], row by row of the merged grid. */
+/** What the vision tower made of an image: [tokens, hiddenSize], row by row. */
 export interface ImageTokens {
   readonly tokens: Float32Array;
   readonly grid: PatchGrid;
@@ -31,19 +28,20 @@ export interface Album {
  * @throws DataError when `vision` lacks a picture.
  */
 export function gatherImages(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   images: readonly RasterImage[],
   vision: ReadonlyMap<RasterImage, ImageTokens> | undefined,
 ): Album {
   const different = [...new Set(images)];
-  const merge = model.config.vision.spatialMergeSize;
   if (vision === undefined) {
     const groups = groupPatches(model, different);
     return {
       images: { kind: "patches", groups: groups.map(({ group }) => group) },
       grids: new Map(groups.flatMap(({ members, group }) => members.map((image) => [image, group.grid] as const))),
       offsets: offsetsOf(
-        groups.flatMap(({ members, group }) => members.map((image) => [image, tokensOf(group.grid, merge)] as const)),
+        groups.flatMap(({ members, group }) =>
+          members.map((image) => [image, model.pictures.tokensOf(group.grid)] as const),
+        ),
       ),
     };
   }
@@ -78,17 +76,16 @@ function offsetsOf(sizes: readonly (readonly [RasterImage, number])[]): Map<Rast
 
 /** Cuts pictures into patches, those of one size together. */
 export function groupPatches(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   images: readonly RasterImage[],
 ): { members: RasterImage[]; group: PatchGroup }[] {
   const bySize = new Map<string, { members: RasterImage[]; grid: PatchGrid; cut: Float32Array[] }>();
   for (const image of images) {
-    const { gridThw, patches } = qwenPatches(image, model.imageProcessor);
-    const grid = { frames: gridThw[0], height: gridThw[1], width: gridThw[2] };
+    const grid = model.pictures.gridOf(image);
     const key = `${grid.frames}x${grid.height}x${grid.width}`;
     const entry = bySize.get(key) ?? { members: [], grid, cut: [] };
     entry.members.push(image);
-    entry.cut.push(patches);
+    entry.cut.push(model.pictures.cut(image));
     bySize.set(key, entry);
   }
   return [...bySize.values()].map(({ members, grid, cut }) => {
@@ -99,10 +96,4 @@ export function groupPatches(
     });
     return { members, group: { grid, numImages: members.length, patches } };
   });
-}
-
-/** The grid of patches a picture is cut into. */
-export function gridOf(image: RasterImage, config: QwenImageConfig): PatchGrid {
-  const size = smartResize(image.height, image.width, { ...config, factor: config.patchSize * config.mergeSize });
-  return { frames: 1, height: size.height / config.patchSize, width: size.width / config.patchSize };
 }

@@ -5,12 +5,10 @@ import { embedding } from "../compute/ops/embedding";
 import { applyLinear } from "./linear";
 import type { ParameterStore } from "./parameters";
 import type { PromptBatch, TokenPosition } from "./prompt-batch";
-import { runVisionTower } from "./qwen2-vision";
-import type { Qwen2Vl } from "./qwen2-vl";
 import { type DecoderResult, runDecoder } from "./qwen2-vl-decoder";
 import { placeRows } from "./qwen2-vl-rows";
-import { TEXT_PREFIX, VISION_PREFIX } from "./qwen2-vl-weights";
 import { multimodalAngles } from "./rotary";
+import { TEXT_PREFIX, type VisionLanguageModel } from "./vision-language";
 
 /**
  * Next-token logits at chosen places of a batch; the output head is computed there only.
@@ -20,12 +18,20 @@ import { multimodalAngles } from "./rotary";
  *
  * @throws ShapeError when a position is outside the batch.
  */
-export function qwen2VlLogits(model: Qwen2Vl, batch: PromptBatch, positions: readonly TokenPosition[]): tf.Tensor2D {
+export function qwen2VlLogits(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  positions: readonly TokenPosition[],
+): tf.Tensor2D {
   return tf.tidy(() => applyHead(model, readBatch(model, batch, positions).hidden));
 }
 
 /** Hidden states of a batch at chosen places, and what each layer remembers. Run it inside tf.tidy. */
-export function readBatch(model: Qwen2Vl, batch: PromptBatch, positions: readonly TokenPosition[]): DecoderResult {
+export function readBatch(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  positions: readonly TokenPosition[],
+): DecoderResult {
   const { rows, columns } = batch;
   const keep = Int32Array.from(positions, ({ row, column }) => {
     if (row >= 0 && row < rows && column >= 0 && column < columns) return row * columns + column;
@@ -45,7 +51,7 @@ export function readBatch(model: Qwen2Vl, batch: PromptBatch, positions: readonl
 }
 
 /** Logits of hidden states, [n, hiddenSize] -> [n, vocabSize]. */
-export function applyHead(model: Qwen2Vl, hidden: tf.Tensor2D): tf.Tensor2D {
+export function applyHead(model: VisionLanguageModel, hidden: tf.Tensor2D): tf.Tensor2D {
   const moduleName = model.config.tieWordEmbeddings ? `${TEXT_PREFIX}.embed_tokens` : "lm_head";
   const weight = model.parameters.get(`${moduleName}.weight`) as unknown as tf.Tensor2D;
   const update = model.parameters.adapters.get("lm_head") ?? null;
@@ -53,27 +59,27 @@ export function applyHead(model: Qwen2Vl, hidden: tf.Tensor2D): tf.Tensor2D {
 }
 
 /** Token embeddings of some ids, [n, hiddenSize]. */
-export function embedIds(model: Qwen2Vl, ids: Int32Array): tf.Tensor2D {
+export function embedIds(model: VisionLanguageModel, ids: Int32Array): tf.Tensor2D {
   return embedding(model.parameters.get(`${TEXT_PREFIX}.embed_tokens.weight`), ids);
 }
 
-function embedBatch(model: Qwen2Vl, batch: PromptBatch): tf.Tensor2D {
+function embedBatch(model: VisionLanguageModel, batch: PromptBatch): tf.Tensor2D {
   const text = embedIds(model, batch.inputIds); // [B * L, hiddenSize]
   if (!batch.slots.some((slot) => slot >= 0)) return text;
   return placeRows(text, imageTokens(model, batch), batch.slots);
 }
 
-function imageTokens(model: Qwen2Vl, batch: PromptBatch): tf.Tensor2D {
+function imageTokens(model: VisionLanguageModel, batch: PromptBatch): tf.Tensor2D {
   const { images } = batch;
   if (images.kind === "tokens") {
     const width = model.config.text.hiddenSize;
     return tf.tensor2d(images.tokens, [images.tokens.length / width, width]);
   }
   const run = (): tf.Tensor2D => {
-    const parts = images.groups.map((group) => runVisionTower(model.parameters, model.config.vision, group));
+    const parts = images.groups.map((group) => model.pictures.run(model.parameters, group));
     return parts.length === 1 ? parts[0]! : (tf.concat(parts) as tf.Tensor2D);
   };
-  if (isTrained(model.parameters, VISION_PREFIX)) return run();
+  if (model.pictures.modules.some((module) => isTrained(model.parameters, module))) return run();
   // one operation without inputs: nothing inside it is recorded
   return runFused<tf.Tensor2D>({ inputs: {}, forward: run, backward: () => ({}) });
 }

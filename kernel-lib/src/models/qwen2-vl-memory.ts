@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { PromptBatch } from "./prompt-batch";
-import type { Qwen2Vl } from "./qwen2-vl";
 import { type LayerMemory, runDecoder } from "./qwen2-vl-decoder";
 import { applyHead, embedIds, readBatch } from "./qwen2-vl-logits";
 import { multimodalAngles } from "./rotary";
+import type { VisionLanguageModel } from "./vision-language";
 
 /** A batch read so far. The holder calls `closeMemory`. */
 export interface ReadingMemory {
@@ -19,7 +19,7 @@ export interface ReadingMemory {
 }
 
 /** Reads a batch up to its last tokens. `layers` says whether more will be read after it. */
-export function openMemory(model: Qwen2Vl, batch: PromptBatch, layers: "keep" | "drop"): ReadingMemory {
+export function openMemory(model: VisionLanguageModel, batch: PromptBatch, layers: "keep" | "drop"): ReadingMemory {
   const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
   const { logits, memory } = tf.tidy(() => {
     const result = readBatch(model, batch, last);
@@ -36,7 +36,7 @@ export interface Continuation {
 }
 
 /** Reads further tokens on top of a memory, which stays as it is; the result remembers both. */
-export function continueReading(model: Qwen2Vl, memory: ReadingMemory, next: Continuation): ReadingMemory {
+export function continueReading(model: VisionLanguageModel, memory: ReadingMemory, next: Continuation): ReadingMemory {
   const { rows, nextPositions } = memory;
   const { length } = next;
   const line = Int32Array.from(

@@ -1,13 +1,6 @@
 import { DataError } from "../base/errors";
 import type { PatchGrid } from "./rotary";
-
-/** Positions of the tokens of one prompt. */
-export interface PromptPositions {
-  /** [3, L]: time, height and width of every token. */
-  readonly positions: Int32Array;
-  /** Position of the token that would come next. */
-  readonly next: number;
-}
+import type { PromptPositions } from "./vision-language";
 
 /** Number of text-model tokens an image becomes. */
 export function tokensOf(grid: PatchGrid, spatialMergeSize: number): number {

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../base/errors";
 import type { PromptBatch } from "./prompt-batch";
-import type { Qwen2Vl } from "./qwen2-vl";
 import { closeMemory, continueReading, openMemory, type ReadingMemory } from "./qwen2-vl-memory";
+import type { VisionLanguageModel } from "./vision-language";
 
 /** What a reader thinks of one answer to one prompt. */
 export interface AnswerScore {
@@ -21,7 +21,7 @@ export interface AnswerScore {
  * @throws DataError when an answer has no token.
  */
 export async function scoreAnswers(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   batch: PromptBatch,
   answers: readonly string[],
 ): Promise<AnswerScore[][]> {
@@ -55,7 +55,11 @@ interface Distribution {
 }
 
 /** Distributions of the second and later tokens of an answer. */
-async function readRest(model: Qwen2Vl, memory: ReadingMemory, ids: readonly number[]): Promise<Distribution[]> {
+async function readRest(
+  model: VisionLanguageModel,
+  memory: ReadingMemory,
+  ids: readonly number[],
+): Promise<Distribution[]> {
   const length = ids.length - 1; // nothing is predicted from the last token
   const tokens = Int32Array.from({ length: memory.rows * length }, (_, i) => ids[i % length]!);
   const further = continueReading(model, memory, { ids: tokens, length });

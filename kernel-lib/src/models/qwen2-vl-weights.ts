@@ -1,11 +1,10 @@
 import { createRandom } from "../base/random";
 import type { WeightArray } from "./parameters";
 import type { Qwen2VlConfig } from "./qwen2-vl-config";
+import { TEXT_PREFIX } from "./vision-language";
 
 /** Prefix of the vision tower's modules. */
 export const VISION_PREFIX = "model.visual";
-/** Prefix of the text model's modules. */
-export const TEXT_PREFIX = "model.language_model";
 
 const EMBEDDING_DEVIATION = 0.02;
 

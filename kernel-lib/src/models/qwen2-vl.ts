@@ -7,11 +7,13 @@ import type { QwenImageConfig } from "./image-processor";
 import { createParameterStore, type ParameterStore, type WeightArray } from "./parameters";
 import { assertQwen2VlConfig, type Qwen2VlConfig } from "./qwen2-vl-config";
 import { parseQwen2VlConfig, qwen2VlConfigJson } from "./qwen2-vl-config-json";
+import { qwen2VlPictures } from "./qwen2-vl-pictures";
 import { initialQwen2VlWeights, qwen2VlShapes, toFileName, toModuleName } from "./qwen2-vl-weights";
 import { createTokenizer, type JsonObject, type TextTokenizer } from "./tokenizer";
+import type { PictureReader, VisionLanguageModel } from "./vision-language";
 
 /** A Qwen2-VL-shaped reader: vision tower, patch merger, text model, and what turns messages into its input. */
-export interface Qwen2Vl {
+export interface Qwen2Vl extends VisionLanguageModel {
   readonly kind: "qwen2-vl";
   readonly config: Qwen2VlConfig;
   /** Under the module names of transformers 5: model.visual.…, model.language_model.…, lm_head. */
@@ -20,6 +22,7 @@ export interface Qwen2Vl {
   readonly imageProcessor: QwenImageConfig;
   /** Jinja text. */
   readonly chatTemplate: string;
+  readonly pictures: PictureReader;
   /** Frees the weights; adapters are freed by their owner. */
   dispose(): void;
 }
@@ -118,7 +121,8 @@ export function assembleQwen2Vl(
   assertWeights("loadQwen2Vl", weights, shapes);
   const ordered = [...shapes.keys()].map((name) => [name, weights.get(name)!] as const);
   const parameters = createParameterStore(ordered);
-  return { kind: "qwen2-vl", config, parameters, ...parts, dispose: () => parameters.dispose() };
+  const pictures = qwen2VlPictures(config, parts.imageProcessor);
+  return { kind: "qwen2-vl", config, parameters, ...parts, pictures, dispose: () => parameters.dispose() };
 }
 
 function assertPartsFit(config: Qwen2VlConfig, { tokenizer, imageProcessor }: Qwen2VlParts): void {

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { runFused } from "../compute/fused-op";
-import type { Qwen2TextConfig, Qwen2VisionConfig } from "./qwen2-vl-config";
+import { type DecoderConfig, headWidth } from "./decoder-config";
+import type { Qwen2VisionConfig } from "./qwen2-vl-config";
 
 /** Cosines and sines of the rotary angles of a row of positions, each [positions, headDim]. */
 export interface RotaryAngles {
@@ -23,8 +24,8 @@ export interface RotaryTable {
  * Shapes: positions [3, count] (time, height, width) -> angles [count, headDim]. The first `mropeSection[0]`
  * frequencies turn with time, the next with height, the rest with width; both halves of a head hold the same angles.
  */
-export function multimodalAngles(config: Qwen2TextConfig, positions: Int32Array): RotaryAngles {
-  const headDim = config.hiddenSize / config.numHeads;
+export function multimodalAngles(config: DecoderConfig, positions: Int32Array): RotaryAngles {
+  const headDim = headWidth(config);
   const axes = config.mropeSection.flatMap((length, axis) => new Array<number>(length).fill(axis));
   const frequencies = axes.map((_, j) => inverseFrequency(config.ropeTheta, 2 * j, headDim));
   const count = positions.length / 3;
@@ -65,11 +66,13 @@ function patchPlaces(grid: PatchGrid, merge: number): { row: number; column: num
   return places;
 }
 
-function inverseFrequency(theta: number, exponent: number, dimension: number): number {
+/** Rotary frequency 1 / theta^(exponent / dimension), in single precision as PyTorch computes it. */
+export function inverseFrequency(theta: number, exponent: number, dimension: number): number {
   return Math.fround(1 / Math.fround(theta ** Math.fround(exponent / dimension)));
 }
 
-function fillAngles(count: number, headDim: number, angle: (row: number, j: number) => number): RotaryAngles {
+/** Cosines and sines of `angle(row, j)`, the same in both halves of a head. */
+export function fillAngles(count: number, headDim: number, angle: (row: number, j: number) => number): RotaryAngles {
   const cos = new Float32Array(count * headDim);
   const sin = new Float32Array(count * headDim);
   const half = headDim / 2;

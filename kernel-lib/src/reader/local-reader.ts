@@ -5,8 +5,8 @@ import type { Control, RasterImage } from "../base/types";
 import { generate } from "../models/generate";
 import { collatePrompts, type PromptBatch, type PromptTokens } from "../models/prompt-batch";
 import { encodeVision } from "../models/qwen2-vision-encode";
-import type { Qwen2Vl } from "../models/qwen2-vl";
 import type { ImageTokens } from "../models/qwen2-vl-images";
+import type { VisionLanguageModel } from "../models/vision-language";
 import { PROMPT_VERSION } from "./prompt";
 import { promptTokensOf } from "./prompt-tokens";
 import type { Reader, ReadPair } from "./reader";
@@ -20,7 +20,7 @@ export interface LocalReaderOptions {
 }
 
 /** Hash of a model's weights (adapters included), tokenizer and prompt wording, 32 hex digits. */
-export function fingerprintReader(model: Qwen2Vl): string {
+export function fingerprintReader(model: VisionLanguageModel): string {
   const hash = createHash("sha256").update(`prompt ${PROMPT_VERSION} ${model.chatTemplate}`);
   hash.update(JSON.stringify([model.tokenizer.json, model.imageProcessor]));
   for (const [name, { data }] of model.parameters.export()) {
@@ -39,7 +39,7 @@ export function fingerprintReader(model: Qwen2Vl): string {
  * Prompts of similar length are read together, so that little is padded.
  * Memory: owns the model; dispose() frees it. Keeps the image tokens of every picture it has seen.
  */
-export function createLocalReader(model: Qwen2Vl, options: LocalReaderOptions = {}): Reader {
+export function createLocalReader(model: VisionLanguageModel, options: LocalReaderOptions = {}): Reader {
   const { batchSize = 64, maxNewTokens = 8 } = options;
   assertInteger("createLocalReader: batchSize", batchSize, 1);
   const vision = new Map<RasterImage, ImageTokens>();
@@ -58,7 +58,7 @@ export function createLocalReader(model: Qwen2Vl, options: LocalReaderOptions = 
 }
 
 interface ReadingRoom {
-  readonly model: Qwen2Vl;
+  readonly model: VisionLanguageModel;
   readonly vision: Map<RasterImage, ImageTokens>;
   readonly batchSize: number;
 }

@@ -1,6 +1,6 @@
 import { type PromptTokens, tokenizePrompt } from "../models/prompt-batch";
-import type { Qwen2Vl } from "../models/qwen2-vl";
 import type { TextTokenizer } from "../models/tokenizer";
+import type { VisionLanguageModel } from "../models/vision-language";
 import { buildPrompt } from "./prompt";
 import type { ReadPair } from "./reader";
 
@@ -12,7 +12,7 @@ export const MAX_BACKGROUND_TOKENS = 160;
  *
  * Deviation: the paper's readers have room for any caption; a small vocabulary spells words it does not know byte by byte.
  */
-export function promptTokensOf(model: Qwen2Vl, pair: ReadPair): PromptTokens {
+export function promptTokensOf(model: VisionLanguageModel, pair: ReadPair): PromptTokens {
   const { passage } = pair;
   if (passage === null) return tokenizePrompt(model, buildPrompt(pair));
   const text = cutText(model.tokenizer, passage.text, MAX_BACKGROUND_TOKENS);

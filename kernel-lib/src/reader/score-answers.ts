@@ -1,8 +1,8 @@
 import { ConfigError } from "../base/errors";
 import type { Label } from "../base/types";
 import type { PromptBatch } from "../models/prompt-batch";
-import type { Qwen2Vl } from "../models/qwen2-vl";
 import { scoreAnswers } from "../models/qwen2-vl-score";
+import type { VisionLanguageModel } from "../models/vision-language";
 import type { LabelScores } from "./reader";
 
 /**
@@ -15,7 +15,7 @@ import type { LabelScores } from "./reader";
  * @throws ConfigError when there is no label.
  */
 export async function scoreLabelAnswers(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   batch: PromptBatch,
   labels: readonly Label[],
 ): Promise<LabelScores[]> {

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { readSafetensors } from "../../src/compute/safetensors";
 import type { WeightArray } from "../../src/models/parameters";
 import type { PromptBatch, TokenPosition } from "../../src/models/prompt-batch";
-import type { PatchGroup } from "../../src/models/qwen2-vision";
 import { assembleQwen2Vl, type Qwen2Vl, type Qwen2VlParts } from "../../src/models/qwen2-vl";
 import { parseQwen2VlConfig } from "../../src/models/qwen2-vl-config-json";
 import { multimodalPositions, tokensOf } from "../../src/models/qwen2-vl-positions";
 import { toModuleName } from "../../src/models/qwen2-vl-weights";
+import type { PatchGroup } from "../../src/models/vision-language";
 
 /** Numbers transformers and PEFT computed, see reference/qwen2-vl/make-reference.py. */
 export interface ReferenceNumbers {
