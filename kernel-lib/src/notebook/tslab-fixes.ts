@@ -1,15 +1,17 @@
 /**
- * Loaded into the TypeScript kernel by `node --require`, before tslab: mends what its compiler gets wrong,
- * and ends it with the program that started it.
+ * Loaded into the TypeScript kernel by `node --require`, before tslab: mends what its compiler gets wrong, lets no message be
+ * lost behind a large one, and ends it with the program that started it.
  * The project's kernel spec and the runner both start the kernel with it.
  */
 import { createRequire } from "node:module";
 import "./end-with-parent";
 import { expandShorthand, type SyntaxTree } from "./expand-shorthand";
+import { queueSends } from "./queue-sends";
 
 interface Converter {
   convert(previous: string, source: string): unknown;
 }
+type Sender = Parameters<typeof queueSends>[0];
 interface ConverterModule {
   createConverter(options: unknown): Converter;
 }
@@ -17,6 +19,9 @@ interface ConverterModule {
 const fromTslab = createRequire(createRequire(__filename).resolve("tslab/package.json"));
 const compiler = fromTslab("@tslab/typescript-for-tslab") as SyntaxTree;
 const converters = fromTslab("./dist/converter.js") as ConverterModule;
+const { Publisher, Router } = fromTslab("zeromq") as Record<"Publisher" | "Router", { prototype: Sender }>;
+for (const socketClass of [Publisher, Router]) queueSends(socketClass.prototype);
+
 const createConverter = converters.createConverter;
 
 converters.createConverter = (options) => {
