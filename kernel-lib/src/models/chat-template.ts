@@ -27,8 +27,17 @@ export const QWEN2_VL_CHAT_TEMPLATE = `{% for message in messages %}<|im_start|>
 {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
 {% endif %}`;
 
+const CHATML_MARKER = /<\|[a-z_]+\|>/;
+const MISTRAL_MARKER = /\[\/?INST\]|\[IMG(?:_BREAK|_END)?\]|<\/?s>/;
+
 /** Whether the text ends where the assistant starts to write, or after the last turn. */
 export type TemplateEnd = "assistant" | "closed";
+
+/** Texts of the tokens a template may write before and after a conversation. */
+export interface TemplateTokens {
+  readonly begin: string | null;
+  readonly end: string | null;
+}
 
 const parsed = new Map<string, JinjaTemplate>();
 
@@ -37,8 +46,14 @@ const parsed = new Map<string, JinjaTemplate>();
  *
  * @throws DataError when a text holds a marker such as <|im_end|>, which would break out of its turn, or when the template fails.
  */
-export function renderChat(template: string, messages: readonly ChatMessage[], end: TemplateEnd): string {
-  for (const text of messages.flatMap(textsOf)) refuseMarkers(text);
+export function renderChat(
+  template: string,
+  messages: readonly ChatMessage[],
+  end: TemplateEnd,
+  tokens: TemplateTokens = { begin: null, end: null },
+): string {
+  const markers = template.includes("[INST]") ? MISTRAL_MARKER : CHATML_MARKER;
+  for (const text of messages.flatMap(textsOf)) refuseMarkers(text, markers);
   let compiled = parsed.get(template);
   try {
     if (compiled === undefined) {
@@ -49,7 +64,12 @@ export function renderChat(template: string, messages: readonly ChatMessage[], e
       role,
       content: typeof content === "string" ? content : content.map(withoutPixels),
     }));
-    return compiled.render({ messages: visible, add_generation_prompt: end === "assistant" });
+    return compiled.render({
+      messages: visible,
+      add_generation_prompt: end === "assistant",
+      bos_token: tokens.begin ?? "",
+      eos_token: tokens.end ?? "",
+    });
   } catch (cause) {
     throw new DataError(
       "renderChat: the chat template cannot be rendered. Check the checkpoint's chat template.",
@@ -72,11 +92,12 @@ function textsOf({ content }: ChatMessage): string[] {
 }
 
 function withoutPixels(part: ContentPart): Record<string, string> {
-  return part.type === "text" ? { type: "text", text: part.text } : { type: "image" };
+  // some published templates read a part's words as `content`
+  return part.type === "text" ? { type: "text", text: part.text, content: part.text } : { type: "image" };
 }
 
-function refuseMarkers(text: string): void {
-  const marker = /<\|[a-z_]+\|>/.exec(text)?.[0];
+function refuseMarkers(text: string, markers: RegExp): void {
+  const marker = markers.exec(text)?.[0];
   if (marker === undefined) return;
   throw new DataError(
     `renderChat: a text must hold no marker of the chat format; got "${marker}". Remove it from the text.`,

@@ -16,9 +16,11 @@ export interface Checkpoint {
   readonly tokenizer: JsonObject | null;
   /** tokenizer_config.json */
   readonly tokenizerConfig: JsonObject | null;
-  /** preprocessor_config.json */
+  /** preprocessor_config.json, or the image processor inside processor_config.json. */
   readonly preprocessor: JsonObject | null;
-  /** chat_template.jinja */
+  /** processor_config.json: which tokens pictures are written with. Left out where a model has none. */
+  readonly processor?: JsonObject;
+  /** chat_template.jinja, or the template inside chat_template.json or tokenizer_config.json. */
   readonly chatTemplate: string | null;
 }
 
@@ -27,9 +29,11 @@ const FILES = {
   tokenizer: "tokenizer.json",
   tokenizerConfig: "tokenizer_config.json",
   preprocessor: "preprocessor_config.json",
+  processor: "processor_config.json",
 } as const;
 const WEIGHTS = "model.safetensors";
 const CHAT_TEMPLATE = "chat_template.jinja";
+const CHAT_TEMPLATE_JSON = "chat_template.json";
 
 /**
  * Reads a Hugging Face model folder.
@@ -45,14 +49,16 @@ export function readCheckpoint(folder: string): Checkpoint {
   const { tensors } = readSafetensors(join(folder, WEIGHTS));
   // older files also hold the constants 0, 1, 2 …
   const stored = [...tensors].filter(([name]) => !name.endsWith(".position_ids"));
-  const template = join(folder, CHAT_TEMPLATE);
+  const tokenizerConfig = readJson(folder, FILES.tokenizerConfig);
+  const processor = readJson(folder, FILES.processor);
   return {
     config: readJson(folder, FILES.config)!,
     weights: new Map(stored.map(([name, tensor]) => [name, toWeight(folder, name, tensor)] as const)),
     tokenizer: readJson(folder, FILES.tokenizer),
-    tokenizerConfig: readJson(folder, FILES.tokenizerConfig),
-    preprocessor: readJson(folder, FILES.preprocessor),
-    chatTemplate: existsSync(template) ? readFileSync(template, "utf8") : null,
+    tokenizerConfig,
+    preprocessor: readJson(folder, FILES.preprocessor) ?? objectIn(processor, "image_processor"),
+    ...(processor === null ? {} : { processor }),
+    chatTemplate: readTemplate(folder, tokenizerConfig),
   };
 }
 
@@ -60,7 +66,7 @@ export function readCheckpoint(folder: string): Checkpoint {
 export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
   for (const [part, file] of Object.entries(FILES) as [keyof typeof FILES, string][]) {
     const json = checkpoint[part];
-    if (json !== null) writeFileAtomic(join(folder, file), `${JSON.stringify(json, null, 2)}\n`);
+    if (json !== null && json !== undefined) writeFileAtomic(join(folder, file), `${JSON.stringify(json, null, 2)}\n`);
   }
   if (checkpoint.chatTemplate !== null) writeFileAtomic(join(folder, CHAT_TEMPLATE), checkpoint.chatTemplate);
   const tensors = [...checkpoint.weights].map(
@@ -109,7 +115,7 @@ export function requirePart<K extends keyof typeof FILES>(
   part: K,
 ): NonNullable<Checkpoint[K]> {
   const value = checkpoint[part];
-  if (value !== null) return value as NonNullable<Checkpoint[K]>;
+  if (value !== null && value !== undefined) return value as NonNullable<Checkpoint[K]>;
   throw new DataError(`${where}: the model's folder must hold ${FILES[part]}; there is none. Copy it from the model.`, {
     file: FILES[part],
   });
@@ -128,6 +134,18 @@ function readJson(folder: string, file: string): JsonObject | null {
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw new DataError(`readCheckpoint: ${path} must hold a JSON object. Write it again.`, { file });
+}
+
+function objectIn(json: JsonObject | null, field: string): JsonObject | null {
+  const value = json?.[field];
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+}
+
+function readTemplate(folder: string, tokenizerConfig: JsonObject | null): string | null {
+  const file = join(folder, CHAT_TEMPLATE);
+  if (existsSync(file)) return readFileSync(file, "utf8");
+  const value = (readJson(folder, CHAT_TEMPLATE_JSON) ?? tokenizerConfig)?.["chat_template"];
+  return typeof value === "string" ? value : null;
 }
 
 function toWeight(folder: string, name: string, { dtype, shape, data }: StoredTensor): WeightArray {

@@ -7,11 +7,11 @@ export function parseQwenImageConfig(json: JsonObject): QwenImageConfig {
   const size = (json["size"] ?? {}) as JsonObject;
   return {
     ...parseScale(json),
-    patchSize: count(json, "patch_size"),
-    temporalPatchSize: count(json, "temporal_patch_size"),
-    mergeSize: count(json, "merge_size"),
-    minPixels: count({ min_pixels: json["min_pixels"] ?? size["shortest_edge"] }, "min_pixels"),
-    maxPixels: count({ max_pixels: json["max_pixels"] ?? size["longest_edge"] }, "max_pixels"),
+    patchSize: positiveCount(json, "patch_size"),
+    temporalPatchSize: positiveCount(json, "temporal_patch_size"),
+    mergeSize: positiveCount(json, "merge_size"),
+    minPixels: positiveCount({ min_pixels: json["min_pixels"] ?? size["shortest_edge"] }, "min_pixels"),
+    maxPixels: positiveCount({ max_pixels: json["max_pixels"] ?? size["longest_edge"] }, "max_pixels"),
   };
 }
 
@@ -20,13 +20,14 @@ export function parseClipImageConfig(json: JsonObject): ClipImageConfig {
   const [size, crop] = [json["size"], json["crop_size"]] as JsonObject[];
   return {
     ...parseScale(json),
-    shortestEdge: count(typeof size === "number" ? { shortest_edge: size } : (size ?? {}), "shortest_edge"),
-    cropHeight: count(typeof crop === "number" ? { height: crop } : (crop ?? {}), "height"),
-    cropWidth: count(typeof crop === "number" ? { width: crop } : (crop ?? {}), "width"),
+    shortestEdge: positiveCount(typeof size === "number" ? { shortest_edge: size } : (size ?? {}), "shortest_edge"),
+    cropHeight: positiveCount(typeof crop === "number" ? { height: crop } : (crop ?? {}), "height"),
+    cropWidth: positiveCount(typeof crop === "number" ? { width: crop } : (crop ?? {}), "width"),
   };
 }
 
-function parseScale(json: JsonObject): PixelScale {
+/** Reads mean, deviation and rescale factor. @throws DataError naming the field. */
+export function parseScale(json: JsonObject): PixelScale {
   const rescale = json["rescale_factor"] ?? 1 / 255;
   if (typeof rescale !== "number") throw badField("rescale_factor", "a number", rescale);
   return { mean: triple(json, "image_mean"), std: triple(json, "image_std"), rescale };
@@ -38,7 +39,8 @@ function triple(json: JsonObject, field: string): number[] {
   throw badField(field, "three numbers", value);
 }
 
-function count(json: JsonObject, field: string): number {
+/** A positive whole number. @throws DataError naming the field. */
+export function positiveCount(json: JsonObject, field: string): number {
   const value = json[field];
   if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
   throw badField(field, "a positive whole number", value);

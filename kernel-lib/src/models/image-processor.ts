@@ -153,6 +153,18 @@ function cropCentre(image: RasterImage, { cropHeight, cropWidth }: ClipImageConf
   return { width: cropWidth, height: cropHeight, channels: 3, data };
 }
 
-function scalePixels(image: RasterImage, { mean, std, rescale }: PixelScale): Float32Array {
-  return Float32Array.from(image.data, (byte, i) => (byte * rescale - mean[i % 3]!) / std[i % 3]!);
+/** Colours as numbers, [height, width, 3], by a processor's scale. */
+export function scalePixels(image: RasterImage, { mean, std, rescale }: PixelScale): Float32Array {
+  // a byte has 256 values, so the division is done once per value and channel
+  const scaled = mean.map((_, channel) =>
+    Float32Array.from({ length: 256 }, (_, byte) => (byte * rescale - mean[channel]!) / std[channel]!),
+  );
+  const [red, green, blue] = scaled as [Float32Array, Float32Array, Float32Array];
+  const values = new Float32Array(image.data.length);
+  for (let i = 0; i < values.length; i += 3) {
+    values[i] = red[image.data[i]!]!;
+    values[i + 1] = green[image.data[i + 1]!]!;
+    values[i + 2] = blue[image.data[i + 2]!]!;
+  }
+  return values;
 }

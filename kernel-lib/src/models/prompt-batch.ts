@@ -62,7 +62,7 @@ export interface CollateOptions {
 export function tokenizePrompt(model: VisionLanguageModel, messages: readonly ChatMessage[]): PromptTokens {
   const { imageTokenId } = model.config;
   const images = imagesOf(messages);
-  const ids = model.tokenizer.encode(renderChat(model.chatTemplate, messages, "assistant"));
+  const ids = encodeChat(model, renderChat(model.chatTemplate, messages, "assistant", model.tokenizer));
   const found = ids.filter((id) => id === imageTokenId).length;
   if (found !== images.length)
     throw new DataError(
@@ -75,6 +75,12 @@ export function tokenizePrompt(model: VisionLanguageModel, messages: readonly Ch
     return model.pictures.expand(model.pictures.gridOf(images[next++]!));
   });
   return { inputIds: Int32Array.from(expanded), images };
+}
+
+/** A template that writes the first token itself gets no second one from the tokenizer. */
+function encodeChat({ tokenizer }: VisionLanguageModel, text: string): number[] {
+  const begins = typeof tokenizer.begin === "string" && text.startsWith(tokenizer.begin);
+  return tokenizer.encode(text, begins ? "bare" : "added");
 }
 
 /**
@@ -99,7 +105,7 @@ export function collatePrompts(
     );
   const end = answerEnd === "endToken" ? [model.config.text.endTokenId] : [];
   const answerIds = prompts.map((_, row) =>
-    answers === undefined ? [] : [...model.tokenizer.encode(answers[row]!), ...end],
+    answers === undefined ? [] : [...model.tokenizer.encode(answers[row]!, "bare"), ...end],
   );
   const sequences = prompts.map((prompt, row) => Int32Array.from([...prompt.inputIds, ...answerIds[row]!]));
   const album = gatherImages(

@@ -26,7 +26,7 @@ export async function scoreAnswers(
   answers: readonly string[],
 ): Promise<AnswerScore[][]> {
   const answerIds = answers.map((answer) => {
-    const ids = model.tokenizer.encode(answer);
+    const ids = model.tokenizer.encode(answer, "bare");
     if (ids.length > 0) return ids;
     throw new DataError(`scoreAnswers: an answer must have at least one token; got ${JSON.stringify(answer)}.`, {
       answer,

@@ -1,4 +1,5 @@
 import { createRandom } from "../base/random";
+import { affine, decoderShapes, drawWeights } from "./decoder-weights";
 import type { WeightArray } from "./parameters";
 import type { Qwen2VlConfig } from "./qwen2-vl-config";
 import { TEXT_PREFIX } from "./vision-language";
@@ -6,11 +7,9 @@ import { TEXT_PREFIX } from "./vision-language";
 /** Prefix of the vision tower's modules. */
 export const VISION_PREFIX = "model.visual";
 
-const EMBEDDING_DEVIATION = 0.02;
-
 /** Name and shape of every weight, under the module names of transformers 5 (those PEFT adapters use). */
 export function qwen2VlShapes(config: Qwen2VlConfig): Map<string, number[]> {
-  const shapes = new Map<string, number[]>([...visionShapes(config), ...textShapes(config)]);
+  const shapes = new Map<string, number[]>([...visionShapes(config), ...decoderShapes(config.text, "bias")]);
   if (!config.tieWordEmbeddings) shapes.set("lm_head.weight", [config.text.vocabSize, config.text.hiddenSize]);
   return shapes;
 }
@@ -41,52 +40,9 @@ function visionShapes({ vision, text }: Qwen2VlConfig): [string, number[]][] {
   return shapes;
 }
 
-function textShapes({ text }: Qwen2VlConfig): [string, number[]][] {
-  const { hiddenSize: width, intermediateSize } = text;
-  const keyWidth = (width / text.numHeads) * text.numKeyValueHeads;
-  const shapes: [string, number[]][] = [[`${TEXT_PREFIX}.embed_tokens.weight`, [text.vocabSize, width]]];
-  for (let layer = 0; layer < text.numLayers; layer++) {
-    const prefix = `${TEXT_PREFIX}.layers.${layer}`;
-    shapes.push(
-      ...affine(`${prefix}.self_attn.q_proj`, [width, width]),
-      ...affine(`${prefix}.self_attn.k_proj`, [keyWidth, width]),
-      ...affine(`${prefix}.self_attn.v_proj`, [keyWidth, width]),
-      [`${prefix}.self_attn.o_proj.weight`, [width, width]],
-      [`${prefix}.mlp.gate_proj.weight`, [intermediateSize, width]],
-      [`${prefix}.mlp.up_proj.weight`, [intermediateSize, width]],
-      [`${prefix}.mlp.down_proj.weight`, [width, intermediateSize]],
-      [`${prefix}.input_layernorm.weight`, [width]],
-      [`${prefix}.post_attention_layernorm.weight`, [width]],
-    );
-  }
-  shapes.push([`${TEXT_PREFIX}.norm.weight`, [width]]);
-  return shapes;
-}
-
-function affine(module: string, weightShape: number[]): [string, number[]][] {
-  return [
-    [`${module}.weight`, weightShape],
-    [`${module}.bias`, [weightShape[0]!]],
-  ];
-}
-
-/**
- * Fresh weights: normal with deviation 1/√inputs for linear maps and 0.02 for embeddings, one for the scale of a norm, zero
- * for biases. (0.02 for all, as large models have it, leaves the attention of a narrow model flat for a thousand steps.)
- */
+/** Fresh weights, see `drawWeights`. */
 export function initialQwen2VlWeights(config: Qwen2VlConfig, seed: number): Map<string, WeightArray> {
-  const random = createRandom(seed).fork("qwen2-vl");
-  const weights = new Map<string, WeightArray>();
-  for (const [name, shape] of qwen2VlShapes(config)) {
-    const data = new Float32Array(shape.reduce((product, n) => product * n, 1));
-    const draw = random.fork(name);
-    const inputs = data.length / shape[0]!;
-    const deviation = name.includes("embed_tokens") ? EMBEDDING_DEVIATION : inputs ** -0.5;
-    if (shape.length > 1) for (let i = 0; i < data.length; i++) data[i] = draw.normal(0, deviation);
-    else if (name.endsWith(".weight")) data.fill(1);
-    weights.set(name, { shape, data });
-  }
-  return weights;
+  return drawWeights(qwen2VlShapes(config), createRandom(seed).fork("qwen2-vl"));
 }
 
 /** The module name in memory of a name in a file: the published dialect drops parts of the path. */

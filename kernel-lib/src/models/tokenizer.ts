@@ -5,7 +5,7 @@ import { DataError } from "../base/errors";
 interface HuggingFaceTokenizer {
   readonly normalizer: ((text: string) => string) | null;
   readonly pre_tokenizer: ((text: string) => string[]) | null;
-  encode(text: string): { ids: number[] };
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
   decode(ids: number[], options: { skip_special_tokens: boolean }): string;
   token_to_id(token: string): number | undefined;
   get_vocab(withAddedTokens: boolean): Map<string, number>;
@@ -22,8 +22,15 @@ export interface TextTokenizer {
   readonly json: JsonObject;
   /** Number of ids, special tokens included. */
   readonly vocabularySize: number;
-  /** Ids of a text; special tokens written out in it are recognised. Adds what the file's post-processor adds. */
-  encode(text: string): number[];
+  /** Content of the token before a text (bos_token of tokenizer_config.json), or null. */
+  readonly begin: string | null;
+  /** Content of the token after a text (eos_token of tokenizer_config.json), or null. */
+  readonly end: string | null;
+  /**
+   * Ids of a text; special tokens written out in it are recognised. `around` says whether what the file's post-processor
+   * puts around a text is added. Default "added".
+   */
+  encode(text: string, around?: "added" | "bare"): number[];
   /** Text of ids. `special` says whether special tokens are written out. Default "skip". */
   decode(ids: ArrayLike<number>, special?: "skip" | "keep"): string;
   /** Id of a token by its content, e.g. "<|image_pad|>". @throws DataError when there is none. */
@@ -48,7 +55,9 @@ export function createTokenizer(json: JsonObject, config: JsonObject = {}): Text
   return {
     json,
     vocabularySize,
-    encode: (text) => inner.encode(text).ids,
+    begin: tokenContent(config["bos_token"]),
+    end: tokenContent(config["eos_token"]),
+    encode: (text, around = "added") => inner.encode(text, { add_special_tokens: around === "added" }).ids,
     decode: (ids, special = "skip") =>
       ids.length === 0 ? "" : inner.decode(Array.from(ids), { skip_special_tokens: special === "skip" }),
     idOf: (token) => {
@@ -63,6 +72,12 @@ export function createTokenizer(json: JsonObject, config: JsonObject = {}): Text
     has: (token) => inner.token_to_id(token) !== undefined,
     split: (text) => inner.pre_tokenizer?.(inner.normalizer?.(text) ?? text) ?? [text],
   };
+}
+
+/** A token is written as its text or as an object that holds it. */
+function tokenContent(value: unknown): string | null {
+  const content = typeof value === "object" && value !== null ? (value as JsonObject)["content"] : value;
+  return typeof content === "string" ? content : null;
 }
 
 function open(json: JsonObject, config: JsonObject): HuggingFaceTokenizer {

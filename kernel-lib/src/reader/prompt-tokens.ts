@@ -25,6 +25,6 @@ export function promptTokensOf(model: VisionLanguageModel, pair: ReadPair): Prom
 /** The beginning of a text, at most `maxTokens` tokens long, without a broken last character. */
 export function cutText(tokenizer: TextTokenizer, text: string, maxTokens: number): string {
   if (text.length <= maxTokens / 4) return text; // at most four bytes a character, at most one token a byte
-  const ids = tokenizer.encode(text);
+  const ids = tokenizer.encode(text, "bare");
   return ids.length <= maxTokens ? text : tokenizer.decode(ids.slice(0, maxTokens)).replace(/\uFFFD+$/u, "");
 }

@@ -1,0 +1,111 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { ShapeError } from "../base/errors";
+import { gelu, silu } from "../compute/ops/activations";
+import { attention } from "../compute/ops/attention";
+import { rmsNorm } from "../compute/ops/norms";
+import { linear } from "./linear";
+import type { ParameterStore } from "./parameters";
+import type { PixtralActivation, PixtralConfig, PixtralVisionConfig } from "./pixtral-config";
+import { PIXTRAL_PROJECTOR, PIXTRAL_VISION } from "./pixtral-weights";
+import {
+  createRotaryTable,
+  fillAngles,
+  inverseFrequency,
+  type PatchGrid,
+  type RotaryAngles,
+  type RotaryTable,
+  rotate,
+} from "./rotary";
+import type { PatchGroup } from "./vision-language";
+
+const NORM_EPSILON = 1e-5;
+
+/**
+ * Runs the vision tower and the projector on images of one size: each patch becomes one token of the text model.
+ *
+ * Patches see those of their own image only. (Pixtral packs all images into one sequence under a block-diagonal mask; a
+ * batch axis says the same and computes no masked scores.)
+ * Shapes: -> [numImages * patches, hiddenSize of the text model], image by image, row by row.
+ * Gradient: flows to whatever is trainable in tower and projector. Memory: disposes all but the result.
+ *
+ * @throws ShapeError when the patches do not fit the grid.
+ */
+export function runPixtralVision(store: ParameterStore, config: PixtralConfig, group: PatchGroup): tf.Tensor2D {
+  const { vision } = config;
+  return tf.tidy(() => {
+    const angles = pixtralPatchAngles(vision, group.grid);
+    const table = createRotaryTable(angles, { repeats: group.numImages, heads: vision.numHeads });
+    let x = norm(store, `${PIXTRAL_VISION}.ln_pre`, embedPatches(store, vision, group)); // [rows, width]
+    for (let layer = 0; layer < config.featureLayer; layer++)
+      x = runLayer(store, vision, { prefix: `${PIXTRAL_VISION}.transformer.layers.${layer}`, table, group }, x);
+    const widened = activate(config.projectorActivation, linear(store, `${PIXTRAL_PROJECTOR}.linear_1`, x));
+    return linear(store, `${PIXTRAL_PROJECTOR}.linear_2`, widened); // [rows, hiddenSize of the text model]
+  });
+}
+
+/**
+ * Rotary angles of the vision tower: of the frequencies of one head, the even ones follow the row, the odd ones the column.
+ *
+ * Shapes: -> [height * width, headDim], row by row; the rows' frequencies first, then the columns'.
+ */
+export function pixtralPatchAngles(config: PixtralVisionConfig, grid: PatchGrid): RotaryAngles {
+  const headDim = config.hiddenSize / config.numHeads;
+  const quarter = headDim / 4;
+  const frequencies = Array.from({ length: 2 * quarter }, (_, j) => {
+    const place = j < quarter ? 2 * j : 2 * (j - quarter) + 1;
+    return inverseFrequency(config.ropeTheta, 2 * place, headDim);
+  });
+  return fillAngles(grid.height * grid.width, headDim, (patch, j) => {
+    const position = j < quarter ? Math.floor(patch / grid.width) : patch % grid.width;
+    return position * frequencies[j]!;
+  });
+}
+
+function embedPatches(store: ParameterStore, config: PixtralVisionConfig, group: PatchGroup): tf.Tensor2D {
+  const { grid, numImages, patches } = group;
+  const rows = numImages * grid.height * grid.width;
+  const depth = config.numChannels * config.patchSize ** 2;
+  if (patches.length !== rows * depth)
+    throw new ShapeError(
+      `runPixtralVision: patches must have ${rows} rows of ${depth} values; got ${patches.length} values. Cut the images with the model's own image processor.`,
+      { rows, depth, length: patches.length },
+    );
+  // a convolution whose stride is its kernel is a matrix product over whole patches
+  const kernel = tf.reshape(store.get(`${PIXTRAL_VISION}.patch_conv.weight`), [config.hiddenSize, depth]);
+  return tf.matMul(tf.tensor2d(patches, [rows, depth]), kernel as tf.Tensor2D, false, true);
+}
+
+interface VisionLayer {
+  readonly prefix: string;
+  readonly table: RotaryTable;
+  readonly group: PatchGroup;
+}
+
+function runLayer(store: ParameterStore, config: PixtralVisionConfig, layer: VisionLayer, x: tf.Tensor2D): tf.Tensor2D {
+  const { prefix, table, group } = layer;
+  const normed = norm(store, `${prefix}.attention_norm`, x);
+  const project = (name: string): tf.Tensor2D => linear(store, `${prefix}.attention.${name}`, normed);
+  const byImage = (t: tf.Tensor2D): tf.Tensor3D =>
+    tf.reshape(t, [group.numImages, t.shape[0] / group.numImages, t.shape[1]]);
+  const attended = attention(
+    byImage(rotate(project("q_proj"), table)),
+    byImage(rotate(project("k_proj"), table)),
+    byImage(project("v_proj")),
+    { numHeads: config.numHeads },
+  );
+  const flat = tf.reshape(attended, x.shape); // [rows, width]
+  const middle = tf.add(x, linear(store, `${prefix}.attention.o_proj`, flat)) as tf.Tensor2D;
+
+  const mlpInput = norm(store, `${prefix}.ffn_norm`, middle);
+  const gate = activate(config.activation, linear(store, `${prefix}.feed_forward.gate_proj`, mlpInput));
+  const gated = tf.mul(gate, linear(store, `${prefix}.feed_forward.up_proj`, mlpInput)) as tf.Tensor2D;
+  return tf.add(middle, linear(store, `${prefix}.feed_forward.down_proj`, gated));
+}
+
+function activate(activation: PixtralActivation, x: tf.Tensor2D): tf.Tensor2D {
+  return activation === "gelu" ? gelu(x) : silu(x);
+}
+
+function norm(store: ParameterStore, module: string, x: tf.Tensor2D): tf.Tensor2D {
+  return rmsNorm(x, store.get(`${module}.weight`), NORM_EPSILON);
+}
