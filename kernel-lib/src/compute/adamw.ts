@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInRange, assertKnownKeys, assertSameLength } from "../base/check";
 import { ShapeError, StateError } from "../base/errors";
+import { reshapeTo } from "./reshape-to";
 
 /** Settings of AdamW; the learning rate is given at each step. */
 export interface AdamWOptions {
@@ -50,6 +51,7 @@ export function createAdamW(variables: readonly tf.Variable[], options: AdamWOpt
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const mean = zeros(total);
   const variance = zeros(total);
+  const decays = decayMask(variables, settings);
   let step = 0;
 
   return {
@@ -58,11 +60,12 @@ export function createAdamW(variables: readonly tf.Variable[], options: AdamWOpt
       assertGradients(variables, gradients);
       step += 1;
       tf.tidy(() => {
-        const moves = tf.split(advance({ mean, variance, step, settings, learningRate }, flatten(gradients)), sizes);
-        variables.forEach((variable, i) => {
-          const kept = decayOf(variable, settings, learningRate);
-          const value = kept === 1 ? variable : tf.mul(variable, kept);
-          variable.assign(tf.sub(value, tf.reshape(moves[i]!, variable.shape)));
+        const move = advance({ mean, variance, step, settings, learningRate }, flatten(gradients));
+        const kept = tf.sub(1, tf.mul(decays, learningRate * settings.weightDecay));
+        const values = tf.sub(tf.mul(flatten(variables), kept), move);
+        tf.split(values, sizes).forEach((value, i) => {
+          const variable = variables[i]!;
+          variable.assign(reshapeTo(value, variable.shape));
         });
       });
     },
@@ -79,6 +82,7 @@ export function createAdamW(variables: readonly tf.Variable[], options: AdamWOpt
     dispose: () => {
       mean.dispose();
       variance.dispose();
+      decays.dispose();
     },
   };
 }
@@ -128,12 +132,20 @@ function advance({ mean, variance, step, settings, learningRate }: Moments, grad
   return tf.mul(tf.div(mean, spread), learningRate / correction1) as tf.Tensor1D;
 }
 
-function decayOf(variable: tf.Variable, settings: Settings, learningRate: number): number {
-  return settings.decayed === "all" || variable.rank >= 2 ? 1 - learningRate * settings.weightDecay : 1;
+/** 1 for every value that decays, 0 for the others, flat. */
+function decayMask(variables: readonly tf.Variable[], { decayed }: Settings): tf.Tensor1D {
+  const masks = variables.map(({ size, rank }) => new Float32Array(size).fill(decayed === "all" || rank >= 2 ? 1 : 0));
+  const mask = new Float32Array(masks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of masks) {
+    mask.set(part, at);
+    at += part.length;
+  }
+  return tf.tidy(() => tf.keep(tf.tensor1d(mask)));
 }
 
 function flatten(gradients: readonly tf.Tensor[]): tf.Tensor1D {
-  return tf.concat(gradients.map((gradient) => tf.reshape(gradient, [gradient.size]))) as tf.Tensor1D;
+  return tf.concat(gradients.map((gradient) => reshapeTo(gradient, [gradient.size]))) as tf.Tensor1D;
 }
 
 function copyOf(variable: tf.Variable): Float32Array {

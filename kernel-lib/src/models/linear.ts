@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors";
 import { type OpGradients, runFused } from "../compute/fused-op";
+import { reshapeTo } from "../compute/reshape-to";
+import { joinedGradients } from "./linear-gradients";
 import type { LowRankUpdate, ParameterStore } from "./parameters";
 
 /**
@@ -14,9 +16,20 @@ import type { LowRankUpdate, ParameterStore } from "./parameters";
  * @throws ShapeError when the last axis of x is not `in`. DataError when the model has no such module.
  */
 export function linear<T extends tf.Tensor>(store: ParameterStore, moduleName: string, x: T): T {
-  const weight = store.get(`${moduleName}.weight`) as unknown as tf.Tensor2D;
-  const bias = store.has(`${moduleName}.bias`) ? store.get(`${moduleName}.bias`) : null;
-  return applyLinear(x, { moduleName, weight, bias, update: store.adapters.get(moduleName) ?? null });
+  return applyLinears(x, [linearWeights(store, moduleName)]);
+}
+
+/**
+ * Several linear maps of one input, their outputs side by side: one matrix product instead of one per module.
+ *
+ * Shapes: x [n, in] -> [n, sum of out]. Gradient and errors as `linear`. Either all modules have a bias or none.
+ * @example joinedLinear(store, ["mlp.gate_proj", "mlp.up_proj"], x)
+ */
+export function joinedLinear<T extends tf.Tensor>(store: ParameterStore, moduleNames: readonly string[], x: T): T {
+  return applyLinears(
+    x,
+    moduleNames.map((moduleName) => linearWeights(store, moduleName)),
+  );
 }
 
 /** The tensors of one linear map. */
@@ -32,70 +45,92 @@ export interface LinearWeights {
 
 /** As `linear`, on tensors: a weight that is computed from others, such as a reshaped one, passes its gradient on. */
 export function applyLinear<T extends tf.Tensor>(x: T, weights: LinearWeights): T {
-  const [outSize, inSize] = weights.weight.shape;
+  return applyLinears(x, [weights]);
+}
+
+function linearWeights(store: ParameterStore, moduleName: string): LinearWeights {
+  return {
+    moduleName,
+    weight: store.get(`${moduleName}.weight`) as unknown as tf.Tensor2D,
+    bias: store.has(`${moduleName}.bias`) ? store.get(`${moduleName}.bias`) : null,
+    update: store.adapters.get(moduleName) ?? null,
+  };
+}
+
+function applyLinears<T extends tf.Tensor>(x: T, parts: readonly LinearWeights[]): T {
+  const inSize = parts[0]!.weight.shape[1];
+  const outSize = parts.reduce((sum, { weight }) => sum + weight.shape[0], 0);
   const width = x.shape[x.rank - 1];
   if ((x.rank !== 2 && x.rank !== 3) || width !== inSize)
     throw new ShapeError(
-      `linear: the input of ${weights.moduleName} must have shape [n, ${inSize}] or [B, n, ${inSize}]; got [${x.shape.join(", ")}].`,
-      { moduleName: weights.moduleName, shape: x.shape },
+      `linear: the input of ${parts[0]!.moduleName} must have shape [n, ${inSize}] or [B, n, ${inSize}]; got [${x.shape.join(", ")}].`,
+      { moduleName: parts[0]!.moduleName, shape: x.shape },
     );
-  const { weight, bias, update } = weights;
-  const inputs: Record<string, tf.Tensor> = { x };
-  if (!isFrozen(weight)) inputs["weight"] = weight;
-  if (bias !== null && !isFrozen(bias)) inputs["bias"] = bias;
-  if (update !== null && !isFrozen(update.A)) inputs["A"] = update.A;
-  if (update !== null && !isFrozen(update.B)) inputs["B"] = update.B;
-
   const rows = x.size / inSize;
   return runFused<tf.Tensor>({
-    inputs,
+    inputs: { x, ...trainedInputs(parts) },
     forward: (save) => {
-      const flat = tf.reshape(x, [rows, inSize]) as tf.Tensor2D;
-      let y: tf.Tensor = tf.matMul(flat, weight, false, true); // [rows, out]
-      const saved: tf.Tensor[] = "weight" in inputs || update !== null ? [flat] : [];
-      if (update !== null) {
-        const down = tf.mul(tf.matMul(flat, update.A as unknown as tf.Tensor2D, false, true), update.scaling);
-        y = tf.add(y, tf.matMul(down as tf.Tensor2D, update.B as unknown as tf.Tensor2D, false, true));
-        saved.push(down); // [rows, rank]
-      }
-      if (bias !== null) y = tf.add(y, bias);
-      save(saved);
-      return tf.reshape(y, [...x.shape.slice(0, -1), outSize]);
+      const flat = reshapeTo(x, [rows, inSize]) as tf.Tensor2D;
+      const merged = mergeParts(parts); // [out, in]
+      save([flat, merged]);
+      const product = tf.matMul(flat, merged, false, true); // [rows, out]
+      const bias = joinBiases(parts);
+      return reshapeTo(bias === null ? product : tf.add(product, bias), [...x.shape.slice(0, -1), outSize]);
     },
-    backward: (dy, [flat, down]) => {
-      const dyFlat = tf.reshape(dy, [rows, outSize]) as tf.Tensor2D;
-      return linearGradients({ x, weight, update, dyFlat, flat: flat as tf.Tensor2D, down: down as tf.Tensor2D });
+    backward: (dy, saved) => {
+      const [flat, merged] = saved as [tf.Tensor2D, tf.Tensor2D];
+      const dyFlat = reshapeTo(dy, [rows, outSize]) as tf.Tensor2D;
+      return {
+        x: () => reshapeTo(tf.matMul(dyFlat, merged), x.shape),
+        ...(parts.length === 1 ? singleGradients(parts[0]!, dyFlat, flat) : joinedGradients(parts, dyFlat, flat)),
+      };
     },
   }) as T;
 }
 
-interface BackwardState {
-  readonly x: tf.Tensor;
-  readonly weight: tf.Tensor2D;
-  readonly update: LowRankUpdate | null;
-  readonly dyFlat: tf.Tensor2D;
-  readonly flat: tf.Tensor2D;
-  readonly down: tf.Tensor2D;
+/** Only what can learn is an input: nothing else gets a gradient. */
+function trainedInputs(parts: readonly LinearWeights[]): Record<string, tf.Tensor> {
+  const inputs: Record<string, tf.Tensor> = {};
+  parts.forEach(({ weight, bias, update }, i) => {
+    if (!isFrozen(weight)) inputs[`weight${i}`] = weight;
+    if (bias !== null && !isFrozen(bias)) inputs[`bias${i}`] = bias;
+    if (update !== null && !isFrozen(update.A)) inputs[`A${i}`] = update.A;
+    if (update !== null && !isFrozen(update.B)) inputs[`B${i}`] = update.B;
+  });
+  return inputs;
 }
 
-function linearGradients({ x, weight, update, dyFlat, flat, down }: BackwardState): OpGradients {
+/** W + scaling · B·A of every part, below each other: the products with x are then those of one matrix. */
+function mergeParts(parts: readonly LinearWeights[]): tf.Tensor2D {
+  const merged = parts.map(({ weight, update }) => {
+    if (update === null) return weight;
+    const [A, B] = [update.A, update.B] as unknown as [tf.Tensor2D, tf.Tensor2D];
+    return tf.add(weight, tf.matMul(tf.mul(B, update.scaling) as tf.Tensor2D, A)) as tf.Tensor2D;
+  });
+  return merged.length === 1 ? merged[0]! : (tf.concat(merged) as tf.Tensor2D);
+}
+
+function joinBiases(parts: readonly LinearWeights[]): tf.Tensor | null {
+  const biases = parts.flatMap(({ bias }) => (bias === null ? [] : [bias]));
+  if (biases.length === 0) return null;
+  return biases.length === 1 ? biases[0]! : tf.concat(biases);
+}
+
+function singleGradients({ update }: LinearWeights, dy: tf.Tensor2D, x: tf.Tensor2D): OpGradients {
   const gradients: OpGradients = {
-    x: () => tf.reshape(tf.matMul(dyFlat, weight), x.shape),
-    weight: () => tf.matMul(dyFlat, flat, true, false),
-    bias: () => tf.sum(dyFlat, 0),
+    weight0: () => tf.matMul(dy, x, true, false),
+    bias0: () => tf.sum(dy, 0),
   };
   if (update === null) return gradients;
-  const A = update.A as unknown as tf.Tensor2D;
-  const B = update.B as unknown as tf.Tensor2D;
-  const dDown = tf.mul(tf.matMul(dyFlat, B), update.scaling) as tf.Tensor2D; // [rows, rank]
+  const [A, B] = [update.A, update.B] as unknown as [tf.Tensor2D, tf.Tensor2D];
   return {
     ...gradients,
-    x: () => tf.reshape(tf.add(tf.matMul(dyFlat, weight), tf.matMul(dDown, A)), x.shape),
-    A: () => tf.matMul(dDown, flat, true, false),
-    B: () => tf.matMul(dyFlat, down, true, false),
+    A0: () => tf.mul(tf.matMul(tf.matMul(dy, B), x, true, false), update.scaling), // dy·B is [rows, rank]
+    B0: () => tf.mul(tf.matMul(dy, tf.matMul(x, A, false, true), true, false), update.scaling),
   };
 }
 
-function isFrozen(tensor: tf.Tensor): boolean {
+/** Whether a tensor is a variable that does not learn. */
+export function isFrozen(tensor: tf.Tensor): boolean {
   return tensor instanceof tf.Variable && !tensor.trainable;
 }

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { silu } from "../compute/ops/activations";
+import { gatedSilu } from "../compute/ops/activations";
 import { attention } from "../compute/ops/attention";
 import { rmsNorm } from "../compute/ops/norms";
 import type { DecoderConfig } from "./decoder-config";
-import { linear } from "./linear";
+import { joinedLinear, linear } from "./linear";
 import type { ParameterStore } from "./parameters";
 import { gatherRows } from "./qwen2-vl-rows";
 import { createRotaryTable, type RotaryAngles, type RotaryTable, rotate } from "./rotary";
@@ -97,13 +97,12 @@ function runLayer(
   const asking = view.pick === null ? normed : gatherRows(normed, view.pick);
   const residual = view.pick === null ? x : gatherRows(x, view.pick);
 
-  const keys = rotate(linear(store, `${prefix}.self_attn.k_proj`, normed), layer.keyTable);
-  const values = linear(store, `${prefix}.self_attn.v_proj`, normed);
+  const projected = project(layer, normed, asking);
   const memory = remember(past, {
-    keys: byRow(keys, rows),
-    values: byRow(values, rows),
+    keys: byRow(rotate(projected.keys, layer.keyTable), rows),
+    values: byRow(projected.values, rows),
   });
-  const queries = rotate(linear(store, `${prefix}.self_attn.q_proj`, asking), view.table);
+  const queries = rotate(projected.queries, view.table);
   const { numHeads, numKeyValueHeads } = config;
   const options = { numHeads, numKeyValueHeads, mask: view.mask };
   const attended = attention(byRow(queries, rows), memory.keys, memory.values, options);
@@ -111,9 +110,29 @@ function runLayer(
   const middle = tf.add(residual, linear(store, `${prefix}.self_attn.o_proj`, flat)) as tf.Tensor2D;
 
   const mlpInput = norm(store, `${prefix}.post_attention_layernorm`, middle, eps);
-  const gate = silu(linear(store, `${prefix}.mlp.gate_proj`, mlpInput));
-  const gated = tf.mul(gate, linear(store, `${prefix}.mlp.up_proj`, mlpInput)) as tf.Tensor2D;
+  const wide = joinedLinear(store, [`${prefix}.mlp.gate_proj`, `${prefix}.mlp.up_proj`], mlpInput);
+  const gated = gatedSilu(wide); // [B * M, intermediateSize]
   return { hidden: tf.add(middle, linear(store, `${prefix}.mlp.down_proj`, gated)), memory };
+}
+
+interface Projected {
+  readonly queries: tf.Tensor2D;
+  readonly keys: tf.Tensor2D;
+  readonly values: tf.Tensor2D;
+}
+
+/** Queries of the asking tokens, keys and values of all; one product where all ask. */
+function project({ store, prefix }: Layer, normed: tf.Tensor2D, asking: tf.Tensor2D): Projected {
+  const names = ["q_proj", "k_proj", "v_proj"].map((name) => `${prefix}.self_attn.${name}`);
+  const [queryWidth, keyWidth, valueWidth] = names.map((name) => store.shape(`${name}.weight`)[0]!);
+  if (asking === normed) {
+    const joined = joinedLinear(store, names, normed);
+    const [queries, keys, values] = tf.split(joined, [queryWidth!, keyWidth!, valueWidth!], 1) as tf.Tensor2D[];
+    return { queries: queries!, keys: keys!, values: values! };
+  }
+  const joined = joinedLinear(store, names.slice(1), normed);
+  const [keys, values] = tf.split(joined, [keyWidth!, valueWidth!], 1) as tf.Tensor2D[];
+  return { queries: linear(store, names[0]!, asking), keys: keys!, values: values! };
 }
 
 function remember(past: LayerMemory | null, fresh: LayerMemory): LayerMemory {

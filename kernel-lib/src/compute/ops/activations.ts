@@ -11,6 +11,30 @@ export function silu<T extends tf.Tensor>(x: T): T {
   return sigmoidGate(x, 1);
 }
 
+/**
+ * The gate of a gated MLP: silu(gate) · up, the two side by side.
+ *
+ * Shapes: x [n, 2 · width], gate first -> [n, width]. Gradient: flows to x.
+ */
+export function gatedSilu(x: tf.Tensor2D): tf.Tensor2D {
+  return runFused<tf.Tensor2D>({
+    inputs: { x },
+    forward: (save) => {
+      const [gate, up] = tf.split(x, 2, 1) as [tf.Tensor2D, tf.Tensor2D];
+      const share = tf.sigmoid(gate);
+      const active = tf.mul(gate, share) as tf.Tensor2D;
+      save([gate, up, share, active]);
+      return tf.mul(active, up);
+    },
+    backward: (dy, [gate, up, share, active]) => ({
+      x: () => {
+        const slope = tf.mul(share!, tf.add(tf.sub(gate!, active!), 1));
+        return tf.concat([tf.mul(tf.mul(dy, up!), slope), tf.mul(dy, active!)], 1);
+      },
+    }),
+  });
+}
+
 /** x · Φ(x) with the exact normal distribution function. Any shape; gradient flows to x. */
 export function gelu<T extends tf.Tensor>(x: T): T {
   return runFused<tf.Tensor>({
