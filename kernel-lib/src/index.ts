@@ -15,7 +15,7 @@ export { isOracleCorrect, measureOracle, type OracleResult } from "./analysis/or
 // base
 export { type ErrorCode, isKernelError, KernelError } from "./base/errors";
 export { createRandom, type Random } from "./base/random";
-export { logSoftmax, softmax } from "./base/softmax";
+export { logSoftmax, logSumExp, softmax } from "./base/softmax";
 export type {
   Control,
   Corpus,
@@ -46,6 +46,20 @@ export { hashImage } from "./data/formats/checksum";
 export type { NpyArray, NpyType } from "./data/formats/npy";
 export { formatNpz, parseNpz, readNpz } from "./data/formats/npz";
 export type { ZipLimits } from "./data/formats/zip";
+export {
+  type CleanCorpus,
+  type FindLeaksOptions,
+  findLeaks,
+  type Leak,
+  leaveOutLeaks,
+  withoutLeaks,
+} from "./data/leaks/find-leaks";
+export {
+  createDuplicateFinder,
+  type Duplicate,
+  type DuplicateFinder,
+  type DuplicateOptions,
+} from "./data/leaks/near-duplicates";
 export { ATTRIBUTES, type Attribute, type AttributeName, attributeQuestion } from "./data/phantoms/attributes";
 export { writeBreastArchive } from "./data/phantoms/breast-archive";
 export { type BreastPhantom, drawBreastPhantom } from "./data/phantoms/breast-phantom";
@@ -59,7 +73,7 @@ export {
   type ReadingMode,
 } from "./data/phantoms/reading-exercises";
 export { classQuestion } from "./data/question";
-export { type CleanCorpus, findSharedGroups, leaveOutSeen, type SharedGroup } from "./data/split-check";
+export { findSharedGroups, type SharedGroup } from "./data/split-check";
 export { type LoadTaskOptions, loadTask, TASK_NAMES } from "./data/tasks/load-task";
 export { type VocabularyWord, vocabularyWords } from "./data/vocabulary";
 // experiments: the verbs a notebook calls
@@ -218,7 +232,7 @@ export { show, showMarkdown } from "./notebook/show";
 export { type ShowImagesOptions, showImages } from "./notebook/show-images";
 export { type ShowTableOptions, showTable, type TableLike } from "./notebook/show-table";
 // reader
-export { type CachedScores, createCachedScores } from "./reader/cached-scores";
+export { type CachedScores, createCachedScores, createOwnAnswerScores } from "./reader/cached-scores";
 export { createLocalReader, fingerprintReader, type LocalReaderOptions } from "./reader/local-reader";
 export { buildPrompt } from "./reader/prompt";
 export { imageDigest, type LabelScores, promptKey, type Reader, type ReadPair } from "./reader/reader";
@@ -244,12 +258,26 @@ export type { Fusion, Retrieval, RetrievingParts, System } from "./systems/syste
 export { textHead } from "./systems/text-head";
 // training
 export { type AugmentOptions, augmentImage } from "./training/augment-image";
+export { type JudgeOptions, judgeCandidates, type Preference } from "./training/judge-candidates";
 export { type Evaluation, type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./training/loop";
 export { answerNll } from "./training/losses/answer-nll";
-export { type ContrastiveKlOptions, contrastiveKl } from "./training/losses/contrastive-kl";
+export {
+  type AttentionDistillationOptions,
+  attentionDistillation,
+  readerReliance,
+} from "./training/losses/attention-distillation";
+export { type ContrastiveKlOptions, contrastiveKl, type Prior } from "./training/losses/contrastive-kl";
+export { type Emdr2Options, emdr2 } from "./training/losses/emdr2";
+export { type LeaveOneOutOptions, leaveOneOut } from "./training/losses/leave-one-out";
 export { type PerplexityDistillationOptions, perplexityDistillation } from "./training/losses/perplexity-distillation";
-export type { PreferenceLoss, Reduction } from "./training/losses/preference-loss";
+export type {
+  DistillationOptions,
+  PreferenceLoss,
+  PreferenceLossOptions,
+  Reduction,
+} from "./training/losses/preference-loss";
 export { type PreferenceSoftmax, readerPreference } from "./training/losses/reader-preference";
+export { type LabelJudgement, type RevealMarginalOptions, revealMarginal } from "./training/losses/reveal-marginal";
 export {
   type ReadableExample,
   type ReaderStageInputs,
@@ -259,12 +287,20 @@ export {
 export {
   type CorpusView,
   candidateScores,
-  judgeCandidates,
   type QuerySet,
   type ReaderJudgement,
 } from "./training/retriever-data";
 export { measureRetrieverHealth, type RetrieverHealth } from "./training/retriever-health";
-export { RETRIEVER_LOSSES, type RetrieverLoss, retrieverLoss } from "./training/retriever-loss";
-export type { RetrieverStageInputs, RetrieverStageOptions } from "./training/retriever-options";
+export {
+  RETRIEVER_LOSSES,
+  type RetrieverLoss,
+  type RetrieverLossOptions,
+  retrieverLoss,
+} from "./training/retriever-loss";
+export {
+  PAPER_RETRIEVER_OPTIONS,
+  type RetrieverStageInputs,
+  type RetrieverStageOptions,
+} from "./training/retriever-options";
 export { trainRetrieverHead } from "./training/retriever-stage";
 export { type CosineOptions, cosineSchedule, type Schedule } from "./training/schedule";

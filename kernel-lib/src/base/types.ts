@@ -20,6 +20,9 @@ export type Split = "train" | "validation" | "test";
 /** Where pictures come from: made from a seed, or a publisher's files. */
 export type DataSource = "phantom" | "real";
 
+/** How an example is answered: with one label of its task, with any number of them, or in words of its own. */
+export type AnswerForm = "label" | "labels" | "words";
+
 /** One question about one picture. */
 export interface Example {
   readonly id: string;
@@ -27,10 +30,16 @@ export interface Example {
   readonly split: Split;
   readonly image: RasterImage;
   readonly question: string;
-  /** The true answer as the reader should write it, e.g. "1". */
+  /** The true answer as the reader should write it: "1", "0, 3", "yes", "left lung". */
   readonly answer: string;
-  /** Indices into the task's labels; one entry for single-label tasks. */
+  /** Indices into the task's labels, ascending: one for the form "label", any number for "labels", none for "words". */
   readonly labels: readonly number[];
+  /** Default "label". */
+  readonly form?: AnswerForm;
+  /** Question answering only: closed answers are judged by exact match, open ones by token recall. */
+  readonly kind?: "closed" | "open";
+  /** Question answering only: the publisher's type of question, e.g. "MODALITY"; absent where there is none. */
+  readonly topic?: string;
   /** Patient or image group: resampling units of the bootstrap, never in two splits. */
   readonly group: string;
 }
@@ -42,6 +51,8 @@ export interface Passage {
   readonly image: RasterImage;
   readonly text: string;
   readonly licence: string;
+  /** Patient, case or article it comes from, as its publisher names it; absent where unknown. Compared with `Example.group`. */
+  readonly group?: string;
   /** Known to phantoms only: the label name the picture was drawn with. Read by analyses, never by training. */
   readonly truth?: string;
 }
@@ -64,6 +75,9 @@ export interface DataCard {
   readonly obtain: string;
 }
 
+/** What a task's table reports. "exactMatch" compares whole label sets, "tokenRecall" the words of open answers. */
+export type MetricName = "accuracy" | "macroF1" | "exactMatch" | "closedAccuracy" | "tokenRecall";
+
 /** A data set with its question, labels and metric. Nothing else in the library switches on a data set's name. */
 export interface Task {
   readonly name: string;
@@ -71,6 +85,8 @@ export interface Task {
   readonly modality: string;
   readonly labels: readonly Label[];
   readonly splits: Readonly<Record<Split, readonly Example[]>>;
+  /** Default accuracy and macroF1: one label per example. */
+  readonly metrics?: readonly MetricName[];
   readonly card: DataCard;
   /** Hash of everything the examples depend on: file md5 or generator version and seed. Part of every artifact's key. */
   readonly fingerprint: string;
@@ -80,6 +96,10 @@ export interface Task {
 export interface Corpus {
   readonly name: string;
   readonly source: DataSource;
+  /**
+   * In the corpus's order. Those of a real corpus hold their id only: text and picture are read from disk whenever they are
+   * asked for. Visit them one at a time; a list of all their pictures may not fit into memory.
+   */
   readonly passages: readonly Passage[];
   readonly card: DataCard;
   readonly fingerprint: string;

@@ -1,16 +1,18 @@
 import { join } from "node:path";
 import { isKernelError } from "../base/errors";
 import type { Control, Corpus, Head, Matrix, Split, Task } from "../base/types";
-import { leaveOutSeen } from "../data/split-check";
+import { type Leak, withoutLeaks } from "../data/leaks/find-leaks";
 import { loadClip } from "../models/clip";
-import { encodeImages, encodeTexts } from "../models/clip-encode";
+import { encodeImages } from "../models/clip-encode";
 import { type CorpusViews, HEADS } from "../retriever/retrieve";
 import { createFlatIndex } from "../search/flat-index";
 import { loadHnswIndex } from "../search/hnsw-index";
 import { openIndex } from "../search/open-index";
 import type { VectorIndex } from "../search/vector-index";
 import { readJson, readMatrices, writeJson, writeMatrices } from "./artifact-io";
+import { checkLeaks } from "./check-leaks";
 import { type CheckpointFolder, checkpointFolder } from "./checkpoint-folder";
+import { embedPassages } from "./embed-passages";
 import { measureRecallTable, type RecallMeasurement } from "./measure-recall-table";
 import { profileOf } from "./profiles";
 import type { Run } from "./run";
@@ -26,8 +28,10 @@ export interface BuildIndexOptions {
 /** The corpus as the frozen retriever sees it, and the task's queries beside it. */
 export interface Index {
   readonly task: Task;
-  /** Without passages that show a validation or test picture. */
+  /** Without the passages that `leaks` names. */
   readonly corpus: Corpus;
+  /** Passages that share a picture or a patient with a validation or test example; the artifact's manifest lists them too. */
+  readonly leaks: readonly Leak[];
   readonly clip: CheckpointFolder;
   /** Frozen embeddings of the passages: by picture and by text, [N, D]. */
   readonly embeddings: Readonly<Record<Head, Matrix>>;
@@ -51,6 +55,7 @@ const VERSION = 1;
 /**
  * Embeds every passage twice (picture and text) and every query image once with the frozen encoder, builds one HNSW index
  * per view, and measures its recall against exact search. Found again when nothing changed.
+ * Passages that share a picture or a patient with a validation or test example are left out first, and said aloud ("leak").
  *
  * Paper: arXiv 2508.17394v3, retriever: corpus side frozen, so that this is done once.
  *
@@ -59,17 +64,18 @@ const VERSION = 1;
  */
 export async function buildIndex(run: Run, options: BuildIndexOptions): Promise<Index> {
   const { task } = options;
-  const corpus = leaveOutSeen(options.corpus, task, { control: run.control }).corpus;
+  const leaks = await checkLeaks(run, options.corpus, task);
+  const corpus = withoutLeaks(options.corpus, leaks, run.control);
   const clip = checkpointFolder("clip", options.clipFolder);
   const settings = profileOf(run.profile).index;
   const artifact = await runStage(run, {
     name: "index",
     version: VERSION,
-    config: { ...settings },
+    config: { ...settings, ...(leaks.length === 0 ? {} : { leftOut: leaks.map((leak) => ({ ...leak })) }) },
     inputs: [task.fingerprint, corpus.fingerprint, clip.fingerprint],
     compute: (workDir, { control }) => computeIndex(run, { task, corpus, clip, workDir, control }),
   });
-  return loadIndex(run, { task, corpus, clip, artifact });
+  return loadIndex(run, { task, corpus, leaks, clip, artifact });
 }
 
 interface IndexParts {
@@ -106,16 +112,7 @@ async function embedAll({ task, corpus, clip }: IndexParts, control: Control) {
   try {
     const imagesOf = (split: Split) => task.splits[split].map((example) => example.image);
     return {
-      image: await encodeImages(
-        model,
-        corpus.passages.map((passage) => passage.image),
-        control,
-      ),
-      text: await encodeTexts(
-        model,
-        corpus.passages.map((passage) => passage.text),
-        control,
-      ),
+      ...(await embedPassages(model, corpus.passages, control)),
       train: await encodeImages(model, imagesOf("train"), control),
       validation: await encodeImages(model, imagesOf("validation"), control),
       test: await encodeImages(model, imagesOf("test"), control),
@@ -125,7 +122,7 @@ async function embedAll({ task, corpus, clip }: IndexParts, control: Control) {
   }
 }
 
-async function loadIndex(run: Run, parts: IndexParts & { readonly artifact: Artifact }): Promise<Index> {
+async function loadIndex(run: Run, parts: IndexParts & Pick<Index, "leaks" | "artifact">): Promise<Index> {
   const { corpus, artifact } = parts;
   const { image, text, ...queries } = readMatrices(join(artifact.folder, EMBEDDINGS_FILE), MATRICES);
   const { kinds, recall } = readJson<{ kinds: Record<Head, string>; recall: RecallMeasurement[] }>(
