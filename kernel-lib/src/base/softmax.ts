@@ -30,3 +30,18 @@ export function logSoftmax(values: ArrayLike<number>, temperature = 1): Float64A
 export function softmax(values: ArrayLike<number>, temperature = 1): Float64Array {
   return logSoftmax(values, temperature).map(Math.exp);
 }
+
+/**
+ * log Σ exp(values), computed without overflow; -Infinity entries count as 0.
+ *
+ * @returns -Infinity when every value is, or there is none.
+ * @example logSumExp([0, 0])   // 0.6931
+ */
+export function logSumExp(values: ArrayLike<number>): number {
+  let maximum = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < values.length; i++) if (values[i]! > maximum) maximum = values[i]!;
+  if (maximum === Number.NEGATIVE_INFINITY) return maximum;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i]! - maximum);
+  return maximum + Math.log(sum);
+}

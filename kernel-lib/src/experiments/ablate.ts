@@ -73,7 +73,7 @@ async function variantOf(run: Run, variant: Ablation, options: AblateOptions): P
   const changes: Readonly<Record<Ablation, () => Promise<Change>>> = {
     "no image head": async () => ({ system: "text-head" }),
     "no heads": async () => ({ system: "ft-rag" }),
-    "no prior": () => retrain({ loss: "contrastiveNoPrior" }),
+    "no prior": () => retrain({ options: { prior: "off" } }),
     "perplexity distillation": () => retrain({ loss: "perplexityDistillation" }),
     "learned only": () => retrain({ options: { learnedWeight: 1 } }),
     logits: async () => ({ system: "jomed", fusion: "logits" }),

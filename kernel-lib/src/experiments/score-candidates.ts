@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type { Control } from "../base/types";
-import { createCachedScores } from "../reader/cached-scores";
+import { type CachedScores, createCachedScores, createOwnAnswerScores } from "../reader/cached-scores";
 import type { ReadPair } from "../reader/reader";
-import { openScoreCache } from "../reader/score-cache";
+import { openScoreCache, type ScoreCacheOptions } from "../reader/score-cache";
 import { HEADS } from "../retriever/retrieve";
+import type { Preference } from "../training/judge-candidates";
 import { writeJson } from "./artifact-io";
 import type { Index } from "./build-index";
 import { frozenCandidates } from "./frozen-candidates";
@@ -16,6 +17,8 @@ export interface ScoreCandidatesOptions {
   readonly reader: TunedReader;
   /** Candidates per query and head. */
   readonly numCandidates: number;
+  /** What the reader is asked. Default "labels". */
+  readonly preference?: Preference;
 }
 
 /** The file of scores inside the artifact, for openScoreCache. */
@@ -35,18 +38,14 @@ export async function scoreCandidates(run: Run, options: ScoreCandidatesOptions)
   return runStage(run, {
     name: "candidate-scores",
     version: VERSION,
-    config: { numCandidates },
+    config: { numCandidates, ...(options.preference === "tokens" ? { preference: "tokens" } : {}) },
     inputs: [index.artifact, reader.artifact],
     compute: (workDir, { control }) => computeScores(workDir, options, control),
   });
 }
 
 async function computeScores(workDir: string, options: ScoreCandidatesOptions, control: Control): Promise<void> {
-  const { index, reader } = options;
-  const labels = index.task.labels;
-  const identity = { fingerprint: reader.reader.fingerprint, numValues: 2 * labels.length };
-  const cache = openScoreCache({ file: join(workDir, SCORES_FILE), ...identity });
-  const scores = createCachedScores(reader.reader, labels, cache);
+  const { scores, cacheSize } = openScores(options, { file: join(workDir, SCORES_FILE) });
   const perQuery = await pairsPerQuery(options);
   const quiet: Control = control.signal === undefined ? {} : { signal: control.signal };
   for (let from = 0; from < perQuery.length; from += QUERIES_PER_BATCH) {
@@ -54,7 +53,23 @@ async function computeScores(workDir: string, options: ScoreCandidatesOptions, c
     const done = Math.min(from + QUERIES_PER_BATCH, perQuery.length);
     control.onProgress?.({ stage: "reading candidates", done, total: perQuery.length });
   }
-  writeJson(workDir, "stats.json", { pairs: cache.size });
+  writeJson(workDir, "stats.json", { pairs: cacheSize() });
+}
+
+/** The reader's scores through a cache on disk: of the task's labels, or of each pair's own answer. */
+export function openScores(
+  { index, reader, preference = "labels" }: Pick<ScoreCandidatesOptions, "index" | "reader" | "preference">,
+  files: Pick<ScoreCacheOptions, "file" | "base">,
+): { readonly scores: CachedScores; readonly cacheSize: () => number } {
+  const { labels } = index.task;
+  const { fingerprint } = reader.reader;
+  const numValues = preference === "tokens" ? 2 : 2 * labels.length;
+  const cache = openScoreCache({ ...files, fingerprint, numValues });
+  const scores =
+    preference === "tokens"
+      ? createOwnAnswerScores(reader.reader, cache)
+      : createCachedScores(reader.reader, labels, cache);
+  return { scores, cacheSize: () => cache.size };
 }
 
 /** The pairs of each training and validation query, each pair once. */

@@ -3,8 +3,6 @@ import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
 import type { CurvePoint, Head, Task } from "../base/types";
 import { type Clip, loadClip } from "../models/clip";
-import { createCachedScores } from "../reader/cached-scores";
-import { openScoreCache } from "../reader/score-cache";
 import { createClipTower } from "../retriever/clip-tower";
 import { PAPER_LEARNED_WEIGHT } from "../retriever/mix";
 import { HEADS } from "../retriever/retrieve";
@@ -16,7 +14,7 @@ import type { JsonObject } from "./artifact-key";
 import type { Index } from "./build-index";
 import { profileOf } from "./profiles";
 import type { Run } from "./run";
-import { SCORES_FILE, scoreCandidates } from "./score-candidates";
+import { openScores, SCORES_FILE, scoreCandidates } from "./score-candidates";
 import { type Artifact, runStage, type StageContext } from "./stage";
 import { requireIndexOf, type TunedReader } from "./tune-reader";
 
@@ -81,7 +79,12 @@ export async function tuneRetriever(run: Run, options: TuneRetrieverOptions): Pr
     ...options.options,
     ...(options.loss === undefined ? {} : { loss: options.loss }),
   };
-  const known = await scoreCandidates(run, { index, reader, numCandidates: stage.numCandidates });
+  const known = await scoreCandidates(run, {
+    index,
+    reader,
+    numCandidates: stage.numCandidates,
+    ...preferenceOf(stage),
+  });
   const tuned: Partial<Record<Head, TunedHead>> = {};
   for (const head of ["text", "image"] as const) {
     if (heads.includes(head)) tuned[head] = await tuneHead(run, { index, reader, head, stage, known });
@@ -92,6 +95,10 @@ export async function tuneRetriever(run: Run, options: TuneRetrieverOptions): Pr
     loss: stage.loss ?? "contrastive",
     curve: Object.values(tuned).flatMap(({ curve }) => curve),
   };
+}
+
+function preferenceOf({ preference }: RetrieverStageOptions): Pick<RetrieverStageOptions, "preference"> {
+  return preference === undefined ? {} : { preference };
 }
 
 interface HeadWork {
@@ -132,14 +139,11 @@ async function computeHead(
   const { workDir, context } = place;
   const { index, reader, head, stage } = work;
   const { task, corpus, queries } = index;
-  const cache = openScoreCache({
-    file: join(context.resumeDir, SCORES_FILE),
-    base: [join(work.known.folder, SCORES_FILE)],
-    fingerprint: reader.reader.fingerprint,
-    numValues: 2 * task.labels.length,
-  });
+  const { scores, cacheSize } = openScores(
+    { index, reader, ...preferenceOf(stage) },
+    { file: join(context.resumeDir, SCORES_FILE), base: [join(work.known.folder, SCORES_FILE)] },
+  );
   const numKnown = readJson<{ pairs: number }>(work.known.folder, "stats.json").pairs;
-  const scores = createCachedScores(reader.reader, task.labels, cache);
   const tower = createClipTower(place.clip);
   try {
     const { curve, bestStep, bestScore } = await trainRetrieverHead(
@@ -163,7 +167,7 @@ async function computeHead(
       curve,
       bestStep,
       bestScore,
-      reads: countReads(curve, work, cache.size - numKnown),
+      reads: countReads(curve, work, cacheSize() - numKnown),
     });
   } finally {
     tower.dispose();
@@ -174,6 +178,7 @@ async function computeHead(
 function countReads(curve: readonly CurvePoint[], { stage, index }: HeadWork, read: number): TunedHead["reads"] {
   const evaluations = curve.filter(({ split, metric }) => split === "validation" && metric === "loss").length;
   const queries = stage.steps * stage.batchSize + evaluations * index.task.splits.validation.length;
-  const asked = queries * Math.min(stage.numCandidates, index.corpus.passages.length);
+  const closedBook = stage.loss === "attentionDistillation" ? 1 : 0;
+  const asked = queries * (Math.min(stage.numCandidates, index.corpus.passages.length) + closedBook);
   return { asked, read, saved: asked - read };
 }

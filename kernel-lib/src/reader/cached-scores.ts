@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Control, Label } from "../base/types";
 import { type LabelScores, promptKey, type Reader, type ReadPair } from "./reader";
 import type { ScoreCache } from "./score-cache";
@@ -16,23 +17,74 @@ export interface CachedScores {
  * @param labels the task's labels; the cache must hold 2 * labels.length values per pair.
  */
 export function createCachedScores(reader: Reader, labels: readonly Label[], cache: ScoreCache): CachedScores {
+  return createCached(cache, {
+    keyOf: promptKey,
+    read: (pairs, control) => reader.scoreLabels(pairs, labels, control),
+    numLabels: labels.length,
+  });
+}
+
+/**
+ * Scores each pair's own true answer, as a text: for open questions, which have no labels. One entry per pair: logits [1] and
+ * logLikelihoods [1]. The answer is part of the key; otherwise as createCachedScores.
+ *
+ * @param cache must hold 2 values per pair.
+ */
+export function createOwnAnswerScores(reader: Reader, cache: ScoreCache): CachedScores {
+  return createCached(cache, {
+    keyOf: (pair) =>
+      createHash("sha256")
+        .update(`${promptKey(pair)} ${pair.example.answer}`)
+        .digest("hex")
+        .slice(0, 32),
+    read: (pairs, control) => readOwnAnswers(reader, pairs, control),
+    numLabels: 1,
+  });
+}
+
+interface CachedParts {
+  readonly keyOf: (pair: ReadPair) => string;
+  readonly read: (pairs: readonly ReadPair[], control?: Control) => Promise<LabelScores[]>;
+  readonly numLabels: number;
+}
+
+function createCached(cache: ScoreCache, { keyOf, read: readMissing, numLabels }: CachedParts): CachedScores {
   let asked = 0;
   let read = 0;
   return {
     stats: () => ({ asked, read, saved: asked - read }),
     score: async (pairs, control) => {
-      const keys = pairs.map(promptKey);
+      const keys = pairs.map(keyOf);
       const missing = new Map<string, ReadPair>();
       keys.forEach((key, i) => {
         if (cache.get(key) === undefined) missing.set(key, pairs[i]!);
       });
-      const scores = missing.size === 0 ? [] : await reader.scoreLabels([...missing.values()], labels, control);
+      const scores = missing.size === 0 ? [] : await readMissing([...missing.values()], control);
       cache.append([...missing.keys()].map((key, i) => [key, packScores(scores[i]!)]));
       asked += pairs.length;
       read += missing.size;
-      return keys.map((key) => unpackScores(cache.get(key)!, labels.length));
+      return keys.map((key) => unpackScores(cache.get(key)!, numLabels));
     },
   };
+}
+
+/** Pairs with the same answer are read together. */
+async function readOwnAnswers(reader: Reader, pairs: readonly ReadPair[], control?: Control): Promise<LabelScores[]> {
+  const byAnswer = new Map<string, number[]>();
+  pairs.forEach(({ example }, i) => {
+    const rows = byAnswer.get(example.answer) ?? [];
+    rows.push(i);
+    byAnswer.set(example.answer, rows);
+  });
+  const scores = new Array<LabelScores>(pairs.length);
+  for (const [answer, rows] of byAnswer) {
+    const group = rows.map((row) => pairs[row]!);
+    const found = await reader.scoreLabels(group, [{ index: 0, name: answer, answer }], control);
+    rows.forEach((row, i) => {
+      scores[row] = found[i]!;
+    });
+  }
+  return scores;
 }
 
 function packScores(scores: LabelScores): Float32Array {

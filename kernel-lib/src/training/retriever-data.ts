@@ -1,8 +1,6 @@
 import { assertSameLength } from "../base/check";
-import { softmax } from "../base/softmax";
-import type { Control, Example, Matrix, Passage } from "../base/types";
-import type { CachedScores } from "../reader/cached-scores";
-import { type PreferenceSoftmax, readerPreference } from "./losses/reader-preference";
+import type { Example, Matrix, Passage } from "../base/types";
+import type { LabelJudgement } from "./losses/reveal-marginal";
 
 /** Queries of one split with their frozen embeddings. */
 export interface QuerySet {
@@ -18,14 +16,18 @@ export interface CorpusView {
   readonly embeddings: Matrix;
 }
 
-/** What the reader says about B queries with K candidates each; all [B, K]. */
+/** What the reader says about B queries with K candidates each; matrices are [B, K]. */
 export interface ReaderJudgement {
-  /** Contrastive preference: log-probability of the true label among the labels (nats). */
+  /** Contrastive preference: log-probability of the true label among the labels (nats); of the whole answer with "tokens". */
   readonly gold: Matrix;
   /** Log-likelihood of the true answer over the whole vocabulary (nats). */
   readonly answerLogLikelihood: Matrix;
-  /** Probability of the true label among the labels. */
+  /** Probability of the true label among the labels; of the whole answer with "tokens". */
   readonly trueProbability: Matrix;
+  /** The logits behind `gold`; null where there are no labels. */
+  readonly labels: LabelJudgement | null;
+  /** How far each candidate moves the answer from the closed-book one (nats); null unless it was asked for. */
+  readonly reliance: Matrix | null;
 }
 
 /** Rows of a matrix, copied: [rows.length, cols]. */
@@ -57,28 +59,4 @@ export function candidateScores(
     });
   });
   return { data, rows: queries.rows, cols: numCandidates };
-}
-
-/** Asks the (frozen, cached) reader about every (query, candidate) pair. */
-export async function judgeCandidates(
-  scores: CachedScores,
-  examples: readonly Example[],
-  candidates: readonly (readonly Passage[])[],
-  options: { readonly softmax?: PreferenceSoftmax; readonly control?: Control | undefined } = {},
-): Promise<ReaderJudgement> {
-  const pairs = examples.flatMap((example, b) => candidates[b]!.map((passage) => ({ example, passage })));
-  const found = await scores.score(pairs, options.control);
-  const trueLabel = (i: number): number => pairs[i]!.example.labels[0]!;
-  const rows = examples.length;
-  const cols = pairs.length / rows;
-  const matrix = (value: (i: number) => number): Matrix => ({
-    data: Float32Array.from(found, (_, i) => value(i)),
-    rows,
-    cols,
-  });
-  return {
-    gold: matrix((i) => readerPreference(found[i]!.logits, trueLabel(i), options.softmax)),
-    answerLogLikelihood: matrix((i) => found[i]!.logLikelihoods[trueLabel(i)]!),
-    trueProbability: matrix((i) => softmax(found[i]!.logits)[trueLabel(i)]!),
-  };
 }

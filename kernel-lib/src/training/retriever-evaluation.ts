@@ -1,11 +1,12 @@
 import type { Matrix } from "../base/types";
 import { embedInBatches } from "../retriever/embed-in-batches";
 import { mixEmbeddings, normaliseRows } from "../retriever/mix";
+import { judgeCandidates } from "./judge-candidates";
 import type { Evaluation } from "./loop";
-import { candidateScores, judgeCandidates } from "./retriever-data";
+import { candidateScores } from "./retriever-data";
 import { measureRetrieverHealth, topColumns } from "./retriever-health";
-import { retrieverLoss } from "./retriever-loss";
-import type { RetrieverStageInputs, RetrieverStageOptions } from "./retriever-options";
+import { lossOptionsOf, retrieverLoss } from "./retriever-loss";
+import { judgeOptionsOf, type RetrieverStageInputs, type RetrieverStageOptions } from "./retriever-options";
 
 const DEFAULT_VALIDATION_TOP = 4;
 const OVERLAP_TOP = 10;
@@ -30,9 +31,9 @@ export async function evaluateRetriever(
     scores,
     validation.examples,
     candidates.map((list) => list.map((row) => passages[row]!)),
-    { softmax: options.preferenceSoftmax ?? "once", control },
+    { ...judgeOptionsOf(options), control },
   );
-  const loss = retrieverLoss(found, judgement, options);
+  const loss = retrieverLoss(found, judgement, lossOptionsOf(options));
   const numTop = Math.min(options.validationTop ?? DEFAULT_VALIDATION_TOP, found.cols);
   const likelihood = meanTopLogProbability(found, judgement.trueProbability, numTop);
   const health = measureRetrieverHealth({

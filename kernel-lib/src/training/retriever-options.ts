@@ -1,12 +1,13 @@
 import type { Control, Head, Matrix } from "../base/types";
 import type { CachedScores } from "../reader/cached-scores";
 import type { LearnedTower } from "../retriever/learned-tower";
+import type { Preference } from "./judge-candidates";
 import type { PreferenceSoftmax } from "./losses/reader-preference";
 import type { CorpusView, QuerySet } from "./retriever-data";
-import type { RetrieverLoss } from "./retriever-loss";
+import type { RetrieverLossOptions } from "./retriever-loss";
 
-/** Options of the retriever stage; the paper's value stands behind each. */
-export interface RetrieverStageOptions {
+/** Options of the retriever stage, those of its loss included; the paper's value stands behind each. */
+export interface RetrieverStageOptions extends RetrieverLossOptions {
   /** Optimiser steps (paper: up to 50,000). */
   readonly steps: number;
   /** Queries per step (paper: 2). */
@@ -21,20 +22,48 @@ export interface RetrieverStageOptions {
   readonly evaluateEvery: number;
   /** Evaluations between refreshes of the candidates (paper: 10). */
   readonly refreshEvery: number;
-  /** Weight decay of AdamW (paper: 0.01). Default 0.01. */
+  /** Weight decay of AdamW. Default 0.01 (paper). */
   readonly weightDecay?: number;
   /** Share of the learned tower in the query embedding. Default 0.15 (paper). */
   readonly learnedWeight?: number;
-  /** Temperature of the retriever's softmax. Default 1 (paper). */
-  readonly temperature?: number;
-  /** Which loss. Default the paper's contrastive one, with prior. */
-  readonly loss?: RetrieverLoss;
+  /** What the reader is asked about a candidate. Default "labels" (paper); "tokens" is the reference code's for open questions. */
+  readonly preference?: Preference;
   /** Default "once" (paper); "twice" is the reference code's. */
   readonly preferenceSoftmax?: PreferenceSoftmax;
   /** What decides the best checkpoint: the true answer's likelihood under the best candidates, or the loss. Default "likelihood". */
   readonly bestBy?: "likelihood" | "loss";
-  /** Best candidates of a validation query whose likelihood counts. Default 4. */
+  /** Best candidates of a validation query whose likelihood counts. Default 4: two of each head, as at inference. */
   readonly validationTop?: number;
+}
+
+/**
+ * The paper's values (arXiv 2508.17394v3, retriever fine-tuning); what is left out has the paper's value as its default.
+ * A laptop wants fewer steps and candidates: see experiments/profiles.
+ */
+export const PAPER_RETRIEVER_OPTIONS = {
+  steps: 50_000,
+  batchSize: 2,
+  numCandidates: 50,
+  learningRate: 1e-4,
+  warmupSteps: 1000,
+  evaluateEvery: 100,
+  refreshEvery: 10,
+  weightDecay: 0.01,
+  learnedWeight: 0.15,
+  temperature: 1,
+} as const satisfies RetrieverStageOptions;
+
+/** How the reader is asked, as the loss and the options want it. */
+export function judgeOptionsOf(options: RetrieverStageOptions): {
+  readonly preference: Preference;
+  readonly softmax: PreferenceSoftmax;
+  readonly closedBook: "read" | "skip";
+} {
+  return {
+    preference: options.preference ?? "labels",
+    softmax: options.preferenceSoftmax ?? "once",
+    closedBook: options.loss === "attentionDistillation" ? "read" : "skip",
+  };
 }
 
 /** What the stage works on. Only `tower` changes. */

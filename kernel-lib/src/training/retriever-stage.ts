@@ -1,16 +1,18 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { assertInRange, assertInteger, assertSameLength } from "../base/check";
-import { DataError } from "../base/errors";
+import { assertInRange, assertInteger, assertOneOf, assertSameLength } from "../base/check";
+import { ConfigError, DataError } from "../base/errors";
 import { embedInBatches } from "../retriever/embed-in-batches";
 import type { LearnedTower } from "../retriever/learned-tower";
 import { mixEmbeddings, PAPER_LEARNED_WEIGHT } from "../retriever/mix";
 import { createBatchOrder } from "./batch-order";
+import { assertLabelled, judgeCandidates, PREFERENCES } from "./judge-candidates";
 import { type LoopResult, type Trainee, trainLoop } from "./loop";
 import { preferenceLossOp } from "./losses/preference-loss-op";
-import { judgeCandidates, type ReaderJudgement, takeRows } from "./retriever-data";
+import { PREFERENCE_SOFTMAXES } from "./losses/reader-preference";
+import { type ReaderJudgement, takeRows } from "./retriever-data";
 import { evaluateRetriever } from "./retriever-evaluation";
-import { retrieverLoss } from "./retriever-loss";
-import type { RetrieverStageInputs, RetrieverStageOptions } from "./retriever-options";
+import { assertLossOptions, lossOptionsOf, retrieverLoss } from "./retriever-loss";
+import { judgeOptionsOf, type RetrieverStageInputs, type RetrieverStageOptions } from "./retriever-options";
 import { cosineSchedule } from "./schedule";
 
 interface Batch {
@@ -92,20 +94,32 @@ function checkInputs(inputs: RetrieverStageInputs, options: RetrieverStageOption
   assertInteger("trainRetrieverHead: numCandidates", options.numCandidates, 2);
   assertInteger("trainRetrieverHead: refreshEvery", options.refreshEvery, 1);
   assertInRange("trainRetrieverHead: learnedWeight", options.learnedWeight ?? PAPER_LEARNED_WEIGHT, 1e-6, 1);
+  assertOptions(options);
   assertSameLength("trainRetrieverHead: corpus.embeddings", corpus.embeddings.rows, corpus.passages.length);
   for (const [name, set] of Object.entries({ train, validation })) {
     assertSameLength(`trainRetrieverHead: ${name}.frozen`, set.frozen.rows, set.examples.length);
     if (set.examples.length === 0) {
       throw new DataError(`trainRetrieverHead: ${name} must hold at least one example; got none.`, { split: name });
     }
-    const multiple = set.examples.find((example) => example.labels.length !== 1);
-    if (multiple !== undefined) {
-      throw new DataError(
-        `trainRetrieverHead: examples must have one label each; ${multiple.id} has ${multiple.labels.length}. Use a single-label task.`,
-        { id: multiple.id },
-      );
-    }
+    if (options.preference !== "tokens") assertLabelled(set.examples);
   }
+}
+
+function assertOptions(options: RetrieverStageOptions): void {
+  const { loss = "contrastive", preference = "labels", preferenceSoftmax, bestBy = "likelihood" } = options;
+  assertLossOptions("trainRetrieverHead", options);
+  assertOneOf("trainRetrieverHead: preference", preference, PREFERENCES);
+  assertOneOf("trainRetrieverHead: preferenceSoftmax", preferenceSoftmax ?? "once", PREFERENCE_SOFTMAXES);
+  assertOneOf("trainRetrieverHead: bestBy", bestBy, ["likelihood", "loss"]);
+  assertInteger("trainRetrieverHead: validationTop", options.validationTop ?? 1, 1);
+  if (preference === "labels") return;
+  const contradiction = loss === "reveal" || loss === "attentionDistillation" ? `loss: "${loss}"` : null;
+  const found = preferenceSoftmax === "twice" ? 'preferenceSoftmax: "twice"' : contradiction;
+  if (found === null) return;
+  throw new ConfigError(
+    `trainRetrieverHead: preference must be "labels" with ${found}; got "tokens", which knows no labels. Drop one of the two.`,
+    { preference, loss },
+  );
 }
 
 async function prepareBatch(
@@ -119,7 +133,7 @@ async function prepareBatch(
   const candidateRows = rows.map((row) => candidates[row]!);
   const passages = candidateRows.map((list) => list.map((row) => corpus.passages[row]!));
   const judgement = await judgeCandidates(inputs.scores, examples, passages, {
-    softmax: options.preferenceSoftmax ?? "once",
+    ...judgeOptionsOf(options),
     control: inputs.control?.signal === undefined ? undefined : { signal: inputs.control.signal },
   });
   const frozen = takeRows(train.frozen, rows);
@@ -143,6 +157,6 @@ function batchLoss(
   const [rows, cols] = batch.candidates.shape;
   const scores = tf.matMul(batch.candidates, tf.expandDims<tf.Tensor3D>(mixed, 2)); // [B, K, D] x [B, D, 1] -> [B, K, 1]
   return preferenceLossOp(tf.reshape(scores, [rows, cols]), (values) =>
-    retrieverLoss(values, batch.judgement, { loss: options.loss, temperature: options.temperature }),
+    retrieverLoss(values, batch.judgement, lossOptionsOf(options)),
   );
 }

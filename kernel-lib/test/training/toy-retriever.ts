@@ -6,7 +6,7 @@ import type { Reader, ReadPair } from "../../src/reader/reader";
 import { openScoreCache } from "../../src/reader/score-cache";
 import { embedInBatches } from "../../src/retriever/embed-in-batches";
 import type { LearnedTower } from "../../src/retriever/learned-tower";
-import { normaliseRows } from "../../src/retriever/mix";
+import { mixEmbeddings, normaliseRows } from "../../src/retriever/mix";
 import { candidateScores } from "../../src/training/retriever-data";
 import { topColumns } from "../../src/training/retriever-health";
 import type { RetrieverStageInputs } from "../../src/training/retriever-options";
@@ -59,7 +59,7 @@ export function toyTower(seed: string): LearnedTower {
   };
 }
 
-/** Logit 2 for the class of the passage; counts its calls. */
+/** Logit 2 for the class of the passage, no opinion without one; counts its calls. */
 export function toyReader(): Reader & { readonly readPairs: ReadPair[] } {
   const readPairs: ReadPair[] = [];
   return {
@@ -68,7 +68,8 @@ export function toyReader(): Reader & { readonly readPairs: ReadPair[] } {
     scoreLabels: async (pairs) => {
       readPairs.push(...pairs);
       return pairs.map(({ passage }) => {
-        const named = Number(passage!.truth);
+        if (passage === null) return { logits: new Float32Array(2), logLikelihoods: Float32Array.of(-1, -1) };
+        const named = Number(passage.truth);
         return {
           logits: Float32Array.of(named === 0 ? 2 : 0, named === 1 ? 2 : 0),
           logLikelihoods: Float32Array.of(named === 0 ? -0.13 : -2.13, named === 1 ? -0.13 : -2.13),
@@ -129,4 +130,15 @@ function searchAll(queries: Matrix, embeddings: Matrix, numCandidates: number): 
     Array.from({ length: queries.rows }, () => all),
   );
   return Array.from({ length: queries.rows }, (_, row) => topColumns(scores, row, numCandidates));
+}
+
+/** Share of the best two passages of each validation query that have its class. */
+export async function toyAgreement(inputs: RetrieverStageInputs): Promise<number> {
+  const { tower, validation, corpus, search } = inputs;
+  const learned = await embedInBatches(tower, imagesOf(validation.examples));
+  const found = await search(mixEmbeddings(learned, validation.frozen, 0.5), 2);
+  const hits = found.flatMap((rows, i) =>
+    rows.map((row) => corpus.passages[row]!.truth === validation.examples[i]!.answer),
+  );
+  return hits.filter(Boolean).length / hits.length;
 }

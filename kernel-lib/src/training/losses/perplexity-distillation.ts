@@ -1,20 +1,21 @@
-import { assertKnownKeys, assertOneOf } from "../../base/check";
 import { logSoftmax } from "../../base/softmax";
 import type { Matrix } from "../../base/types";
-import { assertPair, klToRetriever, type PreferenceLoss, type Reduction } from "./preference-loss";
+import {
+  assertPair,
+  type DistillationOptions,
+  klToRetriever,
+  type PreferenceLoss,
+  resolveLossOptions,
+  rowOf,
+} from "./preference-loss";
 
-export interface PerplexityDistillationOptions {
-  /** Temperature of the retriever's softmax, > 0, no unit. Default 1. */
-  readonly temperature?: number;
-  /** Default "batchMean". */
-  readonly reduction?: Reduction;
-}
+export type PerplexityDistillationOptions = DistillationOptions;
 
 /**
- * ATLAS's perplexity distillation: the retriever is drawn to the candidates under which the true answer is likely,
+ * ATLAS's perplexity distillation (PDist): the retriever is drawn to the candidates under which the true answer is likely,
  * whatever the other labels get. No contrast between labels and no prior: that is what the paper's ablation takes away.
  *
- * Paper: arXiv 2508.17394v3, ablation "PDist".  Deviation: none.
+ * Paper: arXiv 2508.17394v3, ablation "PDist"; arXiv 2208.03299 §2.2: p_k ∝ p_LM(a | d_k, q).  Deviation: none.
  * Shapes: scores [B, K]; answerLogLikelihood [B, K] (nats, over the whole vocabulary) -> number (nats).
  * Gradient: flows to scores only.
  *
@@ -25,11 +26,9 @@ export function perplexityDistillation(
   answerLogLikelihood: Matrix,
   options: PerplexityDistillationOptions = {},
 ): PreferenceLoss {
-  assertKnownKeys("perplexityDistillation", options, ["temperature", "reduction"]);
-  const { temperature = 1, reduction = "batchMean" } = options;
-  assertOneOf("perplexityDistillation: reduction", reduction, ["batchMean", "codeMean"]);
+  const resolved = resolveLossOptions("perplexityDistillation", options);
   assertPair("perplexityDistillation", scores, "answerLogLikelihood", answerLogLikelihood);
-  const { data, cols } = answerLogLikelihood;
-  const targetLog = (row: number): Float64Array => logSoftmax(data.subarray(row * cols, (row + 1) * cols)); // [K]
-  return klToRetriever(scores, targetLog, { temperature, reduction });
+  return klToRetriever(scores, resolved, (row) =>
+    logSoftmax(rowOf(answerLogLikelihood, row), resolved.targetTemperature),
+  );
 }

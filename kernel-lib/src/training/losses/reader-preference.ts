@@ -1,26 +1,36 @@
-import { assertInteger, assertOneOf } from "../../base/check";
+import { assertOneOf } from "../../base/check";
 import { logSoftmax } from "../../base/softmax";
+import { contrastLabels } from "./label-contrast";
 
 /** "once": log-probability of the true label (paper). "twice": the reference code's cross-entropy of probabilities, softmax over softmax. */
-export type PreferenceSoftmax = "once" | "twice";
+export const PREFERENCE_SOFTMAXES = ["once", "twice"] as const;
+export type PreferenceSoftmax = (typeof PREFERENCE_SOFTMAXES)[number];
 
 /**
  * How strongly the reader, given one candidate, prefers the true label to the others: gold_k.
  *
- * Paper: arXiv 2508.17394v3, retriever fine-tuning.  Deviation: none with "once"; the code is "twice".
+ * Several true labels (multi-label tasks): each is contrasted with the labels that are not true, and the mean is taken.
+ *
+ * Paper: arXiv 2508.17394v3, retriever fine-tuning.  Deviation: none with "once" and one label; the code is "twice"; the paper does
+ * not say how it treats several labels.
  * Shapes: meanLogits [C] (the mean logit of each label's tokens) -> number (nats, <= 0).
  *
+ * @param trueLabels one label, or all that are true.
  * @param softmax Default "once". With "twice" the result lies within [-ln(C - 1 + e), -ln(1 + (C - 1) / e)]: a weaker preference.
- * @throws ConfigError when trueLabel is no index into meanLogits. NumericError when no logit is finite.
+ * @throws ConfigError when a true label is no index into meanLogits. ShapeError without one. NumericError when no logit is finite.
  * @example readerPreference([2, 0], 0)   // -0.1269 = ln 0.8808
  */
 export function readerPreference(
   meanLogits: ArrayLike<number>,
-  trueLabel: number,
+  trueLabels: number | readonly number[],
   softmax: PreferenceSoftmax = "once",
 ): number {
-  assertInteger("readerPreference: trueLabel", trueLabel, 0, meanLogits.length - 1);
-  assertOneOf("readerPreference: softmax", softmax, ["once", "twice"]);
-  const once = logSoftmax(meanLogits); // [C]
-  return softmax === "once" ? once[trueLabel]! : logSoftmax(once.map(Math.exp))[trueLabel]!;
+  assertOneOf("readerPreference: softmax", softmax, PREFERENCE_SOFTMAXES);
+  const wanted = typeof trueLabels === "number" ? [trueLabels] : trueLabels;
+  const contrasts = contrastLabels("readerPreference", meanLogits, wanted);
+  const sum = contrasts.reduce((total, { logProbabilities }) => {
+    const log = softmax === "once" ? logProbabilities : logSoftmax(logProbabilities.map(Math.exp));
+    return total + log[0]!;
+  }, 0);
+  return sum / contrasts.length;
 }

@@ -44,9 +44,9 @@ describe("contrastiveKl by hand", () => {
     for (const value of loss.gradient.data) expect(value).toBeCloseTo(0, 6);
   });
 
-  test("codeMean is batchMean divided by K, value and gradient", () => {
+  test("dividedByK is batchMean divided by K, value and gradient", () => {
     const paper = contrastiveKl(draw(2), draw(3));
-    const code = contrastiveKl(draw(2), draw(3), { reduction: "codeMean" });
+    const code = contrastiveKl(draw(2), draw(3), { reduction: "dividedByK" });
     expect(code.value).toBeCloseTo(paper.value / 5, 7);
     for (let i = 0; i < 15; i++) expect(code.gradient.data[i]).toBeCloseTo(paper.gradient.data[i]! / 5, 7);
   });
@@ -124,7 +124,7 @@ describe("refusals", () => {
     const call = (options: object) => code(() => contrastiveKl(draw(1), draw(2), options));
     expect(call({ priors: "on" })).toMatch(/^config: .*no option "priors"/);
     expect(call({ prior: true })).toMatch(/^config: .*on, off/);
-    expect(call({ reduction: "mean" })).toMatch(/^config: .*batchMean, codeMean/);
+    expect(call({ reduction: "mean" })).toMatch(/^config: .*batchMean, dividedByK/);
     expect(call({ temperature: 0 })).toMatch(/^config: .*temperature/);
   });
 });

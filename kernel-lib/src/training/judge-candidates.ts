@@ -1,0 +1,119 @@
+import { assertOneOf } from "../base/check";
+import { DataError } from "../base/errors";
+import type { Control, Example, Matrix, Passage } from "../base/types";
+import type { CachedScores } from "../reader/cached-scores";
+import type { LabelScores, ReadPair } from "../reader/reader";
+import { readerReliance } from "./losses/attention-distillation";
+import { type PreferenceSoftmax, readerPreference } from "./losses/reader-preference";
+import type { ReaderJudgement } from "./retriever-data";
+
+/**
+ * What the reader is asked about a candidate. "labels": which label it prefers (paper). "tokens": how likely it is to write the
+ * true answer, token by token: the reference code's way for open questions.
+ */
+export const PREFERENCES = ["labels", "tokens"] as const;
+export type Preference = (typeof PREFERENCES)[number];
+
+export interface JudgeOptions {
+  /** Default "labels" (paper). "tokens" needs scores made by createOwnAnswerScores. */
+  readonly preference?: Preference;
+  /** Default "once" (paper); "twice" is the reference code's. Of "labels" only. */
+  readonly softmax?: PreferenceSoftmax;
+  /** "read": each query is read closed-book too, for `reliance`. Of "labels" only. Default "skip". */
+  readonly closedBook?: "read" | "skip";
+  readonly control?: Control | undefined;
+}
+
+/**
+ * Asks the (frozen, cached) reader about every (query, candidate) pair.
+ *
+ * Several true labels: gold is the mean of each label's preference over the labels that are not true (`readerPreference`),
+ * answerLogLikelihood the mean over the true labels.
+ *
+ * @throws DataError when an example has no label and `preference` is "labels".
+ */
+export async function judgeCandidates(
+  scores: CachedScores,
+  examples: readonly Example[],
+  candidates: readonly (readonly Passage[])[],
+  options: JudgeOptions = {},
+): Promise<ReaderJudgement> {
+  const { preference = "labels", closedBook = "skip", control } = options;
+  assertOneOf("judgeCandidates: preference", preference, PREFERENCES);
+  assertOneOf("judgeCandidates: closedBook", closedBook, ["read", "skip"]);
+  const pairs = examples.flatMap((example, b) => candidates[b]!.map((passage) => ({ example, passage })));
+  const found = await scores.score(pairs, control);
+  if (preference === "tokens") return judgeTokens(found, examples.length);
+  assertLabelled(examples);
+  const shape = { rows: examples.length, cols: pairs.length / examples.length };
+  const alone = closedBook === "read" ? await readAlone(scores, examples, control) : null;
+  return judgeLabels({ pairs, found, alone }, shape, options.softmax ?? "once");
+}
+
+/** Throws DataError on an example without a label. */
+export function assertLabelled(examples: readonly Example[]): void {
+  const without = examples.find(({ labels }) => labels.length === 0);
+  if (without === undefined) return;
+  throw new DataError(
+    `judgeCandidates: examples must have at least one label; ${without.id} has none. Set preference: "tokens", or turn open questions into closed ones.`,
+    { id: without.id },
+  );
+}
+
+async function readAlone(
+  scores: CachedScores,
+  examples: readonly Example[],
+  control: Control | undefined,
+): Promise<LabelScores[]> {
+  return scores.score(
+    examples.map((example): ReadPair => ({ example, passage: null })),
+    control,
+  );
+}
+
+interface Readings {
+  readonly pairs: readonly { readonly example: Example }[];
+  readonly found: readonly LabelScores[];
+  /** Closed-book, one per example. */
+  readonly alone: readonly LabelScores[] | null;
+}
+
+function judgeLabels(
+  { pairs, found, alone }: Readings,
+  { rows, cols }: { readonly rows: number; readonly cols: number },
+  softmax: PreferenceSoftmax,
+): ReaderJudgement {
+  const labelsOf = (i: number): readonly number[] => pairs[i]!.example.labels;
+  const matrix = (value: (scores: LabelScores, i: number) => number): Matrix => {
+    return { data: Float32Array.from(found, value), rows, cols };
+  };
+  const numLabels = found[0]!.logits.length;
+  const labelLogits = new Float32Array(found.length * numLabels);
+  found.forEach(({ logits }, i) => {
+    labelLogits.set(logits, i * numLabels);
+  });
+  return {
+    gold: matrix(({ logits }, i) => readerPreference(logits, labelsOf(i), softmax)),
+    answerLogLikelihood: matrix(({ logLikelihoods }, i) => meanAt(logLikelihoods, labelsOf(i))),
+    trueProbability: matrix(({ logits }, i) => Math.exp(readerPreference(logits, labelsOf(i)))),
+    labels: { labelLogits, numLabels, trueLabels: Array.from({ length: rows }, (_, b) => labelsOf(b * cols)) },
+    reliance:
+      alone === null ? null : matrix(({ logits }, i) => readerReliance(logits, alone[Math.floor(i / cols)]!.logits)),
+  };
+}
+
+function judgeTokens(found: readonly LabelScores[], rows: number): ReaderJudgement {
+  const data = Float32Array.from(found, ({ logLikelihoods }) => logLikelihoods[0]!);
+  const answerLogLikelihood: Matrix = { data, rows, cols: data.length / rows };
+  return {
+    gold: answerLogLikelihood,
+    answerLogLikelihood,
+    trueProbability: { ...answerLogLikelihood, data: data.map(Math.exp) },
+    labels: null,
+    reliance: null,
+  };
+}
+
+function meanAt(values: ArrayLike<number>, places: readonly number[]): number {
+  return places.reduce((sum, place) => sum + values[place]!, 0) / places.length;
+}
