@@ -197,6 +197,7 @@ export { type ClipTexts, type ClipTower, clipImageEmbeddings, clipTextEmbeddings
 export { type Generated, type GenerateOptions, generate } from "./models/generate";
 export { type QwenPatches, qwenPatches, smartResize } from "./models/image-processor";
 export { linear } from "./models/linear";
+export { loadReaderModel, saveReaderModel } from "./models/load-reader";
 export {
   attachLora,
   detachLora,
@@ -209,6 +210,11 @@ export {
 } from "./models/lora";
 export { loadLora, saveLora } from "./models/lora-files";
 export { createParameterStore, type LowRankUpdate, type ParameterStore, type WeightArray } from "./models/parameters";
+export { createPixtral, loadPixtral, type Pixtral, type PixtralParts, savePixtral } from "./models/pixtral";
+export { PIXTRAL_CHAT_TEMPLATE } from "./models/pixtral-chat-template";
+export type { PixtralConfig } from "./models/pixtral-config";
+export { parsePixtralConfig } from "./models/pixtral-config-json";
+export { pixtralPatches, pixtralSize } from "./models/pixtral-images";
 export {
   type CollateOptions,
   collatePrompts,
@@ -226,6 +232,7 @@ export { qwen2VlLogits } from "./models/qwen2-vl-logits";
 export { type AnswerScore, scoreAnswers } from "./models/qwen2-vl-score";
 export { resizeBicubic } from "./models/resize-bicubic";
 export { createTokenizer, type JsonObject, type TextTokenizer } from "./models/tokenizer";
+export type { VisionLanguageModel } from "./models/vision-language";
 // notebook: what a cell shows, how it watches and stops a long step
 export { notebookControl } from "./notebook/progress";
 export { show, showMarkdown } from "./notebook/show";
@@ -233,7 +240,7 @@ export { type ShowImagesOptions, showImages } from "./notebook/show-images";
 export { type ShowTableOptions, showTable, type TableLike } from "./notebook/show-table";
 // reader
 export { type CachedScores, createCachedScores, createOwnAnswerScores } from "./reader/cached-scores";
-export { createLocalReader, fingerprintReader, type LocalReaderOptions } from "./reader/local-reader";
+export { createLocalReader, fingerprintReader, type LocalReaderOptions, openLocalReader } from "./reader/local-reader";
 export { buildPrompt } from "./reader/prompt";
 export { imageDigest, type LabelScores, promptKey, type Reader, type ReadPair } from "./reader/reader";
 export { openScoreCache, type ScoreCache, type ScoreCacheOptions } from "./reader/score-cache";

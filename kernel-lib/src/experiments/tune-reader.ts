@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
 import type { CurvePoint, Example, Passage, Split, Task } from "../base/types";
+import { loadReaderModel } from "../models/load-reader";
 import { mergeLora } from "../models/lora";
 import { loadLora, saveLora } from "../models/lora-files";
-import { loadQwen2Vl } from "../models/qwen2-vl";
 import { createLocalReader } from "../reader/local-reader";
 import { PROMPT_VERSION } from "../reader/prompt";
 import type { Reader } from "../reader/reader";
@@ -115,7 +115,7 @@ interface ReaderWork {
 }
 
 async function computeReader({ seed, folder, train, validation, stage, workDir, context }: ReaderWork): Promise<void> {
-  const model = loadQwen2Vl(folder);
+  const model = loadReaderModel(folder);
   try {
     const stateFile = join(context.resumeDir, "state.safetensors");
     const { control } = context;
@@ -132,7 +132,7 @@ async function computeReader({ seed, folder, train, validation, stage, workDir, 
 }
 
 function loadTunedReader(mode: ReaderMode, checkpoint: CheckpointFolder, artifact: Artifact): TunedReader {
-  const model = loadQwen2Vl(checkpoint.folder);
+  const model = loadReaderModel(checkpoint.folder);
   const adapterFolder = join(artifact.folder, ADAPTER);
   const adapter = loadLora(model.parameters, adapterFolder);
   mergeLora(model.parameters, adapter);

@@ -143,7 +143,7 @@ export function assemblePixtral(
   const shapes = pixtralShapes(config);
   assertWeights("loadPixtral", weights, shapes);
   const parameters = createParameterStore([...shapes.keys()].map((name) => [name, weights.get(name)!] as const));
-  return { kind: "pixtral", config, parameters, ...parts, pictures, dispose: () => parameters.dispose() };
+  return { ...parts, kind: "pixtral", config, parameters, pictures, dispose: () => parameters.dispose() };
 }
 
 function assertPartsFit(config: PixtralConfig, { tokenizer, imageProcessor, imageTokens }: PixtralParts): void {

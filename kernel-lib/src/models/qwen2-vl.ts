@@ -122,7 +122,7 @@ export function assembleQwen2Vl(
   const ordered = [...shapes.keys()].map((name) => [name, weights.get(name)!] as const);
   const parameters = createParameterStore(ordered);
   const pictures = qwen2VlPictures(config, parts.imageProcessor);
-  return { kind: "qwen2-vl", config, parameters, ...parts, pictures, dispose: () => parameters.dispose() };
+  return { ...parts, kind: "qwen2-vl", config, parameters, pictures, dispose: () => parameters.dispose() };
 }
 
 function assertPartsFit(config: Qwen2VlConfig, { tokenizer, imageProcessor }: Qwen2VlParts): void {

@@ -3,6 +3,7 @@ import { setImmediate as yieldToEvents } from "node:timers/promises";
 import { assertInteger, assertNotInterrupted } from "../base/check";
 import type { Control, RasterImage } from "../base/types";
 import { generate } from "../models/generate";
+import { loadReaderModel } from "../models/load-reader";
 import { collatePrompts, type PromptBatch, type PromptTokens } from "../models/prompt-batch";
 import { encodeVision } from "../models/qwen2-vision-encode";
 import type { ImageTokens } from "../models/qwen2-vl-images";
@@ -55,6 +56,15 @@ export function createLocalReader(model: VisionLanguageModel, options: LocalRead
       model.dispose();
     },
   };
+}
+
+/**
+ * A reader on this machine from a Hugging Face folder, Qwen2-VL or Pixtral by the `model_type` of its config.json.
+ *
+ * @throws DataError when the folder holds neither.
+ */
+export function openLocalReader(folder: string, options: LocalReaderOptions = {}): Reader {
+  return createLocalReader(loadReaderModel(folder), options);
 }
 
 interface ReadingRoom {

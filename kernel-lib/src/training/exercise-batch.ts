@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { ReadingExercise } from "../data/phantoms/reading-exercises";
 import type { ChatMessage } from "../models/chat-template";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../models/prompt-batch";
-import type { Qwen2Vl } from "../models/qwen2-vl";
 import { qwen2VlLogits } from "../models/qwen2-vl-logits";
+import type { VisionLanguageModel } from "../models/vision-language";
 import { buildPrompt } from "../reader/prompt";
 import { answerNll } from "./losses/answer-nll";
 
@@ -14,7 +14,7 @@ const MEASURE_BATCH = 64;
 
 /** Exercises with their answers as one batch, padded on the right. */
 export function collateExercises(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   exercises: readonly ReadingExercise[],
   modality: Modality,
 ): PromptBatch {
@@ -23,14 +23,14 @@ export function collateExercises(
 }
 
 /** Mean negative log-likelihood of the answers, nats per exercise; differentiable. */
-export function exerciseLoss(model: Qwen2Vl, batch: PromptBatch): tf.Scalar {
+export function exerciseLoss(model: VisionLanguageModel, batch: PromptBatch): tf.Scalar {
   const { positions, targets } = batch.answers!;
   return answerNll(qwen2VlLogits(model, batch, positions), targets, batch.rows);
 }
 
 /** Mean negative log-likelihood, and the share of answers of which every token is the most likely one. */
 export function measureExercises(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   exercises: readonly ReadingExercise[],
   modality: Modality,
 ): { readonly nll: number; readonly accuracy: number } {

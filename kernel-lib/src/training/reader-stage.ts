@@ -5,8 +5,8 @@ import type { Random } from "../base/random";
 import type { Control, Example, Passage } from "../base/types";
 import { attachLora, type LoraAdapter } from "../models/lora";
 import { collatePrompts, type PromptBatch } from "../models/prompt-batch";
-import type { Qwen2Vl } from "../models/qwen2-vl";
 import { qwen2VlLogits } from "../models/qwen2-vl-logits";
+import type { VisionLanguageModel } from "../models/vision-language";
 import { promptTokensOf } from "../reader/prompt-tokens";
 import type { ReadPair } from "../reader/reader";
 import { type AugmentOptions, augmentImage } from "./augment-image";
@@ -50,7 +50,7 @@ export interface ReadableExample {
 
 export interface ReaderStageInputs {
   /** Gets an adapter; its own weights do not change. */
-  readonly model: Qwen2Vl;
+  readonly model: VisionLanguageModel;
   readonly train: readonly ReadableExample[];
   readonly validation: readonly ReadableExample[];
   readonly seed: number;
@@ -157,7 +157,7 @@ function drawPair({ example, passages }: ReadableExample, random: Random, augmen
   };
 }
 
-function collate(model: Qwen2Vl, pairs: readonly ReadPair[], side: "left" | "right"): PromptBatch {
+function collate(model: VisionLanguageModel, pairs: readonly ReadPair[], side: "left" | "right"): PromptBatch {
   const prompts = pairs.map((pair) => promptTokensOf(model, pair));
   return collatePrompts(model, prompts, { side, answers: pairs.map(({ example }) => example.answer) });
 }
@@ -174,12 +174,12 @@ function collateValidation({ model, validation }: ReaderStageInputs): PromptBatc
   return batches;
 }
 
-function batchNll(model: Qwen2Vl, batch: PromptBatch): tf.Scalar {
+function batchNll(model: VisionLanguageModel, batch: PromptBatch): tf.Scalar {
   const { positions, targets } = batch.answers!;
   return answerNll(qwen2VlLogits(model, batch, positions), targets, batch.rows);
 }
 
-async function meanNll(model: Qwen2Vl, batches: readonly PromptBatch[]): Promise<number> {
+async function meanNll(model: VisionLanguageModel, batches: readonly PromptBatch[]): Promise<number> {
   let sum = 0;
   let rows = 0;
   for (const batch of batches) {

@@ -20,8 +20,8 @@ const READER_SPECIAL_TOKENS = [
   "<|video_pad|>",
 ] as const;
 
-/** The words both replica models know as one token each, cut as the pre-tokenizer cuts: "background:" is two pieces, "12" two digits. */
-function replicaPieces(): ReadonlyMap<string, number> {
+/** The words the replica models know as one token each, cut as the pre-tokenizer cuts: "background:" is two pieces, "12" two digits. */
+export function replicaPieces(): ReadonlyMap<string, number> {
   const pieces = new Map<string, number>();
   for (const { word, count } of vocabularyWords()) {
     for (const piece of word.match(/\p{L}+|\p{N}|[^\p{L}\p{N}]+/gu) ?? []) pieces.set(piece, count);
