@@ -6,6 +6,11 @@ export const BREAST_MNIST: MedMnistSpec = {
   name: "breast-mnist",
   file: "breastmnist.npz",
   md5: "750601b1f35ba3300ea97c75c52ff8f6",
+  largerMd5: {
+    64: "742edef2a1fd1524b2efff4bd7ba9364",
+    128: "363e4b3f8d712e9b5de15470a2aaadf1",
+    224: "b56378a6eefa9fed602bb16d192d4c8b",
+  },
   modality: "breast ultrasound",
   labels: [
     { index: 0, name: "malignant", answer: "0" },

@@ -40,6 +40,7 @@ test("the phantom has the sizes, labels and question of the real data set", asyn
   expect(example.answer).toBe(String(example.labels[0]));
   expect(task.splits.test.filter((row) => row.labels[0] === 0)).toHaveLength(Math.round(156 * 0.4));
   expect(task.source).toBe("phantom");
+  expect(task.fingerprint).toBe("breast-mnist:phantom:v1:7:d8f3bdf9d2d117f8");
 });
 
 test("the same seed gives the same task, another seed another fingerprint", async () => {
@@ -90,7 +91,7 @@ test.each([
 
 test("unknown names, options and a missing folder are refused with the way out", async () => {
   const refusals: [() => unknown, RegExp][] = [
-    [() => loadTask("brain-mnist"), /^loadTask: name must be one of breast-mnist; got "brain-mnist"/],
+    [() => loadTask("brain-mnist"), /^loadTask: name must be one of breast-mnist, derma-mnist.*; got "brain-mnist"/],
     [() => loadTask("breast-mnist", { source: "real" }), /dataDir must be given with source "real"/],
     [() => loadTask("breast-mnist", { sead: 3 } as object), /no option "sead"/],
     [() => loadTask("breast-mnist", { seed: -1 }), /seed must be a whole number/],

@@ -1,0 +1,47 @@
+import { createHash } from "node:crypto";
+import { DataError } from "../base/errors";
+import type { Example, Split } from "../base/types";
+
+type Splits = Readonly<Record<Split, readonly Example[]>>;
+
+/**
+ * Splits that share no group: test stays as it is, so that numbers stay comparable; validation loses the groups of test, and
+ * train those of both.
+ *
+ * @throws DataError when nothing is left to train on.
+ */
+export function makeDisjoint(splits: Splits): Splits {
+  const seen = new Set(splits.test.map(({ group }) => group));
+  const validation = splits.validation.filter(({ group }) => !seen.has(group));
+  for (const { group } of validation) seen.add(group);
+  const train = splits.train.filter(({ group }) => !seen.has(group));
+  if (train.length > 0) return { train, validation, test: splits.test };
+  throw new DataError(
+    "makeDisjoint: train must keep an example; every one shares its picture. Use the published split.",
+  );
+}
+
+/** Place of a group in the seeded order; it does not depend on the other groups. */
+const orderOf = (seed: number, group: string): string => createHash("sha256").update(`${seed}/${group}`).digest("hex");
+
+/**
+ * Deals whole groups (patients, or pictures) to parts with these shares of the items, in an order decided by the seed alone.
+ *
+ * @param shares sum to 1; a part is closed once it holds its share.
+ * @returns for every item the index of its part.
+ */
+export function dealGroups(groups: readonly string[], shares: readonly number[], seed: number): number[] {
+  const counts = new Map<string, number>();
+  for (const group of groups) counts.set(group, (counts.get(group) ?? 0) + 1);
+  const order = [...counts.keys()].map((group) => [orderOf(seed, group), group] as const).sort();
+  const partOf = new Map<string, number>();
+  let part = 0;
+  let dealt = 0;
+  let limit = shares[0]! * groups.length;
+  for (const [, group] of order) {
+    while (dealt >= limit && part < shares.length - 1) limit += shares[++part]! * groups.length;
+    partOf.set(group, part);
+    dealt += counts.get(group)!;
+  }
+  return groups.map((group) => partOf.get(group)!);
+}

@@ -1,0 +1,13 @@
+import { writeFileAtomic } from "../../../base/write-atomic";
+import { BREAST_MNIST } from "../../tasks/breast-mnist";
+import { writeBreastArchive } from "../breast-archive";
+import { PHANTOM_VERSION } from "../breast-phantom";
+import type { PhantomTask } from "./phantom-task";
+
+/** The stand-in for breastmnist.npz; the real one is small, so both sizes have its numbers. */
+export const BREAST_TASK_PHANTOM: PhantomTask = {
+  version: PHANTOM_VERSION,
+  description:
+    "Breast ultrasound drawn as a dark body on speckled tissue; 40 % malignant. The diagnosis only moves outline, aspect and shadow; device, side, density, zoom and letter dominate.",
+  write: async ({ folder, seed }) => writeFileAtomic(`${folder}/${BREAST_MNIST.file}`, writeBreastArchive(seed)),
+};

@@ -1,0 +1,21 @@
+import type { Random } from "../../../base/random";
+
+/** A whole number with this mean (Poisson, by Knuth's product of uniforms; for small means). */
+export function drawPoisson(mean: number, random: Random): number {
+  const limit = Math.exp(-mean);
+  let product = random.next();
+  let count = 0;
+  while (product > limit && count < 100) {
+    product *= random.next();
+    count++;
+  }
+  return count;
+}
+
+/** Class indices in the given shares, as exactly as whole numbers allow, each class at least once, shuffled. */
+export function drawClasses(count: number, shares: readonly number[], random: Random): number[] {
+  const numbers = shares.map((share) => Math.max(1, Math.floor(share * count)));
+  const largest = shares.indexOf(Math.max(...shares));
+  numbers[largest]! += count - numbers.reduce((sum, n) => sum + n, 0);
+  return random.shuffle(numbers.flatMap((n, label) => new Array<number>(Math.max(0, n)).fill(label)));
+}
