@@ -11,8 +11,8 @@ import { openBackend } from "../compute/backend";
 import { codeVersion } from "../experiments/manifest";
 import { saveClip } from "../models/clip";
 import { saveQwen2Vl } from "../models/qwen2-vl";
-import type { Modality } from "../training/exercise-batch";
 import { CLIP_RECIPE, pretrainClip } from "../training/pretrain-clip";
+import type { PretrainingHooks } from "../training/pretrain-loop";
 import { pretrainReader, READER_RECIPE } from "../training/pretrain-reader";
 import { createReplicaClip, createReplicaReader, REPLICA_VERSION } from "../training/replica-models";
 import { createTerminalProgress, terminalControl } from "./terminal-progress";
@@ -104,24 +104,18 @@ async function make(name: ModelName, out: string, backend: string, control: Cont
   rmSync(work, { recursive: true, force: true });
 }
 
-interface MakeOptions {
-  readonly stateFile: (phase: "vision" | Modality) => string;
-  readonly control: Control;
-}
-
-const MAKERS: Readonly<Record<ModelName, (folder: string, options: MakeOptions) => Promise<Made>>> = {
-  clip: async (folder, options) => {
+const MAKERS: Readonly<Record<ModelName, (folder: string, hooks: PretrainingHooks) => Promise<Made>>> = {
+  clip: async (folder, hooks) => {
     const model = createReplicaClip(CLIP_RECIPE.seed);
-    const hooks = { stateFile: options.stateFile("pictures"), control: options.control };
-    const { curve, ...skills } = await pretrainClip(model, { ...CLIP_RECIPE, ...hooks });
+    const { curve, ...skills } = await pretrainClip(model, CLIP_RECIPE, hooks);
     saveClip(model, folder);
     const made = { recipe: CLIP_RECIPE, parameters: model.parameters.count(), skills, curve };
     model.dispose();
     return made;
   },
-  "qwen2-vl": async (folder, options) => {
+  "qwen2-vl": async (folder, hooks) => {
     const model = createReplicaReader(READER_RECIPE.seed);
-    const { curve, skills } = await pretrainReader(model, READER_RECIPE, options);
+    const { curve, skills } = await pretrainReader(model, READER_RECIPE, hooks);
     saveQwen2Vl(model, folder);
     const made = { recipe: READER_RECIPE, parameters: model.parameters.count(), skills, curve };
     model.dispose();

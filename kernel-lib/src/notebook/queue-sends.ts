@@ -14,7 +14,7 @@ interface SendingSocket {
 export function queueSends(prototype: SendingSocket): void {
   const send = prototype.send;
   const underWay = new WeakMap<SendingSocket, Promise<void>>();
-  prototype.send = function (this: SendingSocket, message: unknown): Promise<void> {
+  const queued = function (this: SendingSocket, message: unknown): Promise<void> {
     const before = underWay.get(this);
     const sent = before === undefined ? send.call(this, message) : before.then(() => send.call(this, message));
     const settled = sent
@@ -25,4 +25,6 @@ export function queueSends(prototype: SendingSocket): void {
     underWay.set(this, settled);
     return sent;
   };
+  // defined, not assigned: zeromq inherits a `send` that cannot be assigned to
+  Object.defineProperty(prototype, "send", { value: queued, configurable: true, writable: true });
 }

@@ -1,38 +1,31 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { createRandom, type Random } from "../base/random";
-import type { Control, CurvePoint } from "../base/types";
+import type { CurvePoint } from "../base/types";
 import { drawGeneralScene, GENERAL_VOCABULARY, type Scene } from "../data/phantoms/general-world";
 import { vocabularyWords } from "../data/vocabulary";
 import type { Clip } from "../models/clip";
 import { clipPixels, clipTexts, encodeImages, encodeTexts } from "../models/clip-encode";
 import { contrastiveLoss } from "../models/clip-loss";
 import { type ClipTexts, clipImageEmbeddings, clipTextEmbeddings } from "../models/clip-towers";
-import { type Evaluation, type Trainee, trainLoop } from "./loop";
-import { cosineSchedule } from "./schedule";
+import type { Evaluation, Trainee } from "./loop";
+import { type PretrainingHooks, type PretrainingPhase, pretrainLoop } from "./pretrain-loop";
+import { type ImageTower, pretrainTower } from "./pretrain-tower";
 
 /** How a dual encoder is pre-trained on the general-purpose world. */
 export interface ClipPretrainingOptions {
-  readonly steps: number;
-  /** Image-caption pairs per step; each is the others' negative. */
-  readonly batchSize: number;
-  readonly learningRate: number;
-  readonly warmupSteps: number;
-  readonly evaluateEvery: number;
-  /** Held-out pairs, ranked among themselves. */
+  /** The image tower alone, by linear probes of a scene's attributes. */
+  readonly vision: PretrainingPhase;
+  /** Both towers, image-caption pairs; each pair is the others' negative. */
+  readonly pairs: PretrainingPhase;
+  /** Held-out scenes; pairs are ranked among themselves. */
   readonly numHeldOut: number;
   readonly seed: number;
-  /** Where resumable state is kept. */
-  readonly stateFile?: string;
-  readonly control?: Control;
 }
 
 /** How the replica dual encoder in data/checkpoints was made; `npm run checkpoints` does it again. */
 export const CLIP_RECIPE = {
-  steps: 1500,
-  batchSize: 256,
-  learningRate: 1.5e-3,
-  warmupSteps: 100,
-  evaluateEvery: 200,
+  vision: { steps: 2500, batchSize: 64, learningRate: 1e-3, warmupSteps: 100, evaluateEvery: 250 },
+  pairs: { steps: 1500, batchSize: 192, learningRate: 1e-3, warmupSteps: 100, evaluateEvery: 250 },
   numHeldOut: 512,
   seed: 7,
 } as const satisfies ClipPretrainingOptions;
@@ -52,32 +45,44 @@ interface PairBatch {
 const STAGE = "encoder pre-training";
 
 /**
- * Pre-trains both towers of a dual encoder on scenes and captions of the general-purpose world.
+ * Pre-trains a dual encoder on scenes and captions of the general-purpose world: its image tower alone, then both towers.
  *
- * Loss: symmetric contrastive loss over the batch, as CLIP. No medical picture or caption is in it, as in the paper, whose
- * retriever starts from a general-purpose encoder.
+ * Loss: linear probes of the attributes (pretrainTower), then the symmetric contrastive loss over the batch, as CLIP. No medical
+ * picture or caption is in it, as in the paper, whose retriever starts from a general-purpose encoder.
  *
  * @throws NumericError when the loss is no longer finite. InterruptedError when the control's signal is aborted.
  */
-export async function pretrainClip(clip: Clip, options: ClipPretrainingOptions): Promise<ClipPretraining> {
-  const random = createRandom(options.seed).fork(`${STAGE}/held out`);
-  const heldOut = Array.from({ length: options.numHeldOut }, () => drawCaptionedScene(random));
-  const variables = clip.parameters.unfreeze();
+export async function pretrainClip(
+  clip: Clip,
+  options: ClipPretrainingOptions,
+  hooks: PretrainingHooks = {},
+): Promise<ClipPretraining> {
+  const { seed, numHeldOut } = options;
+  const random = createRandom(seed).fork(`${STAGE}/held out`);
+  const heldOut = Array.from({ length: numHeldOut }, () => drawCaptionedScene(random));
   try {
-    const { curve } = await trainLoop(createTrainee(clip, variables, heldOut, options.batchSize), {
-      steps: options.steps,
-      schedule: cosineSchedule(options),
-      seed: options.seed,
-      evaluateEvery: options.evaluateEvery,
-      adamw: { weightDecay: 0.05, decayed: "matrices" },
-      clipNorm: 1,
-      ...(options.stateFile === undefined ? {} : { stateFile: options.stateFile }),
-      ...(options.control === undefined ? {} : { control: options.control }),
-    });
-    return { curve, ...(await recallOf(clip, heldOut)) };
+    const tower = imageTower(clip);
+    const vision = await pretrainTower(tower, options.vision, { numHeldOut, seed, hooks });
+    const trainee = createTrainee(clip, clip.parameters.unfreeze(), heldOut, options.pairs.batchSize);
+    const pairs = await pretrainLoop(trainee, options.pairs, { name: "pairs", seed, hooks });
+    return { curve: [...vision.curve, ...pairs.curve], ...(await recallOf(clip, heldOut)) };
   } finally {
     clip.parameters.freeze();
   }
+}
+
+/** The probes see the embedding that retrieval uses, scaled up as the contrastive loss does. */
+function imageTower(clip: Clip): ImageTower {
+  const isImage = (name: string): boolean => name.startsWith("vision_model.") || name.startsWith("visual_projection");
+  return {
+    stage: `${STAGE}, vision`,
+    variables: clip.parameters.unfreeze(isImage),
+    width: clip.config.projectionSize,
+    features: (images) => {
+      const embeddings = clipImageEmbeddings(clip, clipPixels(clip, images));
+      return tf.mul(embeddings, Math.sqrt(clip.config.projectionSize));
+    },
+  };
 }
 
 function createTrainee(
@@ -87,7 +92,7 @@ function createTrainee(
   batchSize: number,
 ): Trainee<PairBatch> {
   return {
-    stage: STAGE,
+    stage: `${STAGE}, pairs`,
     variables,
     prepare: async (_step, random) => {
       const scenes = Array.from({ length: batchSize }, () => drawCaptionedScene(random));

@@ -1,6 +1,6 @@
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { createRandom, type Random } from "../base/random";
-import type { Control, CurvePoint } from "../base/types";
+import type { CurvePoint } from "../base/types";
 import {
   drawReadingExercise,
   READING_MODES,
@@ -8,20 +8,16 @@ import {
   type ReadingMode,
 } from "../data/phantoms/reading-exercises";
 import type { PromptBatch } from "../models/prompt-batch";
+import { runVisionTower } from "../models/qwen2-vision";
 import type { Qwen2Vl } from "../models/qwen2-vl";
+import { groupPatches } from "../models/qwen2-vl-images";
 import { collateExercises, exerciseLoss, type Modality, measureExercises } from "./exercise-batch";
-import { type Evaluation, type LoopResult, type Trainee, trainLoop } from "./loop";
-import { pretrainVision } from "./pretrain-vision";
-import { cosineSchedule } from "./schedule";
+import type { Evaluation, LoopResult, Trainee } from "./loop";
+import { type PretrainingHooks, type PretrainingPhase, pretrainLoop } from "./pretrain-loop";
+import { type ImageTower, pretrainTower } from "./pretrain-tower";
 
-/** One phase of pre-training. */
-export interface PretrainingPhase {
-  readonly steps: number;
-  /** Exercises per step. */
-  readonly batchSize: number;
-  readonly learningRate: number;
-  readonly warmupSteps: number;
-  readonly evaluateEvery: number;
+/** A phase whose exercises are drawn from the modes of reading. */
+export interface ReadingPhase extends PretrainingPhase {
   /** How often each mode is drawn; sums to 1. Modes left out are not drawn. */
   readonly shares: Readonly<Partial<Record<ReadingMode, number>>>;
 }
@@ -29,11 +25,11 @@ export interface PretrainingPhase {
 /** How a reader is pre-trained on the general-purpose world. */
 export interface ReaderPretrainingOptions {
   /** The vision tower alone, as large readers take theirs from a pre-training of its own. */
-  readonly vision: Omit<PretrainingPhase, "shares">;
+  readonly vision: PretrainingPhase;
   /** Texts alone, the text model only: a vision-language model starts from a language model. */
-  readonly text: PretrainingPhase;
+  readonly text: ReadingPhase;
   /** Pictures and texts, all weights. */
-  readonly pictures: PretrainingPhase;
+  readonly pictures: ReadingPhase;
   /** Held-out exercises of each mode. */
   readonly numHeldOut: number;
   readonly seed: number;
@@ -41,7 +37,7 @@ export interface ReaderPretrainingOptions {
 
 /** How the replica reader in data/checkpoints was made; `npm run checkpoints` does it again. */
 export const READER_RECIPE: ReaderPretrainingOptions = {
-  vision: { steps: 1000, batchSize: 64, learningRate: 1.5e-3, warmupSteps: 100, evaluateEvery: 200 },
+  vision: { steps: 2500, batchSize: 64, learningRate: 1e-3, warmupSteps: 100, evaluateEvery: 250 },
   text: {
     steps: 400,
     batchSize: 48,
@@ -69,13 +65,6 @@ export const READER_RECIPE: ReaderPretrainingOptions = {
   numHeldOut: 64,
   seed: 7,
 };
-
-/** Where resumable state is kept, and how a caller watches and stops. */
-export interface PretrainingHooks {
-  /** Names the state file of a phase. Default: no state is kept. */
-  readonly stateFile?: (phase: "vision" | Modality) => string;
-  readonly control?: Control;
-}
 
 /** What pre-training gave: its curve, and the share of held-out exercises answered right, by mode. */
 export interface ReaderPretraining {
@@ -119,20 +108,25 @@ function drawHeldOut(options: ReaderPretrainingOptions): HeldOut {
   );
 }
 
+/** The probes see the mean of a picture's tokens, as the text model gets them. */
 async function runVisionPhase(
   model: Qwen2Vl,
   { vision, seed, numHeldOut }: ReaderPretrainingOptions,
-  { stateFile, control }: PretrainingHooks,
+  hooks: PretrainingHooks,
 ): Promise<LoopResult> {
-  const tower = model.parameters.unfreeze((name) => name.startsWith("model.visual."));
+  const width = model.config.text.hiddenSize;
+  const tower: ImageTower = {
+    stage: "reader pre-training, vision",
+    variables: model.parameters.unfreeze((name) => name.startsWith("model.visual.")),
+    width,
+    features: (images) => {
+      const [{ group }] = groupPatches(model, images) as [ReturnType<typeof groupPatches>[number]];
+      const tokens = runVisionTower(model.parameters, model.config.vision, group); // [B * T, hiddenSize]
+      return tf.mean(tf.reshape(tokens, [images.length, -1, width]), 1);
+    },
+  };
   try {
-    return await pretrainVision(model, tower, {
-      ...vision,
-      seed,
-      numHeldOut: numHeldOut * READING_MODES.length,
-      ...(stateFile === undefined ? {} : { stateFile: stateFile("vision") }),
-      ...(control === undefined ? {} : { control }),
-    });
+    return await pretrainTower(tower, vision, { numHeldOut: numHeldOut * READING_MODES.length, seed, hooks });
   } finally {
     model.parameters.freeze();
   }
@@ -143,23 +137,15 @@ async function runPhase(
   modality: Modality,
   options: ReaderPretrainingOptions,
   heldOut: HeldOut,
-  { stateFile, control }: PretrainingHooks,
+  hooks: PretrainingHooks,
 ): Promise<LoopResult> {
   const phase = options[modality];
   const isTrained = (name: string): boolean => modality === "pictures" || !name.startsWith("model.visual.");
   const variables = model.parameters.unfreeze(isTrained);
   const asked = new Map([...heldOut].filter(([mode]) => (phase.shares[mode] ?? 0) > 0));
   try {
-    return await trainLoop(createTrainee(model, modality, variables, { phase, heldOut: asked }), {
-      steps: phase.steps,
-      schedule: cosineSchedule(phase),
-      seed: options.seed,
-      evaluateEvery: phase.evaluateEvery,
-      adamw: { weightDecay: 0.01, decayed: "matrices" },
-      clipNorm: 1,
-      ...(stateFile === undefined ? {} : { stateFile: stateFile(modality) }),
-      ...(control === undefined ? {} : { control }),
-    });
+    const trainee = createTrainee(model, modality, variables, { phase, heldOut: asked });
+    return await pretrainLoop(trainee, phase, { name: modality, seed: options.seed, hooks });
   } finally {
     model.parameters.freeze();
   }
@@ -169,7 +155,7 @@ function createTrainee(
   model: Qwen2Vl,
   modality: Modality,
   variables: readonly tf.Variable[],
-  { phase, heldOut }: { readonly phase: PretrainingPhase; readonly heldOut: HeldOut },
+  { phase, heldOut }: { readonly phase: ReadingPhase; readonly heldOut: HeldOut },
 ): Trainee<PromptBatch> {
   return {
     stage: `reader pre-training, ${modality}`,
@@ -184,7 +170,7 @@ function createTrainee(
   };
 }
 
-function drawExercise({ shares }: PretrainingPhase, random: Random): ReadingExercise {
+function drawExercise({ shares }: ReadingPhase, random: Random): ReadingExercise {
   const modes = READING_MODES.filter((mode) => (shares[mode] ?? 0) > 0);
   let left = random.next();
   const mode = modes.find((each) => {

@@ -15,13 +15,14 @@ export interface Scene {
 
 /** What drawGeneralScene may be told. */
 export interface SceneOptions {
-  /** Default 32 by 32, three channels. */
+  /** Default: three channels, one of four square sizes by chance. */
   readonly size?: PictureSize;
   /** Attributes that must have these words: how to draw scenes that share one. Default none. */
   readonly fixed?: Readonly<Partial<Record<AttributeName, string>>>;
 }
 
-const DEFAULT_SIZE: PictureSize = { width: 32, height: 32, channels: 3 };
+/** Pictures of the web come in all sizes; a model that knows one only is a stranger to every other. */
+const SIDES = [24, 28, 32, 40] as const;
 const GREY_SHARE = 0.4;
 const TINTS: readonly (readonly [number, number, number])[] = [
   [1, 1, 1],
@@ -81,6 +82,11 @@ function drawLatents(words: Readonly<Record<AttributeName, string>>, random: Ran
   };
 }
 
+function drawSize(random: Random): PictureSize {
+  const side = random.pick(SIDES);
+  return { width: side, height: side, channels: 3 };
+}
+
 /** A caption: each attribute named with its own probability, in random order. */
 function writeCaption(words: Readonly<Record<AttributeName, string>>, random: Random): string {
   const named = ATTRIBUTES.filter((entry) => random.chance(entry.captionShare)).map((entry) => words[entry.name]);
@@ -96,7 +102,7 @@ function writeCaption(words: Readonly<Record<AttributeName, string>>, random: Ra
  * @throws ConfigError when `fixed` holds a word its attribute does not know.
  */
 export function drawGeneralScene(random: Random, options: SceneOptions = {}): Scene {
-  const { size = DEFAULT_SIZE, fixed = {} } = options;
+  const { size = drawSize(random), fixed = {} } = options;
   const entries = ATTRIBUTES.map(({ name }) => [name, fixed[name] ?? drawWord(name, random)] as const);
   const attributes = Object.fromEntries(entries) as Record<AttributeName, string>;
   const image = renderScene(drawLatents(attributes, random), size, random);
