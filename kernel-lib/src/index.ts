@@ -160,6 +160,8 @@ export { type ParsedAnswer, parseAnswer } from "./inference/parse-answer";
 export type { FusedAnswer } from "./inference/weighted-mean";
 // metrics
 export { accuracy } from "./metrics/accuracy";
+export { aggregateSeeds, type SeedOptions, type SeedSummary } from "./metrics/aggregate-seeds";
+export { answerWords } from "./metrics/answer-words";
 export {
   type BootstrapOptions,
   bootstrap,
@@ -168,9 +170,14 @@ export {
   pairedBootstrap,
   type Statistic,
 } from "./metrics/bootstrap";
+export { brierScore } from "./metrics/brier-score";
+export { closedAccuracy } from "./metrics/closed-accuracy";
 export { type CalibrationOptions, expectedCalibrationError } from "./metrics/expected-calibration-error";
-export { macroF1 } from "./metrics/macro-f1";
+export type { ZeroDivision } from "./metrics/label-counts";
+export { listOverlap } from "./metrics/list-overlap";
+export { type F1Options, type LabelAnswer, macroF1, perLabelF1 } from "./metrics/macro-f1";
 export { recallAtK } from "./metrics/recall-at-k";
+export { tokenRecall } from "./metrics/token-recall";
 // models: CLIP, tokenizer, images, weights
 export { type BpeOptions, trainBpe } from "./models/bpe-trainer";
 
@@ -204,11 +211,11 @@ export {
   type LoraAdapter,
   type LoraConfig,
   type LoraOptions,
-  type LoraTargets,
-  mergeLora,
   reattachLora,
 } from "./models/lora";
 export { loadLora, saveLora } from "./models/lora-files";
+export { type MergeMemory, mergeLora, unmergeLora } from "./models/lora-merge";
+export type { LoraTargets } from "./models/lora-targets";
 export { createParameterStore, type LowRankUpdate, type ParameterStore, type WeightArray } from "./models/parameters";
 export { createPixtral, loadPixtral, type Pixtral, type PixtralParts, savePixtral } from "./models/pixtral";
 export { PIXTRAL_CHAT_TEMPLATE } from "./models/pixtral-chat-template";

@@ -1,11 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInRange, assertInteger } from "../base/check";
-import { ConfigError, StateError } from "../base/errors";
+import { StateError } from "../base/errors";
 import { createRandom, type Random } from "../base/random";
+import { chooseModules, type LoraTargets } from "./lora-targets";
 import type { ParameterStore } from "./parameters";
-
-/** Which linear modules get a low-rank update: all but the output head, those a pattern finds, or a list of names. */
-export type LoraTargets = "all-linear" | RegExp | readonly string[];
 
 /** Whether the update is scaled by alpha / rank or by alpha / √rank (rank-stabilised). */
 export type LoraScaling = "rank" | "rankStabilised";
@@ -15,6 +13,8 @@ export interface LoraConfig {
   readonly rank: number;
   readonly alpha: number;
   readonly scaling: LoraScaling;
+  /** Share of a module's inputs that PEFT hides from the adapter in training; written down for it, no training here hides any. */
+  readonly dropout: number;
   /** Full module names, in the model's order. */
   readonly modules: readonly string[];
 }
@@ -28,6 +28,8 @@ export interface LoraOptions {
   readonly targets?: LoraTargets;
   /** Default "rank". */
   readonly scaling?: LoraScaling;
+  /** Recorded in the saved adapter for trainings that go on in PEFT. Default 0. */
+  readonly dropout?: number;
   readonly seed: number;
 }
 
@@ -56,12 +58,13 @@ export interface LoraMatrices {
  * @example attachLora(model.parameters, { rank: 8, alpha: 16, targets: /language_model/, seed: 7 })
  */
 export function attachLora(parameters: ParameterStore, options: LoraOptions): LoraAdapter {
-  const { rank = 8, alpha = 16, targets = "all-linear", scaling = "rank", seed } = options;
+  const { rank = 8, alpha = 16, targets = "all-linear", scaling = "rank", dropout = 0, seed } = options;
   assertInteger("attachLora: rank", rank, 1);
   assertInRange("attachLora: alpha", alpha, 0, Number.MAX_VALUE);
+  assertInRange("attachLora: dropout", dropout, 0, 0.999);
   const modules = chooseModules(parameters, targets);
   const random = createRandom(seed).fork("lora");
-  return attachMatrices(parameters, { rank, alpha, scaling, modules }, (module, outSize, inSize) => ({
+  return attachMatrices(parameters, { rank, alpha, scaling, dropout, modules }, (module, outSize, inSize) => ({
     A: uniform(random.fork(module), rank * inSize, 1 / Math.sqrt(inSize)),
     B: new Float32Array(outSize * rank),
   }));
@@ -121,52 +124,9 @@ export function reattachLora(parameters: ParameterStore, adapter: LoraAdapter): 
   });
 }
 
-/**
- * Adds the update into the weights and detaches the adapter. The adapter itself is left as it was; the caller still disposes it.
- *
- * @throws StateError when the adapter is not attached.
- */
-export function mergeLora(parameters: ParameterStore, adapter: LoraAdapter): void {
-  adapter.config.modules.forEach((module, i) => {
-    if (parameters.adapters.get(module)?.A !== adapter.variables[2 * i])
-      throw new StateError(`mergeLora: the adapter must be attached to ${module}. Call reattachLora first.`, {
-        module,
-      });
-  });
-  const scaling = scalingOf(adapter.config);
-  adapter.config.modules.forEach((module, i) => {
-    const weight = parameters.get(`${module}.weight`);
-    const merged = tf.tidy(() => {
-      const [A, B] = [adapter.variables[2 * i], adapter.variables[2 * i + 1]] as unknown as tf.Tensor2D[];
-      return tf.add(weight, tf.mul(tf.matMul(B!, A!), scaling));
-    });
-    weight.assign(merged);
-    merged.dispose();
-  });
-  detachLora(parameters, adapter);
-}
-
 /** What the update B·A is multiplied by. */
 export function scalingOf({ rank, alpha, scaling }: LoraConfig): number {
   return scaling === "rank" ? alpha / rank : alpha / Math.sqrt(rank);
-}
-
-function chooseModules(parameters: ParameterStore, targets: LoraTargets): string[] {
-  const linears = parameters
-    .names()
-    .filter((name) => name.endsWith(".weight") && parameters.shape(name).length === 2)
-    .map((name) => name.slice(0, -".weight".length))
-    .filter((module) => !/(^|\.)(lm_head|embed_tokens|[a-z_]*embeddings?)$/.test(module));
-  const chosen = linears.filter((module) => {
-    if (targets === "all-linear") return true;
-    if (targets instanceof RegExp) return module.search(targets) >= 0;
-    return targets.some((target) => module === target || module.endsWith(`.${target}`));
-  });
-  if (chosen.length > 0) return chosen;
-  throw new ConfigError(
-    `attachLora: targets must fit at least one linear module; got ${String(targets)}. Modules are named like ${linears.slice(0, 3).join(", ")}.`,
-    { targets: String(targets), modules: linears },
-  );
 }
 
 function uniform(random: Random, count: number, bound: number): Float32Array {

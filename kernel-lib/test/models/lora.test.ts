@@ -5,8 +5,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openBackend } from "../../src/compute/backend";
 import { readSafetensors } from "../../src/compute/safetensors";
-import { attachLora, detachLora, type LoraAdapter, mergeLora, reattachLora } from "../../src/models/lora";
+import { attachLora, detachLora, type LoraAdapter, reattachLora } from "../../src/models/lora";
 import { loadLora, saveLora } from "../../src/models/lora-files";
+import { mergeLora, unmergeLora } from "../../src/models/lora-merge";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../../src/models/prompt-batch";
 import type { Qwen2Vl } from "../../src/models/qwen2-vl";
 import { qwen2VlLogits } from "../../src/models/qwen2-vl-logits";
@@ -130,6 +131,27 @@ test("detaching gives the plain model back, attaching again the adapted one, mer
   own.dispose();
 });
 
+test("unmerging gives every weight the bits it had before, and the adapter back", () => {
+  const own = tinyModel();
+  const plain = own.parameters.export();
+  const adapter = attachLora(own.parameters, { rank: 2, seed: 1, targets: /q_proj|fc1/ });
+  disturb(adapter);
+  expect(() => unmergeLora(own.parameters, adapter)).toThrow(/must be merged, its weights remembered/);
+  mergeLora(own.parameters, adapter, "remember");
+  for (const [name, { data }] of own.parameters.export()) {
+    const merged = adapter.config.modules.some((module) => name === `${module}.weight`);
+    if (merged) expect(data, name).not.toEqual(plain.get(name)!.data);
+    else expect(data, name).toEqual(plain.get(name)!.data);
+  }
+  unmergeLora(own.parameters, adapter);
+  expect(own.parameters.export()).toEqual(plain);
+  expect(own.parameters.adapters.size).toBe(adapter.config.modules.length);
+  mergeLora(own.parameters, adapter);
+  expect(() => unmergeLora(own.parameters, adapter)).toThrow(/must be merged, its weights remembered/);
+  adapter.dispose();
+  own.dispose();
+});
+
 describe("saveLora and loadLora", () => {
   test("give back the same bytes under PEFT's names", () => {
     const adapter = attachLora(model.parameters, { rank: 2, alpha: 5, targets: /q_proj|fc1/, seed: 4 });
@@ -147,6 +169,29 @@ describe("saveLora and loadLora", () => {
     loaded.dispose();
   });
 
+  test("read target_modules as PEFT does: full names, last parts, or an expression of the whole name", () => {
+    const adapter = attachLora(model.parameters, {
+      rank: 2,
+      targets: /q_proj/,
+      scaling: "rankStabilised",
+      dropout: 0.1,
+      seed: 4,
+    });
+    saveLora(adapter, folder);
+    adapter.dispose();
+    const file = join(folder, "adapter_config.json");
+    const json = JSON.parse(readFileSync(file, "utf8"));
+    expect(json).toMatchObject({ r: 2, lora_dropout: 0.1, use_rslora: true, target_modules: adapter.config.modules });
+    for (const targets of [["q_proj"], ".*\\.(q_proj|nothing)", json.target_modules]) {
+      writeFileSync(file, JSON.stringify({ ...json, target_modules: targets }));
+      const loaded = loadLora(model.parameters, folder);
+      expect(loaded.config).toEqual(adapter.config);
+      loaded.dispose();
+    }
+    writeFileSync(file, JSON.stringify({ ...json, target_modules: "q_proj" })); // fits a part of the name only
+    expect(() => loadLora(model.parameters, folder)).toThrow(/which target_modules .* does not mean/);
+  });
+
   test("refuse a damaged or foreign adapter and attach nothing", () => {
     expect(() => loadLora(model.parameters, folder)).toThrow(/must be a JSON file/);
     const adapter = attachLora(model.parameters, { rank: 2, targets: /q_proj/, seed: 4 });
@@ -160,8 +205,15 @@ describe("saveLora and loadLora", () => {
       return () => loadLora(model.parameters, folder);
     };
     expect(attempt({ peft_type: "IA3" })).toThrow(/must have peft_type "LORA"; got "IA3"/);
-    expect(attempt({ use_dora: true })).toThrow(/use_dora false/);
-    expect(attempt({ modules_to_save: ["lm_head"] })).toThrow(/empty modules_to_save/);
+    expect(attempt({ use_dora: true })).toThrow(/leave use_dora out; got true/);
+    expect(attempt({ modules_to_save: ["lm_head"] })).toThrow(/empty modules_to_save.*Merge it with PEFT/);
+    expect(attempt({ rank_pattern: { q_proj: 4 } })).toThrow(/leave rank_pattern out/);
+    expect(attempt({ lora_dropout: 1 })).toThrow(/lora_dropout in \[0, 1\); got 1/);
+    expect(attempt({ init_lora_weights: "pissa" })).toThrow(/init_lora_weights "pissa" changes them/);
+    expect(attempt({ target_modules: ["v_proj"] })).toThrow(/layers.0.self_attn.q_proj, which target_modules/);
+    expect(attempt({ target_modules: "all-linear" })).toThrow(/of shape \[2, 16\] for model.visual.*got nothing/);
+    expect(attempt({ target_modules: "(?P<a>q_proj)" })).toThrow(/JavaScript can read as a regular expression/);
+    expect(attempt({ target_modules: 3 })).toThrow(/"all-linear", a list or a regular expression; got 3/);
     expect(attempt({ r: 3 })).toThrow(/floats of shape \[3, 32\].*got F32 \[2, 32\]/);
     expect(model.parameters.adapters.size).toBe(0);
   });
