@@ -172,6 +172,7 @@ export {
 } from "./metrics/bootstrap";
 export { brierScore } from "./metrics/brier-score";
 export { closedAccuracy } from "./metrics/closed-accuracy";
+export { exactMatch } from "./metrics/exact-match";
 export { type CalibrationOptions, expectedCalibrationError } from "./metrics/expected-calibration-error";
 export type { ZeroDivision } from "./metrics/label-counts";
 export { listOverlap } from "./metrics/list-overlap";
