@@ -8,9 +8,10 @@ const tf = require("@tensorflow/tfjs-core");
 
 const folder = process.argv[2];
 const QUESTION = "background: a round shadow\n\nWhat is it?";
+/** By prompt; whole patches within the longest side, so that no resizing stands between the two. */
 const SIZES = [
-  [[32, 32], [20, 32]],
-  [[40, 64]],
+  [[32, 32], [24, 32]],
+  [[16, 8]],
 ];
 
 async function main() {
