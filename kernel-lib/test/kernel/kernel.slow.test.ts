@@ -179,3 +179,20 @@ describe.skipIf(!existsSync(python))("another kernel (Python) through the same c
     expect((await running.result).reply).toMatchObject({ status: "error", ename: "KeyboardInterrupt" });
   });
 });
+
+describe("a kernel that forgets to say it is idle", () => {
+  it("does not hold up the client: the cell ends 10 s after the last message, outputs kept", {
+    timeout: 30_000,
+  }, async () => {
+    const program = join(import.meta.dirname, "forgetful-kernel.cjs");
+    const client = await start({
+      name: "forgetful",
+      argv: [process.execPath, program, "{connection_file}"],
+      cwd: root,
+    });
+    const begun = Date.now();
+    const { status, stdout } = await run(client, "1");
+    expect({ status, stdout }).toEqual({ status: "ok", stdout: "seen" });
+    expect(Date.now() - begun).toBeGreaterThan(9_000);
+  });
+});
