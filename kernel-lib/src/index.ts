@@ -152,16 +152,19 @@ export {
 } from "./frames/prediction-frames";
 export { FRAMES, type FrameName } from "./frames/schemas";
 export { type FrameColumn, type FrameSchema, type Table, tableOf } from "./frames/table";
+export { answerWords } from "./inference/answer-words";
 // inference
 export { fuseLogits } from "./inference/fuse-logits";
 export { fuseProbabilities } from "./inference/fuse-probabilities";
 export { type FusionWeightOptions, fusionWeights } from "./inference/fusion-weights";
 export { type ParsedAnswer, parseAnswer } from "./inference/parse-answer";
+export { type ParsedLabelSet, parseLabelSet } from "./inference/parse-label-set";
+export { type ParsedYesNo, parseYesNo } from "./inference/parse-yes-no";
+export { type LabelSetVote, voteAnswers, voteLabelSets } from "./inference/vote";
 export type { FusedAnswer } from "./inference/weighted-mean";
 // metrics
 export { accuracy } from "./metrics/accuracy";
 export { aggregateSeeds, type SeedOptions, type SeedSummary } from "./metrics/aggregate-seeds";
-export { answerWords } from "./metrics/answer-words";
 export {
   type BootstrapOptions,
   bootstrap,

@@ -1,6 +1,6 @@
 import { assertFinite, assertSameLength } from "../base/check";
-import { NumericError, ShapeError } from "../base/errors";
 import type { Reading } from "../base/types";
+import { assertWeights } from "./vote";
 
 /** The fused answer of several readings of one example. */
 export interface FusedAnswer {
@@ -10,19 +10,6 @@ export interface FusedAnswer {
   readonly probabilities: readonly number[];
 }
 
-/** Throws unless there is one weight ≥ 0 per reading, summing to 1. */
-function assertWeights(where: string, readings: readonly Reading[], weights: readonly number[]): void {
-  if (readings.length === 0) throw new ShapeError(`${where}: readings must hold at least one; got 0.`);
-  assertSameLength(`${where}: weights`, weights.length, readings.length);
-  assertFinite(`${where}: weights`, weights);
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  if (weights.every((weight) => weight >= 0) && Math.abs(sum - 1) < 1e-6) return;
-  throw new NumericError(
-    `${where}: weights must be at least 0 and sum to 1; got [${weights.join(", ")}]. Pass what fusionWeights() returned.`,
-    { weights, sum },
-  );
-}
-
 /** Weighted mean over K readings of one vector of each, K x [C] → [C]. */
 export function weightedMean(
   where: string,
@@ -30,7 +17,7 @@ export function weightedMean(
   weights: readonly number[],
   field: "logits" | "probabilities",
 ): number[] {
-  assertWeights(where, readings, weights);
+  assertWeights(where, readings.length, weights);
   const numLabels = readings[0]![field].length;
   const mean = new Array<number>(numLabels).fill(0);
   readings.forEach((reading, k) => {

@@ -1,4 +1,4 @@
-import { answerWords } from "./answer-words";
+import { answerWords } from "../inference/answer-words";
 import { assertAnswers } from "./check-answers";
 
 /**

@@ -1,5 +1,5 @@
 import { DataError } from "../base/errors";
-import { answerWords } from "./answer-words";
+import { answerWords } from "../inference/answer-words";
 import { assertAnswers } from "./check-answers";
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { aggregateSeeds } from "../../src/metrics/aggregate-seeds";
-import { answerWords } from "../../src/metrics/answer-words";
+import { answerWords } from "../../src/inference/answer-words";
 import { brierScore } from "../../src/metrics/brier-score";
 import { closedAccuracy } from "../../src/metrics/closed-accuracy";
 import { exactMatch } from "../../src/metrics/exact-match";
