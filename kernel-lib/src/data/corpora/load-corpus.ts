@@ -1,72 +1,126 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
-import type { Control, Corpus } from "../../base/types";
-import { md5OfFile } from "../formats/checksum";
+import type { Corpus, DataSource } from "../../base/types";
+import type { CorpusTwin, CorpusTwinOptions } from "../phantoms/corpora/corpus-twin";
+import { writeMimicCxrTwin } from "../phantoms/corpora/mimic-cxr-twin";
+import { writePmcOaTwin } from "../phantoms/corpora/pmc-oa-twin";
+import { writeRocoTwin } from "../phantoms/corpora/roco-twin";
 import { drawCorpusPhantom } from "../phantoms/corpus-phantom";
-import { readFolderCorpus } from "./folder-corpus";
+import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
+import { openMimicCxr } from "./mimic-cxr";
+import { type OpenCorpusOptions, openCorpus } from "./open-corpus";
+import { openOwnFolder } from "./own-folder";
+import { openPmcOa } from "./pmc-oa";
+import { openRoco } from "./roco";
 
-/** The corpora loadCorpus knows. */
-export const CORPUS_NAMES = ["phantom", "medpix2"] as const;
+const MEDPIX = {
+  name: "medpix2",
+  licence: "MedPix 2.0, research use, not redistributable",
+  card: {
+    title: "MedPix 2.0",
+    description: "CT and MR pictures with captions.",
+    citation: "Siragusa et al., MedPix 2.0 (2024).",
+    obtain: "the MedPix 2.0 release; a folder medpix2 with corpus.jsonl and images",
+  },
+};
+
+/** How each corpus's files are found in the data folder. */
+const SOURCES: Readonly<Record<Exclude<CorpusName, "phantom">, (dataDir: string) => Promise<CorpusSource>>> = {
+  "pmc-oa": openPmcOa,
+  "mimic-cxr": openMimicCxr,
+  roco: openRoco,
+  medpix2: (dataDir) => openOwnFolder(join(dataDir, "medpix2"), MEDPIX),
+  folder: (dataDir) => openOwnFolder(dataDir, { name: "folder", licence: "not stated" }),
+};
+
+/** How each stand-in is written in its publisher's format. */
+const TWINS: Readonly<Record<CorpusTwin, (folder: string, options: CorpusTwinOptions) => Promise<void>>> = {
+  "pmc-oa": writePmcOaTwin,
+  "mimic-cxr": writeMimicCxrTwin,
+  roco: writeRocoTwin,
+};
+
+/** The corpora loadCorpus knows; "folder" is any folder with a corpus.jsonl. */
+export const CORPUS_NAMES = ["phantom", "pmc-oa", "mimic-cxr", "roco", "medpix2", "folder"] as const;
 export type CorpusName = (typeof CORPUS_NAMES)[number];
 
 /** Options of loadCorpus; every one has a default. */
-export interface LoadCorpusOptions {
-  /** Folder of downloads; needed for every corpus but the phantom. */
+export interface LoadCorpusOptions extends OpenCorpusOptions {
+  /** Default "real" when `dataDir` is given, else "phantom". */
+  readonly source?: DataSource;
+  /** Folder of downloads; needed for real files. For "folder", that folder itself. */
   readonly dataDir?: string;
   /** Which phantom. Default 7. */
   readonly seed?: number;
-  /** Most passages to take. Default 3,000 for the phantom, all of a real corpus. */
-  readonly numPassages?: number;
-  /** `onWarn("corpus", …)` hears which lines were left out; `signal` stops the reading. */
-  readonly control?: Control;
 }
 
-const OPTION_NAMES: readonly (keyof LoadCorpusOptions)[] = ["dataDir", "seed", "numPassages", "control"];
+const OPTION_NAMES: readonly (keyof LoadCorpusOptions)[] = [
+  "source",
+  "dataDir",
+  "seed",
+  "numPassages",
+  "longestSide",
+  "maxBrokenShare",
+  "cacheDir",
+  "control",
+];
 
-async function loadMedPix(options: LoadCorpusOptions): Promise<Corpus> {
-  const { dataDir, control = {}, numPassages } = options;
-  if (dataDir === undefined) {
-    throw new ConfigError("loadCorpus: dataDir must be given for medpix2; got none. Set JOMED_DATA_DIR or pass it.");
+/** Rows of a stand-in: the project's own work, whatever the licence of the corpus it stands for. */
+function ownWork(source: CorpusSource): CorpusSource {
+  async function* rows(): AsyncGenerator<CorpusRow | BrokenRow> {
+    for await (const row of source.rows()) yield "reason" in row ? row : { ...row, licence: "CC0-1.0" };
   }
-  const licence = "MedPix 2.0, research use, not redistributable";
-  const folder = join(dataDir, "medpix2");
-  const limit = numPassages === undefined ? {} : { numPassages };
-  const { passages, broken } = await readFolderCorpus(folder, "medpix2", { licence, control, ...limit });
-  if (broken.length > 0) {
-    const first = `line ${broken[0]!.line}: ${broken[0]!.reason}`;
-    control.onWarn?.("corpus", `loadCorpus: ${broken.length} lines of medpix2 were left out; ${first}.`, { broken });
+  return { ...source, rows };
+}
+
+/** Writes the stand-in in its publisher's format and reads it back through the reader of the real files. */
+async function loadTwin(name: CorpusTwin, drawn: CorpusTwinOptions, reading: OpenCorpusOptions): Promise<Corpus> {
+  const folder = await mkdtemp(join(tmpdir(), "jomed-twin-"));
+  try {
+    await TWINS[name](folder, drawn);
+    const { cacheDir: _cacheDir, numPassages: _numPassages, ...settings } = reading;
+    const corpus = await openCorpus(ownWork(await SOURCES[name](folder)), settings);
+    const card = {
+      title: `${corpus.card.title} phantom`,
+      source: "phantom" as const,
+      description: `${corpus.passages.length} procedural pairs in the file format of ${corpus.card.title}. No patient is behind them.`,
+      licence: "CC0-1.0",
+      citation: "none: made by this project",
+      obtain: "nothing to obtain",
+    };
+    return { ...corpus, source: "phantom", card, fingerprint: `${corpus.fingerprint}:phantom` };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-  return {
-    name: "medpix2",
-    source: "real",
-    passages,
-    card: {
-      title: "MedPix 2.0",
-      source: "real",
-      description: `${passages.length} CT and MR pictures with captions.`,
-      licence,
-      citation: "Siragusa et al., MedPix 2.0 (2024).",
-      obtain: "the MedPix 2.0 release; a folder medpix2 with corpus.jsonl and images",
-    },
-    fingerprint: `corpus:medpix2:${await md5OfFile(join(folder, "corpus.jsonl"))}:${passages.length}`,
-  };
 }
 
 /**
- * Loads a corpus: the stand-in made from a seed, or a folder of downloads.
+ * Loads a corpus: a stand-in made from a seed, or a folder of downloads.
  *
- * @throws ConfigError for an unknown corpus or option. DataError for a missing or unsound file.
+ * "phantom" draws 3,000 pairs (or `numPassages`); "pmc-oa", "mimic-cxr" and "roco" without real files are the parts of it that stand
+ * in for each, written in the publisher's format and read back through the same reader. A real corpus is read once into a file of
+ * decoded pictures (see `cacheDir`); broken rows are named through `control.onWarn("corpus", …)`, and more than
+ * `maxBrokenShare` of them is an error.
+ * @throws ConfigError for an unknown corpus or option. DataError for a missing or unsound file, or a path that leaves its folder.
  * @example const corpus = await loadCorpus("phantom", { numPassages: 500 })
+ * @example const corpus = await loadCorpus("roco", { dataDir: "downloads", cacheDir: "data/artifacts/corpora" })
  */
 export async function loadCorpus(name: string, options: LoadCorpusOptions = {}): Promise<Corpus> {
   assertOneOf("loadCorpus: name", name, CORPUS_NAMES);
   assertKnownKeys("loadCorpus:", options, OPTION_NAMES);
-  if (options.numPassages !== undefined) assertInteger("loadCorpus: numPassages", options.numPassages, 1);
-  if (name === "medpix2") return loadMedPix(options);
-  const { seed, numPassages } = options;
-  return drawCorpusPhantom({
-    ...(seed === undefined ? {} : { seed }),
-    ...(numPassages === undefined ? {} : { numPassages }),
-  });
+  const { dataDir, seed, ...reading } = options;
+  const { source = dataDir === undefined ? "phantom" : "real", ...settings } = reading;
+  assertOneOf("loadCorpus: source", source, ["phantom", "real"]);
+  const { numPassages } = settings;
+  if (numPassages !== undefined) assertInteger("loadCorpus: numPassages", numPassages, 1);
+  const drawn = { ...(seed === undefined ? {} : { seed }), ...(numPassages === undefined ? {} : { numPassages }) };
+  if (name === "phantom") return drawCorpusPhantom(drawn);
+  if (source === "phantom" && name in TWINS) return loadTwin(name as CorpusTwin, drawn, settings);
+  if (dataDir === undefined) {
+    throw new ConfigError(`loadCorpus: dataDir must be given for ${name}; got none. Set JOMED_DATA_DIR or pass it.`);
+  }
+  return openCorpus(await SOURCES[name](dataDir), settings);
 }

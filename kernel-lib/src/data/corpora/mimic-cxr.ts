@@ -1,0 +1,104 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { DataError } from "../../base/errors";
+import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
+import { corpusFolder, firstFolder, isFolder, namesIn } from "./find-place";
+import { findingsAndImpression } from "./report-sections";
+
+const NAMES = ["mimic-cxr", "mimic-cxr-jpg", "MIMIC-CXR"];
+const PICTURES = [
+  "files",
+  "mimic-cxr-jpg/files",
+  "mimic-cxr-jpg/2.1.0/files",
+  "mimic-cxr-jpg/2.0.0/files",
+  "2.1.0/files",
+  "2.0.0/files",
+];
+const REPORTS = ["mimic-cxr-reports/files", "reports/files", ...PICTURES];
+const LICENCE = "PhysioNet Credentialed Health Data License 1.5.0";
+const MOST_REPORT_BYTES = 2 ** 18;
+const CARD = {
+  title: "MIMIC-CXR",
+  description:
+    "Chest x-rays with the findings and impression of their reports. Credentialed: it must not leave this machine.",
+  licence: LICENCE,
+  citation: "Johnson et al., MIMIC-CXR, Scientific Data 6, 317 (2019).",
+  obtain:
+    "A PhysioNet login, the CITI course and the signed agreement are needed; then get mimic-cxr-jpg (files/p10/…/*.jpg) and mimic-cxr-reports.zip, unpacked, into a folder mimic-cxr of the data folder.",
+};
+
+/** Patient folders as "p10/p10000032", in order. */
+async function patientFolders(pictures: string): Promise<string[]> {
+  const patients: string[] = [];
+  for (const group of (await namesIn(pictures)).filter((name) => /^p\d\d$/.test(name))) {
+    const names = await namesIn(join(pictures, group));
+    patients.push(...names.filter((name) => /^p\d{4,}$/.test(name)).map((name) => `${group}/${name}`));
+  }
+  return patients;
+}
+
+async function readReport(file: string): Promise<string> {
+  const found = await stat(file).catch(() => null);
+  if (found === null) throw new Error("no report");
+  if (found.size > MOST_REPORT_BYTES) throw new Error(`a report of ${found.size} bytes`);
+  const text = findingsAndImpression(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file)));
+  if (text === "") throw new Error("a report without findings or impression");
+  return text;
+}
+
+/** One row per picture of a study; all pictures of a study have its text. */
+async function* studyRows(
+  folders: { readonly pictures: string; readonly reports: string },
+  patient: string,
+  study: string,
+): AsyncGenerator<CorpusRow | BrokenRow> {
+  const { pictures, reports } = folders;
+  const text = await readReport(join(reports, patient, `${study}.txt`)).catch((error: Error) => error);
+  for (const name of (await namesIn(join(pictures, patient, study))).filter((file) => /\.jpe?g$/i.test(file))) {
+    const path = `${patient}/${study}/${name}`;
+    if (text instanceof Error) {
+      yield { place: path, reason: text.message };
+      continue;
+    }
+    const group = `mimic-cxr/${patient.split("/")[1]}`;
+    const id = path.replace(/^p\d\d\//, "").replace(/\.jpe?g$/i, "");
+    yield { place: path, id, text, licence: LICENCE, group, picture: { folder: pictures, path } };
+  }
+}
+
+/**
+ * MIMIC-CXR on disk: pictures `files/p10/p10000032/s50414267/*.jpg`, reports `files/p10/p10000032/s50414267.txt` beside them or
+ * under mimic-cxr-reports. A passage is a picture with the findings and the impression of its study; its group is the patient.
+ *
+ * @throws DataError when no patient folder is found.
+ */
+export async function openMimicCxr(dataDir: string): Promise<CorpusSource> {
+  const folder = await corpusFolder(dataDir, NAMES, CARD.obtain);
+  const pictures = await firstFolder(PICTURES.map((name) => join(folder, name)));
+  const patients = pictures === null ? [] : await patientFolders(pictures);
+  if (pictures === null || patients.length === 0) {
+    throw new DataError(
+      `openMimicCxr: ${folder} must hold files/p10/p10000032/…; got no patient folder. ${CARD.obtain}`,
+      {
+        folder,
+      },
+    );
+  }
+  const reports = await firstReports(folder, patients[0]!.split("/")[0]!);
+  const progress = { done: 0, total: patients.length };
+  async function* rows(): AsyncGenerator<CorpusRow | BrokenRow> {
+    for (const [position, patient] of patients.entries()) {
+      progress.done = position + 1;
+      const studies = (await namesIn(join(pictures!, patient))).filter((name) => /^s\d+$/.test(name));
+      for (const study of studies) yield* studyRows({ pictures: pictures!, reports }, patient, study);
+    }
+  }
+  const files = reports === pictures ? [pictures] : [pictures, reports];
+  return { name: "mimic-cxr", card: CARD, files, rows, progress: () => progress };
+}
+
+/** The first place of reports that holds the patients' upper folder. */
+async function firstReports(folder: string, group: string): Promise<string> {
+  for (const name of REPORTS) if (await isFolder(join(folder, name, group))) return join(folder, name);
+  return folder;
+}

@@ -1,0 +1,121 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { assertInRange, assertInteger } from "../../base/check";
+import { DataError } from "../../base/errors";
+import type { Control, Corpus } from "../../base/types";
+import type { BrokenRow, CorpusSource } from "./corpus-source";
+import { openPack, type PackSummary, readPackSummary, writePack } from "./passage-pack";
+import { readPassages } from "./read-passages";
+
+/** Options of openCorpus; every one has a default. */
+export interface OpenCorpusOptions {
+  /** Most passages to take. Default all. */
+  readonly numPassages?: number;
+  /** Pictures are reduced to this many pixels on their longer side. Default 64. */
+  readonly longestSide?: number;
+  /** Largest share of broken rows; more is an error. Default 0.01. */
+  readonly maxBrokenShare?: number;
+  /** Where decoded corpora are kept, to be found again while their files stay as they are. Default: nowhere; a file in the system's temporary folder. */
+  readonly cacheDir?: string;
+  /** `onWarn("corpus", …)` names the broken rows; `signal` stops the reading. */
+  readonly control?: Control;
+}
+
+const VERSION = 1;
+
+/** Name, size and time of every file: what must stay the same for a cached corpus to be found again. */
+async function snapshot(places: readonly string[]): Promise<string> {
+  const hash = createHash("sha256");
+  const visit = async (path: string): Promise<void> => {
+    const found = await stat(path).catch((cause: unknown) => {
+      throw new DataError(`openCorpus: ${path} must be readable. Check dataDir.`, { path }, cause);
+    });
+    if (!found.isDirectory()) {
+      hash.update(`${path}\0${found.size}\0${found.mtimeMs}\n`);
+      return;
+    }
+    for (const name of (await readdir(path)).sort()) await visit(join(path, name));
+  };
+  for (const place of places) await visit(place);
+  return hash.digest("hex");
+}
+
+type Settings = Required<Omit<OpenCorpusOptions, "cacheDir" | "control">>;
+
+/** Reads the whole corpus once into `folder`. */
+async function pack(source: CorpusSource, folder: string, settings: Settings, control: Control): Promise<void> {
+  const broken: BrokenRow[] = [];
+  const passages = readPassages(source, { ...settings, control, onBroken: (row) => broken.push(row) });
+  await writePack(folder, passages, broken);
+}
+
+/** The pack of this source, made now or found. */
+async function cachedPack(
+  source: CorpusSource,
+  cacheDir: string,
+  settings: Settings,
+  control: Control,
+): Promise<string> {
+  const parts = JSON.stringify([VERSION, source.name, settings, await snapshot(source.files)]);
+  const key = createHash("sha256").update(parts).digest("hex").slice(0, 24);
+  const folder = join(cacheDir, source.name, key);
+  if ((await readPackSummary(folder)) !== null) return folder;
+  await mkdir(dirname(folder), { recursive: true });
+  const partial = await mkdtemp(`${folder}.partial-`);
+  try {
+    await pack(source, partial, settings, control);
+    await rename(partial, folder).catch(async (error: unknown) => {
+      if ((await readPackSummary(folder)) === null) throw error; // another process made the same pack meanwhile: ours is spare
+    });
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+function warnOfBroken(name: string, { broken, count }: PackSummary, control: Control): void {
+  if (broken.length === 0) return;
+  const first = broken
+    .slice(0, 5)
+    .map(({ place, reason }) => `${place}: ${reason}`)
+    .join("; ");
+  const message = `openCorpus: ${broken.length} of ${broken.length + count} rows of ${name} were left out; ${first}${broken.length > 5 ? "; …" : "."}`;
+  control.onWarn?.("corpus", message, { corpus: name, broken });
+}
+
+/**
+ * Reads a corpus once, row by row, into a file of decoded pictures, and opens it: passages hold their id only and read text and
+ * picture from that file whenever asked, so that a million pairs do not stand in memory.
+ *
+ * @throws DataError when files are missing, a path leaves the folder, no row is sound or too many are broken. ConfigError for
+ * a bad option. InterruptedError on abort.
+ */
+export async function openCorpus(source: CorpusSource, options: OpenCorpusOptions = {}): Promise<Corpus> {
+  const { numPassages = Number.MAX_SAFE_INTEGER, longestSide = 64, maxBrokenShare = 0.01, control = {} } = options;
+  assertInteger("openCorpus: numPassages", numPassages, 1);
+  assertInteger("openCorpus: longestSide", longestSide, 8, 4096);
+  assertInRange("openCorpus: maxBrokenShare", maxBrokenShare, 0, 1);
+  const settings = { numPassages, longestSide, maxBrokenShare };
+  const { cacheDir } = options;
+  const folder =
+    cacheDir === undefined
+      ? await mkdtemp(join(tmpdir(), "jomed-corpus-"))
+      : await cachedPack(source, cacheDir, settings, control);
+  try {
+    if (cacheDir === undefined) await pack(source, folder, settings, control);
+    const summary = await readPackSummary(folder);
+    if (summary === null)
+      throw new DataError(`openCorpus: ${folder} must hold a whole corpus. Load it again.`, { folder });
+    warnOfBroken(source.name, summary, control);
+    const passages = await openPack(folder);
+    const description = `${source.card.description} ${passages.length} pairs.`;
+    const card = { ...source.card, description, source: "real" as const };
+    const fingerprint = `corpus:${source.name}:${summary.hash.slice(0, 24)}`;
+    return { name: source.name, source: "real", passages, card, fingerprint };
+  } finally {
+    // an open file stays readable after its name is gone, and ends with the process
+    if (cacheDir === undefined) await rm(folder, { recursive: true, force: true });
+  }
+}

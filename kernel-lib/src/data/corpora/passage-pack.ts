@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, createWriteStream, openSync, readSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DataError } from "../../base/errors";
+import type { Passage, RasterImage } from "../../base/types";
+import { readLines } from "../formats/lines";
+
+/** What stands beside a pack: how many passages it holds and what they are. */
+export interface PackSummary {
+  readonly schema: 1;
+  readonly count: number;
+  /** SHA-256 over all ids, texts and pixels, in order. */
+  readonly hash: string;
+  readonly broken: readonly { readonly place: string; readonly reason: string }[];
+}
+
+/** One line of rows.jsonl: where text and pixels of a passage lie in passages.bin. */
+type PackRow = [id: string, corpus: string, licence: string, group: string | null, size: RowSize];
+type RowSize = [width: number, height: number, channels: 1 | 3, start: number, textBytes: number];
+
+const DATA = "passages.bin";
+const ROWS = "rows.jsonl";
+const SUMMARY = "pack.json";
+export const PACK_FILES = [DATA, ROWS, SUMMARY] as const;
+
+/** Writes passages as they come: decoded pixels and texts in one file, where they lie in another. */
+export async function writePack(
+  folder: string,
+  passages: AsyncIterable<Passage>,
+  broken: PackSummary["broken"],
+): Promise<void> {
+  const data = createWriteStream(join(folder, DATA));
+  const rows = createWriteStream(join(folder, ROWS));
+  const write = async (stream: typeof data, chunk: Uint8Array | string): Promise<void> => {
+    if (!stream.write(chunk)) await once(stream, "drain");
+  };
+  const hash = createHash("sha256");
+  let [count, start] = [0, 0];
+  for await (const { id, corpus, licence, group, image, text } of passages) {
+    const textBytes = Buffer.from(text, "utf8");
+    const size: RowSize = [image.width, image.height, image.channels, start, textBytes.length];
+    const row: PackRow = [id, corpus, licence, group ?? null, size];
+    const line = `${JSON.stringify(row)}\n`;
+    for (const chunk of [textBytes, image.data]) {
+      await write(data, chunk);
+      hash.update(chunk);
+      start += chunk.length;
+    }
+    await write(rows, line);
+    hash.update(line);
+    count++;
+  }
+  for (const stream of [data, rows]) {
+    stream.end();
+    await once(stream, "finish");
+  }
+  const summary: PackSummary = { schema: 1, count, hash: hash.digest("hex"), broken };
+  await writeFile(join(folder, SUMMARY), JSON.stringify(summary)); // last: a pack without it is unfinished
+}
+
+/** An open file; closed when the last passage that reads from it is gone. */
+interface OpenFile {
+  readonly handle: number;
+}
+const closer = new FinalizationRegistry<number>((handle) => closeSync(handle));
+
+function openForGood(path: string): OpenFile {
+  const file = { handle: openSync(path, "r") };
+  closer.register(file, file.handle);
+  return file;
+}
+
+function readAt(file: OpenFile, start: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  if (readSync(file.handle, bytes, 0, length, start) !== length) {
+    throw new DataError(
+      "readPassage: the corpus's cached file must not change while it is read; got a shorter one. Load the corpus again.",
+    );
+  }
+  return bytes;
+}
+
+/** A passage that holds its id; text and picture are read whenever they are asked for. */
+function lazyPassage(file: OpenFile, [id, corpus, licence, group, size]: PackRow): Passage {
+  const [width, height, channels, start, textBytes] = size;
+  return {
+    id,
+    corpus,
+    licence,
+    ...(group === null ? {} : { group }),
+    get text(): string {
+      return readAt(file, start, textBytes).toString("utf8");
+    },
+    get image(): RasterImage {
+      const data = new Uint8Array(readAt(file, start + textBytes, width * height * channels).buffer);
+      return { width, height, channels, data };
+    },
+  };
+}
+
+/** The summary of a finished pack; null when there is none. */
+export async function readPackSummary(folder: string): Promise<PackSummary | null> {
+  const text = await readFile(join(folder, SUMMARY), "utf8").catch(() => null);
+  if (text === null) return null;
+  const summary = JSON.parse(text) as PackSummary;
+  return summary.schema === 1 ? summary : null;
+}
+
+/** The passages of a finished pack; about 300 bytes each are held in memory. */
+export async function openPack(folder: string): Promise<Passage[]> {
+  const file = openForGood(join(folder, DATA));
+  const known = new Map<string, string>();
+  const shared = (text: string): string => {
+    if (!known.has(text)) known.set(text, text); // corpus and licence repeat on every line: one string each is kept
+    return known.get(text)!;
+  };
+  const passages: Passage[] = [];
+  for await (const { text: line } of readLines(join(folder, ROWS))) {
+    const [id, corpus, licence, group, size] = JSON.parse(line) as PackRow;
+    passages.push(lazyPassage(file, [id, shared(corpus), shared(licence), group, size]));
+  }
+  return passages;
+}

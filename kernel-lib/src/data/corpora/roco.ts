@@ -1,0 +1,110 @@
+import { basename, join } from "node:path";
+import { DataError } from "../../base/errors";
+import { readLines } from "../formats/lines";
+import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
+import { corpusFolder, firstFolder, isFolder, namesIn } from "./find-place";
+import { type ByteProgress, countBytes } from "./jsonl-rows";
+import { articleOf } from "./webdataset";
+
+const NAMES = ["roco", "ROCO", "roco-dataset"];
+const SPLITS = ["train", "validation", "valid", "test"];
+const CARD = {
+  title: "ROCO",
+  description: "Radiology pictures and captions from open-access articles.",
+  licence: "licence of each article, in licences.txt",
+  citation: "Pelka et al., Radiology Objects in COntext (ROCO), LABELS 2018.",
+  obtain:
+    "Get github.com/razorx89/roco-dataset and run its scripts/fetch.py, or the published archive with captions.txt, licences.txt and images for each split; put it into a folder roco of the data folder.",
+};
+
+/** One list of captions with its licences and pictures. */
+interface RocoPart {
+  readonly captions: string;
+  readonly licences: string | null;
+  readonly pictures: string;
+}
+
+/** Captions of radiology pictures in one folder: captions.txt or <split>_radiology_captions.txt. */
+async function partsIn(folder: string): Promise<RocoPart[]> {
+  const names = await namesIn(folder);
+  const captions = names.filter((name) => /^(.*radiology_)?captions\.txt$/.test(name) && !name.startsWith("non-"));
+  const pictures = (await firstFolder([join(folder, "images")])) ?? folder;
+  return captions.map((name) => {
+    const licences = name.replace("captions", "licences");
+    return {
+      captions: join(folder, name),
+      licences: names.includes(licences) ? join(folder, licences) : null,
+      pictures,
+    };
+  });
+}
+
+async function findParts(folder: string): Promise<RocoPart[]> {
+  const roots = [folder, join(folder, "data"), join(folder, "all_data")];
+  const places = roots.flatMap((root) => [
+    root,
+    ...SPLITS.flatMap((split) => [join(root, split), join(root, split, "radiology")]),
+  ]);
+  const parts: RocoPart[] = [];
+  for (const place of places) if (await isFolder(place)) parts.push(...(await partsIn(place)));
+  return parts;
+}
+
+/** File name of the picture and licence by id. Columns id, file, licence, split by commas or tabs; the header names no licence. */
+async function readLicences(file: string | null): Promise<Map<string, { file: string; licence: string }>> {
+  const found = new Map<string, { file: string; licence: string }>();
+  if (file === null) return found;
+  for await (const { text } of readLines(file)) {
+    const [id, name, licence] = text.split(/[,\t]/).map((cell) => cell.trim());
+    if (id === undefined || name === undefined || licence === undefined || !/^ROCO_\d+$/.test(id)) continue;
+    found.set(id, { file: name, licence });
+  }
+  return found;
+}
+
+async function* partRows(part: RocoPart, progress: ByteProgress): AsyncGenerator<CorpusRow | BrokenRow> {
+  const licences = await readLicences(part.licences);
+  const pictures = new Set(await namesIn(part.pictures));
+  const before = progress.done;
+  for await (const { number, text, bytesRead } of readLines(part.captions)) {
+    progress.done = before + bytesRead;
+    if (text.trim() === "") continue;
+    const place = `${basename(part.captions)}, line ${number}`;
+    const [, id, caption] = /^(ROCO_\d+)\t(.*)$/.exec(text) ?? [];
+    if (id === undefined || caption === undefined) {
+      yield { place, reason: "no ROCO number, tab and caption" };
+      continue;
+    }
+    const known = licences.get(id);
+    const path = known !== undefined && pictures.has(known.file) ? known.file : `${id}.jpg`;
+    const licence = known?.licence ?? "not stated";
+    const picture = { folder: part.pictures, path };
+    yield { place, id, text: caption.trim(), licence, picture, ...articleOf(known?.file ?? "") };
+  }
+}
+
+/**
+ * ROCO on disk: for each split `captions.txt` (number, tab, caption), `licences.txt` (number, file, licence) and `images`. Pictures are
+ * found under their article's file name or their number. A passage has the licence of its article; its group is the article.
+ *
+ * @throws DataError when no list of captions is found.
+ */
+export async function openRoco(dataDir: string): Promise<CorpusSource> {
+  const folder = await corpusFolder(dataDir, NAMES, CARD.obtain);
+  const parts = await findParts(folder);
+  if (parts.length === 0) {
+    throw new DataError(`openRoco: ${folder} must hold a captions.txt; got none. ${CARD.obtain}`, { folder });
+  }
+  const lists = parts.map((part) => part.captions);
+  const progress: ByteProgress = { done: 0, total: await countBytes(lists) };
+  async function* rows(): AsyncGenerator<CorpusRow | BrokenRow> {
+    progress.done = 0;
+    for (const part of parts) yield* partRows(part, progress);
+  }
+  const files = [
+    ...lists,
+    ...parts.flatMap((part) => (part.licences === null ? [] : [part.licences])),
+    ...new Set(parts.map((part) => part.pictures)),
+  ];
+  return { name: "roco", card: CARD, files, rows, progress: () => progress };
+}

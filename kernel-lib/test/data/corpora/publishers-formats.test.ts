@@ -1,0 +1,113 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { RasterImage } from "../../../src/base/types";
+import { loadCorpus } from "../../../src/data/corpora/load-corpus";
+import { findingsAndImpression, splitReport } from "../../../src/data/corpora/report-sections";
+import { formatTar } from "../../../src/data/formats/tar";
+import { CORPUS_TWINS, twinPassages } from "../../../src/data/phantoms/corpora/corpus-twin";
+import { writeMimicCxrTwin } from "../../../src/data/phantoms/corpora/mimic-cxr-twin";
+import { writePmcOaTwin } from "../../../src/data/phantoms/corpora/pmc-oa-twin";
+import { writeRocoTwin } from "../../../src/data/phantoms/corpora/roco-twin";
+import { refusal } from "../helpers";
+
+const DRAWN = { seed: 5, numPassages: 60 };
+let folder = "";
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "formats-"));
+  for (const write of [writePmcOaTwin, writeMimicCxrTwin, writeRocoTwin]) await write(folder, DRAWN);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Mean distance of two pictures in grey levels; a grey one counts for all three channels. */
+function distance(a: RasterImage, b: RasterImage): number {
+  const level = (image: RasterImage, p: number, c: number) => image.data[p * image.channels + (c % image.channels)]!;
+  let sum = 0;
+  for (let p = 0; p < a.width * a.height; p++)
+    for (const c of [0, 1, 2]) sum += Math.abs(level(a, p, c) - level(b, p, c));
+  return sum / (3 * a.width * a.height);
+}
+
+test.each(CORPUS_TWINS)("the stand-in for %s, written in its format and read back, is what was drawn", async (name) => {
+  const drawn = twinPassages(name, DRAWN);
+  const corpus = await loadCorpus(name, { dataDir: folder });
+  expect(drawn.length).toBeGreaterThan(0);
+  expect(corpus.passages).toHaveLength(drawn.length);
+  expect(corpus.passages.map((passage) => passage.text)).toEqual(drawn.map((passage) => passage.text));
+  const far = corpus.passages.map((passage, i) => distance(passage.image, drawn[i]!.image));
+  expect(Math.max(...far)).toBeLessThan(6); // JPEG
+  expect(corpus.passages.every((passage) => passage.group !== undefined)).toBe(true);
+  expect(corpus.source).toBe("real");
+});
+
+test.each(CORPUS_TWINS)("loadCorpus(%s) without files is its stand-in, the same for the same seed", async (name) => {
+  const [first, again, other] = await Promise.all([5, 5, 6].map((seed) => loadCorpus(name, { seed, numPassages: 60 })));
+  expect(first!.source).toBe("phantom");
+  expect(again!.fingerprint).toBe(first!.fingerprint);
+  expect(other!.fingerprint).not.toBe(first!.fingerprint);
+  expect(new Set(first!.passages.map((passage) => passage.licence))).toEqual(new Set(["CC0-1.0"]));
+});
+
+test("webdataset archives hold the same pairs as the jsonl; a json part may hold the caption", async () => {
+  const archives = mkdtempSync(join(folder, "tar-"));
+  await writePmcOaTwin(archives, { ...DRAWN, layout: "webdataset" });
+  const [jsonl, tar] = [
+    await loadCorpus("pmc-oa", { dataDir: folder }),
+    await loadCorpus("pmc-oa", { dataDir: archives }),
+  ];
+  expect(tar.fingerprint).toBe(jsonl.fingerprint);
+  const picture = readFileSync(join(folder, "pmc-oa/images", readdirSync(join(folder, "pmc-oa/images"))[0]!));
+  const file = join(archives, "pmc-oa", "00001.tar");
+  writeFileSync(
+    file,
+    formatTar([
+      ["x/PMC1_a.jpg", picture],
+      ["x/PMC1_a.json", Buffer.from('{"caption":"a cyst"}')],
+      ["x/PMC1_b.txt", Buffer.from("no picture")],
+    ]),
+  );
+  const said: string[] = [];
+  const onWarn = (_code: string, message: string) => said.push(message);
+  const more = await loadCorpus("pmc-oa", { dataDir: archives, maxBrokenShare: 0.2, control: { onWarn } });
+  expect({ ...more.passages.at(-1)! }).toMatchObject({ id: "x/PMC1_a", text: "a cyst", group: "PMC1" });
+  expect(said[0]).toMatch(/1 of \d+ rows of pmc-oa were left out; 00001\.tar, x\/PMC1_b: no picture part/);
+});
+
+test("two studies of a patient share a group, and a picture without a report is named", async () => {
+  const copy = mkdtempSync(join(folder, "mimic-"));
+  cpSync(join(folder, "mimic-cxr"), join(copy, "mimic-cxr"), { recursive: true });
+  const corpus = await loadCorpus("mimic-cxr", { dataDir: copy });
+  expect(corpus.passages.slice(0, 3).map((passage) => passage.group)).toEqual(
+    ["p10000000", "p10000000", "p10000001"].map((patient) => `mimic-cxr/${patient}`),
+  );
+  const study = corpus.passages[1]!.id.split("/")[1]!;
+  rmSync(join(copy, "mimic-cxr/mimic-cxr-reports/files/p10/p10000000", `${study}.txt`));
+  const error = await refusal(() => loadCorpus("mimic-cxr", { dataDir: copy }));
+  expect(error.message).toMatch(new RegExp(`must have at most 1 % broken rows; got 1 of .*${study}.*: no report`));
+});
+
+test("a stand-in that would be empty is refused", async () => {
+  const error = await refusal(() => loadCorpus("mimic-cxr", { seed: 5, numPassages: 1 }));
+  expect(error.message).toMatch(/numPassages must be large enough for a pair of mimic-cxr; got 1/);
+});
+
+test("findings and impression are picked out of a report; without headings its last paragraph is", () => {
+  const report =
+    "FINAL REPORT\n EXAMINATION:  CHEST\n\n FINDINGS: \n \n Lungs are\n clear: no effusion.\n \n IMPRESSION: \n \n Normal.\n";
+  expect(findingsAndImpression(report)).toBe("Lungs are clear: no effusion. Normal.");
+  expect([...splitReport(report).keys()]).toEqual(["examination", "findings", "impression"]);
+  expect(findingsAndImpression(" INDICATION: cough\n\n PA AND LATERAL: The heart is\n small.\n")).toBe(
+    "The heart is small.",
+  );
+  expect(findingsAndImpression("IMPRESSION:\n\nA.\n\nIMPRESSION:\n\nB.\n")).toBe("A. B.");
+  expect(findingsAndImpression(" \n")).toBe("");
+});
+
+test("captions and licences of ROCO belong together, and a missing folder says how to obtain it", async () => {
+  const corpus = await loadCorpus("roco", { dataDir: folder });
+  expect(new Set(corpus.passages.map((passage) => passage.licence))).toEqual(new Set(["CC0-1.0"]));
+  expect(corpus.passages[0]!.group).toMatch(/^PMC7\d+$/);
+  const error = await refusal(() => loadCorpus("mimic-cxr", { dataDir: join(folder, "pmc-oa") }));
+  expect(error.message).toMatch(/got no folder .*mimic-cxr.* PhysioNet login/);
+});
