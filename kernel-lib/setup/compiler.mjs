@@ -38,6 +38,7 @@ export async function compile(context, step, folder, options) {
   const parameters = [
     ...shared.flags,
     ...["-fPIC", "-O3", "-std=c++17", "-DBUILDING_NODE_EXTENSION"],
+    ...(options.flags ?? []),
     ...options.defines.map((define) => `-D${define}`),
     ...[headers, ...options.includes].flatMap((include) => ["-I", include]),
     ...options.sources,

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { assertOneOf } from "../base/check";
 import { DataError, EnvironmentError, StateError } from "../base/errors";
+import { loadNativeKernels } from "./native-kernels";
 
 /** What computes: TensorFlow with a GPU, TensorFlow on the processor, WebAssembly, plain JavaScript. */
 export type BackendName = "native-gpu" | "native" | "wasm" | "cpu";
@@ -163,6 +164,7 @@ async function loadNative(packageName: NativePackage): Promise<void> {
   if (packageName === PACKAGES.native) await import("@tensorflow/tfjs-node");
   else await import("@tensorflow/tfjs-node-gpu");
   await use("tensorflow");
+  if (packageName === PACKAGES.native) loadNativeKernels();
 }
 
 async function use(name: string): Promise<void> {

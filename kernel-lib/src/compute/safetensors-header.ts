@@ -16,7 +16,7 @@ export interface HeaderEntry {
 /** Makes the error for a problem; the reader adds the file's name. */
 export type Refuse = (problem: string, tensor?: string) => Error;
 
-/** Parses and checks a header against the number of bytes that follow it. */
+/** Parses and checks a header (a text that begins with "{") against the number of bytes that follow it. */
 export function parseHeader(
   text: string,
   bodySize: number,

@@ -1,10 +1,15 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { DataError, ShapeError } from "../base/errors";
-import { writeFileAtomic } from "../base/write-atomic";
+import { writePartsAtomic } from "../base/write-atomic";
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half-float";
 import { type HeaderEntry, parseHeader, type SafetensorsDtype, WIDTH } from "./safetensors-header";
 
-/** One tensor of a file. F32, F16 and BF16 are Float32Array in memory, I64 is BigInt64Array, I32 is Int32Array. */
+const MAX_HEADER_BYTES = 100_000_000;
+/** Read and widened at once. */
+const BLOCK_BYTES = 2 ** 20;
+const OPEN_BRACE = "{".charCodeAt(0);
+
+/** One tensor of a file. F32, F16 and BF16 are Float32Array in memory, I64 is BigInt64Array, I32 is Int32Array. `data` may be made anew each time it is asked for. */
 export interface StoredTensor {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
@@ -17,37 +22,58 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** A checked file whose tensors are read one by one. */
+export interface SafetensorsIndex {
+  /** Type and shape per name, in the order of the file. */
+  readonly entries: ReadonlyMap<string, Omit<StoredTensor, "data">>;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Reads one tensor. @throws DataError when there is none of this name, or the file was changed since. */
+  read(name: string): StoredTensor;
+}
+
 /**
- * Reads a safetensors file, refusing anything the format does not allow: a header larger than the file or 100 MB,
+ * Opens a safetensors file, refusing anything the format does not allow: a header larger than the file or 100 MB,
  * unknown types, sizes that do not fit their shape, overlaps, gaps, bytes behind the last tensor.
  *
- * Memory: nothing larger than the file is allocated before these checks.
+ * Memory: the header. Each `read` takes the tensor and, for half precision, one block more. No file stays open.
+ *
+ * @throws DataError naming file and tensor.
+ */
+export function openSafetensors(file: string): SafetensorsIndex {
+  const { entries, metadata, start, size } = withFile(file, (handle) => readHeader(handle, file));
+  const byName = new Map(entries.map((entry) => [entry.name, entry] as const));
+  return {
+    entries: new Map(entries.map(({ name, dtype, shape }) => [name, { dtype, shape }])),
+    metadata,
+    read: (name) => {
+      const entry = byName.get(name);
+      if (entry === undefined) throw refuse(file, `it holds no tensor ${name}`, name);
+      const data = withFile(file, (handle) => {
+        if (fstatSync(handle).size !== size) throw refuse(file, "it has another size than when it was opened", name);
+        return readTensor(handle, entry, { file, start });
+      });
+      return { dtype: entry.dtype, shape: entry.shape, data };
+    },
+  };
+}
+
+/**
+ * Reads a whole safetensors file, as strictly as `openSafetensors`.
  *
  * @throws DataError naming file and tensor.
  */
 export function readSafetensors(file: string): SafetensorsFile {
-  const handle = open(file);
-  try {
-    const size = fstatSync(handle).size;
-    if (size < 8) throw refuse(file, `it must have at least 8 bytes; got ${size}`);
-    const headerSize = Number(readBytes(handle, 0, 8, file).readBigUInt64LE());
-    if (headerSize > Math.min(size - 8, 100_000_000))
-      throw refuse(file, `its header must fit into ${size} bytes (and 100 MB); it claims ${headerSize}`);
-    const text = readBytes(handle, 8, headerSize, file).toString("utf8");
-    const header = parseHeader(text, size - 8 - headerSize, (problem, tensor) => refuse(file, problem, tensor));
-    const body = readBytes(handle, 8 + headerSize, size - 8 - headerSize, file);
-    const tensors = new Map(header.entries.map((entry) => [entry.name, decode(entry, body)] as const));
-    return { tensors, metadata: header.metadata };
-  } finally {
-    closeSync(handle);
-  }
+  const { entries, metadata, read } = openSafetensors(file);
+  return { tensors: new Map([...entries.keys()].map((name) => [name, read(name)] as const)), metadata };
 }
 
 /**
  * Writes a safetensors file atomically; the same tensors give the same bytes, whatever their order.
  *
+ * Memory: a tensor's `data` is asked for when its turn comes, and only one is encoded at a time.
+ *
  * @param metadata strings for the header. Default {format: "pt"}, which Python's loaders ask for.
- * @throws ShapeError when a tensor's data does not fit its shape.
+ * @throws ShapeError when a tensor's data does not fit its shape; then no file is written.
  */
 export function writeSafetensors(
   file: string,
@@ -57,38 +83,82 @@ export function writeSafetensors(
   // widest type first, then by name: every tensor starts at a multiple of its width
   const sorted = [...tensors].sort(([a, x], [b, y]) => WIDTH[y.dtype] - WIDTH[x.dtype] || (a < b ? -1 : Number(a > b)));
   const header: Record<string, unknown> = { __metadata__: metadata };
-  const parts: Uint8Array[] = [];
   let offset = 0;
-  for (const [name, tensor] of sorted) {
-    const bytes = encode(name, tensor);
-    header[name] = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [offset, offset + bytes.length] };
-    parts.push(bytes);
-    offset += bytes.length;
+  for (const [name, { dtype, shape }] of sorted) {
+    const end = offset + storedBytes({ dtype, shape });
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
+    offset = end;
   }
+  writePartsAtomic(file, partsOf(header, sorted));
+}
+
+/** Bytes a tensor takes in a file, its header entry left out. */
+export function storedBytes({ dtype, shape }: Pick<StoredTensor, "dtype" | "shape">): number {
+  return shape.reduce((product, n) => product * n, WIDTH[dtype]);
+}
+
+function* partsOf(
+  header: Readonly<Record<string, unknown>>,
+  sorted: readonly (readonly [string, StoredTensor])[],
+): Generator<Uint8Array> {
   const text = Buffer.from(JSON.stringify(header), "utf8");
   const padded = Buffer.alloc(Math.ceil(text.length / 8) * 8, " ");
   text.copy(padded);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  writeFileAtomic(file, length, padded, ...parts);
+  yield length;
+  yield padded;
+  for (const [name, tensor] of sorted) yield encode(name, tensor);
 }
 
-function open(file: string): number {
+function withFile<T>(file: string, use: (handle: number) => T): T {
+  let handle: number;
   try {
-    return openSync(file, "r");
+    handle = openSync(file, "r");
   } catch (cause) {
     throw new DataError(`readSafetensors: ${file} cannot be opened. Check the path.`, { file }, cause);
   }
+  try {
+    return use(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
 
-function readBytes(handle: number, from: number, length: number, file: string): Buffer {
-  const buffer = Buffer.alloc(length);
-  for (let done = 0; done < length; ) {
-    const count = readSync(handle, buffer, done, length - done, from + done);
+interface ReadHeader extends ReturnType<typeof parseHeader> {
+  /** Of the first tensor in the file. */
+  readonly start: number;
+  /** Of the whole file. */
+  readonly size: number;
+}
+
+function readHeader(handle: number, file: string): ReadHeader {
+  const size = fstatSync(handle).size;
+  if (size < 8) throw refuse(file, `it must have at least 8 bytes; got ${size}`);
+  const headerSize = Number(readBytes(handle, 0, Buffer.alloc(8), file).readBigUInt64LE());
+  if (headerSize > Math.min(size - 8, MAX_HEADER_BYTES))
+    throw refuse(file, `its header must fit into ${size} bytes (and 100 MB); it claims ${headerSize}`);
+  const bytes = readBytes(handle, 8, Buffer.alloc(headerSize), file);
+  if (bytes[0] !== OPEN_BRACE) throw refuse(file, "its header must be a JSON object, from its first byte on");
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw refuse(file, "its header must be UTF-8");
+  }
+  const start = 8 + headerSize;
+  const header = parseHeader(text, size - start, (problem, tensor) => refuse(file, problem, tensor));
+  return { ...header, start, size };
+}
+
+/** Fills `target` from a place in the file. */
+function readBytes<T extends Uint8Array>(handle: number, from: number, target: T, file: string): T {
+  for (let done = 0; done < target.length; ) {
+    const count = readSync(handle, target, done, target.length - done, from + done);
     if (count === 0) throw refuse(file, `it ends after ${from + done} bytes`);
     done += count;
   }
-  return buffer;
+  return target;
 }
 
 function refuse(file: string, problem: string, tensor?: string): DataError {
@@ -98,17 +168,26 @@ function refuse(file: string, problem: string, tensor?: string): DataError {
   });
 }
 
-function decode(entry: HeaderEntry, body: Buffer): StoredTensor {
-  // a copy of its own memory: aligned, and the file's buffer can be freed
-  const bytes = Uint8Array.from(body.subarray(entry.begin, entry.end)).buffer;
-  const read: Record<SafetensorsDtype, () => StoredTensor["data"]> = {
-    F32: () => new Float32Array(bytes),
-    F16: () => fromFloat16(new Uint16Array(bytes)),
-    BF16: () => fromBfloat16(new Uint16Array(bytes)),
-    I64: () => new BigInt64Array(bytes),
-    I32: () => new Int32Array(bytes),
-  };
-  return { dtype: entry.dtype, shape: entry.shape, data: read[entry.dtype]() };
+function readTensor(
+  handle: number,
+  entry: HeaderEntry,
+  { file, start }: { readonly file: string; readonly start: number },
+): StoredTensor["data"] {
+  const from = start + entry.begin;
+  const length = entry.end - entry.begin;
+  if (entry.dtype === "F16" || entry.dtype === "BF16") {
+    const widen = entry.dtype === "F16" ? fromFloat16 : fromBfloat16;
+    const wide = new Float32Array(length / 2);
+    for (let at = 0; at < length; at += BLOCK_BYTES) {
+      const block = new Uint16Array(Math.min(BLOCK_BYTES, length - at) / 2);
+      readBytes(handle, from + at, new Uint8Array(block.buffer), file);
+      wide.set(widen(block), at / 2);
+    }
+    return wide;
+  }
+  const bytes = readBytes(handle, from, new Uint8Array(length), file).buffer;
+  if (entry.dtype === "F32") return new Float32Array(bytes);
+  return entry.dtype === "I64" ? new BigInt64Array(bytes) : new Int32Array(bytes);
 }
 
 function encode(name: string, { dtype, shape, data }: StoredTensor): Uint8Array {

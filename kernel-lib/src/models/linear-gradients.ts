@@ -1,6 +1,17 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { OpGradients } from "../compute/fused-op";
-import type { LinearWeights } from "./linear";
+import type { LowRankUpdate } from "./parameters";
+
+/** The tensors of one linear map. */
+export interface LinearWeights {
+  /** Named in errors. */
+  readonly moduleName: string;
+  /** [out, in] */
+  readonly weight: tf.Tensor2D;
+  /** [out] */
+  readonly bias: tf.Tensor | null;
+  readonly update: LowRankUpdate | null;
+}
 
 interface Placed extends LinearWeights {
   readonly index: number;

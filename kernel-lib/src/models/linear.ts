@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors";
 import { type OpGradients, runFused } from "../compute/fused-op";
 import { reshapeTo } from "../compute/reshape-to";
-import { joinedGradients } from "./linear-gradients";
-import type { LowRankUpdate, ParameterStore } from "./parameters";
+import { joinedGradients, type LinearWeights } from "./linear-gradients";
+import type { ParameterStore } from "./parameters";
 
 /**
  * A linear map y = x·Wᵀ + b, plus the low-rank update attached to it, if any.
@@ -30,17 +30,6 @@ export function joinedLinear<T extends tf.Tensor>(store: ParameterStore, moduleN
     x,
     moduleNames.map((moduleName) => linearWeights(store, moduleName)),
   );
-}
-
-/** The tensors of one linear map. */
-export interface LinearWeights {
-  /** Named in errors. */
-  readonly moduleName: string;
-  /** [out, in] */
-  readonly weight: tf.Tensor2D;
-  /** [out] */
-  readonly bias: tf.Tensor | null;
-  readonly update: LowRankUpdate | null;
 }
 
 /** As `linear`, on tensors: a weight that is computed from others, such as a reshaped one, passes its gradient on. */

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { runFused } from "../compute/fused-op";
+import { hasNativeKernels, runNativeKernel } from "../compute/native-kernels";
 import { type DecoderConfig, headWidth } from "./decoder-config";
 import type { Qwen2VisionConfig } from "./qwen2-vl-config";
 
@@ -11,8 +12,9 @@ export interface RotaryAngles {
   readonly headDim: number;
 }
 
-/** The same, laid out for a whole activation: each [rows, heads * headDim]. The holder disposes them. */
+/** Angles on the engine. The holder disposes them. */
 export interface RotaryTable {
+  /** [positions, headDim]; where the engine has no kernel of its own, laid out as [rows, heads * headDim]. */
   readonly cos: tf.Tensor2D;
   readonly sin: tf.Tensor2D;
   readonly headDim: number;
@@ -94,10 +96,11 @@ export interface RotaryLayout {
   readonly heads: number;
 }
 
-/** Lays angles out as [repeats * positions, heads * headDim]. The caller disposes the two tensors. */
+/** Puts angles on the engine, for activations of [repeats * positions, heads * headDim]. The caller disposes the two tensors. */
 export function createRotaryTable(angles: RotaryAngles, { repeats, heads }: RotaryLayout): RotaryTable {
+  const copies: [number, number] = hasNativeKernels() ? [1, 1] : [repeats, heads];
   const lay = (values: Float32Array): tf.Tensor2D =>
-    tf.tidy(() => tf.tile(tf.tensor2d(values, [angles.count, angles.headDim]), [repeats, heads]));
+    tf.tidy(() => tf.tile(tf.tensor2d(values, [angles.count, angles.headDim]), copies));
   return { cos: lay(angles.cos), sin: lay(angles.sin), headDim: angles.headDim };
 }
 
@@ -112,13 +115,19 @@ export function rotate(x: tf.Tensor2D, table: RotaryTable): tf.Tensor2D {
     inputs: { x },
     forward: (save) => {
       save([table.cos, table.sin]); // the table may be gone before the gradient is computed
-      return tf.add(tf.mul(x, table.cos), tf.mul(rotateHalf(x, table.headDim), table.sin));
+      return turn(x, table, 1);
     },
     backward: (dy, saved) => {
       const [cos, sin] = saved as [tf.Tensor2D, tf.Tensor2D];
-      return { x: () => tf.sub(tf.mul(dy, cos), tf.mul(rotateHalf(dy, table.headDim), sin)) };
+      return { x: () => turn(dy, { cos, sin, headDim: table.headDim }, -1) };
     },
   });
+}
+
+function turn(x: tf.Tensor2D, { cos, sin, headDim }: RotaryTable, direction: 1 | -1): tf.Tensor2D {
+  if (hasNativeKernels()) return runNativeKernel("JomedRotary", { direction }, [x, cos, sin], 1)[0] as tf.Tensor2D;
+  const turned = tf.mul(rotateHalf(x, headDim), sin);
+  return direction === 1 ? tf.add(tf.mul(x, cos), turned) : tf.sub(tf.mul(x, cos), turned);
 }
 
 /** One small matrix product does it: cheaper than two slices, a negation and a concatenation. */

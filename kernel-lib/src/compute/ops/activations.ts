@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { runFused } from "../fused-op";
+import { hasNativeKernels, runNativeKernel } from "../native-kernels";
 
 /** x · sigmoid(1.702 x), CLIP's and Qwen2-VL's approximation of GELU. Any shape; gradient flows to x. */
 export function quickGelu<T extends tf.Tensor>(x: T): T {
@@ -17,6 +18,7 @@ export function silu<T extends tf.Tensor>(x: T): T {
  * Shapes: x [n, 2 · width], gate first -> [n, width]. Gradient: flows to x.
  */
 export function gatedSilu(x: tf.Tensor2D): tf.Tensor2D {
+  if (hasNativeKernels()) return nativeGate("JomedGatedSilu", x, {});
   return runFused<tf.Tensor2D>({
     inputs: { x },
     forward: (save) => {
@@ -55,6 +57,7 @@ export function gelu<T extends tf.Tensor>(x: T): T {
 
 /** y = x·s with s = sigmoid(steepness · x); dy/dx = s · (1 + steepness · (x - y)). */
 function sigmoidGate<T extends tf.Tensor>(x: T, steepness: number): T {
+  if (hasNativeKernels()) return nativeGate("JomedGate", x, { steepness });
   return runFused<tf.Tensor>({
     inputs: { x },
     forward: (save) => {
@@ -68,6 +71,19 @@ function sigmoidGate<T extends tf.Tensor>(x: T, steepness: number): T {
         const rest = tf.add(tf.mul(tf.sub(input!, y!), steepness), 1);
         return tf.mul(dy, tf.mul(gate!, rest));
       },
+    }),
+  }) as T;
+}
+
+function nativeGate<T extends tf.Tensor>(name: string, x: T, attributes: { readonly steepness?: number }): T {
+  return runFused<tf.Tensor>({
+    inputs: { x },
+    forward: (save) => {
+      save([x]);
+      return runNativeKernel(name, attributes, [x], 1)[0]!;
+    },
+    backward: (dy, [input]) => ({
+      x: () => runNativeKernel(`${name}Gradient`, attributes, [dy, input!], 1)[0]!,
     }),
   }) as T;
 }

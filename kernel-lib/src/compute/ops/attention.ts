@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../../base/errors";
 import { runFused } from "../fused-op";
+import { hasNativeKernels, runNativeKernel } from "../native-kernels";
 
 /** How heads are cut and which positions may be seen. */
 export interface AttentionOptions {
@@ -26,6 +27,7 @@ export interface AttentionOptions {
 export function attention(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, options: AttentionOptions): tf.Tensor3D {
   const layout = layoutOf(q, k, v, options);
   const scale = options.scale ?? 1 / Math.sqrt(layout.width);
+  if (hasNativeKernels()) return nativeAttention({ q, k, v }, layout, { mask: options.mask ?? "none", scale });
   return runFused<tf.Tensor3D>({
     inputs: { q, k, v },
     forward: (save) => {
@@ -48,6 +50,39 @@ export function attention(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, option
       };
     },
   });
+}
+
+interface NativeOptions {
+  readonly mask: "none" | "causal" | tf.Tensor4D;
+  readonly scale: number;
+}
+
+/** One kernel each way, without a transposed copy. */
+function nativeAttention(
+  { q, k, v }: Readonly<Record<"q" | "k" | "v", tf.Tensor3D>>,
+  { heads, groups, length }: Layout,
+  { mask, scale }: NativeOptions,
+): tf.Tensor3D {
+  const attributes = { heads: { int: heads }, groups: { int: groups }, scale };
+  return runFused<tf.Tensor3D>({
+    inputs: { q, k, v },
+    forward: (save) => {
+      const added = nativeMask(mask, length);
+      const [y, weights] = runNativeKernel("JomedAttention", attributes, [q, k, v, added], 2);
+      save([q, k, v, weights!]);
+      return y as tf.Tensor3D;
+    },
+    backward: (dy, saved) => {
+      const [dq, dk, dv] = runNativeKernel("JomedAttentionGradient", attributes, [dy, ...saved], 3);
+      return { q: () => tf.clone(dq!), k: () => tf.clone(dk!), v: () => tf.clone(dv!) };
+    },
+  });
+}
+
+/** [B or 1, 1, L or 1, S], or empty for none. */
+function nativeMask(mask: "none" | "causal" | tf.Tensor4D, length: number): tf.Tensor {
+  if (mask === "none") return tf.tensor1d([]);
+  return mask === "causal" ? tf.reshape(causalMask(length), [1, 1, length, length]) : mask;
 }
 
 interface Layout {

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type OpGradients, runFused } from "../fused-op";
+import { hasNativeKernels, runNativeKernel } from "../native-kernels";
 
 /**
  * Layer norm over the last axis: (x - mean) / √(variance + epsilon) · weight + bias.
@@ -10,6 +11,7 @@ export function layerNorm<T extends tf.Tensor>(
   x: T,
   { weight, bias, epsilon }: { readonly weight: tf.Tensor; readonly bias: tf.Tensor; readonly epsilon: number },
 ): T {
+  if (hasNativeKernels()) return nativeNorm("JomedLayerNorm", { x, weight, bias }, epsilon) as T;
   return runFused<tf.Tensor>({
     inputs: { x, weight, bias },
     forward: (save) => {
@@ -32,6 +34,7 @@ export function layerNorm<T extends tf.Tensor>(
  * Shapes: x [..., D], weight [D] -> [..., D]. Gradient: flows to both.
  */
 export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, epsilon: number): T {
+  if (hasNativeKernels()) return nativeNorm("JomedRmsNorm", { x, weight }, epsilon) as T;
   return runFused<tf.Tensor>({
     inputs: { x, weight },
     forward: (save) => {
@@ -61,6 +64,29 @@ export function l2Normalise(x: tf.Tensor2D): tf.Tensor2D {
     backward: (dy, [unit, scale]) => ({
       x: () => tf.mul(tf.sub(dy, tf.mul(unit!, tf.sum(tf.mul(dy, unit!), 1, true))), scale!),
     }),
+  });
+}
+
+type NativeNorm = "JomedLayerNorm" | "JomedRmsNorm";
+
+/** One kernel each way. The gradients of weight and bias come with that of x, for next to nothing. */
+function nativeNorm(
+  name: NativeNorm,
+  inputs: { readonly x: tf.Tensor; readonly weight: tf.Tensor; readonly bias?: tf.Tensor },
+  epsilon: number,
+): tf.Tensor {
+  const { x, weight } = inputs;
+  return runFused<tf.Tensor>({
+    inputs: { ...inputs },
+    forward: (save) => {
+      const [y, statistics] = runNativeKernel(name, { epsilon }, Object.values(inputs), 2) as [tf.Tensor, tf.Tensor];
+      save([x, weight, statistics]);
+      return y;
+    },
+    backward: (dy, saved) => {
+      const [dx, dWeight, dBias] = runNativeKernel(`${name}Gradient`, {}, [dy, ...saved], 3);
+      return { x: () => tf.clone(dx!), weight: () => tf.clone(dWeight!), bias: () => tf.clone(dBias!) };
+    },
   });
 }
 

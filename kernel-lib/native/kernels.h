@@ -1,0 +1,12 @@
+// The groups of kernels in this library; each makes its operations known to TensorFlow.
+#pragma once
+
+namespace jomed {
+
+void RegisterNorms();
+void RegisterGates();
+void RegisterRotary();
+void RegisterAttention();
+void RegisterAdamW();
+
+}  // namespace jomed
