@@ -7,6 +7,11 @@ import { dirname } from "node:path";
  * a part. Makes missing folders.
  */
 export function writeFileAtomic(file: string, ...parts: readonly (Uint8Array | string)[]): void {
+  writePartsAtomic(file, parts);
+}
+
+/** As `writeFileAtomic`, with parts that may be made one after the other, so that only one is in memory. */
+export function writePartsAtomic(file: string, parts: Iterable<Uint8Array | string>): void {
   mkdirSync(dirname(file), { recursive: true });
   const beside = `${file}.${randomUUID()}.part`;
   const handle = openSync(beside, "wx");

@@ -2,15 +2,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../base/errors";
 import { writeFileAtomic } from "../base/write-atomic";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "../compute/safetensors";
 import type { WeightArray } from "./parameters";
 import type { JsonObject } from "./tokenizer";
+import { missingFile, readWeights, type WriteWeightsOptions, writeWeights } from "./weight-files";
 
 /** A Hugging Face model folder in memory. Files that a folder does not have are null. */
 export interface Checkpoint {
   /** config.json */
   readonly config: JsonObject;
-  /** model.safetensors; F16 and BF16 widened to 32 bits. */
+  /** Of model.safetensors or its shards; F16 and BF16 widened to 32 bits. Read from the file each time `data` is asked for. */
   readonly weights: ReadonlyMap<string, WeightArray>;
   /** tokenizer.json */
   readonly tokenizer: JsonObject | null;
@@ -31,29 +31,21 @@ const FILES = {
   preprocessor: "preprocessor_config.json",
   processor: "processor_config.json",
 } as const;
-const WEIGHTS = "model.safetensors";
 const CHAT_TEMPLATE = "chat_template.jinja";
 const CHAT_TEMPLATE_JSON = "chat_template.json";
 
 /**
  * Reads a Hugging Face model folder.
  *
- * @throws DataError when the folder, config.json or model.safetensors is missing or broken, naming the file.
+ * @throws DataError when the folder, config.json or the weights are missing or broken, naming the file.
  */
 export function readCheckpoint(folder: string): Checkpoint {
-  for (const file of [FILES.config, WEIGHTS]) {
-    if (existsSync(join(folder, file))) continue;
-    const advice = "Run npm run checkpoints to make the models that belong to this repository, or name another folder.";
-    throw new DataError(`readCheckpoint: ${folder} must hold ${file}; there is none. ${advice}`, { folder, file });
-  }
-  const { tensors } = readSafetensors(join(folder, WEIGHTS));
-  // older files also hold the constants 0, 1, 2 …
-  const stored = [...tensors].filter(([name]) => !name.endsWith(".position_ids"));
+  if (!existsSync(join(folder, FILES.config))) throw missingFile(folder, FILES.config);
   const tokenizerConfig = readJson(folder, FILES.tokenizerConfig);
   const processor = readJson(folder, FILES.processor);
   return {
     config: readJson(folder, FILES.config)!,
-    weights: new Map(stored.map(([name, tensor]) => [name, toWeight(folder, name, tensor)] as const)),
+    weights: readWeights(folder),
     tokenizer: readJson(folder, FILES.tokenizer),
     tokenizerConfig,
     preprocessor: readJson(folder, FILES.preprocessor) ?? objectIn(processor, "image_processor"),
@@ -62,17 +54,18 @@ export function readCheckpoint(folder: string): Checkpoint {
   };
 }
 
-/** Writes a Hugging Face model folder, each file atomically and the weights last; parts that are null are left out. */
-export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
+/**
+ * Writes a Hugging Face model folder, each file atomically and the weights last; parts that are null are left out.
+ *
+ * Memory: one weight at a time where `weights` makes its values when asked, as `ParameterStore.entries` does.
+ */
+export function writeCheckpoint(folder: string, checkpoint: Checkpoint, options: WriteWeightsOptions = {}): void {
   for (const [part, file] of Object.entries(FILES) as [keyof typeof FILES, string][]) {
     const json = checkpoint[part];
     if (json !== null && json !== undefined) writeFileAtomic(join(folder, file), `${JSON.stringify(json, null, 2)}\n`);
   }
   if (checkpoint.chatTemplate !== null) writeFileAtomic(join(folder, CHAT_TEMPLATE), checkpoint.chatTemplate);
-  const tensors = [...checkpoint.weights].map(
-    ([name, { shape, data }]) => [name, { dtype: "F32", shape, data } as const] as const,
-  );
-  writeSafetensors(join(folder, WEIGHTS), tensors);
+  writeWeights(folder, checkpoint.weights, options);
 }
 
 /**
@@ -146,12 +139,4 @@ function readTemplate(folder: string, tokenizerConfig: JsonObject | null): strin
   if (existsSync(file)) return readFileSync(file, "utf8");
   const value = (readJson(folder, CHAT_TEMPLATE_JSON) ?? tokenizerConfig)?.["chat_template"];
   return typeof value === "string" ? value : null;
-}
-
-function toWeight(folder: string, name: string, { dtype, shape, data }: StoredTensor): WeightArray {
-  if (data instanceof Float32Array) return { shape, data };
-  throw new DataError(
-    `readCheckpoint: weight ${name} of ${folder} must be F32, F16 or BF16; got ${dtype}. Remove it from model.safetensors.`,
-    { name, dtype },
-  );
 }

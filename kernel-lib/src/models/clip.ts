@@ -70,7 +70,7 @@ export function saveClip(clip: Clip, folder: string): void {
   const checkpoint: Checkpoint = {
     tokenizerConfig: null,
     ...clip.parts,
-    weights: clip.parameters.export(),
+    weights: clip.parameters.entries(),
     chatTemplate: null,
   };
   writeCheckpoint(folder, checkpoint);

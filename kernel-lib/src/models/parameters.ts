@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError, ShapeError, StateError } from "../base/errors";
 
-/** A weight on its way into or out of a store: row-major values. */
+/** A weight on its way into or out of a store: row-major values. `data` may be made or read anew each time it is asked for. */
 export interface WeightArray {
   readonly shape: readonly number[];
   readonly data: Float32Array;
@@ -31,13 +31,14 @@ export class ParameterStore {
   /** Takes a copy of every array. Use `createParameterStore`. */
   constructor(weights: Iterable<readonly [string, WeightArray]>) {
     for (const [name, weight] of weights) {
-      const size = weight.shape.reduce((product, n) => product * n, 1);
-      if (size !== weight.data.length)
+      const { shape, data } = weight; // asked for once: they may be read from a file
+      const size = shape.reduce((product, n) => product * n, 1);
+      if (size !== data.length)
         throw new ShapeError(
-          `createParameterStore: ${name} must have ${size} values for shape [${weight.shape.join(", ")}]; got ${weight.data.length}.`,
-          { name, shape: weight.shape, length: weight.data.length },
+          `createParameterStore: ${name} must have ${size} values for shape [${shape.join(", ")}]; got ${data.length}.`,
+          { name, shape, length: data.length },
         );
-      const value = tf.tensor(weight.data.slice(), [...weight.shape], "float32");
+      const value = tf.tensor(data.slice(), [...shape], "float32");
       this.#variables.set(name, tf.variable(value, false));
       value.dispose();
     }
@@ -105,6 +106,21 @@ export class ParameterStore {
         const variable = this.get(name);
         return [name, { shape: [...variable.shape], data: (variable.dataSync() as Float32Array).slice() }];
       }),
+    );
+  }
+
+  /** All weights, in order; a weight's values are copied each time its `data` is asked for, so that no second model is in memory. */
+  entries(): Map<string, WeightArray> {
+    return new Map(
+      [...this.#variables].map(([name, variable]) => [
+        name,
+        {
+          shape: [...variable.shape],
+          get data() {
+            return (variable.dataSync() as Float32Array).slice();
+          },
+        },
+      ]),
     );
   }
 

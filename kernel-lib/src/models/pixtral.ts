@@ -91,7 +91,7 @@ function imageTokensOf({ processor }: Checkpoint): PixtralTokens {
 
 /** Writes a folder that `loadPixtral` and transformers read. Adapters are not in it: `mergeLora` or `saveLora` them. */
 export function savePixtral(model: Pixtral, folder: string): void {
-  const weights = new Map([...model.parameters.export()].map(([name, weight]) => [toPixtralFileName(name), weight]));
+  const weights = new Map([...model.parameters.entries()].map(([name, weight]) => [toPixtralFileName(name), weight]));
   writeCheckpoint(folder, {
     config: pixtralConfigJson(model.config),
     weights,

@@ -66,7 +66,7 @@ export function loadQwen2Vl(folder: string): Qwen2Vl {
 
 /** Writes a folder that `loadQwen2Vl` and transformers read. Adapters are not in it: `mergeLora` or `saveLora` them. */
 export function saveQwen2Vl(model: Qwen2Vl, folder: string): void {
-  const weights = new Map([...model.parameters.export()].map(([name, weight]) => [toFileName(name), weight]));
+  const weights = new Map([...model.parameters.entries()].map(([name, weight]) => [toFileName(name), weight]));
   writeCheckpoint(folder, {
     config: qwen2VlConfigJson(model.config),
     weights,

@@ -24,7 +24,7 @@ export interface LocalReaderOptions {
 export function fingerprintReader(model: VisionLanguageModel): string {
   const hash = createHash("sha256").update(`prompt ${PROMPT_VERSION} ${model.chatTemplate}`);
   hash.update(JSON.stringify([model.tokenizer.json, model.imageProcessor]));
-  for (const [name, { data }] of model.parameters.export()) {
+  for (const [name, { data }] of model.parameters.entries()) {
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   for (const [module, { A, B, scaling }] of model.parameters.adapters) {
