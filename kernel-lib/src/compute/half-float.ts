@@ -1,11 +1,11 @@
 const word = new Float32Array(1);
 const bits = new Uint32Array(word.buffer);
 
-/** Widens bfloat16 (the upper half of a float32). */
-export function fromBfloat16(values: Uint16Array): Float32Array {
-  const wide = new Uint32Array(values.length);
+/** Widens bfloat16 (the upper half of a float32), into the beginning of `target` if there is one. */
+export function fromBfloat16(values: Uint16Array, target = new Float32Array(values.length)): Float32Array {
+  const wide = new Uint32Array(target.buffer, target.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) wide[i] = values[i]! << 16;
-  return new Float32Array(wide.buffer);
+  return target;
 }
 
 /** Rounds to bfloat16, ties to even; NaN stays NaN. */
@@ -18,15 +18,18 @@ export function toBfloat16(values: Float32Array): Uint16Array {
   });
 }
 
-/** Widens IEEE half precision. */
-export function fromFloat16(values: Uint16Array): Float32Array {
-  return Float32Array.from(values, (half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >>> 10) & 31;
-    const fraction = half & 1023;
-    if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
+/** Widens IEEE half precision, into the beginning of `target` if there is one. */
+export function fromFloat16(values: Uint16Array, target = new Float32Array(values.length)): Float32Array {
+  for (let i = 0; i < values.length; i++) target[i] = widenHalf(values[i]!);
+  return target;
+}
+
+function widenHalf(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >>> 10) & 31;
+  const fraction = half & 1023;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** Rounds to IEEE half precision, ties to even; beyond 65,504 becomes an infinity. */

@@ -178,10 +178,11 @@ function readTensor(
   if (entry.dtype === "F16" || entry.dtype === "BF16") {
     const widen = entry.dtype === "F16" ? fromFloat16 : fromBfloat16;
     const wide = new Float32Array(length / 2);
+    const block = new Uint16Array(Math.min(BLOCK_BYTES, length) / 2);
     for (let at = 0; at < length; at += BLOCK_BYTES) {
-      const block = new Uint16Array(Math.min(BLOCK_BYTES, length - at) / 2);
-      readBytes(handle, from + at, new Uint8Array(block.buffer), file);
-      wide.set(widen(block), at / 2);
+      const part = block.subarray(0, (length - at) / 2);
+      readBytes(handle, from + at, new Uint8Array(part.buffer, 0, part.byteLength), file);
+      widen(part, wide.subarray(at / 2));
     }
     return wide;
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isKernelError } from "../../src/base/errors";
 import { fromFloat16, toBfloat16, toFloat16 } from "../../src/compute/half-float";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/compute/safetensors";
+import { openSafetensors, readSafetensors, type StoredTensor, writeSafetensors } from "../../src/compute/safetensors";
 
 let folder: string;
 beforeAll(() => {
@@ -100,8 +100,61 @@ describe("safetensors", () => {
     expect((caught as Error).message).toContain(message);
   });
 
+  it("refuses a header that does not begin with its object or is no UTF-8", () => {
+    expect(() => readSafetensors(craft(" {}", 0))).toThrow("must be a JSON object, from its first byte on");
+    const file = craft({ __metadata__: { name: "??" } }, 0);
+    const bytes = readFileSync(file);
+    bytes[bytes.indexOf("??")] = 0xff;
+    writeFileSync(file, bytes);
+    expect(() => readSafetensors(file)).toThrow("its header must be UTF-8");
+  });
+
   it("refuses a file that is not there", () => {
     expect(() => readSafetensors(join(folder, "none"))).toThrow("cannot be opened. Check the path.");
+  });
+});
+
+describe("openSafetensors", () => {
+  /** 4 MB of values that are made when they are asked for. */
+  const large = (dtype: "F32" | "BF16", asked: () => void): StoredTensor => ({
+    dtype,
+    shape: [2, 2 ** 19],
+    get data() {
+      asked();
+      const data = new Float32Array(2 ** 20);
+      for (let i = 0; i < data.length; i++) data[i] = i % 256;
+      return data;
+    },
+  });
+
+  it("reads tensor by tensor: the header first, then what is asked for", () => {
+    const file = join(folder, "large");
+    writeSafetensors(file, [["a", large("F32", () => {})], ["b", large("BF16", () => {})], tensors[0]!]);
+    const before = process.memoryUsage().arrayBuffers;
+    const { entries, read } = openSafetensors(file);
+    expect([...entries.keys()]).toEqual(["a", "b.weight", "b"]);
+    expect(entries.get("b")).toEqual({ dtype: "BF16", shape: [2, 2 ** 19] });
+    expect(read("b.weight")).toEqual(tensors[0]![1]);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 19);
+    const { data } = read("b"); // 4 MB of floats and one block of 1 MB
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * 2 ** 20 + 2 ** 20 + 2 ** 19);
+    expect([data[255], data[256], data[2 ** 20 - 1]]).toEqual([255, 0, 255]);
+    expect(() => read("c")).toThrow("it holds no tensor c");
+  });
+
+  it("writes tensor by tensor, asking for each once", () => {
+    const asked: string[] = [];
+    const tensor = (name: string): [string, StoredTensor] => [name, large("F32", () => asked.push(name))];
+    writeSafetensors(join(folder, "large"), [tensor("b"), tensor("a")]);
+    expect(asked).toEqual(["a", "b"]);
+  });
+
+  it("refuses to read on when the file was changed", () => {
+    const file = join(folder, "changing");
+    writeSafetensors(file, tensors);
+    const { read } = openSafetensors(file);
+    writeSafetensors(file, tensors.slice(1));
+    expect(() => read("b.weight")).toThrow("it has another size than when it was opened");
   });
 });
 

@@ -12,7 +12,7 @@ import { assemblePatches, loadPixtralCase, PIXTRAL_CASES, unpack } from "./pixtr
 
 beforeAll(async () => {
   await openBackend();
-});
+}, 60_000);
 
 describe.each(PIXTRAL_CASES)("a tiny Pixtral (%s) against transformers", (name) => {
   test("writes the same text and the same token ids, padding included", () => {

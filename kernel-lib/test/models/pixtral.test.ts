@@ -25,7 +25,7 @@ let folder: string;
 
 beforeAll(async () => {
   await openBackend();
-});
+}, 60_000);
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pixtral-"));
 });
