@@ -25,7 +25,7 @@ export interface ClipPretrainingOptions {
 /** How the replica dual encoder in data/checkpoints was made; `npm run checkpoints` does it again. */
 export const CLIP_RECIPE = {
   vision: { steps: 2500, batchSize: 64, learningRate: 1e-3, warmupSteps: 100, evaluateEvery: 250 },
-  pairs: { steps: 1500, batchSize: 192, learningRate: 1e-3, warmupSteps: 100, evaluateEvery: 250 },
+  pairs: { steps: 800, batchSize: 192, learningRate: 1e-3, warmupSteps: 100, evaluateEvery: 250 },
   numHeldOut: 512,
   seed: 7,
 } as const satisfies ClipPretrainingOptions;
