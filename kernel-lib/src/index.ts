@@ -276,6 +276,8 @@ export type { Fusion, Retrieval, RetrievingParts, System } from "./systems/syste
 export { textHead } from "./systems/text-head";
 // training
 export { type AugmentOptions, augmentImage } from "./training/augment-image";
+export { diagnoseReader } from "./training/diagnose-reader";
+export { diagnoseRetriever } from "./training/diagnose-retriever";
 export { type JudgeOptions, judgeCandidates, type Preference } from "./training/judge-candidates";
 export { type Evaluation, type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./training/loop";
 export { answerNll } from "./training/losses/answer-nll";
@@ -322,3 +324,10 @@ export {
 } from "./training/retriever-options";
 export { trainRetrieverHead } from "./training/retriever-stage";
 export { type CosineOptions, cosineSchedule, type Schedule } from "./training/schedule";
+export {
+  diagnoseLoss,
+  HEALTH_SIGNS,
+  type HealthFinding,
+  type HealthSign,
+  type StageHealth,
+} from "./training/stage-health";

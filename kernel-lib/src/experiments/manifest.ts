@@ -4,6 +4,7 @@ import { isAbsolute, join, normalize } from "node:path";
 import { promisify } from "node:util";
 import { DataError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
+import type { StageHealth } from "../training/stage-health";
 import type { ArtifactFile } from "./artifact-files";
 import type { JsonObject } from "./artifact-key";
 
@@ -28,6 +29,8 @@ export interface Manifest {
   readonly finishedAt: string;
   readonly seconds: number;
   readonly resumed: "resumed" | "fresh";
+  /** What a training says of itself; absent where nothing is trained. */
+  readonly health?: StageHealth;
   readonly files: readonly ArtifactFile[];
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assertInteger, assertKnownKeys, assertNotInterrupted } from "../base/check";
 import { ConfigError, EnvironmentError, isKernelError, StateError } from "../base/errors";
 import type { Control } from "../base/types";
+import type { StageHealth } from "../training/stage-health";
 import { listFiles } from "./artifact-files";
 import { artifactKey, type JsonObject } from "./artifact-key";
 import { type ArtifactLock, tryLock } from "./artifact-lock";
@@ -29,6 +30,8 @@ export interface StageContext {
   /** "resumed" when an earlier process left something in `workDir`. */
   readonly begun: "fresh" | "resumed";
   readonly control: Control;
+  /** Writes the health of a training into the manifest. */
+  readonly report: (health: StageHealth) => void;
 }
 
 /** A stage: what it is called, what decides its result, and how to compute it. */
@@ -90,7 +93,11 @@ async function computeFiles(run: Run, options: StageOptions, places: Places): Pr
   const resumeDir = join(workDir, RESUME_NAME);
   await mkdir(resumeDir, { recursive: true });
   const started = new Date();
-  await options.compute(workDir, { key, workDir, resumeDir, begun, control: run.control });
+  let health: StageHealth | undefined;
+  const report = (found: StageHealth): void => {
+    health = found;
+  };
+  await options.compute(workDir, { key, workDir, resumeDir, begun, control: run.control, report });
   const finished = new Date();
   const files = await listFiles(workDir, [RESUME_NAME, MANIFEST_NAME]);
   if (files.length === 0) throw new StateError(`runStage: compute of ${name} must write at least one file; got none.`);
@@ -107,6 +114,7 @@ async function computeFiles(run: Run, options: StageOptions, places: Places): Pr
     finishedAt: finished.toISOString(),
     seconds: (finished.getTime() - started.getTime()) / 1000,
     resumed: begun,
+    ...(health === undefined ? {} : { health }),
     files,
   });
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
-import type { CurvePoint, Example, Passage, Split, Task } from "../base/types";
+import type { CurvePoint, Example, Label, Passage, Split, Task } from "../base/types";
 import { loadReaderModel } from "../models/load-reader";
 import { loadLora, saveLora } from "../models/lora-files";
 import { mergeLora } from "../models/lora-merge";
@@ -9,13 +9,16 @@ import { createLocalReader } from "../reader/local-reader";
 import { PROMPT_VERSION } from "../reader/prompt";
 import type { Reader } from "../reader/reader";
 import { type ReadableExample, type ReaderStageOptions, trainReader } from "../training/reader-stage";
+import { diagnoseLoss, joinHealth, type StageHealth } from "../training/stage-health";
 import { readJson, writeJson } from "./artifact-io";
 import type { JsonObject } from "./artifact-key";
 import type { Index } from "./build-index";
 import { type CheckpointFolder, checkpointFolder } from "./checkpoint-folder";
 import { frozenPassages } from "./frozen-candidates";
 import { profileOf } from "./profiles";
+import { measureReaderHealth } from "./reader-health";
 import type { Run } from "./run";
+import { sayHealth } from "./say-health";
 import { type Artifact, runStage, type StageContext } from "./stage";
 
 /** "retrieval": reads each question with a retrieved candidate. "closedBook": with none. */
@@ -44,6 +47,8 @@ export interface TunedReader {
   readonly adapterFolder: string;
   readonly curve: readonly CurvePoint[];
   readonly bestStep: number;
+  /** What was found wrong with it, on validation; null for one that was made before this was measured. */
+  readonly health: StageHealth | null;
   readonly artifact: Artifact;
   /** Frees the reader. */
   dispose(): void;
@@ -78,10 +83,13 @@ export async function tuneReader(run: Run, options: TuneReaderOptions): Promise<
       const pick = (split: Split) =>
         readable(task.splits[split], mode === "retrieval" ? index! : null, { split, numPerHead });
       const [train, validation] = [await pick("train"), await pick("validation")];
-      await computeReader({ seed: run.seed, folder: checkpoint.folder, train, validation, stage, workDir, context });
+      const { folder } = checkpoint;
+      const { labels } = task;
+      await computeReader({ seed: run.seed, folder, train, validation, labels, stage, workDir, context });
     },
   });
-  return loadTunedReader(mode, checkpoint, artifact);
+  const health = sayHealth(run, artifact, `reader of ${task.name}, ${mode}`);
+  return { ...loadTunedReader(mode, checkpoint, artifact), health };
 }
 
 /** Throws ConfigError unless the index was built for this task. */
@@ -109,12 +117,14 @@ interface ReaderWork {
   readonly folder: string;
   readonly train: readonly ReadableExample[];
   readonly validation: readonly ReadableExample[];
+  readonly labels: readonly Label[];
   readonly stage: ReaderStageOptions;
   readonly workDir: string;
   readonly context: StageContext;
 }
 
-async function computeReader({ seed, folder, train, validation, stage, workDir, context }: ReaderWork): Promise<void> {
+async function computeReader(work: ReaderWork): Promise<void> {
+  const { seed, folder, train, validation, labels, stage, workDir, context } = work;
   const model = loadReaderModel(folder);
   try {
     const stateFile = join(context.resumeDir, "state.safetensors");
@@ -124,6 +134,8 @@ async function computeReader({ seed, folder, train, validation, stage, workDir, 
       stage,
     );
     saveLora(adapter, join(workDir, ADAPTER));
+    const answers = await measureReaderHealth(createLocalReader(model), labels, validation, control);
+    context.report(joinHealth(answers, diagnoseLoss(curve)));
     adapter.dispose();
     writeJson(workDir, "curve.json", { curve, bestStep, bestScore });
   } finally {
@@ -131,7 +143,11 @@ async function computeReader({ seed, folder, train, validation, stage, workDir, 
   }
 }
 
-function loadTunedReader(mode: ReaderMode, checkpoint: CheckpointFolder, artifact: Artifact): TunedReader {
+function loadTunedReader(
+  mode: ReaderMode,
+  checkpoint: CheckpointFolder,
+  artifact: Artifact,
+): Omit<TunedReader, "health"> {
   const model = loadReaderModel(checkpoint.folder);
   const adapterFolder = join(artifact.folder, ADAPTER);
   const adapter = loadLora(model.parameters, adapterFolder);

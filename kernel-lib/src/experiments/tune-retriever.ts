@@ -6,14 +6,17 @@ import { type Clip, loadClip } from "../models/clip";
 import { createClipTower } from "../retriever/clip-tower";
 import { PAPER_LEARNED_WEIGHT } from "../retriever/mix";
 import { HEADS } from "../retriever/retrieve";
+import { diagnoseRetriever } from "../training/diagnose-retriever";
 import type { RetrieverLoss } from "../training/retriever-loss";
 import type { RetrieverStageOptions } from "../training/retriever-options";
 import { trainRetrieverHead } from "../training/retriever-stage";
+import type { StageHealth } from "../training/stage-health";
 import { readJson, writeJson } from "./artifact-io";
 import type { JsonObject } from "./artifact-key";
 import type { Index } from "./build-index";
 import { profileOf } from "./profiles";
 import type { Run } from "./run";
+import { sayHealth } from "./say-health";
 import { openScores, SCORES_FILE, scoreCandidates } from "./score-candidates";
 import { type Artifact, runStage, type StageContext } from "./stage";
 import { requireIndexOf, type TunedReader } from "./tune-reader";
@@ -40,6 +43,8 @@ export interface TunedHead {
   readonly bestStep: number;
   /** Pairs asked for while training, read anew by the reader, and saved because their scores were known. */
   readonly reads: { readonly asked: number; readonly read: number; readonly saved: number };
+  /** What was found wrong with it; null for one that was made before this was measured. */
+  readonly health: StageHealth | null;
   readonly artifact: Artifact;
 }
 
@@ -128,7 +133,8 @@ async function tuneHead(run: Run, work: HeadWork): Promise<TunedHead> {
   });
   type Stored = Pick<TunedHead, "curve" | "bestStep" | "reads">;
   const { curve, bestStep, reads } = readJson<Stored>(artifact.folder, "curve.json");
-  return { head, towerFile: join(artifact.folder, TOWER_FILE), curve, bestStep, reads, artifact };
+  const health = sayHealth(run, artifact, `${head} head of ${index.task.name}`);
+  return { head, towerFile: join(artifact.folder, TOWER_FILE), curve, bestStep, reads, health, artifact };
 }
 
 async function computeHead(
@@ -163,6 +169,8 @@ async function computeHead(
       stage,
     );
     tower.save(join(workDir, TOWER_FILE));
+    const numCandidates = Math.min(stage.numCandidates, corpus.passages.length);
+    context.report(diagnoseRetriever(curve, { numCandidates, bestStep }));
     writeJson(workDir, "curve.json", {
       curve,
       bestStep,

@@ -9,6 +9,7 @@ import { lossOptionsOf, retrieverLoss } from "./retriever-loss";
 import { judgeOptionsOf, type RetrieverStageInputs, type RetrieverStageOptions } from "./retriever-options";
 
 const DEFAULT_VALIDATION_TOP = 4;
+/** Compared tops: the best ten, of fewer than twenty candidates the better half (all of them would always be shared). */
 const OVERLAP_TOP = 10;
 
 /**
@@ -42,7 +43,7 @@ export async function evaluateRetriever(
     frozenScores: candidateScores(validation.frozen, embeddings, candidates),
     learned: normaliseRows(learned),
     frozen: validation.frozen,
-    numTop: OVERLAP_TOP,
+    numTop: Math.min(OVERLAP_TOP, Math.ceil(found.cols / 2)),
   });
   const score = options.bestBy === "loss" ? -loss.value : likelihood;
   return { score, values: { loss: loss.value, likelihood, ...health } };

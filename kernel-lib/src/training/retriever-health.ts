@@ -12,6 +12,8 @@ export interface RetrieverHealth {
   readonly frozenOverlap: number;
   /** Mean of 1 - cosine between learned and frozen query embeddings. 0 = nothing moved. */
   readonly drift: number;
+  /** 1 - length of the mean of the learned query embeddings. 0 = every query looks the same: collapse. */
+  readonly spread: number;
 }
 
 export interface HealthInputs {
@@ -70,6 +72,7 @@ export function measureRetrieverHealth(inputs: HealthInputs): RetrieverHealth {
     effectiveCandidates: mean(targetEntropies.map(Math.exp)),
     frozenOverlap: shared / target.rows,
     drift: drift / target.rows,
+    spread: 1 - Math.hypot(...meanRow(learned)),
   };
 }
 
@@ -77,4 +80,12 @@ function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   return sum / values.length;
+}
+
+function meanRow({ data, rows, cols }: Matrix): Float64Array {
+  const sums = new Float64Array(cols);
+  data.forEach((value, i) => {
+    sums[i % cols]! += value / rows;
+  });
+  return sums;
 }

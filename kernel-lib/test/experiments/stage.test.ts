@@ -13,7 +13,9 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Control } from "../../src/base/types";
+import { sayHealth } from "../../src/experiments/say-health";
 import { runStage, type StageOptions } from "../../src/experiments/stage";
+import type { StageHealth } from "../../src/training/stage-health";
 import { fakeRun, temporaryFolder } from "./helpers/fake-run";
 
 function counting(config: StageOptions["config"] = { x: 1 }) {
@@ -64,6 +66,29 @@ describe("runStage", () => {
     expect(manifest.code.packages).toHaveProperty("arquero");
     expect(readdirSync(join(run.artifactsDir, "toy-stage"))).toEqual([key]);
     expect(readdirSync(folder).sort()).toEqual(["deep", "manifest.json"]);
+  });
+
+  it("keeps the health a training reports, and says its findings whenever the stage is asked for", async () => {
+    const { control, seen } = warnings();
+    const run = fakeRun(temporaryFolder(), control);
+    const health: StageHealth = {
+      findings: [{ sign: "loss-flat", seen: "the loss fell by 0.0 %", advice: "Raise the learning rate." }],
+      measured: { trainFall: 0 },
+    };
+    const { options } = counting();
+    const sick = {
+      ...options,
+      compute: async (...[folder, context]: Parameters<StageOptions["compute"]>) => {
+        await options.compute(folder, context);
+        context.report(health);
+      },
+    };
+    const first = await runStage(run, sick);
+    expect(first.manifest.health).toEqual(health);
+    expect(sayHealth(run, await runStage(run, sick), "toy")).toEqual(health);
+    expect(seen).toEqual(["health: toy: loss-flat: the loss fell by 0.0 %. Raise the learning rate."]);
+    const well = await runStage(run, { ...options, name: "well" });
+    expect([sayHealth(run, well, "well"), seen.length, "health" in well.manifest]).toEqual([null, 1, false]);
   });
 
   it("names an input artifact by its key", async () => {

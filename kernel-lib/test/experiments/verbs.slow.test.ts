@@ -70,6 +70,14 @@ describe("the whole chain on untrained models", () => {
     expect(hnsw).toHaveLength(2);
     for (const row of hnsw) expect(row.recall).toBeGreaterThan(0.95);
     expect(first.heads.heads.text!.reads.saved).toBeGreaterThan(0);
+    const trainings = (all: All) => [all.reader, all.closed, all.heads.heads.text!, all.heads.heads.image!];
+    for (const { health, artifact } of trainings(first)) {
+      expect(artifact.manifest.health).toEqual(health);
+      expect(Object.values(health!.measured).every(Number.isFinite)).toBe(true);
+    }
+    expect(first.reader.health!.measured).toHaveProperty("commonestAnswer");
+    expect(first.heads.heads.text!.health!.measured).toHaveProperty("frozenOverlap");
+    expect(trainings(again).map(({ health }) => health)).toEqual(trainings(first).map(({ health }) => health));
     free(first);
     free(again);
   });

@@ -31,3 +31,21 @@ test("by hand: half of the top moved, the embedding turned by 60 degrees", () =>
   expect(health.frozenOverlap).toBe(1 / 2);
   expect(health.drift).toBeCloseTo(1 - 0.5, 6);
 });
+
+test("spread: 0 when every query looks the same, 1 when they cancel out", () => {
+  const spreadOf = (...rows: number[][]) => {
+    const same = matrix(...rows.map(() => [0.5, 0.5]));
+    const learned = matrix(...rows);
+    return measureRetrieverHealth({
+      target: same,
+      retriever: same,
+      frozenScores: same,
+      learned,
+      frozen: learned,
+      numTop: 1,
+    }).spread;
+  };
+  expect(spreadOf([0, 1], [0, 1])).toBeCloseTo(0, 6);
+  expect(spreadOf([0, 1], [0, -1])).toBeCloseTo(1, 6);
+  expect(spreadOf([0, 1], [1, 0])).toBeCloseTo(1 - Math.SQRT1_2, 6);
+});

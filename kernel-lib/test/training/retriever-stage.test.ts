@@ -39,7 +39,7 @@ for (const loss of ["contrastive", "perplexityDistillation"] as const) {
     expect(bestStep).toBeGreaterThan(0);
     const metrics = new Set(curve.filter((point) => point.split === "validation").map((point) => point.metric));
     const wanted = ["loss", "likelihood", "targetEntropy", "retrieverEntropy", "effectiveCandidates", "frozenOverlap"];
-    expect([...metrics].sort()).toEqual([...wanted, "drift"].sort());
+    expect([...metrics].sort()).toEqual([...wanted, "drift", "spread"].sort());
     world.dispose();
   });
 }

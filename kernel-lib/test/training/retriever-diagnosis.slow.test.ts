@@ -1,0 +1,48 @@
+import { beforeAll, expect, test } from "vitest";
+import { openBackend } from "../../src/compute/backend";
+import { createCachedScores } from "../../src/reader/cached-scores";
+import type { Reader } from "../../src/reader/reader";
+import { openScoreCache } from "../../src/reader/score-cache";
+import { diagnoseRetriever } from "../../src/training/diagnose-retriever";
+import type { RetrieverStageOptions } from "../../src/training/retriever-options";
+import { trainRetrieverHead } from "../../src/training/retriever-stage";
+import { TOY_LABELS, toyReader, toyWorld } from "./toy-retriever";
+
+beforeAll(async () => {
+  await openBackend();
+});
+
+const options: RetrieverStageOptions = {
+  steps: 60,
+  batchSize: 8,
+  numCandidates: 10,
+  learningRate: 0.05,
+  warmupSteps: 5,
+  evaluateEvery: 10,
+  refreshEvery: 2,
+  learnedWeight: 0.5,
+  validationTop: 2,
+};
+
+async function signsOf(change: Partial<RetrieverStageOptions>, scoreLabels?: Reader["scoreLabels"]): Promise<string[]> {
+  const world = await toyWorld();
+  const reader: Reader = scoreLabels === undefined ? world.reader : { ...toyReader(), scoreLabels };
+  const scores = createCachedScores(reader, TOY_LABELS, openScoreCache({ fingerprint: "toy", numValues: 4 }));
+  const { curve, bestStep } = await trainRetrieverHead({ ...world.inputs, scores }, { ...options, ...change });
+  world.dispose();
+  return diagnoseRetriever(curve, { numCandidates: options.numCandidates, bestStep }).findings.map(({ sign }) => sign);
+}
+
+test("a head that learns is well", async () => {
+  expect(await signsOf({})).toEqual([]);
+});
+
+test("a head that hardly steps finds what the frozen head finds, at a flat loss", async () => {
+  expect(await signsOf({ learningRate: 1e-7 })).toEqual(["lists-unmoved", "loss-flat"]);
+});
+
+test("a reader that reads all candidates alike is seen", async () => {
+  const indifferent: Reader["scoreLabels"] = async (pairs) =>
+    pairs.map(() => ({ logits: Float32Array.of(0, 0), logLikelihoods: Float32Array.of(-1, -1) }));
+  expect(await signsOf({ prior: "off" }, indifferent)).toContain("reader-indifferent");
+});
