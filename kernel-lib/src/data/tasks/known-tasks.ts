@@ -2,11 +2,15 @@ import { BREAST_TASK_PHANTOM } from "../phantoms/tasks/breast-task";
 import { DERMA_PHANTOM } from "../phantoms/tasks/derma-phantom";
 import type { PhantomTask } from "../phantoms/tasks/phantom-task";
 import { RETINA_PHANTOM } from "../phantoms/tasks/retina-phantom";
+import { PATH_VQA_PHANTOM, SLAKE_PHANTOM, VQA_RAD_PHANTOM } from "../phantoms/tasks/vqa-phantoms";
 import { BREAST_MNIST } from "./breast-mnist";
 import { DERMA_MNIST } from "./derma-mnist";
 import { medMnistTask } from "./medmnist";
+import { PATH_VQA } from "./path-vqa";
 import { RETINA_MNIST } from "./retina-mnist";
+import { SLAKE } from "./slake";
 import type { TaskDefinition } from "./task-definition";
+import { VQA_RAD } from "./vqa-rad";
 
 /** A task with its stand-in. */
 export interface KnownTask {
@@ -18,6 +22,9 @@ const LIST: readonly KnownTask[] = [
   { definition: medMnistTask(BREAST_MNIST), phantom: BREAST_TASK_PHANTOM },
   { definition: medMnistTask(DERMA_MNIST), phantom: DERMA_PHANTOM },
   { definition: medMnistTask(RETINA_MNIST), phantom: RETINA_PHANTOM },
+  { definition: VQA_RAD, phantom: VQA_RAD_PHANTOM },
+  { definition: SLAKE, phantom: SLAKE_PHANTOM },
+  { definition: PATH_VQA, phantom: PATH_VQA_PHANTOM },
 ];
 
 /** The tasks by name, in the paper's order. */

@@ -1,0 +1,155 @@
+import { createRequire } from "node:module";
+import { basename } from "node:path";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { decompress as decompressZstd } from "fzstd";
+import { DataError, isKernelError } from "../../base/errors";
+import { findPageFault } from "./parquet-pages";
+import { readBytes } from "./text-file";
+
+type Decompressor = (input: Uint8Array, outputLength: number) => Uint8Array;
+
+/** What is used of hyparquet here. The package is an ES module; Node loads it by require, the compiler does not type that. */
+interface Hyparquet {
+  parquetMetadata(bytes: ArrayBuffer): { readonly num_rows: bigint; readonly row_groups: readonly RowGroup[] };
+  parquetSchema(metadata: object): { readonly children: readonly { readonly element: { readonly name: string } }[] };
+  parquetReadObjects(options: object): Promise<Record<string, unknown>[]>;
+}
+
+interface RowGroup {
+  readonly num_rows: bigint;
+  readonly columns: readonly { readonly meta_data?: ColumnSizes }[];
+}
+
+interface ColumnSizes {
+  readonly codec: string;
+  readonly path_in_schema: readonly string[];
+  readonly total_uncompressed_size: bigint;
+  readonly total_compressed_size: bigint;
+  readonly num_values: bigint;
+  readonly data_page_offset: bigint;
+  readonly dictionary_page_offset?: bigint;
+}
+
+const hyparquet = createRequire(__filename)("hyparquet") as Hyparquet;
+
+/** How much a parquet file may hold. */
+export interface ParquetLimits {
+  /** Most bytes of the file, and of the wanted columns unfolded. Default 1 GiB. */
+  readonly maxBytes?: number;
+  /** Most bytes out per byte in of a column above 1 MiB. Default 1,000: dictionaries and run lengths fold well. */
+  readonly maxRatio?: number;
+  /** Most rows. Default 5 million. */
+  readonly maxRows?: number;
+}
+
+const GIBIBYTE = 2 ** 30;
+const MEBIBYTE = 2 ** 20;
+const AGAIN = "Download the file again.";
+
+function refuse(file: string, rule: string, got: string, next: string, cause?: unknown): never {
+  throw new DataError(`readParquet: ${file} must ${rule}; got ${got}. ${next}`, { file, rule, got }, cause);
+}
+
+/** Unpackers that never give more than the page declares. Snappy is hyparquet's own, which does the same. */
+const DECOMPRESSORS: Readonly<Record<string, Decompressor>> = {
+  GZIP: (input, length) => gunzipSync(input, { maxOutputLength: Math.max(1, length) }),
+  BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) }),
+  ZSTD: (input, length) => decompressZstd(input, new Uint8Array(length)),
+};
+const CODECS = ["UNCOMPRESSED", "SNAPPY", ...Object.keys(DECOMPRESSORS)];
+
+/** A limit's words. */
+const SUSPECT = "If you trust the file, raise the limit; it may be a bomb.";
+
+/** Codec, declared sizes and page headers of one column, before anything is unpacked. @returns its unfolded size. */
+function assertColumn(column: ColumnSizes, numRows: number, source: Source): number {
+  const { file, buffer, limits } = source;
+  const place = `${file}, column ${column.path_in_schema.join(".")}`;
+  if (!CODECS.includes(column.codec)) {
+    refuse(place, `be packed as one of ${CODECS.join(", ")}`, column.codec, "Save it with another codec.");
+  }
+  const [size, packed] = [Number(column.total_uncompressed_size), Number(column.total_compressed_size)];
+  if (size > MEBIBYTE && size > limits.maxRatio * packed) {
+    refuse(place, `unfold at most ${limits.maxRatio} times`, `${packed} to ${size} bytes`, SUSPECT);
+  }
+  if (Number(column.num_values) !== numRows) {
+    refuse(place, "hold one value a row", `${column.num_values} for ${numRows} rows`, "Lists are not read.");
+  }
+  const first = Number(column.data_page_offset);
+  const dictionary = Number(column.dictionary_page_offset ?? 0);
+  const start = dictionary > 0 && dictionary < first ? dictionary : first;
+  const span = { start, length: packed, numValues: numRows, maxRatio: limits.maxRatio };
+  const fault = findPageFault(buffer, span);
+  if (fault !== null) refuse(place, "have sound pages", fault, AGAIN);
+  return size;
+}
+
+interface Source {
+  readonly file: string;
+  readonly buffer: ArrayBuffer;
+  readonly limits: Required<ParquetLimits>;
+}
+
+function assertSound(groups: readonly RowGroup[], numRows: number, columns: readonly string[], source: Source): void {
+  const { file, limits } = source;
+  if (!(numRows >= 0 && numRows <= limits.maxRows))
+    refuse(file, `hold at most ${limits.maxRows} rows`, String(numRows), SUSPECT);
+  const sum = groups.reduce((total, group) => total + Number(group.num_rows), 0);
+  if (sum !== numRows) refuse(file, `hold its declared ${numRows} rows`, String(sum), AGAIN);
+  let total = 0;
+  for (const group of groups) {
+    for (const { meta_data: column } of group.columns) {
+      if (column === undefined) refuse(file, "describe every column", "one without", AGAIN);
+      if (!columns.includes(column.path_in_schema[0] ?? "")) continue;
+      total += assertColumn(column, Number(group.num_rows), source);
+      if (total > limits.maxBytes)
+        refuse(file, `unfold to at most ${limits.maxBytes} bytes`, `${total} declared`, SUSPECT);
+    }
+  }
+}
+
+/**
+ * Parses these columns of a parquet file held in memory. Groups come as objects, bytes as Uint8Array, annotated text as
+ * string, 64-bit whole numbers as bigint. Lists are not read.
+ *
+ * @param file what to call it in an error.
+ * @throws DataError for a damaged file, a missing column, an unknown codec, or one beyond the limits.
+ */
+export async function parseParquet(
+  bytes: Uint8Array,
+  file: string,
+  columns: readonly string[],
+  limits: ParquetLimits = {},
+): Promise<Record<string, unknown>[]> {
+  const { maxBytes = GIBIBYTE, maxRatio = 1000, maxRows = 5_000_000 } = limits;
+  const ends = [bytes.subarray(0, 4), bytes.subarray(-4)].map((end) => Buffer.from(end).toString("latin1"));
+  if (bytes.length < 12 || ends.some((end) => end !== "PAR1")) {
+    refuse(file, "begin and end with PAR1", "a truncated file or another format", AGAIN);
+  }
+  try {
+    const buffer = Uint8Array.from(bytes).buffer;
+    const metadata = hyparquet.parquetMetadata(buffer);
+    const names = hyparquet.parquetSchema(metadata).children.map(({ element }) => element.name);
+    const missing = columns.filter((name) => !names.includes(name));
+    if (missing.length > 0) refuse(file, `hold the column ${missing.join(", ")}`, names.join(", "), "Check the file.");
+    const source = { file, buffer, limits: { maxBytes, maxRatio, maxRows } };
+    assertSound(metadata.row_groups, Number(metadata.num_rows), columns, source);
+    const options = { file: buffer, metadata, columns, compressors: DECOMPRESSORS, utf8: false };
+    const rows = await hyparquet.parquetReadObjects(options);
+    if (BigInt(rows.length) === metadata.num_rows) return rows;
+    return refuse(file, `hold its declared ${metadata.num_rows} rows`, String(rows.length), AGAIN);
+  } catch (cause) {
+    if (isKernelError(cause)) throw cause;
+    return refuse(file, "be a sound parquet file", (cause as Error).message.slice(0, 120), AGAIN, cause);
+  }
+}
+
+/** Reads these columns of a parquet file. @throws DataError as parseParquet, and for a missing or too large file. */
+export async function readParquet(
+  path: string,
+  columns: readonly string[],
+  limits: ParquetLimits = {},
+): Promise<Record<string, unknown>[]> {
+  const bytes = await readBytes(path, { maxBytes: limits.maxBytes ?? GIBIBYTE });
+  return parseParquet(bytes, basename(path), columns, limits);
+}

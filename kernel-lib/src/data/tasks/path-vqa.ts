@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import { textField } from "../formats/json-rows";
+import { findLayout } from "./find-folder";
+import type { ReadRequest, TaskDefinition } from "./task-definition";
+import { kindByAnswer, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
+import { jsonRows, parquetFiles, parquetRows, sideOf } from "./vqa-files";
+
+const SPLITS = ["train", "validation", "test"] as const;
+const CARD = {
+  title: "PathVQA",
+  description: "Questions about 5,004 pathology pictures from textbooks and an atlas, half yes/no, half open.",
+  licence: "MIT (questions and answers); pictures from copyrighted textbooks, research use",
+  citation: "He et al., PathVQA: 30000+ questions for medical visual question answering, arXiv 2003.10286 (2020).",
+  obtain:
+    "PathVQA from Hugging Face (flaviagiammarino/path-vqa, folder data with parquet files), or train.json, validation.json, test.json (objects with image, question, answer) and images/; put it in data/raw/path_vqa/. The original release in pickles is not read: a pickle can run code.",
+} as const;
+
+async function readRows(request: ReadRequest): Promise<VqaRow[]> {
+  const { folder, layout } = findLayout(
+    request.dataDir,
+    ["path_vqa", "path-vqa", "PathVQA"],
+    [
+      { name: "json", files: [...SPLITS.map((split) => `${split}.json`), "images"] },
+      { name: "parquet", files: ["data"] },
+    ],
+    CARD,
+  );
+  const side = sideOf(request);
+  const pictures = { folder: join(folder, "images"), field: "image", side };
+  const parts = SPLITS.map((split) =>
+    layout === "parquet"
+      ? parquetRows(parquetFiles(folder, split), split, side)
+      : jsonRows(join(folder, `${split}.json`), pictures, (row, index) => {
+          const answer = textField(row, "answer");
+          const question = textField(row, "question");
+          return {
+            id: String(index).padStart(5, "0"),
+            split,
+            question,
+            answer,
+            kind: kindByAnswer(answer),
+            topic: null,
+          };
+        }),
+  );
+  return (await Promise.all(parts)).flat();
+}
+
+/** PathVQA: questions about pathology pictures. */
+export const PATH_VQA: TaskDefinition = {
+  name: "path-vqa",
+  modality: "pathology picture",
+  labels: YES_NO,
+  question: null,
+  answerFormat: VQA_ANSWER_FORMAT,
+  metrics: ["closedAccuracy", "tokenRecall"],
+  splitsNote: "published: 19,654 / 6,259 / 6,719 questions; those answered yes or no count as closed",
+  layout: ["path_vqa/data/{train,validation,test}-*.parquet", "path_vqa/{train,validation,test}.json + images/"],
+  access: "open",
+  downloads: [],
+  card: CARD,
+  read: async (request) => readVqa("path-vqa", await readRows(request), request),
+};

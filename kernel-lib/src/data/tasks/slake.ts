@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { optionalText, textField } from "../formats/json-rows";
+import { findLayout } from "./find-folder";
+import type { ReadRequest, TaskDefinition } from "./task-definition";
+import { readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
+import { jsonRows, kindField, sideOf } from "./vqa-files";
+
+const FILES = { train: "train.json", validation: "validate.json", test: "test.json" } as const;
+const CARD = {
+  title: "SLAKE-English",
+  description: "The English questions of SLAKE: 642 CT, MRI and x-ray pictures, yes/no and open.",
+  licence: "CC BY 4.0",
+  citation:
+    "Liu et al., SLAKE: a semantically-labeled knowledge-enhanced dataset for medical visual question answering, ISBI (2021).",
+  obtain:
+    "SLAKE 1.0 (med-vqa.com/slake, or Hugging Face BoKelvin/SLAKE): train.json, validate.json, test.json and imgs.zip unpacked to imgs/; put it in data/raw/slake/.",
+} as const;
+
+async function readRows(request: ReadRequest): Promise<VqaRow[]> {
+  const layouts = [{ name: "json", files: Object.values(FILES) }];
+  const { folder } = findLayout(request.dataDir, ["slake", "SLAKE", "Slake1.0"], layouts, CARD);
+  const pictures = { folder: join(folder, "imgs"), field: "img_name", side: sideOf(request) };
+  const parts = (["train", "validation", "test"] as const).map((split) =>
+    jsonRows(join(folder, FILES[split]), pictures, (row) =>
+      textField(row, "q_lang") !== "en"
+        ? null
+        : {
+            id: textField(row, "qid"),
+            split,
+            question: textField(row, "question"),
+            answer: textField(row, "answer"),
+            kind: kindField(row, "answer_type"),
+            topic: optionalText(row, "content_type"),
+          },
+    ),
+  );
+  return (await Promise.all(parts)).flat();
+}
+
+/** SLAKE, its English half: questions about CT, MRI and x-ray pictures. */
+export const SLAKE: TaskDefinition = {
+  name: "slake",
+  modality: "radiology picture",
+  labels: YES_NO,
+  question: null,
+  answerFormat: VQA_ANSWER_FORMAT,
+  metrics: ["closedAccuracy", "tokenRecall"],
+  splitsNote: "published, English rows (q_lang en): 4,919 / 1,053 / 1,061 questions",
+  layout: ["slake/{train,validate,test}.json + imgs/"],
+  access: "open",
+  downloads: [],
+  card: CARD,
+  read: async (request) => readVqa("slake", await readRows(request), request),
+};

@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DataError } from "../../base/errors";
+import type { Split } from "../../base/types";
+import { pathWithin } from "../corpora/path-within";
+import { type JsonRow, readJsonRows, textField } from "../formats/json-rows";
+import { readParquet } from "../formats/parquet";
+import { DEFAULT_SIDE, type PictureSource, pictureOf } from "./load-pictures";
+import type { ReadRequest } from "./task-definition";
+import { kindByAnswer, type VqaRow } from "./vqa";
+
+/** Longest side of a picture, as asked for. */
+export const sideOf = ({ imageSize }: ReadRequest): number => imageSize ?? DEFAULT_SIDE;
+
+/** The picture that a row names, within a folder. @throws DataError when its path leaves the folder. */
+export async function namedPicture(folder: string, name: string, place: string, side: number): Promise<PictureSource> {
+  const path = await pathWithin(folder, name, place);
+  if (existsSync(path)) return pictureOf(path, `${place}, picture ${name}`, path, side);
+  throw new DataError(`loadTask: ${place} must name a picture that is there; got ${path}. Get the pictures too.`, {
+    place,
+    path,
+  });
+}
+
+/** The field that says OPEN or CLOSED. */
+export function kindField(row: JsonRow, field: string): "closed" | "open" {
+  const value = textField(row, field).toLowerCase();
+  if (value === "closed" || value === "open") return value;
+  throw new DataError(`loadTask: ${row.place}, field ${field}, must be OPEN or CLOSED; got ${value}. Check the file.`, {
+    place: row.place,
+    field,
+  });
+}
+
+/** The parquet files of a split as Hugging Face names them: `data/train-00000-of-00002-….parquet`; sorted. */
+export function parquetFiles(folder: string, split: string): string[] {
+  for (const place of [join(folder, "data"), folder]) {
+    if (!existsSync(place)) continue;
+    const names = readdirSync(place).filter((name) => name.startsWith(`${split}-`) && name.endsWith(".parquet"));
+    if (names.length > 0) return names.sort().map((name) => join(place, name));
+  }
+  return [];
+}
+
+const asText = (value: unknown, place: string): string => {
+  const text = value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
+  if (typeof text === "string" && text.trim() !== "") return text.trim();
+  throw new DataError(`loadTask: ${place} must be a text that is not empty; got ${typeof text}. Check the file.`, {
+    place,
+  });
+};
+
+/** Parquet files repeat a picture for each of its questions: equal bytes are decoded once. */
+const hashBytes = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+function embeddedPicture(value: unknown, place: string, side: number): PictureSource {
+  const bytes = (value as { readonly bytes?: unknown } | null)?.bytes;
+  if (bytes instanceof Uint8Array) return pictureOf(hashBytes(bytes), place, bytes, side);
+  throw new DataError(`loadTask: ${place} must hold a picture's bytes; got ${typeof bytes}. Download the file again.`, {
+    place,
+  });
+}
+
+/** Rows of parquet files with the columns image {bytes, path}, question and answer: pictures are inside. */
+export async function parquetRows(files: readonly string[], split: Split, side: number): Promise<VqaRow[]> {
+  const rows: VqaRow[] = [];
+  for (const path of files) {
+    const file = path.slice(path.lastIndexOf("/") + 1);
+    for (const [i, row] of (await readParquet(path, ["image", "question", "answer"])).entries()) {
+      const place = `${file}, row ${i}`;
+      const answer = asText(row["answer"], `${place}, column answer`);
+      rows.push({
+        id: String(rows.length).padStart(5, "0"),
+        split,
+        place,
+        question: asText(row["question"], `${place}, column question`),
+        answer,
+        kind: kindByAnswer(answer),
+        topic: null,
+        picture: embeddedPicture(row["image"], `${place}, column image`, side),
+      });
+    }
+  }
+  return rows;
+}
+
+/** Rows of a JSON list whose objects name a picture in a folder; `pick` reads the other fields. */
+export async function jsonRows(
+  file: string,
+  pictures: { readonly folder: string; readonly field: string; readonly side: number },
+  pick: (row: JsonRow, index: number) => Omit<VqaRow, "picture" | "place"> | null,
+): Promise<VqaRow[]> {
+  const rows: VqaRow[] = [];
+  for (const [index, row] of (await readJsonRows(file)).entries()) {
+    const picked = pick(row, index);
+    if (picked === null) continue;
+    const name = textField(row, pictures.field);
+    const picture = await namedPicture(pictures.folder, name, `${row.place}, field ${pictures.field}`, pictures.side);
+    rows.push({ ...picked, place: row.place, picture });
+  }
+  return rows;
+}

@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import { DataError } from "../../base/errors";
+import type { Example, Label, RasterImage, Split } from "../../base/types";
+import { dealGroups } from "../disjoint-split";
+import { hashImage } from "../formats/checksum";
+import { loadPictures, type PictureSource } from "./load-pictures";
+import type { ReadRequest, TaskContent } from "./task-definition";
+
+/** The label set of yes/no questions, in the paper's order. */
+export const YES_NO: readonly Label[] = [
+  { index: 0, name: "yes", answer: "yes" },
+  { index: 1, name: "no", answer: "no" },
+];
+
+/** How a reader is asked to answer, for the data card. */
+export const VQA_ANSWER_FORMAT = "yes or no to a yes/no question, else words; the question is the example's own";
+
+/** One question as a file holds it. */
+export interface VqaRow {
+  /** Unique within its split. */
+  readonly id: string;
+  readonly split: Split;
+  readonly place: string;
+  readonly question: string;
+  readonly answer: string;
+  readonly kind: "closed" | "open";
+  readonly topic: string | null;
+  readonly picture: PictureSource;
+}
+
+/** Whether an answer is yes or no, whatever its case. */
+export const isYesNo = (answer: string): boolean => /^(yes|no)$/i.test(answer);
+
+/** Closed or open, by the answer alone: for releases that do not say it. */
+export const kindByAnswer = (answer: string): "closed" | "open" => (isYesNo(answer) ? "closed" : "open");
+
+function toExample(task: string, row: VqaRow, image: RasterImage): Example {
+  const yesNo = isYesNo(row.answer);
+  const answer = yesNo ? row.answer.toLowerCase() : row.answer;
+  return {
+    id: `${task}/${row.split}/${row.id}`,
+    task,
+    split: row.split,
+    image,
+    question: row.question,
+    answer,
+    labels: yesNo ? [answer === "yes" ? 0 : 1] : [],
+    form: yesNo ? "label" : "words",
+    kind: row.kind,
+    ...(row.topic === null ? {} : { topic: row.topic }),
+    group: `image-${hashImage(image)}`,
+  };
+}
+
+function assertUnique(rows: readonly VqaRow[]): void {
+  const seen = new Map<string, string>();
+  for (const { split, id, place } of rows) {
+    const key = `${split}/${id}`;
+    const first = seen.get(key);
+    if (first !== undefined) {
+      throw new DataError(`loadTask: ${place} must have an id of its own; got ${id}, as ${first}. Check the file.`, {
+        place,
+        id,
+      });
+    }
+    seen.set(key, place);
+  }
+}
+
+/** Hash of everything a reader could see of the examples. */
+export function hashExamples(splits: Readonly<Record<Split, readonly Example[]>>): string {
+  const hash = createHash("sha256");
+  for (const { id, question, answer, group, image } of Object.values(splits).flat()) {
+    hash.update(JSON.stringify([id, question, answer, group, hashImage(image)]));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+const VALIDATION_SHARE = 0.1;
+
+/** Takes a tenth of the training pictures with all their questions for validation. */
+function carveValidation(train: readonly Example[], seed: number): Record<"train" | "validation", Example[]> {
+  const parts = dealGroups(
+    train.map(({ group }) => group),
+    [VALIDATION_SHARE, 1 - VALIDATION_SHARE],
+    seed,
+  );
+  return {
+    train: train.filter((_, i) => parts[i] === 1),
+    validation: train.filter((_, i) => parts[i] === 0).map((example) => ({ ...example, split: "validation" })),
+  };
+}
+
+/**
+ * Examples from the rows of a question-answering data set. Where no row is a validation row, a tenth of the training pictures
+ * is taken for it, by `splitSeed`.
+ *
+ * @throws DataError for a doubled id, a broken picture, or a split without rows.
+ */
+export async function readVqa(task: string, rows: readonly VqaRow[], request: ReadRequest): Promise<TaskContent> {
+  assertUnique(rows);
+  const pictures = await loadPictures(
+    task,
+    rows.map(({ picture }) => picture),
+    request.control,
+  );
+  const of = (split: Split) =>
+    rows.filter((row) => row.split === split).map((row) => toExample(task, row, pictures.get(row.picture.key)!));
+  const published = { train: of("train"), validation: of("validation"), test: of("test") };
+  for (const split of ["train", "test"] as const) {
+    if (published[split].length > 0) continue;
+    throw new DataError(`loadTask: ${task} must hold ${split} questions; got none. Check that every file is there.`);
+  }
+  const open = published.validation.length === 0;
+  const splits = open ? { ...published, ...carveValidation(published.train, request.splitSeed) } : published;
+  return { splits, identity: hashExamples(splits) };
+}
