@@ -13,6 +13,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Control } from "../../src/base/types";
+import { thisOwner } from "../../src/experiments/artifact-lock-owner";
 import { sayHealth } from "../../src/experiments/say-health";
 import { runStage, type StageOptions } from "../../src/experiments/stage";
 import type { StageHealth } from "../../src/training/stage-health";
@@ -161,7 +162,7 @@ describe("runStage", () => {
     const { options, calls } = counting();
     const { folder } = await runStage(run, options);
     renameSync(folder, `${folder}.partial`); // as a kill between manifest and rename leaves it
-    const dead = { token: "t", pid: 2 ** 22 + 1, processStart: "1", host: hostname() };
+    const dead = { ...thisOwner("t"), pid: 2 ** 22 + 1 };
     writeFileSync(`${folder}.lock`, JSON.stringify(dead));
     const again = await runStage(run, options);
     expect([again.origin, calls()]).toEqual(["computed", 1]);
@@ -173,7 +174,7 @@ describe("runStage", () => {
     const { options, calls } = counting();
     const { folder } = await runStage(run, options);
     rmSync(folder, { recursive: true });
-    const former = { token: "t", pid: process.pid, processStart: "1", host: hostname(), since: "" };
+    const former = { ...thisOwner("t"), processStart: "1" };
     writeFileSync(`${folder}.lock`, JSON.stringify(former));
     expect((await runStage(run, options)).origin).toBe("computed");
     expect(calls()).toBe(2);
