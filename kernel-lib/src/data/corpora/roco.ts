@@ -4,17 +4,19 @@ import { readLines } from "../formats/lines";
 import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
 import { corpusFolder, firstFolder, isFolder, namesIn } from "./find-place";
 import { type ByteProgress, countBytes } from "./jsonl-rows";
+import { findRocoV2, rocoV2Rows } from "./roco-v2";
 import { articleOf } from "./webdataset";
 
-const NAMES = ["roco", "ROCO", "roco-dataset"];
+const NAMES = ["roco", "ROCO", "roco-dataset", "rocov2", "ROCOv2"];
 const SPLITS = ["train", "validation", "valid", "test"];
 const CARD = {
   title: "ROCO",
   description: "Radiology pictures and captions from open-access articles.",
   licence: "licence of each article, in licences.txt",
-  citation: "Pelka et al., Radiology Objects in COntext (ROCO), LABELS 2018.",
+  citation:
+    "Pelka et al., Radiology Objects in COntext (ROCO), LABELS 2018; Rückert et al., ROCOv2, Scientific Data 11, 688 (2024).",
   obtain:
-    "Get github.com/razorx89/roco-dataset and run its scripts/fetch.py, or the published archive with captions.txt, licences.txt and images for each split; put it into a folder roco of the data folder.",
+    "Get github.com/razorx89/roco-dataset and run its scripts/fetch.py, or the published archive with captions.txt, licences.txt and images for each split; or ROCO v2 (Zenodo record 8333645, or its parquet files); put it into a folder roco of the data folder.",
 };
 
 /** One list of captions with its licences and pictures. */
@@ -86,25 +88,26 @@ async function* partRows(part: RocoPart, progress: ByteProgress): AsyncGenerator
 /**
  * ROCO on disk: for each split `captions.txt` (number, tab, caption), `licences.txt` (number, file, licence) and `images`. Pictures are
  * found under their article's file name or their number. A passage has the licence of its article; its group is the article.
+ * ROCO v2: `<split>_captions.csv` with a folder of pictures, or parquet files.
  *
  * @throws DataError when no list of captions is found.
  */
 export async function openRoco(dataDir: string): Promise<CorpusSource> {
   const folder = await corpusFolder(dataDir, NAMES, CARD.obtain);
   const parts = await findParts(folder);
-  if (parts.length === 0) {
-    throw new DataError(`openRoco: ${folder} must hold a captions.txt; got none. ${CARD.obtain}`, { folder });
+  const second = parts.length === 0 ? await findRocoV2(folder) : [];
+  const lists = parts.length === 0 ? second : parts.map((part) => part.captions);
+  if (lists.length === 0) {
+    throw new DataError(
+      `openRoco: ${folder} must hold a captions.txt, <split>_captions.csv or .parquet files; got none. ${CARD.obtain}`,
+      { folder },
+    );
   }
-  const lists = parts.map((part) => part.captions);
   const progress: ByteProgress = { done: 0, total: await countBytes(lists) };
   async function* rows(): AsyncGenerator<CorpusRow | BrokenRow> {
     progress.done = 0;
     for (const part of parts) yield* partRows(part, progress);
+    if (second.length > 0) yield* rocoV2Rows(second, folder, progress);
   }
-  const files = [
-    ...lists,
-    ...parts.flatMap((part) => (part.licences === null ? [] : [part.licences])),
-    ...new Set(parts.map((part) => part.pictures)),
-  ];
-  return { name: "roco", card: CARD, files, rows, progress: () => progress };
+  return { name: "roco", card: CARD, files: [folder], rows, progress: () => progress };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -85,7 +85,7 @@ test("a corpus without a sound line, without a file or without a folder is refus
     /must hold a sound pair; got corpus\.jsonl, line 1: no JSON/,
   );
   const missing = await refusal(() => loadHere({ dataDir: join(folder, "none") }));
-  expect(missing.message).toMatch(/folder must hold corpus\.jsonl/);
+  expect(missing.message).toMatch(/folder must hold corpus\.jsonl or corpus\.csv/);
   expect((await refusal(() => loadCorpus("medpix2"))).code).toBe("config");
   expect((await refusal(() => loadCorpus("pubmed"))).message).toMatch(
     /must be one of phantom, pmc-oa, .*; got "pubmed"/,
@@ -119,6 +119,18 @@ test("any folder with a corpus.jsonl loads, with its own ids, licences and group
   const corpus = await loadCorpus("folder", { dataDir: join(folder, "medpix2"), longestSide: 16 });
   expect(corpus.passages[0]).toMatchObject({ id: "images/red.png", licence: "CC BY", group: "p1", corpus: "folder" });
   expect(corpus.passages[0]!.image.width).toBe(16);
+});
+
+test("a corpus.csv is read like the jsonl: quotes, line ends, ids, groups", async () => {
+  const own = join(folder, "own");
+  mkdirSync(own);
+  cpSync(join(folder, "outside.png"), join(own, "a.png"));
+  writeFileSync(join(own, "corpus.csv"), 'image,text,case\r\na.png,"a ""round"" cyst,\nlarge",c1\r\n');
+  const corpus = await loadCorpus("folder", { dataDir: own });
+  expect({ ...corpus.passages[0]! }).toMatchObject({ id: "a.png", text: 'a "round" cyst,\nlarge', group: "c1" });
+  writeFileSync(join(own, "corpus.csv"), "image,text\na.png,fine\n../outside.png,bad\n");
+  const error = await refusal(() => loadCorpus("folder", { dataDir: own, maxBrokenShare: 1 }));
+  expect(error.message).toMatch(/corpus\.csv, line 3, picture must name a file within/);
 });
 
 test("an aborted signal stops the reading", async () => {

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -85,6 +85,22 @@ test("two studies of a patient share a group, and a picture without a report is 
   rmSync(join(copy, "mimic-cxr/mimic-cxr-reports/files/p10/p10000000", `${study}.txt`));
   const error = await refusal(() => loadCorpus("mimic-cxr", { dataDir: copy }));
   expect(error.message).toMatch(new RegExp(`must have at most 1 % broken rows; got 1 of .*${study}.*: no report`));
+});
+
+test("ROCO v2: captions by split with a folder of pictures", async () => {
+  const second = mkdtempSync(join(folder, "v2-"));
+  const pictures = readdirSync(join(folder, "pmc-oa/images")).slice(0, 2);
+  const ids = ["ROCOv2_2023_train_000001", "ROCOv2_2023_train_000002"];
+  mkdirSync(join(second, "roco/train"), { recursive: true });
+  for (const [i, id] of ids.entries()) {
+    cpSync(join(folder, "pmc-oa/images", pictures[i]!), join(second, "roco/train", `${id}.jpg`));
+  }
+  writeFileSync(join(second, "roco/train_captions.csv"), `ID,Caption\n${ids[0]},one\n${ids[1]},"two, three"\n`);
+  const corpus = await loadCorpus("roco", { dataDir: second });
+  expect(corpus.passages.map(({ id, text }) => [id, text])).toEqual([
+    [ids[0], "one"],
+    [ids[1], "two, three"],
+  ]);
 });
 
 test("a stand-in that would be empty is refused", async () => {
