@@ -244,7 +244,8 @@ export { type AnswerScore, scoreAnswers } from "./models/qwen2-vl-score";
 export { resizeBicubic } from "./models/resize-bicubic";
 export { createTokenizer, type JsonObject, type TextTokenizer } from "./models/tokenizer";
 export type { VisionLanguageModel } from "./models/vision-language";
-// notebook: what a cell shows, how it watches and stops a long step
+// notebook: what a cell shows, how it watches and stops a long step, how an exercise is judged
+export { checkExercise } from "./notebook/check-exercise";
 export { notebookControl } from "./notebook/progress";
 export { show, showMarkdown } from "./notebook/show";
 export { type ShowImagesOptions, showImages } from "./notebook/show-images";
