@@ -1,11 +1,15 @@
 /**
  * Ends a kernel when the program that started it is gone, even if that was killed: nobody could reach the kernel any more.
  * That program names itself in JPY_PARENT_PID, as Jupyter and the runner do.
+ * A thread of its own looks, since a cell that never gives way stops every timer of the main one.
  */
+import { isMainThread, Worker } from "node:worker_threads";
+
 const LOOK_EVERY_MS = 1000;
 const parent = Number(process.env["JPY_PARENT_PID"]);
 
-if (parent === process.ppid)
+if (!isMainThread)
   setInterval(() => {
-    if (process.ppid !== parent) process.exit(1);
-  }, LOOK_EVERY_MS).unref();
+    if (process.ppid !== parent) process.kill(process.pid, "SIGKILL");
+  }, LOOK_EVERY_MS);
+else if (parent === process.ppid) new Worker(__filename, { execArgv: [] }).unref();

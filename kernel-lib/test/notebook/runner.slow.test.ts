@@ -160,10 +160,10 @@ describe("runNotebook", () => {
 });
 
 describe("a killed runner", () => {
-  it("takes its kernel with it", async () => {
+  it.each(["loops.ipynb", "never-yields.ipynb"])("takes its kernel with it (%s)", async (notebook) => {
     const script = [
       `const { runNotebook } = require(${JSON.stringify(join(root, "kernel-lib", "dist", "notebook", "runner.js"))});`,
-      `runNotebook(${JSON.stringify(source("loops.ipynb"))}, { output: ${JSON.stringify(output("killed.ipynb"))},`,
+      `runNotebook(${JSON.stringify(source(notebook))}, { output: ${JSON.stringify(output("killed.ipynb"))},`,
       "  onProgress: (event) => console.log(event.done) });",
     ].join("\n");
     const runner = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
