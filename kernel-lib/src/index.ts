@@ -42,6 +42,7 @@ export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetens
 export type { SafetensorsDtype } from "./compute/safetensors-header";
 // data
 export { CORPUS_NAMES, type CorpusName, type LoadCorpusOptions, loadCorpus } from "./data/corpora/load-corpus";
+export type { OpenCorpusOptions } from "./data/corpora/open-corpus";
 export { hashImage } from "./data/formats/checksum";
 export type { NpyArray, NpyType } from "./data/formats/npy";
 export { formatNpz, parseNpz, readNpz } from "./data/formats/npz";
@@ -64,6 +65,10 @@ export { ATTRIBUTES, type Attribute, type AttributeName, attributeQuestion } fro
 export { writeBreastArchive } from "./data/phantoms/breast-archive";
 export { type BreastPhantom, drawBreastPhantom } from "./data/phantoms/breast-phantom";
 export { CLASS_WORDS } from "./data/phantoms/class-words";
+export { CORPUS_TWINS, type CorpusTwin, type CorpusTwinOptions } from "./data/phantoms/corpora/corpus-twin";
+export { writeMimicCxrTwin } from "./data/phantoms/corpora/mimic-cxr-twin";
+export { type PmcOaLayout, writePmcOaTwin } from "./data/phantoms/corpora/pmc-oa-twin";
+export { writeRocoTwin } from "./data/phantoms/corpora/roco-twin";
 export { type CorpusPhantomOptions, drawCorpusPhantom } from "./data/phantoms/corpus-phantom";
 export { drawGeneralScene, GENERAL_VOCABULARY, type Scene, type SceneOptions } from "./data/phantoms/general-world";
 export {

@@ -46,15 +46,27 @@ const CORNERS = [
 ] as const;
 const OPTION_NAMES: readonly (keyof DuplicateOptions)[] = ["maxHashDistance", "minCorrelation"];
 
-function describe(thumbnail: Uint8Array): Description {
+/** Mean brightness of 16 by 16 cells, shifted to mean 0 and scaled to length 1. */
+function cellsOf(thumbnail: Uint8Array): Float32Array {
   const cells = new Float32Array(CELLS * CELLS);
   const scale = SIDE / CELLS;
-  thumbnail.forEach((value, p) => {
-    cells[Math.floor(Math.floor(p / SIDE) / scale) * CELLS + Math.floor((p % SIDE) / scale)]! += value;
-  });
-  const mean = cells.reduce((sum, value) => sum + value, 0) / cells.length;
-  const length = Math.sqrt(cells.reduce((sum, value) => sum + (value - mean) ** 2, 0));
-  return { hash: perceptualHash(thumbnail), cells: cells.map((value) => (length < 1 ? 0 : (value - mean) / length)) };
+  let mean = 0;
+  for (let y = 0; y < SIDE; y++) {
+    for (let x = 0; x < SIDE; x++) {
+      const value = thumbnail[y * SIDE + x]!;
+      cells[Math.floor(y / scale) * CELLS + Math.floor(x / scale)]! += value;
+      mean += value / cells.length;
+    }
+  }
+  let square = 0;
+  for (const value of cells) square += (value - mean) ** 2;
+  const length = Math.sqrt(square);
+  for (let i = 0; i < cells.length; i++) cells[i] = length < 1 ? 0 : (cells[i]! - mean) / length;
+  return cells;
+}
+
+function describe(thumbnail: Uint8Array): Description {
+  return { hash: perceptualHash(thumbnail), cells: cellsOf(thumbnail) };
 }
 
 function correlate(a: Float32Array, b: Float32Array): number {
@@ -93,13 +105,15 @@ export function createDuplicateFinder(
   assertInRange("createDuplicateFinder: minCorrelation", minCorrelation, 0, 1);
   const exact = new Map(pictures.map(({ id, image }) => [hashImage(image), id]));
   const known = pictures.flatMap(({ id, image }) => variantsOf(image).map((variant) => ({ id, ...variant })));
+  const hashes = Int32Array.from(known.flatMap(({ hash }) => hash)); // side by side: most variants are dismissed by their hash
   const find = (image: RasterImage): Duplicate | null => {
     const same = exact.get(hashImage(image));
     if (same !== undefined) return { id: same, kind: "exact", correlation: 1 };
     const { hash, cells } = describe(thumbnailOf(image));
     let best: Duplicate | null = null;
-    for (const variant of known) {
-      if (hashDistance(hash, variant.hash) > maxHashDistance) continue;
+    for (let k = 0; k < known.length; k++) {
+      if (hashDistance(hash, [hashes[2 * k]!, hashes[2 * k + 1]!]) > maxHashDistance) continue;
+      const variant = known[k]!;
       const correlation = correlate(cells, variant.cells);
       if (correlation < Math.max(minCorrelation, best?.correlation ?? 0)) continue;
       best = { id: variant.id, kind: "near", correlation };
