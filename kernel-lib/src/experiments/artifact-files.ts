@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 
 /** One file of an artifact: its path inside the folder (always with "/"), size in bytes and SHA-256. */
@@ -23,6 +23,16 @@ async function sha256Of(file: string): Promise<string> {
   const digest = hash.digest("hex");
   known.set(name, digest);
   return digest;
+}
+
+/** A file that was being written when its process ended: see base/write-atomic. */
+const HALF_WRITTEN = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/;
+
+/** Removes what writes that never ended left below a folder, so that it is no part of the result. */
+export async function removeHalfWritten(folder: string): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const rests = entries.filter((entry) => entry.isFile() && HALF_WRITTEN.test(entry.name));
+  for (const { parentPath, name } of rests) await rm(join(parentPath, name), { force: true });
 }
 
 /** Every file below `folder` but those in `except` (paths or top folders), sorted by path, with size and hash. */

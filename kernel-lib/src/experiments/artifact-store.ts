@@ -1,4 +1,4 @@
-import { rename, rm, stat } from "node:fs/promises";
+import { rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { isKernelError, StateError } from "../base/errors";
 import type { Control } from "../base/types";
@@ -52,10 +52,12 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The complete, undamaged artifact, or null. */
+/** The complete, undamaged artifact, or null. Its folder's time of change says when it was last used. */
 export async function findComplete(places: Places): Promise<Artifact | null> {
   const found = await inspect(places.folder, places);
   if (found === null || "damage" in found) return null;
+  const now = new Date();
+  await utimes(places.folder, now, now).catch(() => undefined); // a folder that may only be read is as good
   return { stage: places.name, key: places.key, folder: places.folder, manifest: found, origin: "found" };
 }
 

@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
 import { promisify } from "node:util";
 import { DataError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
+import { writeFileAtomic } from "../base/write-atomic";
 import type { StageHealth } from "../training/stage-health";
 import type { ArtifactFile } from "./artifact-files";
 import type { JsonObject } from "./artifact-key";
@@ -83,7 +84,7 @@ export function codeVersion(): Promise<CodeVersion> {
 /** Writes the manifest into its folder: the last file of an artifact, so that its presence means "complete". */
 export async function writeManifest(folder: string, manifest: Omit<Manifest, "schema">): Promise<void> {
   const text = `${JSON.stringify({ schema: SCHEMA, ...manifest }, null, 2)}\n`;
-  await writeFile(join(folder, MANIFEST_NAME), text);
+  writeFileAtomic(join(folder, MANIFEST_NAME), text);
 }
 
 function isArtifactFile(value: unknown): value is ArtifactFile {

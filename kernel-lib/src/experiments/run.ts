@@ -45,6 +45,11 @@ function fromEnvironment(name: string): string | undefined {
   return value === undefined || value === "" ? undefined : value;
 }
 
+/** Where stages keep their results when no folder is named: JOMED_ARTIFACTS_DIR, else data/artifacts of the repository. */
+export function defaultArtifactsDir(): string {
+  return fromEnvironment("JOMED_ARTIFACTS_DIR") ?? join(repositoryRoot(), "data", "artifacts");
+}
+
 /**
  * Opens a run: checks its settings, finds its folders and opens the TensorFlow.js backend.
  * The environment variables JOMED_ARTIFACTS_DIR and JOMED_DATA_DIR are read here and nowhere else.
@@ -60,12 +65,11 @@ export async function openRun(options: RunOptions = {}): Promise<Run> {
   assertOneOf("openRun: profile", profile, PROFILES);
   assertInteger("openRun: seed", seed, 0, MAX_SEED);
   assertOneOf("openRun: source", source, SOURCES);
-  const artifactsDir = options.artifactsDir ?? fromEnvironment("JOMED_ARTIFACTS_DIR");
   return {
     profile,
     seed,
     source,
-    artifactsDir: resolve(artifactsDir ?? join(repositoryRoot(), "data", "artifacts")),
+    artifactsDir: resolve(options.artifactsDir ?? defaultArtifactsDir()),
     dataDir: resolve(namedData ?? join(repositoryRoot(), "data", "raw")),
     control,
     backend: await openBackend(),

@@ -5,7 +5,7 @@ import { assertInteger, assertKnownKeys, assertNotInterrupted } from "../base/ch
 import { ConfigError, EnvironmentError, isKernelError, StateError } from "../base/errors";
 import type { Control } from "../base/types";
 import type { StageHealth } from "../training/stage-health";
-import { listFiles } from "./artifact-files";
+import { listFiles, removeHalfWritten } from "./artifact-files";
 import { artifactKey, type JsonObject } from "./artifact-key";
 import { type ArtifactLock, tryLock } from "./artifact-lock";
 import {
@@ -52,7 +52,7 @@ export type { Artifact } from "./artifact-store";
 
 const OPTION_NAMES: readonly (keyof StageOptions)[] = ["name", "version", "config", "inputs", "compute"];
 const POLL_MS = 200;
-const FOLDER_FAULTS = ["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOTDIR", "ENAMETOOLONG"];
+const FOLDER_FAULTS = ["ENOSPC", "EFBIG", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOTDIR", "ENAMETOOLONG"];
 
 function placesOf(run: Run, options: StageOptions): Places {
   assertKnownKeys("runStage:", options, OPTION_NAMES);
@@ -99,6 +99,7 @@ async function computeFiles(run: Run, options: StageOptions, places: Places): Pr
   };
   await options.compute(workDir, { key, workDir, resumeDir, begun, control: run.control, report });
   const finished = new Date();
+  await removeHalfWritten(workDir);
   const files = await listFiles(workDir, [RESUME_NAME, MANIFEST_NAME]);
   if (files.length === 0) throw new StateError(`runStage: compute of ${name} must write at least one file; got none.`);
   await writeManifest(workDir, {
