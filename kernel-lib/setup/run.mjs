@@ -86,7 +86,11 @@ function endTogether() {
 async function runCommand(root, command, rest) {
   const file = join(root, "kernel-lib/dist/cli", `${command}.js`);
   if (!existsSync(file)) {
-    throw new SetupError("command", `there is no command "${command}".`, "Use reproduce, test, lab, checkpoints or artifacts.");
+    throw new SetupError(
+      "command",
+      `there is no command "${command}".`,
+      "Use reproduce, test, lab, checkpoints or artifacts.",
+    );
   }
   return await createRequire(file)(file).main(rest);
 }
