@@ -17,6 +17,11 @@ export interface DecoderConfig {
   readonly endTokenId: number;
 }
 
+/** Most layers a model may claim: a damaged file must not make millions of names. */
+export const MAX_LAYERS = 1000;
+/** Largest size a model may claim. */
+export const MAX_SIZE = 2 ** 31;
+
 /** Width of one attention head. */
 export function headWidth(config: DecoderConfig): number {
   return config.headDim ?? config.hiddenSize / config.numHeads;

@@ -1,6 +1,6 @@
 import { assertInteger } from "../base/check";
 import { ConfigError } from "../base/errors";
-import { type DecoderConfig, headWidth } from "./decoder-config";
+import { type DecoderConfig, headWidth, MAX_LAYERS, MAX_SIZE } from "./decoder-config";
 
 /** Activation of a gated MLP or of the projector. */
 export type PixtralActivation = "gelu" | "silu";
@@ -40,7 +40,8 @@ export function assertPixtralConfig(config: PixtralConfig): void {
   const { text, vision } = config;
   const free = new Set(["padTokenId", "endTokenId", "mropeSection", "rmsNormEps", "ropeTheta", "activation"]);
   for (const [name, value] of [...Object.entries(text), ...Object.entries(vision)])
-    if (!free.has(name)) assertInteger(`PixtralConfig: ${name}`, value, 1);
+    if (!free.has(name))
+      assertInteger(`PixtralConfig: ${name}`, value, 1, name === "numLayers" ? MAX_LAYERS : MAX_SIZE);
   assertDivides("text.numHeads", text.numHeads, "text.numKeyValueHeads", text.numKeyValueHeads);
   assertDivides("the text model's head width", headWidth(text), "a pair", 2);
   assertDivides("vision.hiddenSize", vision.hiddenSize, "4 * vision.numHeads", 4 * vision.numHeads);

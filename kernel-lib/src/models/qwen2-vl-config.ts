@@ -1,6 +1,6 @@
 import { assertInteger } from "../base/check";
 import { ConfigError } from "../base/errors";
-import type { DecoderConfig } from "./decoder-config";
+import { type DecoderConfig, MAX_LAYERS, MAX_SIZE } from "./decoder-config";
 
 /** Sizes of the vision tower. */
 export interface Qwen2VisionConfig {
@@ -40,7 +40,10 @@ export function assertQwen2VlConfig(config: Qwen2VlConfig): void {
   const { text, vision } = config;
   const entries = [...Object.entries(text), ...Object.entries(vision)];
   const mayBeZero = new Set(["padTokenId", "endTokenId", "mropeSection", "rmsNormEps", "ropeTheta", "mlpRatio"]);
-  for (const [name, value] of entries) if (!mayBeZero.has(name)) assertInteger(`Qwen2VlConfig: ${name}`, value, 1);
+  const layers = new Set(["numLayers", "depth"]);
+  for (const [name, value] of entries)
+    if (!mayBeZero.has(name))
+      assertInteger(`Qwen2VlConfig: ${name}`, value, 1, layers.has(name) ? MAX_LAYERS : MAX_SIZE);
   assertDivides("text.hiddenSize", text.hiddenSize, "2 * text.numHeads", 2 * text.numHeads);
   assertDivides("text.numHeads", text.numHeads, "text.numKeyValueHeads", text.numKeyValueHeads);
   assertDivides("vision.embedDim", vision.embedDim, "4 * vision.numHeads", 4 * vision.numHeads);

@@ -57,9 +57,12 @@ export function createTokenizer(json: JsonObject, config: JsonObject = {}): Text
     vocabularySize,
     begin: tokenContent(config["bos_token"]),
     end: tokenContent(config["eos_token"]),
-    encode: (text, around = "added") => inner.encode(text, { add_special_tokens: around === "added" }).ids,
-    decode: (ids, special = "skip") =>
-      ids.length === 0 ? "" : inner.decode(Array.from(ids), { skip_special_tokens: special === "skip" }),
+    encode: (text, around = "added") =>
+      withFile("encode", () => idsOf(inner.encode(text, { add_special_tokens: around === "added" }))),
+    decode: (ids, special = "skip") => {
+      if (ids.length === 0) return "";
+      return withFile("decode", () => inner.decode(Array.from(ids), { skip_special_tokens: special === "skip" }));
+    },
     idOf: (token) => {
       const id = inner.token_to_id(token);
       if (id === undefined)
@@ -78,6 +81,25 @@ export function createTokenizer(json: JsonObject, config: JsonObject = {}): Text
 function tokenContent(value: unknown): string | null {
   const content = typeof value === "object" && value !== null ? (value as JsonObject)["content"] : value;
   return typeof content === "string" ? content : null;
+}
+
+/** Some faults of a tokenizer.json show only when it is used. */
+function withFile<T>(where: string, use: () => T): T {
+  try {
+    return use();
+  } catch (cause) {
+    throw new DataError(
+      `${where}: the tokenizer.json cannot be used (${(cause as Error).message}). Copy it from the model's folder again.`,
+      {},
+      cause,
+    );
+  }
+}
+
+function idsOf({ ids }: { ids: readonly unknown[] }): number[] {
+  const bad = ids.find((id) => !Number.isSafeInteger(id) || (id as number) < 0);
+  if (bad === undefined && !ids.includes(undefined)) return ids as number[];
+  throw new TypeError(`ids must be whole numbers; got ${String(bad)}`);
 }
 
 function open(json: JsonObject, config: JsonObject): HuggingFaceTokenizer {

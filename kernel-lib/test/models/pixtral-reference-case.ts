@@ -32,6 +32,8 @@ export interface PixtralNumbers {
     readonly loss: number;
     readonly last_logits: number[];
     readonly gradients: Record<string, number[]>;
+    /** Every third value of the weights after merging, by module. */
+    readonly merged: Record<string, number[]>;
   };
   readonly resized: (PackedPicture & { readonly size: [number, number]; readonly pixel_values: number[] })[];
 }

@@ -4,6 +4,7 @@ import { openBackend } from "../../src/compute/backend";
 import { renderChat } from "../../src/models/chat-template";
 import { generate } from "../../src/models/generate";
 import { loadLora } from "../../src/models/lora-files";
+import { mergeLora, unmergeLora } from "../../src/models/lora-merge";
 import type { Pixtral } from "../../src/models/pixtral";
 import { pixtralPatches, pixtralSize } from "../../src/models/pixtral-images";
 import { collatePrompts, type PromptBatch } from "../../src/models/prompt-batch";
@@ -109,6 +110,29 @@ describe.each(PIXTRAL_CASES)("a tiny Pixtral (%s) against transformers", (name) 
     model.dispose();
   });
 });
+
+test.each(PIXTRAL_CASES)(
+  "merging a PEFT adapter (%s) gives the weights PEFT merges to, and the same logits",
+  (name) => {
+    const { model, batch, numbers, folder } = loadPixtralCase(name);
+    const adapter = loadLora(model.parameters, `${folder}/lora`);
+    mergeLora(model.parameters, adapter, "remember");
+    expect(largestDifference(lastLogits(model, batch), numbers.lora.last_logits)).toBeLessThan(1e-4);
+    const merged = Object.entries(numbers.lora.merged);
+    expect(merged.length).toBeGreaterThan(5);
+    for (const [module, expected] of merged) {
+      const found = model.parameters
+        .get(`${module}.weight`)
+        .dataSync()
+        .filter((_, i) => i % 3 === 0);
+      expect(largestDifference(found, expected), module).toBeLessThan(1e-6);
+    }
+    unmergeLora(model.parameters, adapter);
+    const fresh = loadPixtralCase(name);
+    expect(model.parameters.export()).toEqual(fresh.model.parameters.export());
+    for (const owner of [adapter, model, fresh.model]) owner.dispose();
+  },
+);
 
 function lastLogits(model: Pixtral, batch: PromptBatch): Float32Array {
   const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));

@@ -205,10 +205,15 @@ def make_adapter(model, case, inputs, folder):
     loss = last_loss(adapted, inputs)
     loss.backward()
     clean = lambda n: n.removeprefix("base_model.model.").replace(".default", "")
+    gradients = {clean(n): digits(p.grad, 5) for n, p in adapted.named_parameters() if p.requires_grad and p.grad is not None}
+    last_logits = digits(torch.stack([adapted(**inputs).logits[row, column] for row, column in enumerate(last_columns(inputs))]))
+    merged = adapted.merge_and_unload().state_dict()
     return {
         "loss": loss.item(),
-        "last_logits": digits(torch.stack([adapted(**inputs).logits[row, column] for row, column in enumerate(last_columns(inputs))])),
-        "gradients": {clean(n): digits(p.grad, 5) for n, p in adapted.named_parameters() if p.requires_grad and p.grad is not None},
+        "last_logits": last_logits,
+        "gradients": gradients,
+        # every third value of each weight that the adapter changes
+        "merged": {name: digits(merged[f"{name}.weight"].flatten()[::3]) for name in sorted({key.rsplit(".lora_", 1)[0] for key in gradients})},
     }
 
 
