@@ -1,5 +1,7 @@
-// One AdamW step over all values of all weights, in one pass.
+// One AdamW step over all weights in one pass, and the length of all gradients together.
+#include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "kernels.h"
 #include "op.h"
@@ -8,38 +10,89 @@
 namespace jomed {
 namespace {
 
-constexpr int64_t kPiece = 16384;  // values of one piece of work
+constexpr int64_t kPiece = 8192;  // values of one piece of work
 
-// (values, mean, variance, gradient, decays [n], settings [8]) -> (values, mean, variance)
-// settings: beta1, 1 - beta1, beta2, 1 - beta2, sqrt of correction 2, epsilon, learning rate / correction 1, decay
-void ComputeAdamW(void*, TF_OpKernelContext* context) {
-  const Input values(context, 0), mean(context, 1), variance(context, 2), gradient(context, 3), decays(context, 4),
-      settings(context, 5);
-  const int64_t size = values.size();
-  if (mean.size() != size || variance.size() != size || gradient.size() != size || decays.size() != size ||
-      settings.size() != 8)
-    return Refuse(context, "adamw: all inputs must have one value per weight, and there must be 8 settings");
-  const float* s = settings.data();
-  float* newValues = Output(context, 0, {size});
-  float* newMean = Output(context, 1, {size});
-  float* newVariance = Output(context, 2, {size});
-  ParallelRows(size, kPiece, [&](int64_t first, int64_t last) {
-    const float *w = values.data(), *m = mean.data(), *v = variance.data(), *g = gradient.data(), *d = decays.data();
-    for (int64_t i = first; i < last; i++) {
-      const float average = m[i] * s[0] + g[i] * s[1];
-      const float square = v[i] * s[2] + g[i] * g[i] * s[3];
-      newMean[i] = average;
-      newVariance[i] = square;
-      newValues[i] = w[i] * (1.0f - d[i] * s[7]) - average / (std::sqrt(square) / s[4] + s[5]) * s[6];
+struct Count {
+  int64_t variables;
+};
+
+void* CreateCount(TF_OpKernelConstruction* construction) { return new Count{IntAttribute(construction, "N")}; }
+
+void DestroyCount(void* count) { delete static_cast<Count*>(count); }
+
+// Some values of one variable; `place` is where they stand among the values of all.
+struct Piece {
+  int64_t variable, first, last, place;
+};
+
+std::vector<Piece> CutPieces(const std::vector<int64_t>& sizes) {
+  std::vector<Piece> pieces;
+  int64_t place = 0;
+  for (size_t i = 0; i < sizes.size(); i++)
+    for (int64_t first = 0; first < sizes[i]; first += kPiece) {
+      const int64_t last = std::min(first + kPiece, sizes[i]);
+      pieces.push_back({static_cast<int64_t>(i), first, last, place});
+      place += last - first;
+    }
+  return pieces;
+}
+
+// (values N, gradients N, mean, variance and decays [n], settings [9]) -> (values N, mean, variance)
+// settings: beta1, 1 - beta1, beta2, 1 - beta2, sqrt of correction 2, epsilon, learning rate / correction 1, decay, and
+// what gradients are multiplied by
+void ComputeAdamW(void* kernel, TF_OpKernelContext* context) {
+  const int count = static_cast<int>(static_cast<Count*>(kernel)->variables);
+  std::vector<std::unique_ptr<Input>> inputs;
+  for (int i = 0; i < 2 * count + 4; i++) inputs.push_back(std::make_unique<Input>(context, i));
+  std::vector<int64_t> sizes;
+  std::vector<float*> moved;
+  for (int i = 0; i < count; i++) {
+    if (inputs[i]->size() != inputs[count + i]->size()) return Refuse(context, "adamw: a gradient has another size");
+    sizes.push_back(inputs[i]->size());
+    moved.push_back(Output(context, i, inputs[i]->shape()));
+  }
+  const float *mean = inputs[2 * count]->data(), *variance = inputs[2 * count + 1]->data();
+  const float *decays = inputs[2 * count + 2]->data(), *s = inputs[2 * count + 3]->data();
+  float* newMean = Output(context, count, inputs[2 * count]->shape());
+  float* newVariance = Output(context, count + 1, inputs[2 * count]->shape());
+  const std::vector<Piece> pieces = CutPieces(sizes);
+  ParallelFor(pieces.size(), [&](int64_t index) {
+    const Piece& piece = pieces[index];
+    const float* w = inputs[piece.variable]->data();
+    const float* gradient = inputs[count + piece.variable]->data();
+    float* to = moved[piece.variable];
+    int64_t at = piece.place;
+    for (int64_t i = piece.first; i < piece.last; i++, at++) {
+      const float g = gradient[i] * s[8];
+      const float average = mean[at] * s[0] + g * s[1];
+      const float square = variance[at] * s[2] + g * g * s[3];
+      newMean[at] = average;
+      newVariance[at] = square;
+      to[i] = w[i] * (1.0f - decays[at] * s[7]) - average / (std::sqrt(square) / s[4] + s[5]) * s[6];
     }
   });
+}
+
+// gradients N -> sum of all squares, one value
+void ComputeSquareSum(void* kernel, TF_OpKernelContext* context) {
+  const int count = static_cast<int>(static_cast<Count*>(kernel)->variables);
+  double total = 0;
+  for (int i = 0; i < count; i++) {
+    const Input gradient(context, i);
+    const float* values = gradient.data();
+    double lanes[8] = {0};  // eight sums side by side, so that the processor can add several at once
+    for (int64_t at = 0; at < gradient.size(); at++) lanes[at % 8] += static_cast<double>(values[at]) * values[at];
+    for (const double lane : lanes) total += lane;
+  }
+  Output(context, 0, {})[0] = static_cast<float>(total);
 }
 
 }  // namespace
 
 void RegisterAdamW() {
-  Register({"JomedAdamW", {"values", "mean", "variance", "gradient", "decays", "settings"},
-            {"new_values", "new_mean", "new_variance"}, {}, &CreateNothing, &ComputeAdamW, &DestroyNothing});
+  Register({"JomedAdamW", {"N * values", "N * gradients", "mean", "variance", "decays", "settings"},
+            {"N * new_values", "new_mean", "new_variance"}, {"N: int"}, &CreateCount, &ComputeAdamW, &DestroyCount});
+  Register({"JomedSquareSum", {"N * gradients"}, {"sum"}, {"N: int"}, &CreateCount, &ComputeSquareSum, &DestroyCount});
 }
 
 }  // namespace jomed

@@ -13,6 +13,7 @@ napi_value Init(napi_env env, napi_value exports) {
     jomed::RegisterGates();
     jomed::RegisterRotary();
     jomed::RegisterAttention();
+    jomed::RegisterLora();
     jomed::RegisterAdamW();
   } catch (const std::runtime_error& error) {
     napi_throw_error(env, nullptr, error.what());

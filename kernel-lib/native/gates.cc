@@ -42,7 +42,8 @@ void ComputeGateGradient(void* kernel, TF_OpKernelContext* context) {
   ParallelRows(x.size(), kPiece, [&](int64_t first, int64_t last) {
     MapRow(x.data() + first, dx + first, last - first,
            [&](Vec v) { return Slope(v, Sigmoid(steepness * v), steepness); });
-    for (int64_t i = first; i < last; i++) dx[i] *= dy.data()[i];
+    const float* up = dy.data();
+    for (int64_t i = first; i < last; i++) dx[i] *= up[i];
   });
 }
 

@@ -46,14 +46,17 @@ struct RowStatistics {
 
 template <bool kCentred>
 RowStatistics Measure(const float* x, int64_t width, float epsilon) {
-  const float mean =
-      kCentred ? SumRow(width, [&](int64_t i, int64_t n) { return LoadSome(x + i, n); }) / width : 0.0f;
-  const float squares = SumRow(width, [&](int64_t i, int64_t n) {
-    float centred[kLanes] = {0};
-    for (int64_t k = 0; k < n; k++) centred[k] = x[i + k] - mean;
-    const Vec v = Load(centred);
-    return v * v;
-  });
+  const auto load = [&](int64_t i, int64_t n) { return LoadSome(x + i, n); };
+  const float mean = kCentred ? SumRow(width, load) / width : 0.0f;
+  const Vec centre = Fill(mean);
+  Vec sum = Fill(0);
+  int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) {
+    const Vec v = Load(x + i) - centre;
+    sum += v * v;
+  }
+  float squares = SumLanes(sum);
+  for (; i < width; i++) squares += (x[i] - mean) * (x[i] - mean);
   return {mean, 1.0f / std::sqrt(squares / width + epsilon)};
 }
 
@@ -69,6 +72,7 @@ void ComputeNorm(void* kernel, TF_OpKernelContext* context) {
   const float* add = kCentred ? bias.data() : zeros.data();
   float* y = Output(context, 0, x.shape());
   float* statistics = Output(context, 1, {rows, 2});
+  const float* factor = weight.data();
   ParallelRows(rows, kPiece, [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; row++) {
       const float* from = x.data() + row * width;
@@ -76,7 +80,7 @@ void ComputeNorm(void* kernel, TF_OpKernelContext* context) {
       const RowStatistics s = Measure<kCentred>(from, width, epsilon);
       statistics[2 * row] = s.mean;
       statistics[2 * row + 1] = s.scale;
-      for (int64_t i = 0; i < width; i++) to[i] = (from[i] - s.mean) * s.scale * weight.data()[i] + add[i];
+      for (int64_t i = 0; i < width; i++) to[i] = (from[i] - s.mean) * s.scale * factor[i] + add[i];
     }
   });
 }
@@ -94,13 +98,14 @@ void ComputeNormGradient(void*, TF_OpKernelContext* context) {
     float* dWeight = partial.data() + 2 * (first / kPiece) * width;
     float* dBias = dWeight + width;
     std::vector<float> normal(width), slope(width);
+    const float* factor = weight.data();
     for (int64_t row = first; row < last; row++) {
       const float* from = x.data() + row * width;
       const float* up = dy.data() + row * width;
       const float mean = statistics.data()[2 * row], scale = statistics.data()[2 * row + 1];
       for (int64_t i = 0; i < width; i++) {
         normal[i] = (from[i] - mean) * scale;
-        slope[i] = up[i] * weight.data()[i];
+        slope[i] = up[i] * factor[i];
         dWeight[i] += up[i] * normal[i];
         dBias[i] += up[i];
       }

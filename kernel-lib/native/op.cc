@@ -11,6 +11,13 @@ struct Status {
   bool ok() const { return TF_GetCode(status) == TF_OK; }
 };
 
+// "x" -> "x: float", "N * weights" -> "weights: N * float"
+std::string Argument(const std::string& name) {
+  const size_t star = name.find(" * ");
+  if (star == std::string::npos) return name + ": float";
+  return name.substr(star + 3) + ": " + name.substr(0, star) + " * float";
+}
+
 void AnyShape(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
@@ -20,16 +27,15 @@ void AnyShape(TF_ShapeInferenceContext* context, TF_Status* status) {
 Input::Input(TF_OpKernelContext* context, int index) {
   Status status;
   TF_GetInput(context, index, &tensor_, status.status);
+  data_ = static_cast<const float*>(TF_TensorData(tensor_));
+  for (int axis = 0; axis < TF_NumDims(tensor_); axis++) {
+    shape_.push_back(TF_Dim(tensor_, axis));
+    size_ *= shape_.back();
+  }
 }
 
 Input::~Input() {
   if (tensor_ != nullptr) TF_DeleteTensor(tensor_);
-}
-
-std::vector<int64_t> Input::shape() const {
-  std::vector<int64_t> shape(rank());
-  for (int axis = 0; axis < rank(); axis++) shape[axis] = dim(axis);
-  return shape;
 }
 
 float* Output(TF_OpKernelContext* context, int index, const std::vector<int64_t>& shape) {
@@ -67,9 +73,9 @@ void Register(const OpDefinition& definition) {
   Status status;
   TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(definition.name);
   for (const char* input : definition.inputs)
-    TF_OpDefinitionBuilderAddInput(op, (std::string(input) + ": float").c_str());
+    TF_OpDefinitionBuilderAddInput(op, Argument(input).c_str());
   for (const char* output : definition.outputs)
-    TF_OpDefinitionBuilderAddOutput(op, (std::string(output) + ": float").c_str());
+    TF_OpDefinitionBuilderAddOutput(op, Argument(output).c_str());
   for (const char* attribute : definition.attributes) TF_OpDefinitionBuilderAddAttr(op, attribute);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(op, &AnyShape);
   TF_RegisterOpDefinition(op, status.status);

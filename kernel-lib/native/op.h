@@ -21,16 +21,20 @@ class Input {
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
-  const float* data() const { return static_cast<const float*>(TF_TensorData(tensor_)); }
-  int rank() const { return TF_NumDims(tensor_); }
-  int64_t dim(int axis) const { return TF_Dim(tensor_, axis < 0 ? axis + rank() : axis); }
-  int64_t size() const { return TF_TensorElementCount(tensor_); }
+  const float* data() const { return data_; }
+  int rank() const { return static_cast<int>(shape_.size()); }
+  int64_t dim(int axis) const { return shape_[axis < 0 ? axis + rank() : axis]; }
+  int64_t size() const { return size_; }
   // Product of all axes but the last.
   int64_t rows() const { return size() == 0 ? 0 : size() / dim(-1); }
-  std::vector<int64_t> shape() const;
+  const std::vector<int64_t>& shape() const { return shape_; }
 
  private:
   TF_Tensor* tensor_ = nullptr;
+  // kept here because asking TensorFlow is a call, and loops ask often
+  const float* data_ = nullptr;
+  std::vector<int64_t> shape_;
+  int64_t size_ = 1;
 };
 
 // Allocates output `index` and returns its memory.
@@ -43,7 +47,8 @@ void Refuse(TF_OpKernelContext* context, const char* message);
 float FloatAttribute(TF_OpKernelConstruction* construction, const char* name);
 int64_t IntAttribute(TF_OpKernelConstruction* construction, const char* name);
 
-// Everything that makes an operation known to TensorFlow. All inputs and outputs are float32.
+// Everything that makes an operation known to TensorFlow. All inputs and outputs are float32; "N * weights" stands for N of
+// them, where N is an attribute ("N: int").
 struct OpDefinition {
   const char* name;
   std::vector<const char*> inputs;

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInRange, assertKnownKeys, assertSameLength } from "../base/check";
 import { ShapeError, StateError } from "../base/errors";
+import { hasNativeKernels, runNativeKernel } from "./native-kernels";
 import { reshapeTo } from "./reshape-to";
 
 /** Settings of AdamW; the learning rate is given at each step. */
@@ -26,8 +27,12 @@ export interface AdamWState {
 
 /** An optimiser over a fixed list of variables. */
 export interface AdamW {
-  /** Moves the variables; one gradient per variable, in order, still owned by the caller. */
-  step(gradients: readonly tf.Tensor[], learningRate: number): void;
+  /**
+   * Moves the variables; one gradient per variable, in order, still owned by the caller.
+   *
+   * @param gradientScale what every gradient is multiplied by, as for clipping. Default 1.
+   */
+  step(gradients: readonly tf.Tensor[], learningRate: number, gradientScale?: number): void;
   state(): AdamWState;
   /** Goes on from a stored state, bit for bit. @throws ShapeError when it belongs to other variables. */
   restore(state: AdamWState): void;
@@ -37,8 +42,8 @@ export interface AdamW {
 const DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, decayed: "all" } as const;
 
 /**
- * AdamW (Loshchilov & Hutter 2019), the running means kept as two flat vectors: about 20 kernels a step plus three per
- * variable.
+ * AdamW (Loshchilov & Hutter 2019), the running means kept as two flat vectors: one kernel a step on the native engine,
+ * about 20 plus one or two per variable elsewhere.
  *
  * Memory: owns the running means; the variables stay the caller's.
  *
@@ -55,17 +60,17 @@ export function createAdamW(variables: readonly tf.Variable[], options: AdamWOpt
   let step = 0;
 
   return {
-    step: (gradients, learningRate) => {
+    step: (gradients, learningRate, gradientScale = 1) => {
       if (mean.isDisposed) throw new StateError("AdamW.step: the optimiser was disposed.");
       assertGradients(variables, gradients);
       step += 1;
+      const rates = { ...settings, step, learningRate, gradientScale };
       tf.tidy(() => {
-        const move = advance({ mean, variance, step, settings, learningRate }, flatten(gradients));
-        const kept = tf.sub(1, tf.mul(decays, learningRate * settings.weightDecay));
-        const values = tf.sub(tf.mul(flatten(variables), kept), move);
-        tf.split(values, sizes).forEach((value, i) => {
-          const variable = variables[i]!;
-          variable.assign(reshapeTo(value, variable.shape));
+        const values = hasNativeKernels()
+          ? advanceNative(variables, gradients, { mean, variance, decays, rates })
+          : advance(variables, gradients, { mean, variance, decays, rates });
+        values.forEach((value, i) => {
+          variables[i]!.assign(value);
         });
       });
     },
@@ -87,6 +92,21 @@ export function createAdamW(variables: readonly tf.Variable[], options: AdamWOpt
   };
 }
 
+/** Length of all gradients taken together, √(sum of squares). */
+export function globalNorm(gradients: readonly tf.Tensor[]): number {
+  const square = tf.tidy(() =>
+    hasNativeKernels()
+      ? runNativeKernel("JomedSquareSum", { N: { int: gradients.length } }, gradients, 1)[0]!.dataSync()[0]!
+      : tf.sum(tf.square(flatten(gradients))).dataSync()[0]!,
+  );
+  return Math.sqrt(square);
+}
+
+/** What gradients of this length are multiplied by so that they are at most `maxNorm` long; 1 for a NaN or infinite length. */
+export function clippingScale(norm: number, maxNorm: number): number {
+  return Number.isFinite(norm) && norm > maxNorm ? maxNorm / norm : 1;
+}
+
 /**
  * Shortens gradients that are longer, taken together, than `maxNorm`.
  *
@@ -96,8 +116,8 @@ export function clipByGlobalNorm(
   gradients: readonly tf.Tensor[],
   maxNorm: number,
 ): { clipped: tf.Tensor[]; norm: number } {
-  const norm = Math.sqrt(tf.tidy(() => tf.sum(tf.square(flatten(gradients))).dataSync()[0]!));
-  const scale = Number.isFinite(norm) && norm > maxNorm ? maxNorm / norm : 1;
+  const norm = globalNorm(gradients);
+  const scale = clippingScale(norm, maxNorm);
   return { clipped: gradients.map((gradient) => (scale === 1 ? tf.clone(gradient) : tf.mul(gradient, scale))), norm };
 }
 
@@ -113,23 +133,56 @@ function readOptions(options: AdamWOptions): Settings {
   return settings;
 }
 
+interface Rates extends Settings {
+  /** Counted from 1. */
+  readonly step: number;
+  readonly learningRate: number;
+  readonly gradientScale: number;
+}
+
 interface Moments {
   readonly mean: tf.Variable;
   readonly variance: tf.Variable;
-  readonly step: number;
-  readonly settings: Settings;
-  readonly learningRate: number;
+  readonly decays: tf.Tensor1D;
+  readonly rates: Rates;
 }
 
-/** Updates the running means and returns what is taken from the weights, flat. */
-function advance({ mean, variance, step, settings, learningRate }: Moments, gradient: tf.Tensor1D): tf.Tensor1D {
-  const { beta1, beta2, epsilon } = settings;
+type Tensors = readonly tf.Tensor[];
+
+/** Updates the running means; returns the new values of the variables. */
+function advance(variables: Tensors, gradients: Tensors, { mean, variance, decays, rates }: Moments): tf.Tensor[] {
+  const { beta1, beta2, epsilon, learningRate, gradientScale } = rates;
+  const whole = flatten(gradients);
+  const gradient = gradientScale === 1 ? whole : tf.mul(whole, gradientScale);
   mean.assign(tf.add(tf.mul(mean, beta1), tf.mul(gradient, 1 - beta1)));
   variance.assign(tf.add(tf.mul(variance, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
-  const correction1 = 1 - beta1 ** step;
-  const correction2 = Math.sqrt(1 - beta2 ** step);
+  const { correction1, correction2 } = correctionsOf(rates);
   const spread = tf.add(tf.div(tf.sqrt(variance), correction2), epsilon);
-  return tf.mul(tf.div(mean, spread), learningRate / correction1) as tf.Tensor1D;
+  const move = tf.mul(tf.div(mean, spread), learningRate / correction1);
+  const kept = tf.sub(1, tf.mul(decays, learningRate * rates.weightDecay));
+  const values = tf.sub(tf.mul(flatten(variables), kept), move);
+  const sizes = variables.map(({ size }) => size);
+  return tf.split(values, sizes).map((value, i) => reshapeTo(value, variables[i]!.shape));
+}
+
+/** The same in one kernel. */
+function advanceNative(variables: Tensors, gradients: Tensors, moments: Moments): tf.Tensor[] {
+  const { mean, variance, decays, rates } = moments;
+  const { beta1, beta2, epsilon, learningRate, weightDecay, gradientScale } = rates;
+  const { correction1, correction2 } = correctionsOf(rates);
+  const pace = [learningRate / correction1, learningRate * weightDecay, gradientScale];
+  const settings = tf.tensor1d([beta1, 1 - beta1, beta2, 1 - beta2, correction2, epsilon, ...pace]);
+  const inputs = [...variables, ...gradients, mean, variance, decays, settings];
+  const count = variables.length;
+  const moved = runNativeKernel("JomedAdamW", { N: { int: count } }, inputs, count + 2);
+  mean.assign(moved[count]!);
+  variance.assign(moved[count + 1]!);
+  return moved.slice(0, count);
+}
+
+/** Both running means start at 0; dividing by these makes up for it. */
+function correctionsOf({ beta1, beta2, step }: Rates): { correction1: number; correction2: number } {
+  return { correction1: 1 - beta1 ** step, correction2: Math.sqrt(1 - beta2 ** step) };
 }
 
 /** 1 for every value that decays, 0 for the others, flat. */

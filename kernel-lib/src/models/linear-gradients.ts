@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { OpGradients } from "../compute/fused-op";
+import { hasNativeKernels, runNativeKernel } from "../compute/native-kernels";
 import type { LowRankUpdate } from "./parameters";
 
 /** The tensors of one linear map. */
@@ -64,6 +65,7 @@ function updateGradients(parts: readonly Placed[], dy: tf.Tensor2D, x: tf.Tensor
   const gradients: Record<string, tf.Tensor> = {};
   const updated = parts.flatMap((part) => (part.update !== null && learns(part.update.A) ? [part] : []));
   if (updated.length === 0) return gradients;
+  if (updated.length === parts.length && fitsKernel(parts, x.shape[1])) return nativeGradients(parts, dy, x);
   const outSize = dy.shape[1];
   const ups = updated.map(({ update, start, outSize: height }) =>
     tf.pad(tf.mul(update!.B, update!.scaling) as tf.Tensor2D, [
@@ -83,6 +85,28 @@ function updateGradients(parts: readonly Placed[], dy: tf.Tensor2D, x: tf.Tensor
     at += rank;
   }
   return gradients;
+}
+
+/** Whether the native engine's own kernel takes these sizes. */
+function fitsKernel(parts: readonly LinearWeights[], inSize: number): boolean {
+  return (
+    hasNativeKernels() &&
+    inSize % 8 === 0 &&
+    parts.every(
+      ({ weight, update }) =>
+        weight.shape[0] % 8 === 0 && update!.A.shape[0]! <= 64 && update!.scaling === parts[0]!.update!.scaling,
+    )
+  );
+}
+
+/** Gradients of all A and B in one pass over dy and x. */
+function nativeGradients(parts: readonly LinearWeights[], dy: tf.Tensor2D, x: tf.Tensor2D): Record<string, tf.Tensor> {
+  const count = parts.length;
+  const updates = parts.map(({ update }) => update!);
+  const attributes = { N: { int: count }, scaling: updates[0]!.scaling };
+  const inputs = [dy, x, ...updates.map(({ A }) => A), ...updates.map(({ B }) => B)];
+  const made = runNativeKernel("JomedLoraGradient", attributes, inputs, 2 * count);
+  return Object.fromEntries(made.map((gradient, i) => [i < count ? `A${i}` : `B${i - count}`, gradient]));
 }
 
 function learns(tensor: tf.Tensor): boolean {

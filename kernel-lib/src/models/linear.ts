@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors";
-import { type OpGradients, runFused } from "../compute/fused-op";
+import { runFused } from "../compute/fused-op";
+import { hasNativeKernels, runNativeKernel } from "../compute/native-kernels";
 import { reshapeTo } from "../compute/reshape-to";
 import { joinedGradients, type LinearWeights } from "./linear-gradients";
 import type { ParameterStore } from "./parameters";
@@ -71,7 +72,9 @@ function applyLinears<T extends tf.Tensor>(x: T, parts: readonly LinearWeights[]
       const dyFlat = reshapeTo(dy, [rows, outSize]) as tf.Tensor2D;
       return {
         x: () => reshapeTo(tf.matMul(dyFlat, merged), x.shape),
-        ...(parts.length === 1 ? singleGradients(parts[0]!, dyFlat, flat) : joinedGradients(parts, dyFlat, flat)),
+        ...(parts.length === 1 && parts[0]!.update === null
+          ? { weight0: () => tf.matMul(dyFlat, flat, true, false), bias0: () => tf.sum(dyFlat, 0) }
+          : joinedGradients(parts, dyFlat, flat)),
       };
     },
   }) as T;
@@ -91,6 +94,13 @@ function trainedInputs(parts: readonly LinearWeights[]): Record<string, tf.Tenso
 
 /** W + scaling · B·A of every part, below each other: the products with x are then those of one matrix. */
 function mergeParts(parts: readonly LinearWeights[]): tf.Tensor2D {
+  const updates = parts.flatMap(({ update }) => (update === null ? [] : [update]));
+  const scaling = updates[0]?.scaling ?? 1;
+  if (hasNativeKernels() && updates.length === parts.length && updates.every((update) => update.scaling === scaling)) {
+    const inputs = [parts.map(({ weight }) => weight), updates.map(({ A }) => A), updates.map(({ B }) => B)].flat();
+    const attributes = { N: { int: parts.length }, scaling };
+    return runNativeKernel("JomedLoraMerge", attributes, inputs, 1)[0] as tf.Tensor2D;
+  }
   const merged = parts.map(({ weight, update }) => {
     if (update === null) return weight;
     const [A, B] = [update.A, update.B] as unknown as [tf.Tensor2D, tf.Tensor2D];
@@ -103,20 +113,6 @@ function joinBiases(parts: readonly LinearWeights[]): tf.Tensor | null {
   const biases = parts.flatMap(({ bias }) => (bias === null ? [] : [bias]));
   if (biases.length === 0) return null;
   return biases.length === 1 ? biases[0]! : tf.concat(biases);
-}
-
-function singleGradients({ update }: LinearWeights, dy: tf.Tensor2D, x: tf.Tensor2D): OpGradients {
-  const gradients: OpGradients = {
-    weight0: () => tf.matMul(dy, x, true, false),
-    bias0: () => tf.sum(dy, 0),
-  };
-  if (update === null) return gradients;
-  const [A, B] = [update.A, update.B] as unknown as [tf.Tensor2D, tf.Tensor2D];
-  return {
-    ...gradients,
-    A0: () => tf.mul(tf.matMul(tf.matMul(dy, B), x, true, false), update.scaling), // dy·B is [rows, rank]
-    B0: () => tf.mul(tf.matMul(dy, tf.matMul(x, A, false, true), true, false), update.scaling),
-  };
 }
 
 /** Whether a tensor is a variable that does not learn. */

@@ -4,7 +4,7 @@ import { assertInteger, assertNotInterrupted } from "../base/check";
 import { NumericError } from "../base/errors";
 import { createRandom, type Random } from "../base/random";
 import type { Control, CurvePoint } from "../base/types";
-import { type AdamW, type AdamWOptions, clipByGlobalNorm, createAdamW } from "../compute/adamw";
+import { type AdamW, type AdamWOptions, clippingScale, createAdamW, globalNorm } from "../compute/adamw";
 import type { Schedule } from "./schedule";
 import { copyValues, readTrainingState, restoreValues, type TrainingState, writeTrainingState } from "./training-state";
 
@@ -216,13 +216,12 @@ function applyGradients(
   options: LoopOptions & { step: number },
 ): void {
   const { step, clipNorm = Number.POSITIVE_INFINITY } = options;
-  const { clipped, norm } = clipByGlobalNorm(gradients, clipNorm);
   try {
+    const norm = globalNorm(gradients);
     if (!Number.isFinite(norm)) throw failure(stage, step, "the gradient's norm", norm);
-    optimiser.step(clipped, options.schedule(step));
+    optimiser.step(gradients, options.schedule(step), clippingScale(norm, clipNorm));
   } finally {
     tf.dispose(gradients);
-    tf.dispose(clipped);
   }
 }
 
