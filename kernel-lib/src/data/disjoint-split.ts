@@ -45,3 +45,18 @@ export function dealGroups(groups: readonly string[], shares: readonly number[],
   }
   return groups.map((group) => partOf.get(group)!);
 }
+
+const VALIDATION_SHARE = 0.1;
+
+/** Takes a tenth of the training groups (pictures or patients) with all their examples for validation, by the seed. */
+export function carveValidation(train: readonly Example[], seed: number): Record<"train" | "validation", Example[]> {
+  const parts = dealGroups(
+    train.map(({ group }) => group),
+    [VALIDATION_SHARE, 1 - VALIDATION_SHARE],
+    seed,
+  );
+  return {
+    train: train.filter((_, i) => parts[i] === 1),
+    validation: train.filter((_, i) => parts[i] === 0).map((example) => ({ ...example, split: "validation" })),
+  };
+}

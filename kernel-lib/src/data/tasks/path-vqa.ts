@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { textField } from "../formats/json-rows";
 import { findLayout } from "./find-folder";
+import { sideOf } from "./named-picture";
 import type { ReadRequest, TaskDefinition } from "./task-definition";
 import { kindByAnswer, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
-import { jsonRows, parquetFiles, parquetRows, sideOf } from "./vqa-files";
+import { jsonRows, parquetFiles, parquetRows } from "./vqa-files";
 
 const SPLITS = ["train", "validation", "test"] as const;
 const CARD = {

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { optionalText, textField } from "../formats/json-rows";
 import { findLayout } from "./find-folder";
+import { sideOf } from "./named-picture";
 import type { ReadRequest, TaskDefinition } from "./task-definition";
 import { readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
-import { jsonRows, kindField, sideOf } from "./vqa-files";
+import { jsonRows, kindField } from "./vqa-files";
 
 const FILES = { train: "train.json", validation: "validate.json", test: "test.json" } as const;
 const CARD = {

@@ -3,25 +3,11 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Split } from "../../base/types";
-import { pathWithin } from "../corpora/path-within";
 import { type JsonRow, readJsonRows, textField } from "../formats/json-rows";
 import { readParquet } from "../formats/parquet";
-import { DEFAULT_SIDE, type PictureSource, pictureOf } from "./load-pictures";
-import type { ReadRequest } from "./task-definition";
+import { type PictureSource, pictureOf } from "./load-pictures";
+import { namedPicture } from "./named-picture";
 import { kindByAnswer, type VqaRow } from "./vqa";
-
-/** Longest side of a picture, as asked for. */
-export const sideOf = ({ imageSize }: ReadRequest): number => imageSize ?? DEFAULT_SIDE;
-
-/** The picture that a row names, within a folder. @throws DataError when its path leaves the folder. */
-export async function namedPicture(folder: string, name: string, place: string, side: number): Promise<PictureSource> {
-  const path = await pathWithin(folder, name, place);
-  if (existsSync(path)) return pictureOf(path, `${place}, picture ${name}`, path, side);
-  throw new DataError(`loadTask: ${place} must name a picture that is there; got ${path}. Get the pictures too.`, {
-    place,
-    path,
-  });
-}
 
 /** The field that says OPEN or CLOSED. */
 export function kindField(row: JsonRow, field: string): "closed" | "open" {

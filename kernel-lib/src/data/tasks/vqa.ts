@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { DataError } from "../../base/errors";
 import type { Example, Label, RasterImage, Split } from "../../base/types";
-import { dealGroups } from "../disjoint-split";
+import { carveValidation } from "../disjoint-split";
 import { hashImage } from "../formats/checksum";
+import { hashExamples } from "./hash-examples";
 import { loadPictures, type PictureSource } from "./load-pictures";
 import type { ReadRequest, TaskContent } from "./task-definition";
 
@@ -65,30 +65,6 @@ function assertUnique(rows: readonly VqaRow[]): void {
     }
     seen.set(key, place);
   }
-}
-
-/** Hash of everything a reader could see of the examples. */
-export function hashExamples(splits: Readonly<Record<Split, readonly Example[]>>): string {
-  const hash = createHash("sha256");
-  for (const { id, question, answer, group, image } of Object.values(splits).flat()) {
-    hash.update(JSON.stringify([id, question, answer, group, hashImage(image)]));
-  }
-  return hash.digest("hex").slice(0, 16);
-}
-
-const VALIDATION_SHARE = 0.1;
-
-/** Takes a tenth of the training pictures with all their questions for validation. */
-function carveValidation(train: readonly Example[], seed: number): Record<"train" | "validation", Example[]> {
-  const parts = dealGroups(
-    train.map(({ group }) => group),
-    [VALIDATION_SHARE, 1 - VALIDATION_SHARE],
-    seed,
-  );
-  return {
-    train: train.filter((_, i) => parts[i] === 1),
-    validation: train.filter((_, i) => parts[i] === 0).map((example) => ({ ...example, split: "validation" })),
-  };
 }
 
 /**

@@ -1,0 +1,116 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { assertNotInterrupted } from "../../../base/check";
+import { createRandom, type Random } from "../../../base/random";
+import type { RasterImage } from "../../../base/types";
+import { formatCsv } from "../../formats/csv";
+import { BRSET_COLUMNS } from "../../tasks/brset";
+import { toRaster } from "../looks/canvas";
+import { drawFundus, drawFundusNuisances, type FundusNuisances, type FundusSigns } from "../looks/fundus";
+import { drawPoisson } from "./draws";
+import { type PhantomRequest, type PhantomTask, scaled } from "./phantom-task";
+import { encodePicture } from "./picture-file";
+
+const SIDE = 64;
+const NUM_PATIENTS = 8133; // two eyes each: 16,266 pictures, as published
+
+/** How many of the patients have each disease, in the order of the columns; the rarest raised to 1.5 %. */
+const SHARES = [0.08, 0.03, 0.02, 0.015, 0.025, 0.015, 0.02, 0.15, 0.015, 0.015, 0.02, 0.18, 0.04];
+
+type Drawing = (strength: number, random: Random) => Partial<FundusSigns>;
+
+/** What each disease adds, `strength` from 0 to 1. In the order of the columns. */
+const SIGNS: readonly Drawing[] = [
+  (strength, random) => ({
+    bleedings: 2 + drawPoisson(4 * strength, random),
+    exudates: drawPoisson(4 * strength, random),
+  }),
+  (strength) => ({ oedema: 0.4 + 0.6 * strength }),
+  (strength) => ({ scar: 0.5 + 0.5 * strength }),
+  (strength) => ({ nevus: 0.5 + 0.5 * strength }),
+  (strength, random) => ({ drusen: 6 + drawPoisson(5 * strength, random), oedema: 0.3 * strength }),
+  (strength) => ({ occlusion: 0.5 + 0.5 * strength }),
+  (strength) => ({ narrowing: 0.5 + 0.5 * strength }),
+  (strength, random) => ({ drusen: 4 + drawPoisson(4 * strength, random) }),
+  (strength, random) => ({ bleedings: 2 + drawPoisson(2 * strength, random) }),
+  (strength) => ({ detachment: 0.5 + 0.5 * strength }),
+  (strength) => ({ paleness: 0.4 + 0.6 * strength }),
+  (strength) => ({ cup: 0.58 + 0.25 * strength }),
+  (_, random) => ({ exudates: 1 + random.integer(3) }),
+];
+
+/** What a healthy eye may show too, faintly. */
+function drawEveryday(random: Random): FundusSigns {
+  return {
+    bleedings: random.chance(0.15) ? 1 : 0,
+    exudates: random.chance(0.1) ? 1 : 0,
+    drusen: random.chance(0.25) ? 1 + random.integer(4) : 0,
+    cup: random.uniform(0.25, 0.58),
+    paleness: random.uniform(0, 0.25),
+    narrowing: random.uniform(0, 0.4),
+    oedema: random.uniform(0, 0.2),
+  };
+}
+
+/** Draws a fundus photograph with these diseases (indices into the columns). */
+export function drawEyePhantom(
+  diseases: readonly number[],
+  nuisances: FundusNuisances,
+  random: Random,
+  side = SIDE,
+): RasterImage {
+  let signs = drawEveryday(random);
+  for (const disease of diseases) signs = { ...signs, ...SIGNS[disease]!(random.next(), random) };
+  return toRaster(drawFundus(side, signs, nuisances, random), 3, 0.025, random);
+}
+
+const COLUMNS = ["image_id", "patient_id", "camera", "patient_age", "patient_sex", "exam_eye", ...BRSET_COLUMNS];
+
+interface Patient {
+  readonly id: number;
+  readonly diseases: readonly number[];
+  readonly details: readonly (string | number)[];
+  readonly nuisances: FundusNuisances;
+}
+
+/** Both photographs of a patient come from one visit: they look alike, so a split between them would leak. */
+function drawPatient(id: number, random: Random): Patient {
+  return {
+    id,
+    diseases: SHARES.flatMap((share, disease) => (random.chance(share) ? [disease] : [])),
+    details: [random.pick(["Canon CR", "NIKON NF5050"]), 20 + random.integer(65), 1 + random.integer(2)],
+    nuisances: drawFundusNuisances(random),
+  };
+}
+
+async function write({ folder, seed, size, control }: PhantomRequest): Promise<void> {
+  const random = createRandom(`brset-phantom/${seed}`);
+  mkdirSync(join(folder, "fundus_photos"), { recursive: true });
+  const rows: (string | number)[][] = [];
+  for (let id = 1; id <= scaled(NUM_PATIENTS, size); id++) {
+    assertNotInterrupted("phantom of brset", control.signal);
+    const patient = drawPatient(id, random.fork(`patient/${id}`));
+    for (const [exam, eye] of [
+      [1, "right"],
+      [2, "left"],
+    ] as const) {
+      const own = random.fork(`eye/${id}/${exam}`);
+      // one disease in five is in one eye only
+      const diseases = patient.diseases.filter(() => own.chance(0.9));
+      const image = drawEyePhantom(diseases, { ...patient.nuisances, eye }, own);
+      const name = `img${String(rows.length + 1).padStart(5, "0")}`;
+      writeFileSync(join(folder, "fundus_photos", `${name}.jpg`), await encodePicture(image, "jpeg"));
+      const flags = BRSET_COLUMNS.map((_, disease) => (diseases.includes(disease) ? 1 : 0));
+      rows.push([name, id, ...patient.details, exam, ...flags]);
+    }
+  }
+  writeFileSync(join(folder, "labels_brset.csv"), formatCsv(COLUMNS, rows));
+}
+
+/** The stand-in for BRSET: JPEG files and labels_brset.csv. */
+export const BRSET_PHANTOM: PhantomTask = {
+  version: 1,
+  description:
+    "Fundus photographs of both eyes of each patient. Diseases add spots, patches, a wide cup, pale ground or thin vessels; most occur faintly in healthy eyes too. Brightness, hue and field belong to the patient and outweigh them. The rarest diseases are raised to 1.5 %.",
+  write,
+};

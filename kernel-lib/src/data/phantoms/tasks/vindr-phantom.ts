@@ -1,0 +1,128 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { assertNotInterrupted } from "../../../base/check";
+import { createRandom, type Random } from "../../../base/random";
+import type { RasterImage } from "../../../base/types";
+import { formatCsv } from "../../formats/csv";
+import { VINDR_COLUMNS } from "../../tasks/vindr-pcxr";
+import { toRaster } from "../looks/canvas";
+import { type ChestSigns, drawChestFilm, drawChestNuisances, type LungSpot } from "../looks/chest-film";
+import { formatDicom } from "./dicom-file";
+import { drawClasses } from "./draws";
+import { type PhantomRequest, type PhantomTask, scaled } from "./phantom-task";
+
+const SIDE = 96;
+const COUNTS = { train: 7728, test: 1397 } as const;
+const NO_FINDING = 0;
+const SECOND_SHARE = 0.12;
+
+/** Share of each label as the first of a picture: the real order of frequencies, the rarest raised to 1 %. */
+const SHARES = [0.58, 0.1, 0.06, 0.05, 0.06, 0.01, 0.045, 0.01, 0.01, 0.015, 0.01, 0.01, 0.02, 0.01, 0.01];
+
+const spot = (random: Random, level: number, radius: number, rest: Partial<LungSpot> = {}): LungSpot => ({
+  side: random.chance(0.5) ? "left" : "right",
+  height: random.uniform(-1, 1),
+  radius: radius * random.uniform(0.8, 1.2),
+  level,
+  ...rest,
+});
+
+const several = (count: number, draw: () => LungSpot): LungSpot[] => Array.from({ length: count }, draw);
+
+type Drawing = (strength: number, random: Random) => Partial<ChestSigns>;
+
+/** What each label adds to a picture, `strength` from 0 to 1. In the order of the publisher's columns. */
+const SIGNS: readonly Drawing[] = [
+  () => ({}),
+  (strength) => ({ streaks: 0.35 + 0.5 * strength }),
+  (strength, random) => ({ spots: several(4, () => spot(random, 0.3 + 0.4 * strength, 0.09)) }),
+  (strength) => ({ heart: 1.2 + 0.35 * strength }),
+  (strength) => ({ inflation: 0.4 + 0.6 * strength, streaks: 0.3 }),
+  () => ({ mirrored: 1 }),
+  (strength, random) => ({ spots: [spot(random, 0.3 + 0.5 * strength, 0.2)] }),
+  (strength, random) => ({ spots: [spot(random, 0.3 + 0.5 * strength, 0.2)], fluid: 0.3 + 0.6 * strength }),
+  (strength, random) => ({
+    spots: several(3, () =>
+      spot(random, -0.3 - 0.5 * strength, 0.1, { side: "right", height: random.uniform(0.4, 1) }),
+    ),
+  }),
+  (strength, random) => ({
+    spots: several(3, () => spot(random, 0.3 + 0.5 * strength, 0.07, { height: random.uniform(-1.2, -0.7) })),
+  }),
+  (strength, random) => ({ spots: [spot(random, -0.4 - 0.5 * strength, 0.28)] }),
+  (strength, random) => ({ spots: several(5, () => spot(random, -0.3 - 0.5 * strength, 0.09, { side: "left" })) }),
+  (strength) => ({ haze: 0.4 + 0.6 * strength }),
+  (strength) => ({ middle: 0.3 + 0.6 * strength }),
+  (strength, random) => ({ spots: [spot(random, 0.5 + 0.4 * strength, 0.12)] }),
+];
+
+/** What a picture without findings may show too, faintly. */
+function drawEveryday(random: Random): ChestSigns {
+  return {
+    spots: random.chance(0.3) ? [spot(random, random.uniform(0, 0.3), 0.12)] : [],
+    streaks: random.uniform(0, 0.45),
+    haze: random.uniform(0, 0.3),
+    inflation: random.uniform(0, 0.4),
+    heart: random.normal(1, 0.1),
+  };
+}
+
+/** Draws a chest film of a child with these labels (indices into the publisher's columns). */
+export function drawChestPhantom(labels: readonly number[], random: Random, side = SIDE): RasterImage {
+  let signs = drawEveryday(random);
+  for (const label of labels) {
+    const { spots = [], ...rest } = SIGNS[label]!(random.next(), random);
+    signs = { ...signs, ...rest, spots: [...signs.spots, ...spots] };
+  }
+  return toRaster(drawChestFilm(side, signs, drawChestNuisances(random), random), 1, 0.025, random);
+}
+
+function drawLabels(first: number, random: Random): number[] {
+  if (first === NO_FINDING || !random.chance(SECOND_SHARE)) return [first];
+  const second = 1 + random.integer(SHARES.length - 1);
+  return second === first ? [first] : [first, second].sort((a, b) => a - b);
+}
+
+/** Twelve bits, the picture in the middle of the range; every third device stores black as the highest value. */
+function toDicom(image: RasterImage, id: string, random: Random): Uint8Array {
+  const isInverted = random.chance(1 / 3);
+  const values = Uint16Array.from(image.data, (byte) => {
+    const value = 600 + 10 * byte + random.integer(10);
+    return isInverted ? 4095 - value : value;
+  });
+  const center = 600 + 1280;
+  return formatDicom({
+    width: image.width,
+    height: image.height,
+    values,
+    bitsStored: 12,
+    photometric: isInverted ? "MONOCHROME1" : "MONOCHROME2",
+    window: { center: isInverted ? 4095 - center : center, width: 2560 },
+    id,
+  });
+}
+
+async function write({ folder, seed, size, control }: PhantomRequest): Promise<void> {
+  for (const split of ["train", "test"] as const) {
+    const random = createRandom(`vindr-pcxr-phantom/${seed}`).fork(split);
+    mkdirSync(join(folder, split), { recursive: true });
+    const rows = drawClasses(scaled(COUNTS[split], size), SHARES, random).map((first, i) => {
+      if (i % 64 === 0) assertNotInterrupted("phantom of vindr-pcxr", control.signal);
+      const own = random.fork(String(i));
+      const labels = drawLabels(first, own);
+      const id = `${split}${String(i).padStart(5, "0")}`;
+      writeFileSync(join(folder, split, `${id}.dicom`), toDicom(drawChestPhantom(labels, own), id, own));
+      return [id, "R1", ...VINDR_COLUMNS.map((_, label) => (labels.includes(label) ? "1.0" : "0.0"))];
+    });
+    const text = formatCsv(["image_id", "rad_ID", ...VINDR_COLUMNS], rows);
+    writeFileSync(join(folder, `image_labels_${split}.csv`), text);
+  }
+}
+
+/** The stand-in for VinDr-PCXR: DICOM files of 12 bits. */
+export const VINDR_PHANTOM: PhantomTask = {
+  version: 1,
+  description:
+    "Chest films with spots, streaks, haze, wide lungs, a wide or mirrored heart; every sign occurs faintly in healthy pictures too. Exposure, turn, size, marker and wires outweigh them. The rarest labels are raised to 1 %.",
+  write,
+};

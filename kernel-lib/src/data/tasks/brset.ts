@@ -1,0 +1,83 @@
+import { join } from "node:path";
+import { dealGroups } from "../disjoint-split";
+import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
+import { classQuestion } from "../question";
+import { findLayout } from "./find-folder";
+import { LABEL_SET_FORMAT, type LabelSetRow, readLabelSets } from "./multi-label";
+import { namedPicture, sideOf } from "./named-picture";
+import type { ReadRequest, TaskDefinition } from "./task-definition";
+
+/** The disease columns of labels.csv, in their order. */
+export const BRSET_COLUMNS: readonly string[] = [
+  "diabetic_retinopathy",
+  "macular_edema",
+  "scar",
+  "nevus",
+  "amd",
+  "vascular_occlusion",
+  "hypertensive_retinopathy",
+  "drusens",
+  "hemorrhage",
+  "retinal_detachment",
+  "myopic_fundus",
+  "increased_cup_disc",
+  "other",
+];
+
+/** The paper counts 14 classes: the 13 columns and, by our reading, a picture without any of them. */
+const NAMES = [...BRSET_COLUMNS.map((column) => column.replaceAll("_", " ")), "normal"];
+const NORMAL = NAMES.length - 1;
+const LABELS = NAMES.map((name, index) => ({ index, name, answer: String(index) }));
+const QUESTION = classQuestion("which of these does this fundus photograph show ?", NAMES);
+const SPLITS = ["train", "validation", "test"] as const;
+const SHARES = [0.7, 0.1, 0.2];
+const CARD = {
+  title: "BRSET",
+  description: "16,266 fundus photographs of 8,524 Brazilian patients, 13 diseases; the paper counts 14 classes.",
+  licence: "PhysioNet Credentialed Health Data License 1.5.0",
+  citation: "Nakayama et al., A Brazilian Multilabel Ophthalmological Dataset (BRSET), PhysioNet (2023).",
+  obtain:
+    "BRSET from physionet.org/content/brazilian-ophthalmological: become a credentialed user, complete the required training, sign the agreement of the data set, then download labels_brset.csv (older: labels.csv) and fundus_photos/ to data/raw/brset/. The data must not go to third parties, online services included.",
+} as const;
+
+function labelsOf(row: CsvRow): number[] {
+  const found = BRSET_COLUMNS.flatMap((column, index) => (csvFlag(row, column) === 1 ? [index] : []));
+  return found.length === 0 ? [NORMAL] : found;
+}
+
+async function readRows(request: ReadRequest): Promise<LabelSetRow[]> {
+  const versions = ["1.0.1", "1.0.0"].map((version) => `physionet.org/files/brazilian-ophthalmological/${version}`);
+  const layouts = ["labels_brset.csv", "labels.csv"].map((name) => ({ name, files: [name, "fundus_photos"] }));
+  const own = ["brset", "brazilian-ophthalmological", ...versions];
+  const { folder, layout } = findLayout(request.dataDir, own, layouts, CARD);
+  const csv = await readCsv(join(folder, layout), ["image_id", "patient_id", ...BRSET_COLUMNS]);
+  const patients = csv.map((row) => csvText(row, "patient_id"));
+  const parts = dealGroups(patients, SHARES, request.splitSeed);
+  const rows: LabelSetRow[] = [];
+  for (const [i, row] of csv.entries()) {
+    const id = csvText(row, "image_id").replace(/\.jpg$/, "");
+    const place = `${row.place}, column image_id`;
+    const picture = await namedPicture(join(folder, "fundus_photos"), `${id}.jpg`, place, sideOf(request));
+    const split = SPLITS[parts[i]!]!;
+    rows.push({ id, split, place: row.place, labels: labelsOf(row), patient: patients[i]!, picture });
+  }
+  return rows;
+}
+
+/** BRSET: fundus photographs, any number of 14 labels. */
+export const BRSET: TaskDefinition = {
+  name: "brset",
+  modality: "fundus photograph",
+  labels: LABELS,
+  question: QUESTION,
+  answerFormat: LABEL_SET_FORMAT,
+  metrics: ["exactMatch", "macroF1"],
+  splitsNote:
+    "none published: 70 / 10 / 20 % of the pictures, whole patients, by splitSeed (the paper trains on 11,386 pictures, 70 %, and does not say which)",
+  layout: ["brset/labels_brset.csv (or labels.csv) + fundus_photos/<image_id>.jpg"],
+  access: "credentialed",
+  downloads: [],
+  card: CARD,
+  read: async (request) =>
+    readLabelSets({ name: "brset", question: QUESTION, labels: LABELS }, await readRows(request), request),
+};

@@ -1,0 +1,93 @@
+import { DataError } from "../../base/errors";
+import type { Example, Label, RasterImage, Split } from "../../base/types";
+import { carveValidation } from "../disjoint-split";
+import { hashImage } from "../formats/checksum";
+import { hashExamples } from "./hash-examples";
+import { loadPictures, type PictureSource } from "./load-pictures";
+import type { ReadRequest, TaskContent } from "./task-definition";
+
+/** What the reader writes for a picture without any label. */
+export const NO_LABEL = "none";
+
+/** How a reader is asked to answer, for the data card. */
+export const LABEL_SET_FORMAT = "the numbers of all classes that apply, ascending, with commas: 0, 3";
+
+/** One picture with the set of its labels. */
+export interface LabelSetRow {
+  /** Unique in the task. */
+  readonly id: string;
+  readonly split: Split;
+  readonly place: string;
+  /** Indices into the task's labels. */
+  readonly labels: readonly number[];
+  /** The patient; null where the files name none: a group is then the set of equal pictures. */
+  readonly patient: string | null;
+  readonly picture: PictureSource;
+}
+
+/** The answer that names a set of labels, e.g. "0, 3". */
+export function labelSetAnswer(indices: readonly number[], labels: readonly Label[]): string {
+  return indices.length === 0 ? NO_LABEL : indices.map((index) => labels[index]!.answer).join(", ");
+}
+
+/** What all examples of a task have in common. */
+export interface LabelSetTask {
+  readonly name: string;
+  readonly question: string;
+  readonly labels: readonly Label[];
+}
+
+function toExample({ name, question, labels }: LabelSetTask, row: LabelSetRow, image: RasterImage): Example {
+  const indices = [...row.labels].sort((a, b) => a - b);
+  return {
+    id: `${name}/${row.split}/${row.id}`,
+    task: name,
+    split: row.split,
+    image,
+    question,
+    answer: labelSetAnswer(indices, labels),
+    labels: indices,
+    form: "labels",
+    group: row.patient === null ? `image-${hashImage(image)}` : `patient-${row.patient}`,
+  };
+}
+
+/**
+ * Examples from pictures with sets of labels. Where no row is a validation row, a tenth of the training groups is taken for it,
+ * by `splitSeed`.
+ *
+ * @throws DataError for a doubled id, a broken picture, or a split without rows.
+ */
+export async function readLabelSets(
+  task: LabelSetTask,
+  rows: readonly LabelSetRow[],
+  request: ReadRequest,
+): Promise<TaskContent> {
+  const places = new Map<string, string>();
+  for (const { id, place } of rows) {
+    const first = places.get(id);
+    if (first !== undefined) {
+      throw new DataError(`loadTask: ${place} must name a picture once; got ${id}, as ${first}. Check the file.`, {
+        id,
+      });
+    }
+    places.set(id, place);
+  }
+  const pictures = await loadPictures(
+    task.name,
+    rows.map(({ picture }) => picture),
+    request.control,
+  );
+  const of = (split: Split) =>
+    rows.filter((row) => row.split === split).map((row) => toExample(task, row, pictures.get(row.picture.key)!));
+  const published = { train: of("train"), validation: of("validation"), test: of("test") };
+  for (const split of ["train", "test"] as const) {
+    if (published[split].length > 0) continue;
+    throw new DataError(
+      `loadTask: ${task.name} must hold ${split} pictures; got none. Check that every file is there.`,
+    );
+  }
+  const open = published.validation.length === 0;
+  const splits = open ? { ...published, ...carveValidation(published.train, request.splitSeed) } : published;
+  return { splits, identity: hashExamples(splits) };
+}
