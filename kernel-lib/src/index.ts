@@ -61,6 +61,13 @@ export {
   type DuplicateFinder,
   type DuplicateOptions,
 } from "./data/leaks/near-duplicates";
+export {
+  type ConvertedTask,
+  type ConvertOpenOptions,
+  convertOpenQuestions,
+  type RefusedQuestion,
+} from "./data/open-to-closed/convert-open";
+export { convertWithEndpoint, type EndpointOptions } from "./data/open-to-closed/convert-with-endpoint";
 export { ATTRIBUTES, type Attribute, type AttributeName, attributeQuestion } from "./data/phantoms/attributes";
 export { writeBreastArchive } from "./data/phantoms/breast-archive";
 export { type BreastPhantom, drawBreastPhantom } from "./data/phantoms/breast-phantom";
@@ -256,7 +263,7 @@ export { show, showMarkdown } from "./notebook/show";
 export { type ShowImagesOptions, showImages } from "./notebook/show-images";
 export { type ShowTableOptions, showTable, type TableLike } from "./notebook/show-table";
 // reader
-export { type CachedScores, createCachedScores, createOwnAnswerScores } from "./reader/cached-scores";
+export { type CachedScores, createCachedScores, createOwnAnswerScores, scoreWidth } from "./reader/cached-scores";
 export { createLocalReader, fingerprintReader, type LocalReaderOptions, openLocalReader } from "./reader/local-reader";
 export { buildPrompt } from "./reader/prompt";
 export { imageDigest, type LabelScores, promptKey, type Reader, type ReadPair } from "./reader/reader";

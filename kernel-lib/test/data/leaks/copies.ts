@@ -1,21 +1,21 @@
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import type { RasterImage } from "../../../src/base/types";
 import { cropImage } from "../../../src/data/leaks/thumbnail";
 
-function open(image: RasterImage): sharp.Sharp {
+function open(image: RasterImage): Sharp {
   const { width, height, channels } = image;
   return sharp(Buffer.from(image.data), { raw: { width, height, channels } });
 }
 
-async function decode(picture: sharp.Sharp, channels: 1 | 3): Promise<RasterImage> {
+async function decode(picture: Sharp, channels: 1 | 3): Promise<RasterImage> {
   const pipeline = picture.toColourspace(channels === 1 ? "b-w" : "srgb").raw();
   const { data, info } = await pipeline.toBuffer({ resolveWithObject: true });
   return { width: info.width, height: info.height, channels, data: Uint8Array.from(data) };
 }
 
-const mirrored = (image: RasterImage): sharp.Sharp => open(image).flop();
+const mirrored = (image: RasterImage): Sharp => open(image).flop();
 
-async function jpeg(picture: sharp.Sharp, quality: number, channels: 1 | 3): Promise<RasterImage> {
+async function jpeg(picture: Sharp, quality: number, channels: 1 | 3): Promise<RasterImage> {
   return decode(sharp(await picture.jpeg({ quality }).toBuffer()), channels);
 }
 

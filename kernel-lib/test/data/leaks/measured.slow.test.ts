@@ -47,7 +47,7 @@ beforeAll(async () => {
     reported.push(await measure(half(set, 1)));
   }
   if (process.env.JOMED_LEAK_TABLE !== undefined) writeFileSync(process.env.JOMED_LEAK_TABLE, table());
-});
+}, 1_800_000);
 
 /** What docs/leaks.md shows: JOMED_LEAK_TABLE names the file it is written to. */
 function table(): string {
