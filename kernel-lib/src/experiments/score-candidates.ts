@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Control } from "../base/types";
-import { type CachedScores, createCachedScores, createOwnAnswerScores } from "../reader/cached-scores";
+import { type CachedScores, createCachedScores, createOwnAnswerScores, scoreWidth } from "../reader/cached-scores";
 import type { ReadPair } from "../reader/reader";
 import { openScoreCache, type ScoreCacheOptions } from "../reader/score-cache";
 import { HEADS } from "../retriever/retrieve";
@@ -63,7 +63,7 @@ export function openScores(
 ): { readonly scores: CachedScores; readonly cacheSize: () => number } {
   const { labels } = index.task;
   const { fingerprint } = reader.reader;
-  const numValues = preference === "tokens" ? 2 : 2 * labels.length;
+  const numValues = preference === "tokens" ? 2 : scoreWidth(labels);
   const cache = openScoreCache({ ...files, fingerprint, numValues });
   const scores =
     preference === "tokens"

@@ -14,32 +14,43 @@ export interface CachedScores {
  * Scores pairs with a frozen reader, reading only those the cache does not know. What is missing in one call is read
  * and stored as one batch; a pair asked for twice in a call is read once.
  *
- * @param labels the task's labels; the cache must hold 2 * labels.length values per pair.
+ * An example without labels (an open question, an empty label set) is scored by its own true answer as a text: entry 0 of its
+ * scores, the others 0. Its answer is part of its key.
+ *
+ * @param labels the task's labels; the cache must hold `scoreWidth(labels)` values per pair.
  */
 export function createCachedScores(reader: Reader, labels: readonly Label[], cache: ScoreCache): CachedScores {
   return createCached(cache, {
-    keyOf: promptKey,
-    read: (pairs, control) => reader.scoreLabels(pairs, labels, control),
-    numLabels: labels.length,
+    keyOf: (pair) => (pair.example.labels.length > 0 ? promptKey(pair) : answerKey(pair)),
+    read: (pairs, control) => readMixed(reader, labels, pairs, control),
+    numLabels: scoreWidth(labels) / 2,
   });
 }
 
+/** Values a cache keeps per pair for these labels: logit and log-likelihood of each, or of an example's own answer. */
+export function scoreWidth(labels: readonly Label[]): number {
+  return 2 * Math.max(1, labels.length);
+}
+
 /**
- * Scores each pair's own true answer, as a text: for open questions, which have no labels. One entry per pair: logits [1] and
- * logLikelihoods [1]. The answer is part of the key; otherwise as createCachedScores.
+ * Scores every pair by its own true answer as a text, whether it has labels or not. One entry per pair: logits [1] and
+ * logLikelihoods [1]. Otherwise as createCachedScores.
  *
  * @param cache must hold 2 values per pair.
  */
 export function createOwnAnswerScores(reader: Reader, cache: ScoreCache): CachedScores {
   return createCached(cache, {
-    keyOf: (pair) =>
-      createHash("sha256")
-        .update(`${promptKey(pair)} ${pair.example.answer}`)
-        .digest("hex")
-        .slice(0, 32),
+    keyOf: answerKey,
     read: (pairs, control) => readOwnAnswers(reader, pairs, control),
     numLabels: 1,
   });
+}
+
+function answerKey(pair: ReadPair): string {
+  return createHash("sha256")
+    .update(`${promptKey(pair)} ${pair.example.answer}`)
+    .digest("hex")
+    .slice(0, 32);
 }
 
 interface CachedParts {
@@ -60,12 +71,27 @@ function createCached(cache: ScoreCache, { keyOf, read: readMissing, numLabels }
         if (cache.get(key) === undefined) missing.set(key, pairs[i]!);
       });
       const scores = missing.size === 0 ? [] : await readMissing([...missing.values()], control);
-      cache.append([...missing.keys()].map((key, i) => [key, packScores(scores[i]!)]));
+      cache.append([...missing.keys()].map((key, i) => [key, packScores(scores[i]!, numLabels)]));
       asked += pairs.length;
       read += missing.size;
       return keys.map((key) => unpackScores(cache.get(key)!, numLabels));
     },
   };
+}
+
+/** Labelled pairs by the labels, the others by their own answers. */
+async function readMixed(
+  reader: Reader,
+  labels: readonly Label[],
+  pairs: readonly ReadPair[],
+  control?: Control,
+): Promise<LabelScores[]> {
+  const labelled = pairs.filter(({ example }) => example.labels.length > 0);
+  const open = pairs.filter(({ example }) => example.labels.length === 0);
+  const known = labelled.length === 0 ? [] : await reader.scoreLabels(labelled, labels, control);
+  const written = await readOwnAnswers(reader, open, control);
+  const [ofLabels, ofAnswers] = [known.values(), written.values()];
+  return pairs.map(({ example }) => (example.labels.length > 0 ? ofLabels : ofAnswers).next().value as LabelScores);
 }
 
 /** Pairs with the same answer are read together. */
@@ -87,8 +113,11 @@ async function readOwnAnswers(reader: Reader, pairs: readonly ReadPair[], contro
   return scores;
 }
 
-function packScores(scores: LabelScores): Float32Array {
-  return Float32Array.of(...scores.logits, ...scores.logLikelihoods); // [2C]
+function packScores({ logits, logLikelihoods }: LabelScores, numLabels: number): Float32Array {
+  const values = new Float32Array(2 * numLabels); // [2C]
+  values.set(logits);
+  values.set(logLikelihoods, numLabels);
+  return values;
 }
 
 function unpackScores(values: Float32Array, numLabels: number): LabelScores {

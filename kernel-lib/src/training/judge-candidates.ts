@@ -8,8 +8,8 @@ import { type PreferenceSoftmax, readerPreference } from "./losses/reader-prefer
 import type { ReaderJudgement } from "./retriever-data";
 
 /**
- * What the reader is asked about a candidate. "labels": which label it prefers (paper). "tokens": how likely it is to write the
- * true answer, token by token: the reference code's way for open questions.
+ * What the reader is asked about a candidate. "labels": which label it prefers (paper); of examples without labels, how likely it is
+ * to write the true answer, token by token: the reference code's way for open questions. "tokens": that, of every example.
  */
 export const PREFERENCES = ["labels", "tokens"] as const;
 export type Preference = (typeof PREFERENCES)[number];
@@ -28,9 +28,10 @@ export interface JudgeOptions {
  * Asks the (frozen, cached) reader about every (query, candidate) pair.
  *
  * Several true labels: gold is the mean of each label's preference over the labels that are not true (`readerPreference`),
- * answerLogLikelihood the mean over the true labels.
+ * answerLogLikelihood the mean over the true labels. No label: both are the log-likelihood of the example's own answer.
  *
- * @throws DataError when an example has no label and `preference` is "labels".
+ * @param scores of createCachedScores, or of createOwnAnswerScores with "tokens".
+ * @throws DataError when an example has no label and is to be read closed-book.
  */
 export async function judgeCandidates(
   scores: CachedScores,
@@ -44,18 +45,18 @@ export async function judgeCandidates(
   const pairs = examples.flatMap((example, b) => candidates[b]!.map((passage) => ({ example, passage })));
   const found = await scores.score(pairs, control);
   if (preference === "tokens") return judgeTokens(found, examples.length);
-  assertLabelled(examples);
+  if (closedBook === "read") assertLabelled("judgeCandidates", examples);
   const shape = { rows: examples.length, cols: pairs.length / examples.length };
   const alone = closedBook === "read" ? await readAlone(scores, examples, control) : null;
   return judgeLabels({ pairs, found, alone }, shape, options.softmax ?? "once");
 }
 
-/** Throws DataError on an example without a label. */
-export function assertLabelled(examples: readonly Example[]): void {
+/** Throws DataError on an example without a label, for what contrasts labels only. */
+export function assertLabelled(where: string, examples: readonly Example[]): void {
   const without = examples.find(({ labels }) => labels.length === 0);
   if (without === undefined) return;
   throw new DataError(
-    `judgeCandidates: examples must have at least one label; ${without.id} has none. Set preference: "tokens", or turn open questions into closed ones.`,
+    `${where}: examples must have at least one label; ${without.id} has none. Take another loss, or turn open questions into closed ones.`,
     { id: without.id },
   );
 }
@@ -92,10 +93,12 @@ function judgeLabels(
   found.forEach(({ logits }, i) => {
     labelLogits.set(logits, i * numLabels);
   });
+  const preferenceOf = ({ logits, logLikelihoods }: LabelScores, i: number, how: PreferenceSoftmax): number =>
+    labelsOf(i).length === 0 ? logLikelihoods[0]! : readerPreference(logits, labelsOf(i), how);
   return {
-    gold: matrix(({ logits }, i) => readerPreference(logits, labelsOf(i), softmax)),
+    gold: matrix((each, i) => preferenceOf(each, i, softmax)),
     answerLogLikelihood: matrix(({ logLikelihoods }, i) => meanAt(logLikelihoods, labelsOf(i))),
-    trueProbability: matrix(({ logits }, i) => Math.exp(readerPreference(logits, labelsOf(i)))),
+    trueProbability: matrix((each, i) => Math.exp(preferenceOf(each, i, "once"))),
     labels: { labelLogits, numLabels, trueLabels: Array.from({ length: rows }, (_, b) => labelsOf(b * cols)) },
     reliance:
       alone === null ? null : matrix(({ logits }, i) => readerReliance(logits, alone[Math.floor(i / cols)]!.logits)),
@@ -114,6 +117,8 @@ function judgeTokens(found: readonly LabelScores[], rows: number): ReaderJudgeme
   };
 }
 
+/** Mean of the values at these places; of none, the first value: the score of an example's own answer. */
 function meanAt(values: ArrayLike<number>, places: readonly number[]): number {
+  if (places.length === 0) return values[0]!;
   return places.reduce((sum, place) => sum + values[place]!, 0) / places.length;
 }

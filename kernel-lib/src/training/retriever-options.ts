@@ -26,7 +26,7 @@ export interface RetrieverStageOptions extends RetrieverLossOptions {
   readonly weightDecay?: number;
   /** Share of the learned tower in the query embedding. Default 0.15 (paper). */
   readonly learnedWeight?: number;
-  /** What the reader is asked about a candidate. Default "labels" (paper); "tokens" is the reference code's for open questions. */
+  /** What the reader is asked about a candidate. Default "labels" (paper), and the answer's likelihood where there are none. */
   readonly preference?: Preference;
   /** Default "once" (paper); "twice" is the reference code's. */
   readonly preferenceSoftmax?: PreferenceSoftmax;

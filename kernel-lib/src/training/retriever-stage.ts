@@ -101,7 +101,7 @@ function checkInputs(inputs: RetrieverStageInputs, options: RetrieverStageOption
     if (set.examples.length === 0) {
       throw new DataError(`trainRetrieverHead: ${name} must hold at least one example; got none.`, { split: name });
     }
-    if (options.preference !== "tokens") assertLabelled(set.examples);
+    if (contrastsLabels(options)) assertLabelled(`trainRetrieverHead (loss "${options.loss}")`, set.examples);
   }
 }
 
@@ -113,13 +113,18 @@ function assertOptions(options: RetrieverStageOptions): void {
   assertOneOf("trainRetrieverHead: bestBy", bestBy, ["likelihood", "loss"]);
   assertInteger("trainRetrieverHead: validationTop", options.validationTop ?? 1, 1);
   if (preference === "labels") return;
-  const contradiction = loss === "reveal" || loss === "attentionDistillation" ? `loss: "${loss}"` : null;
+  const contradiction = contrastsLabels(options) ? `loss: "${loss}"` : null;
   const found = preferenceSoftmax === "twice" ? 'preferenceSoftmax: "twice"' : contradiction;
   if (found === null) return;
   throw new ConfigError(
     `trainRetrieverHead: preference must be "labels" with ${found}; got "tokens", which knows no labels. Drop one of the two.`,
     { preference, loss },
   );
+}
+
+/** Whether the loss needs every label's logit. */
+function contrastsLabels({ loss }: RetrieverStageOptions): boolean {
+  return loss === "reveal" || loss === "attentionDistillation";
 }
 
 async function prepareBatch(

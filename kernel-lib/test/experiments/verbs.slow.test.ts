@@ -52,6 +52,19 @@ function trained({ reader, closed, heads }: All): string[] {
   ];
 }
 
+/** Everything that was decided: kept steps and curves, health, the corpus, and every answer with what it was read from. */
+function choices({ index, reader, closed, heads, predictions }: All): unknown[] {
+  return [
+    ...[reader, closed, heads.heads.text!, heads.heads.image!].map(({ bestStep, curve, health }) => [
+      bestStep,
+      curve,
+      health,
+    ]),
+    index.corpus.passages.map(({ id }) => id),
+    predictions.map(({ trueLabel: _trueLabel, ...answer }) => answer),
+  ];
+}
+
 describe("the whole chain on untrained models", () => {
   test("computes once, finds everything the second time, and stores what figures need", async () => {
     const first = await everything(await world.openRun("chain"));
@@ -82,19 +95,22 @@ describe("the whole chain on untrained models", () => {
     free(again);
   });
 
-  test("the same seed gives the same weights and predictions; test labels change no trained weight", async () => {
+  test("the same seed gives the same weights and predictions; test labels change no trained weight and no choice", async () => {
     const first = await everything(await world.openRun("chain"));
     const same = await everything(await world.openRun("twin"));
     expect(trained(same)).toEqual(trained(first));
     expect(same.predictions).toEqual(first.predictions);
-    const flipped = world.task.splits.test.map((example) => {
-      const label = 1 - example.labels[0]!;
-      return { ...example, labels: [label], answer: String(label) };
+    const { test: examples } = world.task.splits;
+    const permuted = examples.map((example, i) => {
+      const { labels, answer } = examples[(i + 1) % examples.length]!;
+      return { ...example, labels, answer };
     });
-    const task = { ...world.task, splits: { ...world.task.splits, test: flipped }, fingerprint: "labels flipped" };
+    expect(permuted.map(({ answer }) => answer)).not.toEqual(examples.map(({ answer }) => answer));
+    const task = { ...world.task, splits: { ...world.task.splits, test: permuted }, fingerprint: "labels permuted" };
     const other = await everything(await world.openRun("chain"), task);
     expect(new Set(other.origins)).toEqual(new Set(["computed"]));
     expect(trained(other)).toEqual(trained(first));
+    expect(choices(other)).toEqual(choices(first));
     expect(other.predictions.map((p) => p.trueLabel)).not.toEqual(first.predictions.map((p) => p.trueLabel));
     for (const all of [first, same, other]) free(all);
   });

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../src/compute/backend";
-import { createCachedScores, createOwnAnswerScores } from "../../src/reader/cached-scores";
+import { createCachedScores, createOwnAnswerScores, scoreWidth } from "../../src/reader/cached-scores";
 import { openScoreCache } from "../../src/reader/score-cache";
 import type { LoopResult } from "../../src/training/loop";
 import type { RetrieverStageInputs, RetrieverStageOptions } from "../../src/training/retriever-options";
@@ -186,6 +186,32 @@ test("several true labels: the head moves to candidates that prefer all of them"
   const scores = createCachedScores({ ...reader, scoreLabels }, labels, cache);
   const inputs = { train: both(world.inputs.train), validation: both(world.inputs.validation), scores };
   const { curve } = await train({ steps: 60, learnedWeight: 0.5 }, inputs);
+  const likelihood = curve.filter(({ metric }) => metric === "likelihood").map(({ value }) => value);
+  expect(likelihood.at(-1)!).toBeGreaterThan(likelihood[0]! + 0.1);
+  world.dispose();
+});
+
+test("yes/no and open questions in one task: each is judged its own way, from one cache", async () => {
+  const world = await toyWorld();
+  const reader = toyReader();
+  const asked = new Map<string, string>();
+  const scoreLabels: typeof reader.scoreLabels = async (pairs, labels) =>
+    pairs.map(({ example, passage }) => {
+      asked.set(example.id, labels.map(({ answer }) => answer).join());
+      const fits = labels.map(({ answer }) => (answer.endsWith(passage!.truth!) ? 2 : 0));
+      return { logits: Float32Array.from(fits), logLikelihoods: Float32Array.from(fits, (logit) => logit - 3) };
+    });
+  const mixed = <T extends RetrieverStageInputs["train"]>(set: T): T => ({
+    ...set,
+    examples: set.examples.map((example, i) =>
+      i % 4 < 2 ? example : { ...example, labels: [], form: "words", answer: `words ${example.answer}` },
+    ),
+  });
+  const cache = openScoreCache({ fingerprint: "toy", numValues: scoreWidth(TOY_LABELS) });
+  const scores = createCachedScores({ ...reader, scoreLabels }, TOY_LABELS, cache);
+  const inputs = { train: mixed(world.inputs.train), validation: mixed(world.inputs.validation), scores };
+  const { curve } = await train({ steps: 60, learnedWeight: 0.5 }, inputs);
+  expect([0, 1, 2, 3].map((i) => asked.get(`train-${i}`))).toEqual(["0,1", "0,1", "words 0", "words 1"]);
   const likelihood = curve.filter(({ metric }) => metric === "likelihood").map(({ value }) => value);
   expect(likelihood.at(-1)!).toBeGreaterThan(likelihood[0]! + 0.1);
   world.dispose();

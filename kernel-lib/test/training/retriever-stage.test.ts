@@ -107,8 +107,8 @@ test("refusals: examples without a label, an empty split, one candidate", async 
     return isKernelError(error) ? `${error.code}: ${error.message}` : error;
   };
   const open = inputs.train.examples.map((example) => ({ ...example, labels: [] }));
-  expect(await failure({ train: { ...inputs.train, examples: open } })).toMatch(
-    /^data: .*train-0 has none.*preference: "tokens"/,
+  expect(await failure({ train: { ...inputs.train, examples: open } }, { loss: "reveal" })).toMatch(
+    /^data: .*"reveal".*train-0 has none/,
   );
   const none = { examples: [], frozen: { data: new Float32Array(0), rows: 0, cols: 6 } };
   expect(await failure({ validation: none })).toMatch(/^data: .*validation must hold at least one/);

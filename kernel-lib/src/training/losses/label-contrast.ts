@@ -25,7 +25,7 @@ export function contrastLabels(
 ): LabelContrast[] {
   if (trueLabels.length === 0) {
     throw new ShapeError(
-      `${where}: trueLabels must hold at least one label; got none. Give the task a label for "none of them", or use the likelihood of the written answer.`,
+      `${where}: trueLabels must hold at least one label; got none. Use the likelihood of the written answer there.`,
     );
   }
   for (const label of trueLabels) assertInteger(`${where}: trueLabel`, label, 0, logits.length - 1);
