@@ -98,6 +98,7 @@ export {
   type EvaluateResult,
   type EvaluationRow,
   evaluate,
+  type UnparsedRow,
 } from "./experiments/evaluate";
 export { frozenCandidates, frozenPassages } from "./experiments/frozen-candidates";
 export type { RecallMeasurement } from "./experiments/measure-recall-table";
@@ -194,6 +195,7 @@ export { listOverlap } from "./metrics/list-overlap";
 export { type F1Options, type LabelAnswer, macroF1, perLabelF1 } from "./metrics/macro-f1";
 export { recallAtK } from "./metrics/recall-at-k";
 export { tokenRecall } from "./metrics/token-recall";
+export { unparsedShare } from "./metrics/unparsed-share";
 // models: CLIP, tokenizer, images, weights
 export { type BpeOptions, trainBpe } from "./models/bpe-trainer";
 

@@ -4,6 +4,7 @@ import type { DataSource, Prediction, Task } from "../base/types";
 import { accuracy } from "../metrics/accuracy";
 import { bootstrap, pairedBootstrap, type Statistic } from "../metrics/bootstrap";
 import { macroF1 } from "../metrics/macro-f1";
+import { unparsedShare } from "../metrics/unparsed-share";
 import { readJson, writeJson } from "./artifact-io";
 import { profileOf } from "./profiles";
 import type { Run } from "./run";
@@ -36,18 +37,27 @@ export interface EvaluateOptions {
   readonly baseline?: string;
 }
 
+/** How many answers of a system name no label; each counts as wrong. */
+export interface UnparsedRow {
+  readonly system: string;
+  /** In [0, 1]. */
+  readonly share: number;
+  readonly n: number;
+}
+
 export interface EvaluateResult {
   readonly rows: readonly EvaluationRow[];
   readonly differences: readonly DifferenceRow[];
+  readonly unparsed: readonly UnparsedRow[];
   readonly artifact: Artifact;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const FILE = "results.json";
 
 /**
  * Accuracy and macro-F1 of every system with 95 % bootstrap intervals over groups, and paired differences to a baseline.
- * An answer that names no label counts as wrong.
+ * An answer that names no label counts as wrong, and its share is reported.
  *
  * @throws DataError when the systems answer different examples. ShapeError without predictions.
  * @example const { rows } = await evaluate(run, { task, predictions: [...a.predictions, ...b.predictions] })
@@ -85,7 +95,9 @@ function measureAll(
   const base = systems.get(baseline);
   const rows: EvaluationRow[] = [];
   const differences: DifferenceRow[] = [];
+  const unparsed: UnparsedRow[] = [];
   for (const [system, answers] of systems) {
+    unparsed.push({ system, share: unparsedShare(answers.map(({ label }) => label)), n: answers.length });
     const groups = answers.map((answer) => answer.group);
     const facts = { system, n: answers.length, seeds: 1, scale: "replica", data: task.source } as const;
     for (const metric of METRICS) {
@@ -96,7 +108,7 @@ function measureAll(
       differences.push({ ...facts, baseline, metric, ...pairedBootstrap(groups, own, other, draws) });
     }
   }
-  return { rows, differences };
+  return { rows, differences, unparsed };
 }
 
 function statisticOf(metric: (typeof METRICS)[number], answers: readonly Prediction[], numLabels: number): Statistic {

@@ -133,8 +133,10 @@ async function produce(run: Run, options: StageOptions, places: Places, lock: Ar
 }
 
 function explain(error: unknown, run: Run, name: string): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (isKernelError(error) || code === undefined || !FOLDER_FAULTS.includes(code)) return error;
+  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  if (isKernelError(error) || code === undefined) return error;
+  const noFolder = code === "ENOENT" && syscall === "mkdir"; // what a read-only file system says to a folder within a new folder
+  if (!noFolder && !FOLDER_FAULTS.includes(code)) return error;
   const advice = `Free space or grant access there, or set JOMED_ARTIFACTS_DIR to another folder; ${name} goes on from its last checkpoint.`;
   return new EnvironmentError(
     `runStage: ${run.artifactsDir} must take the files of stage ${name}; got ${code} (${(error as Error).message}). ${advice}`,

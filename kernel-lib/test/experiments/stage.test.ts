@@ -248,6 +248,29 @@ describe("runStage", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  // /proc says to a new folder what a read-only file system says
+  it.runIf(existsSync("/proc/self"))("explains an artifacts folder that cannot be made", async () => {
+    const promise = runStage(fakeRun("/proc/nowhere"), counting().options);
+    await expect(promise).rejects.toMatchObject({ code: "environment", details: { fault: "ENOENT" } });
+  });
+
+  it("finds a result in a folder that may only be read", async () => {
+    const folder = temporaryFolder();
+    const { options, calls } = counting();
+    const { key } = await runStage(fakeRun(folder), options);
+    const places = [folder, join(folder, "toy-stage"), join(folder, "toy-stage", key)];
+    for (const place of places) chmodSync(place, 0o555);
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65_534); // permissions do not bind root
+    try {
+      expect((await runStage(fakeRun(folder), options)).origin).toBe("found");
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      for (const place of places) chmodSync(place, 0o755);
+    }
+    expect(calls()).toBe(1);
+  });
+
   it("explains an artifacts folder that cannot be one", async () => {
     const file = join(temporaryFolder(), "file");
     writeFileSync(file, "");

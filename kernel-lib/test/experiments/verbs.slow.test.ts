@@ -171,7 +171,12 @@ test("a run that is interrupted in both stages and started again ends with the s
 test("evaluate gives rows with intervals and paired differences; ablate one difference per variant", async () => {
   const run = await world.openRun("chain");
   const all = await everything(run);
-  const { rows, differences } = await evaluate(run, { task: world.task, predictions: all.predictions });
+  const { rows, differences, unparsed } = await evaluate(run, { task: world.task, predictions: all.predictions });
+  for (const { system, share, n } of unparsed) {
+    const ofSystem = all.predictions.filter((answer) => answer.system === system);
+    expect([share, n]).toEqual([ofSystem.filter(({ label }) => label === null).length / 10, 10]);
+  }
+  expect(unparsed.map(({ system }) => system)).toEqual(SYSTEM_NAMES);
   expect(rows).toHaveLength(8);
   for (const row of rows) {
     expect(row.low).toBeLessThanOrEqual(row.value);

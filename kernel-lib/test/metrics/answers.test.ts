@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { aggregateSeeds } from "../../src/metrics/aggregate-seeds";
 import { answerWords } from "../../src/inference/answer-words";
+import { aggregateSeeds } from "../../src/metrics/aggregate-seeds";
 import { brierScore } from "../../src/metrics/brier-score";
 import { closedAccuracy } from "../../src/metrics/closed-accuracy";
 import { exactMatch } from "../../src/metrics/exact-match";
@@ -8,6 +8,7 @@ import { listOverlap } from "../../src/metrics/list-overlap";
 import { macroF1, perLabelF1 } from "../../src/metrics/macro-f1";
 import { studentQuantile } from "../../src/metrics/student-t";
 import { tokenRecall } from "../../src/metrics/token-recall";
+import { unparsedShare } from "../../src/metrics/unparsed-share";
 
 describe("label sets", () => {
   it("match whole, in any order; unparsed is wrong even where nothing is true", () => {
@@ -98,6 +99,11 @@ describe("brierScore", () => {
       0.7 * brierScore([[said, 1 - said]], [0]) + 0.3 * brierScore([[said, 1 - said]], [1]);
     for (const said of [0, 0.3, 0.6, 0.69, 0.71, 0.9, 1]) expect(expected(said)).toBeGreaterThan(expected(0.7));
   });
+});
+
+it("unparsedShare counts what could not be read, and nothing else", () => {
+  expect(unparsedShare([null, 0, "", [], null])).toBe(2 / 5);
+  expect(() => unparsedShare([])).toThrow(/at least one/);
 });
 
 describe("listOverlap", () => {
