@@ -40,6 +40,7 @@ export class ParameterStore {
         );
       const value = tf.tensor(data.slice(), [...shape], "float32");
       this.#variables.set(name, tf.variable(value, false));
+      if (size > 0) handOver(value);
       value.dispose();
     }
   }
@@ -136,6 +137,14 @@ export class ParameterStore {
     const names = this.names();
     return `${names.length} weights: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`;
   }
+}
+
+/**
+ * Uses a tensor once. An engine takes values over at their first use; until then they would stay here, and a model that
+ * is used for the first time as a whole would be in memory twice.
+ */
+function handOver(value: tf.Tensor): void {
+  tf.dispose(tf.tidy(() => tf.slice(tf.reshape(value, [value.size]), [0], [1])));
 }
 
 /**

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { RasterImage } from "../../src/base/types";
+import { createAdamW } from "../../src/compute/adamw";
 import { openBackend } from "../../src/compute/backend";
+import { crossEntropy } from "../../src/compute/ops/cross-entropy";
 import { readSafetensors } from "../../src/compute/safetensors";
 import { type ChatMessage, renderChat } from "../../src/models/chat-template";
 import { generate } from "../../src/models/generate";
@@ -208,6 +210,29 @@ describe("reading with a Pixtral", () => {
     expect(tf.memory().numTensors).toBe(before);
     adapter.dispose();
     model.dispose();
+  });
+
+  test("learns an answer by its adapter alone: the loss falls, frozen weights keep their bits", () => {
+    const { model, prompts } = loadPixtralCase("tied");
+    const frozen = model.parameters.export();
+    const adapter = attachLora(model.parameters, { rank: 2, seed: 1 });
+    const optimiser = createAdamW(adapter.variables);
+    const batch = collatePrompts(model, prompts, { side: "right", answers: ["yes", "no"] });
+    const { positions, targets } = batch.answers!;
+    const loss = (): tf.Scalar => tf.tidy(() => tf.mean(crossEntropy(qwen2VlLogits(model, batch, positions), targets)));
+    const values: number[] = [];
+    for (let step = 0; step < 5; step++) {
+      const { value, grads } = tf.variableGrads(loss, [...adapter.variables]);
+      values.push(value.dataSync()[0]!);
+      optimiser.step(
+        adapter.variables.map((variable) => grads[variable.name]!),
+        0.05,
+      );
+      tf.dispose([value, grads]);
+    }
+    expect(values.at(-1)!).toBeLessThan(0.9 * values[0]!);
+    expect(model.parameters.export()).toEqual(frozen);
+    for (const owner of [optimiser, adapter, model]) owner.dispose();
   });
 
   test("refuses a prompt whose placeholders are not its pictures'", () => {
