@@ -103,6 +103,17 @@ test("ROCO v2: captions by split with a folder of pictures", async () => {
   ]);
 });
 
+test("ROCO v2: parquet files with the pictures inside", async () => {
+  const parquet = mkdtempSync(join(folder, "parquet-"));
+  mkdirSync(join(parquet, "roco/data"), { recursive: true });
+  const file = join(__dirname, "../../reference/corpora/roco-v2.parquet");
+  cpSync(file, join(parquet, "roco/data/test-00000-of-00001.parquet"));
+  const { passages } = await loadCorpus("roco", { dataDir: parquet });
+  expect(passages.map(({ text }) => text)).toEqual(["CT, axial", "chest “x-ray”", "MRI\nof the knee"]);
+  expect(passages.map(({ image }) => image.data[0])).toEqual([10, 20, 30]);
+  expect(passages[2]!.id).toBe("ROCOv2_2023_test_000003");
+});
+
 test("a stand-in that would be empty is refused", async () => {
   const error = await refusal(() => loadCorpus("mimic-cxr", { seed: 5, numPassages: 1 }));
   expect(error.message).toMatch(/numPassages must be large enough for a pair of mimic-cxr; got 1/);
