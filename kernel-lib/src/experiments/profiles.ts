@@ -41,7 +41,7 @@ const QUICK_READER: ReaderStageOptions = {
 };
 
 const QUICK: Profile = {
-  index: { m: 16, efConstruction: 200, ef: 64, measuredEf: [10, 16, 32, 64, 128], recallAt: 10 },
+  index: { m: 16, efConstruction: 200, ef: 128, measuredEf: [16, 32, 64, 128, 256], recallAt: 10 },
   reader: QUICK_READER,
   closedBook: QUICK_READER,
   retriever: {

@@ -47,11 +47,11 @@ export const READER_RECIPE: ReaderPretrainingOptions = {
     shares: { copyWord: 0.25, readClass: 0.75 },
   },
   pictures: {
-    steps: 700,
+    steps: 1500,
     batchSize: 32,
     learningRate: 1e-3,
     warmupSteps: 100,
-    evaluateEvery: 200,
+    evaluateEvery: 250,
     shares: {
       describe: 0.35,
       attribute: 0.07,
