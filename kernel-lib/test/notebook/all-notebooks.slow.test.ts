@@ -1,8 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { repositoryRoot } from "../../src/base/repository-root";
+import { NOT_ANSWERED, RIGHT } from "../../src/notebook/check-exercise";
+import type { Notebook } from "../../src/notebook/nbformat";
 import { runNotebook } from "../../src/notebook/runner";
 
 const notebooks = join(repositoryRoot(), "notebooks");
@@ -16,29 +18,52 @@ const env = {
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
+/** Executes a notebook at the size of tests; all of them share one folder of artifacts. */
+async function execute(file: string): Promise<Notebook> {
+  const output = join(work, basename(file));
+  const parameters = { profile: "test", source: "phantom" };
+  return (await runNotebook(file, { output, parameters, env, cellTimeoutMs: 300_000 })).notebook;
+}
+
+/** What the check cells of the exercises printed. */
+function verdicts(notebook: Notebook): string[] {
+  return notebook.cells.flatMap((cell) =>
+    cell.cell_type === "code" && /^exercise-\d-check$/.test(cell.id)
+      ? [
+          cell.outputs
+            .map((output) => ("text" in output ? output.text : ""))
+            .join("")
+            .trim(),
+        ]
+      : [],
+  );
+}
+
 describe("the notebooks, in order, at the size of tests", () => {
   test("there are seven", () => {
     expect(names.map((name) => name.slice(0, 2))).toEqual(["00", "01", "02", "03", "04", "05", "06"]);
   });
 
   test.each(names)(
-    "%s runs without an error and saves its figures",
+    "%s runs without an error, saves its figures, and asks for the answers to its exercises",
     async (name) => {
-      const output = join(work, name);
-      await runNotebook(join(notebooks, name), {
-        output,
-        parameters: { profile: "test", source: "phantom" },
-        env,
-        cellTimeoutMs: 300_000,
-      });
-      const executed = JSON.parse(readFileSync(output, "utf8")) as {
-        cells: { source: string[]; outputs?: object[] }[];
-      };
-      const source = executed.cells.map((cell) => [cell.source].flat().join("")).join("\n");
+      const notebook = await execute(join(notebooks, name));
+      const source = notebook.cells.map((cell) => cell.source).join("\n");
       const figures = [...source.matchAll(/saveFigure\(\w+, "([\w-]+)"\)/g)].map((match) => match[1]);
       expect(figures.length).toBeGreaterThan(0);
       const saved = readdirSync(join(work, "figures"));
       for (const figure of figures) expect(saved).toEqual(expect.arrayContaining([`${figure}.svg`, `${figure}.json`]));
+      expect(verdicts(notebook)).toEqual([NOT_ANSWERED, NOT_ANSWERED, NOT_ANSWERED]);
+    },
+    600_000,
+  );
+
+  // after the notebooks, so that they find everything computed
+  test.each(names)(
+    "the solutions of %s are right",
+    async (name) => {
+      const solutions = `${basename(name, ".ipynb")}-solutions.ipynb`;
+      expect(verdicts(await execute(join(notebooks, "solutions", solutions)))).toEqual([RIGHT, RIGHT, RIGHT]);
     },
     600_000,
   );
