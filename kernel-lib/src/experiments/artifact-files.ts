@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, rm, stat } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
 
 /** One file of an artifact: its path inside the folder (always with "/"), size in bytes and SHA-256. */
 export interface ArtifactFile {
@@ -23,6 +23,27 @@ async function sha256Of(file: string): Promise<string> {
   const digest = hash.digest("hex");
   known.set(name, digest);
   return digest;
+}
+
+/**
+ * Makes a folder and those above it, from the top. Node's own recursive way reports a read-only file system as "not found", and
+ * does not end where the file system keeps saying so.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<string> =>
+    mkdir(path).then(
+      () => "made",
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === "EEXIST") return "there";
+        if (error.code === "ENOENT" && dirname(path) !== path) return "nowhere";
+        throw error;
+      },
+    );
+  if ((await make()) !== "nowhere") return;
+  await makeFolder(dirname(path));
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error; // another process was faster
+  });
 }
 
 /** A file that was being written when its process ended: see base/write-atomic. */

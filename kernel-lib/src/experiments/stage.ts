@@ -1,11 +1,11 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertInteger, assertKnownKeys, assertNotInterrupted } from "../base/check";
 import { ConfigError, EnvironmentError, isKernelError, StateError } from "../base/errors";
 import type { Control } from "../base/types";
 import type { StageHealth } from "../training/stage-health";
-import { listFiles, removeHalfWritten } from "./artifact-files";
+import { listFiles, makeFolder, removeHalfWritten } from "./artifact-files";
 import { artifactKey, type JsonObject } from "./artifact-key";
 import { type ArtifactLock, tryLock } from "./artifact-lock";
 import {
@@ -91,7 +91,7 @@ async function computeFiles(run: Run, options: StageOptions, places: Places): Pr
   const begun = (await exists(workDir)) ? "resumed" : "fresh";
   await rm(join(workDir, MANIFEST_NAME), { force: true }); // of a finish whose files do not match: not this one's
   const resumeDir = join(workDir, RESUME_NAME);
-  await mkdir(resumeDir, { recursive: true });
+  await makeFolder(resumeDir);
   const started = new Date();
   let health: StageHealth | undefined;
   const report = (found: StageHealth): void => {
@@ -135,7 +135,7 @@ async function produce(run: Run, options: StageOptions, places: Places, lock: Ar
 function explain(error: unknown, run: Run, name: string): unknown {
   const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
   if (isKernelError(error) || code === undefined) return error;
-  const noFolder = code === "ENOENT" && syscall === "mkdir"; // what a read-only file system says to a folder within a new folder
+  const noFolder = code === "ENOENT" && syscall === "mkdir";
   if (!noFolder && !FOLDER_FAULTS.includes(code)) return error;
   const advice = `Free space or grant access there, or set JOMED_ARTIFACTS_DIR to another folder; ${name} goes on from its last checkpoint.`;
   return new EnvironmentError(
@@ -159,7 +159,7 @@ export async function runStage(run: Run, options: StageOptions): Promise<Artifac
   try {
     const found = await findComplete(places);
     if (found !== null) return found;
-    await mkdir(join(run.artifactsDir, places.name), { recursive: true });
+    await makeFolder(join(run.artifactsDir, places.name));
     const answer = await lockOrFind(places, run.control);
     if (!("release" in answer)) return answer;
     try {

@@ -248,7 +248,7 @@ describe("runStage", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  // /proc says to a new folder what a read-only file system says
+  // where Node's own recursive mkdir does not end
   it.runIf(existsSync("/proc/self"))("explains an artifacts folder that cannot be made", async () => {
     const promise = runStage(fakeRun("/proc/nowhere"), counting().options);
     await expect(promise).rejects.toMatchObject({ code: "environment", details: { fault: "ENOENT" } });
