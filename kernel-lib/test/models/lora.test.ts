@@ -21,7 +21,7 @@ beforeAll(async () => {
   await openBackend();
   model = tinyModel();
   batch = collatePrompts(model, [tokenizePrompt(model, ask(noiseImage(1), noiseImage(2), "spiky"))]);
-});
+}, 60_000);
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "lora-"));
 });
