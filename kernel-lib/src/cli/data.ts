@@ -1,0 +1,163 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { assertOneOf } from "../base/check";
+import { ConfigError, isKernelError } from "../base/errors";
+import { repositoryRoot } from "../base/repository-root";
+import type { Control, Split } from "../base/types";
+import { writeFileAtomic } from "../base/write-atomic";
+import { taskCard, withTaskCards } from "../data/obtain/data-card";
+import { downloadFile } from "../data/obtain/download";
+import { KNOWN_TASKS, type KnownTask } from "../data/tasks/known-tasks";
+import { loadTask, TASK_NAMES } from "../data/tasks/load-task";
+import { createTerminalProgress, type LineStream, type TerminalProgress, terminalControl } from "./terminal-progress";
+
+const VERBS = ["list", "fetch", "check", "card"] as const;
+type Verb = (typeof VERBS)[number];
+
+const HELP = `npm run data -- list | fetch <task> | check <task> | card <task> [--dir DIR] [--size N] [--write]
+list    which tasks there are, which of their files are here, licence, how to get them
+fetch   downloads a task's file (MedMNIST: --size 28, 64, 128 or 224), or says the steps where a login is needed
+check   reads a task's files as the notebooks would, and says what is in them or what is wrong
+card    the data card of a task; card --write brings the cards of data/README.md up to date
+DIR     default: JOMED_DATA_DIR, else data/raw. Tasks: ${TASK_NAMES.join(", ")}.`;
+
+interface Options {
+  readonly verb: Verb;
+  readonly task: string | null;
+  readonly dir: string;
+  readonly size: number | null;
+  readonly isWriting: boolean;
+}
+
+function readOptions(argv: readonly string[]): Options | "help" {
+  const known = {
+    dir: { type: "string" },
+    size: { type: "string" },
+    write: { type: "boolean" },
+    help: { type: "boolean" },
+  } as const;
+  let parsed: { values: { dir?: string; size?: string; write?: boolean; help?: boolean }; positionals: string[] };
+  try {
+    parsed = parseArgs({ args: [...argv], options: known, allowPositionals: true });
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message} Use --dir, --size, --write or --help.`, {}, error);
+  }
+  const { values, positionals } = parsed;
+  const [verb, task = null, ...rest] = positionals;
+  if (values.help === true || verb === undefined) return "help";
+  assertOneOf("data: the first word", verb, VERBS);
+  if (task !== null) assertOneOf("data: the task", task, TASK_NAMES);
+  const needsTask = verb === "fetch" || verb === "check" || (verb === "card" && values.write !== true);
+  if (rest.length > 0 || (needsTask && task === null)) {
+    throw new ConfigError(
+      `data: ${verb} must name one task; got ${positionals.slice(1).join(" ") || "none"}.\n${HELP}`,
+    );
+  }
+  const size = values.size === undefined ? null : Number(values.size);
+  const named = process.env["JOMED_DATA_DIR"];
+  const dir = values.dir ?? (named === undefined || named === "" ? join(repositoryRoot(), "data", "raw") : named);
+  return { verb, task, dir, size, isWriting: values.write === true };
+}
+
+/** Whether a task's files are found, without reading them. */
+function placeOf({ definition }: KnownTask, dir: string): string {
+  const { downloads, layout } = definition;
+  const here = downloads.filter(({ file }) => existsSync(join(dir, file)));
+  if (here.length > 0) return `here: ${here.map(({ file }) => file).join(", ")}`;
+  const folder = layout[0]!.split("/")[0]!;
+  if (downloads.length === 0 && existsSync(join(dir, folder))) return `here: ${folder}/ (look with check)`;
+  return "missing";
+}
+
+function list(dir: string, progress: TerminalProgress): void {
+  progress.say(`data folder: ${dir}`);
+  for (const task of KNOWN_TASKS.values()) {
+    const { name, access, downloads, card } = task.definition;
+    const way = access === "credentialed" ? "PhysioNet login" : downloads.length > 0 ? `fetch ${name}` : "by hand";
+    progress.say(`${name.padEnd(13)} ${placeOf(task, dir)}; ${card.licence}; get it: ${way}`);
+  }
+}
+
+async function fetchTask(
+  { definition }: KnownTask,
+  { dir, size }: Options,
+  progress: TerminalProgress,
+  control: Control,
+) {
+  const { downloads, card, name } = definition;
+  if (downloads.length === 0) {
+    progress.say(`${card.title} is not downloaded by this program. ${card.obtain}`);
+    return;
+  }
+  const ending = size === null || size === 28 ? /mnist\.npz$/ : new RegExp(`_${size}\\.npz$`);
+  const wanted = downloads.find(({ file }) => ending.test(file));
+  if (wanted === undefined) throw new ConfigError(`data: --size must be 28, 64, 128 or 224 for ${name}; got ${size}.`);
+  const file = join(dir, wanted.file);
+  const outcome = await downloadFile({ ...wanted, file, control });
+  progress.say(`${name}: ${outcome === "present" ? "already there" : "fetched"}, ${file}. Licence: ${card.licence}.`);
+}
+
+async function check(
+  name: string,
+  { dir, size }: Options,
+  progress: TerminalProgress,
+  control: Control,
+): Promise<void> {
+  const task = await loadTask(name, {
+    source: "real",
+    dataDir: dir,
+    control,
+    ...(size === null ? {} : { imageSize: size }),
+  });
+  for (const split of ["train", "validation", "test"] as Split[]) {
+    const examples = task.splits[split];
+    const counts = task.labels.map(({ index, name: label }) => {
+      return `${label} ${examples.filter(({ labels }) => labels.includes(index)).length}`;
+    });
+    progress.say(`${split}: ${examples.length} examples; ${counts.join(", ")}`);
+  }
+  progress.say(`${name}: sound. Fingerprint ${task.fingerprint}`);
+}
+
+function card(task: string | null, isWriting: boolean, progress: TerminalProgress): void {
+  if (task !== null) progress.say(taskCard(KNOWN_TASKS.get(task)!));
+  if (!isWriting) return;
+  const file = join(repositoryRoot(), "data", "README.md");
+  writeFileAtomic(file, withTaskCards(readFileSync(file, "utf8")));
+  progress.say(`written: ${file}`);
+}
+
+async function run(options: Options, progress: TerminalProgress, control: Control): Promise<void> {
+  const { verb, task, dir, isWriting } = options;
+  if (verb === "list") list(dir, progress);
+  else if (verb === "card") card(task, isWriting, progress);
+  else if (verb === "fetch") await fetchTask(KNOWN_TASKS.get(task!)!, options, progress, control);
+  else await check(task!, options, progress, control);
+}
+
+/** Says what data there is, gets it, and checks it. @returns the exit code. */
+export async function main(argv: readonly string[], stream: LineStream = process.stdout): Promise<number> {
+  const progress = createTerminalProgress(stream);
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once("SIGINT", interrupt);
+  try {
+    const options = readOptions(argv);
+    if (options === "help") progress.say(HELP);
+    else await run(options, progress, terminalControl(progress, stop.signal));
+    return 0;
+  } catch (error) {
+    if (!isKernelError(error)) throw error;
+    progress.say(`data: ${error.message}`);
+    return 1;
+  } finally {
+    process.removeListener("SIGINT", interrupt);
+  }
+}
+
+if (require.main === module) {
+  main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
+}

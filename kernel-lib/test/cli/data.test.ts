@@ -1,0 +1,61 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { main } from "../../src/cli/data";
+import { writeBreastArchive } from "../../src/data/phantoms/breast-archive";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "data-"));
+  mkdirSync(join(folder, "medmnist"));
+  writeFileSync(join(folder, "medmnist", "breastmnist.npz"), writeBreastArchive(3));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs the program. @returns exit code and everything it wrote. */
+async function run(...argv: string[]): Promise<[number, string]> {
+  let text = "";
+  const code = await main([...argv, "--dir", folder], { write: (line: string) => (text += line) });
+  return [code, text];
+}
+
+test("list says what is here, what is missing, and the way to get it", async () => {
+  const [code, text] = await run("list");
+  expect(code).toBe(0);
+  expect(text).toMatch(/breast-mnist +here: medmnist\/breastmnist\.npz; CC BY 4\.0; get it: fetch breast-mnist/);
+  expect(text).toMatch(/derma-mnist +missing; CC BY-NC 4\.0/);
+  expect(text).toMatch(/vindr-pcxr +missing; .*get it: PhysioNet login/);
+});
+
+test("check reads a task and counts its labels, or says what is wrong", async () => {
+  const [code, text] = await run("check", "breast-mnist");
+  expect(code).toBe(0);
+  expect(text).toMatch(/warning: .*published md5/);
+  expect(text).toMatch(/test: 156 examples; malignant 62, normal, benign 94/);
+  const [failed, reason] = await run("check", "slake");
+  expect(failed).toBe(1);
+  expect(reason).toMatch(/data: loadTask: dataDir must hold train\.json/);
+});
+
+test("fetch says the steps for credentialed data", async () => {
+  const [code, text] = await run("fetch", "brset");
+  expect(code).toBe(0);
+  expect(text).toMatch(/not downloaded by this program\. BRSET from physionet\.org.*credentialed user/);
+});
+
+test("card prints a task's card", async () => {
+  expect((await run("card", "retina-mnist"))[1]).toMatch(/### RetinaMNIST .*Citation/s);
+});
+
+test.each([
+  [["steal"], /must be one of list, fetch, check, card/],
+  [["fetch"], /fetch must name one task; got none/],
+  [["fetch", "brain"], /must be one of breast-mnist/],
+  [["fetch", "derma-mnist", "--size", "32"], /--size must be 28, 64, 128 or 224/],
+  [["list", "--colour"], /Use --dir, --size, --write or --help/],
+])("a wrong call is refused: %s", async (argv, wording) => {
+  const [code, text] = await run(...(argv as string[]));
+  expect(code).toBe(1);
+  expect(text).toMatch(wording);
+});

@@ -1,0 +1,27 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { repositoryRoot } from "../../../src/base/repository-root";
+import { taskCard, withTaskCards } from "../../../src/data/obtain/data-card";
+import { KNOWN_TASKS } from "../../../src/data/tasks/known-tasks";
+
+test("data/README.md holds the cards as the task files make them (npm run data -- card --write)", () => {
+  const readme = readFileSync(join(repositoryRoot(), "data", "README.md"), "utf8");
+  expect(withTaskCards(readme)).toBe(readme);
+});
+
+test("withTaskCards keeps the text around the cards and changes nothing the second time", () => {
+  const once = withTaskCards("# Data\n\nabove\n");
+  expect(once).toMatch(/^# Data\n\nabove\n\n## Task cards\n/);
+  expect(withTaskCards(once)).toBe(once);
+  expect(withTaskCards(once.replace("- Pictures: dermoscopy", "- Pictures: edited"))).toBe(once);
+});
+
+test("every task's card says licence, citation, splits, and where it comes from", () => {
+  for (const task of KNOWN_TASKS.values()) {
+    const card = taskCard(task);
+    for (const field of ["Licence", "Citation", "Splits", "Obtain", "Read from", "Answer", "Metrics", "Stand-in"]) {
+      expect(card).toMatch(new RegExp(`\\n- ${field}: \\S`));
+    }
+  }
+});
