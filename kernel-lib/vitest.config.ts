@@ -8,7 +8,7 @@ const config: import("vitest/config").ViteUserConfig = {
     pool: "forks",
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { ...shared, name: "fast", exclude: [SLOW], testTimeout: 20_000 } },
+      { extends: true, test: { ...shared, name: "fast", exclude: [SLOW], testTimeout: 60_000, hookTimeout: 60_000 } },
       { extends: true, test: { ...shared, name: "slow", include: [SLOW], testTimeout: 600_000, hookTimeout: 600_000 } },
     ],
   },
