@@ -28,6 +28,9 @@ interface PageHeader {
   readonly packed: number;
   readonly crc: number | undefined;
   readonly values: number;
+  /** Pages of version 2 only: missing values, and the bytes of both kinds of levels, which stand unpacked. */
+  readonly nulls: number;
+  readonly levelBytes: readonly [number, number];
 }
 
 function readHeader(reader: { view: DataView; offset: number }): PageHeader {
@@ -36,21 +39,27 @@ function readHeader(reader: { view: DataView; offset: number }): PageHeader {
   const type = Number(fields["field_1"]);
   const values = detail(type === DATA_PAGE ? "field_5" : type === DATA_PAGE_V2 ? "field_8" : "field_7")["field_1"];
   const crc = fields["field_4"];
+  const version2 = detail("field_8");
   return {
     type,
     size: Number(fields["field_2"]),
     packed: Number(fields["field_3"]),
     crc: typeof crc === "number" ? crc >>> 0 : undefined,
     values: Number(values),
+    nulls: type === DATA_PAGE_V2 ? Number(version2["field_2"]) : 0,
+    levelBytes: type === DATA_PAGE_V2 ? [Number(version2["field_5"]), Number(version2["field_6"])] : [0, 0],
   };
 }
 
 /** Why a page is not sound, or null. A value takes a bit at least in run-length pages, so counts are held to the column's. */
 function faultOf(page: PageHeader, bytes: Uint8Array, span: PageSpan): string | null {
-  const { size, packed, values, crc } = page;
+  const { size, packed, values, nulls, levelBytes, crc } = page;
   if (!(size >= 0 && packed >= 0 && packed <= bytes.length)) return "a page beyond its column";
   if (size > MEBIBYTE && size > span.maxRatio * packed) return `a page of ${packed} bytes that declares ${size}`;
   if (!(values >= 0 && values <= span.numValues)) return `a page of ${values} values in a column of ${span.numValues}`;
+  if (!(nulls >= 0 && nulls <= values)) return `a page with ${nulls} of ${values} values missing`;
+  const levels = levelBytes[0] + levelBytes[1];
+  if (!(Math.min(...levelBytes) >= 0 && levels <= Math.min(packed, size))) return "a page with levels beyond its end";
   if (crc !== undefined && crc32(bytes.subarray(0, packed)) !== crc) return "a page that does not match its checksum";
   return null;
 }

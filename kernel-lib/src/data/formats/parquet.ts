@@ -1,18 +1,14 @@
 import { createRequire } from "node:module";
 import { basename } from "node:path";
-import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { decompress as decompressZstd } from "fzstd";
 import { DataError, isKernelError } from "../../base/errors";
 import { findPageFault } from "./parquet-pages";
+import { readInWorker } from "./parquet-worker";
 import { readBytes } from "./text-file";
-
-type Decompressor = (input: Uint8Array, outputLength: number) => Uint8Array;
 
 /** What is used of hyparquet here. The package is an ES module; Node loads it by require, the compiler does not type that. */
 interface Hyparquet {
   parquetMetadata(bytes: ArrayBuffer): { readonly num_rows: bigint; readonly row_groups: readonly RowGroup[] };
   parquetSchema(metadata: object): { readonly children: readonly { readonly element: { readonly name: string } }[] };
-  parquetReadObjects(options: object): Promise<Record<string, unknown>[]>;
 }
 
 interface RowGroup {
@@ -50,13 +46,7 @@ function refuse(file: string, rule: string, got: string, next: string, cause?: u
   throw new DataError(`readParquet: ${file} must ${rule}; got ${got}. ${next}`, { file, rule, got }, cause);
 }
 
-/** Unpackers that never give more than the page declares. Snappy is hyparquet's own, which does the same. */
-const DECOMPRESSORS: Readonly<Record<string, Decompressor>> = {
-  GZIP: (input, length) => gunzipSync(input, { maxOutputLength: Math.max(1, length) }),
-  BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) }),
-  ZSTD: (input, length) => decompressZstd(input, new Uint8Array(length)),
-};
-const CODECS = ["UNCOMPRESSED", "SNAPPY", ...Object.keys(DECOMPRESSORS)];
+const CODECS = ["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD"];
 
 /** A limit's words. */
 const SUSPECT = "If you trust the file, raise the limit; it may be a bomb.";
@@ -134,8 +124,9 @@ export async function parseParquet(
     if (missing.length > 0) refuse(file, `hold the column ${missing.join(", ")}`, names.join(", "), "Check the file.");
     const source = { file, buffer, limits: { maxBytes, maxRatio, maxRows } };
     assertSound(metadata.row_groups, Number(metadata.num_rows), columns, source);
-    const options = { file: buffer, metadata, columns, compressors: DECOMPRESSORS, utf8: false };
-    const rows = await hyparquet.parquetReadObjects(options);
+    const outcome = await readInWorker(buffer, columns);
+    if ("fault" in outcome) return refuse(file, "be a sound parquet file", outcome.fault.slice(0, 120), AGAIN);
+    const { rows } = outcome;
     if (BigInt(rows.length) === metadata.num_rows) return rows;
     return refuse(file, `hold its declared ${metadata.num_rows} rows`, String(rows.length), AGAIN);
   } catch (cause) {
