@@ -87,7 +87,10 @@ function assertSound(groups: readonly RowGroup[], numRows: number, columns: read
   const sum = groups.reduce((total, group) => total + Number(group.num_rows), 0);
   if (sum !== numRows) refuse(file, `hold its declared ${numRows} rows`, String(sum), AGAIN);
   let total = 0;
-  for (const group of groups) {
+  for (const [i, group] of groups.entries()) {
+    const held = new Set(group.columns.map((column) => column.meta_data?.path_in_schema[0]));
+    const missing = columns.filter((name) => !held.has(name));
+    if (missing.length > 0) refuse(`${file}, row group ${i}`, `hold the column ${missing.join(", ")}`, "none", AGAIN);
     for (const { meta_data: column } of group.columns) {
       if (column === undefined) refuse(file, "describe every column", "one without", AGAIN);
       if (!columns.includes(column.path_in_schema[0] ?? "")) continue;
