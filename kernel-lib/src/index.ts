@@ -17,6 +17,7 @@ export { type ErrorCode, isKernelError, KernelError } from "./base/errors";
 export { createRandom, type Random } from "./base/random";
 export { logSoftmax, logSumExp, softmax } from "./base/softmax";
 export type {
+  AnswerForm,
   Control,
   Corpus,
   CurvePoint,
@@ -26,6 +27,7 @@ export type {
   Head,
   Label,
   Matrix,
+  MetricName,
   Passage,
   Prediction,
   ProgressEvent,
@@ -41,6 +43,7 @@ export { type BackendName, type BackendReport, openBackend, requireBackend } fro
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./compute/safetensors";
 export type { SafetensorsDtype } from "./compute/safetensors-header";
 // data
+export { closedTask } from "./data/closed-task";
 export { CORPUS_NAMES, type CorpusName, type LoadCorpusOptions, loadCorpus } from "./data/corpora/load-corpus";
 export type { OpenCorpusOptions } from "./data/corpora/open-corpus";
 export { hashImage } from "./data/formats/checksum";
@@ -84,9 +87,11 @@ export {
   type ReadingExercise,
   type ReadingMode,
 } from "./data/phantoms/reading-exercises";
+export type { PhantomSize } from "./data/phantoms/tasks/phantom-task";
 export { classQuestion } from "./data/question";
 export { findSharedGroups, type SharedGroup } from "./data/split-check";
 export { type LoadTaskOptions, loadTask, TASK_NAMES } from "./data/tasks/load-task";
+export type { SplitRule } from "./data/tasks/task-definition";
 export { type VocabularyWord, vocabularyWords } from "./data/vocabulary";
 // experiments: the verbs a notebook calls
 export { ABLATIONS, type AblateOptions, type AblateResult, type Ablation, ablate } from "./experiments/ablate";
