@@ -30,7 +30,7 @@ export function fakeProgram(folder: string, name: string, script: string): void 
 export function fakeCheckout(): string {
   const root = temporaryFolder();
   const files = ["package.json", "package-lock.json", "tsconfig.json", "requirements.txt", "requirements-pins.txt"];
-  const library = ["kernel-lib/package.json", "kernel-lib/tsconfig.json", "kernel-lib/setup"];
+  const library = ["kernel-lib/package.json", "kernel-lib/tsconfig.json", "kernel-lib/setup", "kernel-lib/native"];
   for (const path of [...files, "requirements-tensorflow.txt", ...library]) {
     cpSync(join(REPOSITORY, path), join(root, path), { recursive: true });
   }
