@@ -27,7 +27,6 @@ export type {
   Head,
   Label,
   Matrix,
-  MetricName,
   Passage,
   Prediction,
   ProgressEvent,
@@ -87,11 +86,9 @@ export {
   type ReadingExercise,
   type ReadingMode,
 } from "./data/phantoms/reading-exercises";
-export type { PhantomSize } from "./data/phantoms/tasks/phantom-task";
 export { classQuestion } from "./data/question";
 export { findSharedGroups, type SharedGroup } from "./data/split-check";
 export { type LoadTaskOptions, loadTask, TASK_NAMES } from "./data/tasks/load-task";
-export type { SplitRule } from "./data/tasks/task-definition";
 export { type VocabularyWord, vocabularyWords } from "./data/vocabulary";
 // experiments: the verbs a notebook calls
 export { ABLATIONS, type AblateOptions, type AblateResult, type Ablation, ablate } from "./experiments/ablate";
