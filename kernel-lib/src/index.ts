@@ -17,7 +17,6 @@ export { type ErrorCode, isKernelError, KernelError } from "./base/errors";
 export { createRandom, type Random } from "./base/random";
 export { logSoftmax, logSumExp, softmax } from "./base/softmax";
 export type {
-  AnswerForm,
   Control,
   Corpus,
   CurvePoint,
