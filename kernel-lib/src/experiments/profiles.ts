@@ -46,9 +46,9 @@ const QUICK: Profile = {
   closedBook: QUICK_READER,
   retriever: {
     steps: 200, // up to 50,000
-    batchSize: 16, // 2
+    batchSize: 64, // 2; the preference of a small reader is faint, and a small batch drowns it
     numCandidates: 20, // 50
-    learningRate: 5e-4, // 1e-4
+    learningRate: 2e-4, // 1e-4
     warmupSteps: 20, // 1,000
     evaluateEvery: 25, // 100
     refreshEvery: 4, // 10
