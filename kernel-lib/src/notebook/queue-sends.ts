@@ -3,28 +3,50 @@ interface SendingSocket {
   send(message: unknown): Promise<void>;
 }
 
+/** What one socket has under way. */
+interface Line {
+  /** Settles when the last message given is handed over. */
+  last: Promise<void>;
+  /** Messages that wait for their turn. */
+  waiting: number;
+}
+
 /**
  * Makes all sockets of a class send one message after the other, in the order they were given.
  *
- * A zeromq socket takes one message at a time and refuses the next with EBUSY until the first is handed over; a program that
- * does not wait, as tslab does not, loses the next. With nothing under way a message goes out at once, as before.
+ * A zeromq socket that cannot hand a message over at once refuses the next with EBUSY; a program that does not wait, as tslab
+ * does not, loses the next. Here a refused message waits for the one under way. Whatever the socket takes goes out at once, as
+ * before: a cell that never gives way to events still shows what it writes.
  *
  * @param prototype of the socket class; its `send` is replaced.
  */
 export function queueSends(prototype: SendingSocket): void {
   const send = prototype.send;
-  const underWay = new WeakMap<SendingSocket, Promise<void>>();
+  const lines = new WeakMap<SendingSocket, Line>();
+
   const queued = function (this: SendingSocket, message: unknown): Promise<void> {
-    const before = underWay.get(this);
-    const sent = before === undefined ? send.call(this, message) : before.then(() => send.call(this, message));
-    const settled = sent
-      .catch(() => {}) // the caller hears of it; the next message is sent all the same
-      .then(() => {
-        if (underWay.get(this) === settled) underWay.delete(this);
+    const line = lines.get(this) ?? { last: Promise.resolve(), waiting: 0 };
+    lines.set(this, line);
+    const wait = (): Promise<void> => {
+      line.waiting++;
+      return line.last.then(() => {
+        line.waiting--;
+        return send.call(this, message);
       });
-    underWay.set(this, settled);
+    };
+    const sent = line.waiting > 0 ? wait() : sendOr(wait, () => send.call(this, message));
+    line.last = sent.catch(() => {}); // the caller hears of it; the next message is sent all the same
     return sent;
   };
   // defined, not assigned: zeromq inherits a `send` that cannot be assigned to
   Object.defineProperty(prototype, "send", { value: queued, configurable: true, writable: true });
+}
+
+function sendOr(wait: () => Promise<void>, send: () => Promise<void>): Promise<void> {
+  try {
+    return send();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+    return wait();
+  }
 }
