@@ -39,7 +39,7 @@ function runVitest(root: string, project: "fast" | "slow"): Promise<CheckResult>
     const report = join(folder, "report.json");
     const parameters = [
       "node_modules/vitest/vitest.mjs",
-      ...["run", "--config", "kernel-lib/vitest.config.ts", "--project", project],
+      ...["run", "--config", "./kernel-lib/vitest.config.ts", "--project", project],
       ...["--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
     ];
     try {
@@ -63,7 +63,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const unknown = argv.find((word) => word !== "--fast");
   if (unknown !== undefined) {
     throw new ConfigError(
-      `test: argument must be --fast or nothing; got "${unknown}". For one file use npx vitest run --config kernel-lib/vitest.config.ts <file>.`,
+      `test: argument must be --fast or nothing; got "${unknown}". For one file use npx vitest run --config ./kernel-lib/vitest.config.ts <file>.`,
     );
   }
   const root = repositoryRoot();
