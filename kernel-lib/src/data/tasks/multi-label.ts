@@ -1,8 +1,7 @@
 import { DataError } from "../../base/errors";
 import type { Example, Label, RasterImage, Split } from "../../base/types";
-import { carveValidation } from "../disjoint-split";
 import { hashImage } from "../formats/checksum";
-import { hashExamples } from "./hash-examples";
+import { completeSplits } from "./complete-splits";
 import { loadPictures, type PictureSource } from "./load-pictures";
 import type { ReadRequest, TaskContent } from "./task-definition";
 
@@ -81,13 +80,5 @@ export async function readLabelSets(
   const of = (split: Split) =>
     rows.filter((row) => row.split === split).map((row) => toExample(task, row, pictures.get(row.picture.key)!));
   const published = { train: of("train"), validation: of("validation"), test: of("test") };
-  for (const split of ["train", "test"] as const) {
-    if (published[split].length > 0) continue;
-    throw new DataError(
-      `loadTask: ${task.name} must hold ${split} pictures; got none. Check that every file is there.`,
-    );
-  }
-  const open = published.validation.length === 0;
-  const splits = open ? { ...published, ...carveValidation(published.train, request.splitSeed) } : published;
-  return { splits, identity: hashExamples(splits) };
+  return completeSplits(published, { task: task.name, members: "pictures", splitSeed: request.splitSeed });
 }
