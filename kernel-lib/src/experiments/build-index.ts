@@ -66,7 +66,7 @@ export async function buildIndex(run: Run, options: BuildIndexOptions): Promise<
   const { task } = options;
   const leaks = await checkLeaks(run, options.corpus, task);
   const corpus = withoutLeaks(options.corpus, leaks, run.control);
-  const clip = checkpointFolder("clip", options.clipFolder);
+  const clip = await checkpointFolder("clip", { named: options.clipFolder, control: run.control });
   const settings = profileOf(run.profile).index;
   const artifact = await runStage(run, {
     name: "index",

@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { createReadStream, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DataError } from "../base/errors";
+import { assertNotInterrupted } from "../base/check";
+import { DataError, isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
+import type { Control } from "../base/types";
+import { checkpointFiles } from "../models/checkpoint";
 
 /** A pre-trained model on disk, and the hash of everything in it that matters. */
 export interface CheckpointFolder {
@@ -10,32 +13,84 @@ export interface CheckpointFolder {
   readonly fingerprint: string;
 }
 
-const FILES = [
-  "config.json",
-  "model.safetensors",
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "preprocessor_config.json",
-  "chat_template.jinja",
-];
+export interface CheckpointFolderOptions {
+  /** Folder of the model. Default: the repository's own, in data/checkpoints. */
+  readonly named?: string | undefined;
+  readonly control?: Control;
+}
+
+const PIECE_BYTES = 4 * 2 ** 20;
+/** Hashing less takes less than a second: nothing to report. */
+const REPORTED_BYTES = 2 ** 30;
+
+/** Hashes of this process by the state of the files: gigabytes are read once, not at every call. */
+const known = new Map<string, string>();
 
 /**
- * The folder of a pre-trained model: the one named, or the repository's own in data/checkpoints.
+ * The folder of a pre-trained model, one file of weights or shards. Its fingerprint covers every file the model is read from:
+ * weights, configuration, tokenizer, processor and chat template.
  *
- * @throws DataError when it holds no model, saying which command makes one.
+ * @throws DataError when it holds no model, saying which command makes one, or changes meanwhile. InterruptedError on abort.
  */
-export function checkpointFolder(model: "clip" | "qwen2-vl", named?: string): CheckpointFolder {
+export async function checkpointFolder(
+  model: "clip" | "qwen2-vl",
+  { named, control = {} }: CheckpointFolderOptions = {},
+): Promise<CheckpointFolder> {
   const folder = named ?? join(repositoryRoot(), "data", "checkpoints", model);
-  if (!existsSync(join(folder, "model.safetensors"))) {
+  const state = stateOf(folder, listFiles(folder, model));
+  let hash = known.get(state.key);
+  if (hash === undefined) {
+    hash = await hashFiles(folder, state, control);
+    if (stateOf(folder, listFiles(folder, model)).key !== state.key)
+      throw new DataError(
+        `checkpointFolder: ${folder} must stay as it is while it is read; a file changed. Wait until it is complete and try again.`,
+        { folder },
+      );
+    known.set(state.key, hash);
+  }
+  return { folder, fingerprint: `${model}:${hash.slice(0, 32)}` };
+}
+
+function listFiles(folder: string, model: string): string[] {
+  try {
+    return checkpointFiles(folder);
+  } catch (error) {
+    if (!isKernelError(error, "data")) throw error;
     throw new DataError(
-      `checkpointFolder: ${folder} must hold a ${model} model (model.safetensors); there is none. Run npm run checkpoints, or name another folder.`,
+      `checkpointFolder: ${folder} must hold a ${model} model; it does not. ${error.message}`,
       { folder, model },
+      error,
     );
   }
+}
+
+/** Which files, how large together, and a key that changes whenever one of them does. */
+interface FolderState {
+  readonly files: readonly string[];
+  readonly bytes: number;
+  readonly key: string;
+}
+
+function stateOf(folder: string, files: readonly string[]): FolderState {
+  const stats = files.map((file) => statSync(join(folder, file), { bigint: true }));
+  const lines = stats.map(({ dev, ino, size, mtimeNs, ctimeNs }, i) =>
+    [files[i], dev, ino, size, mtimeNs, ctimeNs].join(" "),
+  );
+  const bytes = stats.reduce((sum, { size }) => sum + Number(size), 0);
+  return { files, bytes, key: [realpathSync(folder), ...lines].join("\n") };
+}
+
+async function hashFiles(folder: string, { files, bytes }: FolderState, control: Control): Promise<string> {
   const hash = createHash("sha256");
-  for (const name of FILES) {
-    const file = join(folder, name);
-    if (existsSync(file)) hash.update(`${name}\n`).update(readFileSync(file));
+  let done = 0;
+  for (const file of files) {
+    hash.update(`${file}\n`);
+    for await (const piece of createReadStream(join(folder, file), { highWaterMark: PIECE_BYTES })) {
+      assertNotInterrupted("checkpointFolder", control.signal);
+      hash.update(piece as Buffer);
+      done += (piece as Buffer).length;
+      if (bytes >= REPORTED_BYTES) control.onProgress?.({ stage: `fingerprint ${folder}`, done, total: bytes });
+    }
   }
-  return { folder, fingerprint: `${model}:${hash.digest("hex").slice(0, 32)}` };
+  return hash.digest("hex");
 }

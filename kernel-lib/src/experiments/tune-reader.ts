@@ -70,7 +70,7 @@ export async function tuneReader(run: Run, options: TuneReaderOptions): Promise<
   const { task, index, mode = "retrieval", readerFolder } = options;
   assertOneOf("tuneReader: mode", mode, READER_MODES);
   if (mode === "retrieval") requireIndexOf("tuneReader", task, index);
-  const checkpoint = checkpointFolder("qwen2-vl", readerFolder);
+  const checkpoint = await checkpointFolder("qwen2-vl", { named: readerFolder, control: run.control });
   const profile = profileOf(run.profile);
   const stage = { ...(mode === "retrieval" ? profile.reader : profile.closedBook), ...options.options };
   const numPerHead = mode === "retrieval" ? profile.numPerHead : 0;

@@ -4,7 +4,7 @@ import { DataError } from "../base/errors";
 import { writeFileAtomic } from "../base/write-atomic";
 import type { WeightArray } from "./parameters";
 import type { JsonObject } from "./tokenizer";
-import { missingFile, readWeights, type WriteWeightsOptions, writeWeights } from "./weight-files";
+import { missingFile, readWeights, type WriteWeightsOptions, weightFiles, writeWeights } from "./weight-files";
 
 /** A Hugging Face model folder in memory. Files that a folder does not have are null. */
 export interface Checkpoint {
@@ -52,6 +52,19 @@ export function readCheckpoint(folder: string): Checkpoint {
     ...(processor === null ? {} : { processor }),
     chatTemplate: readTemplate(folder, tokenizerConfig),
   };
+}
+
+/**
+ * The names of all files of a model folder that `readCheckpoint` reads, those that are there, in an order that never changes:
+ * what decides how the model answers.
+ *
+ * @throws DataError when config.json or the weights are missing, naming the file.
+ */
+export function checkpointFiles(folder: string): string[] {
+  if (!existsSync(join(folder, FILES.config))) throw missingFile(folder, FILES.config);
+  const { tokenizer, tokenizerConfig, preprocessor, processor } = FILES;
+  const others = [tokenizer, tokenizerConfig, preprocessor, CHAT_TEMPLATE, processor, CHAT_TEMPLATE_JSON];
+  return [FILES.config, ...weightFiles(folder), ...others.filter((file) => existsSync(join(folder, file)))];
 }
 
 /**

@@ -38,6 +38,19 @@ export function readWeights(folder: string): Map<string, WeightArray> {
   return weights;
 }
 
+/**
+ * The names of the files that `readWeights` reads: model.safetensors, or the index and then its shards by name.
+ *
+ * @throws DataError when there is neither, the index is broken, or a shard that it lists is not there.
+ */
+export function weightFiles(folder: string): string[] {
+  if (existsSync(join(folder, SINGLE))) return [SINGLE];
+  const shards = [...new Set(readIndex(folder).values())].sort();
+  for (const file of shards)
+    if (!existsSync(join(folder, file))) throw refuseIndex(folder, `lists ${file}, which is not there`);
+  return [INDEX, ...shards];
+}
+
 /** A tensor of a file, not read yet. */
 interface UnreadTensor extends Omit<StoredTensor, "data"> {
   read(): StoredTensor["data"];
