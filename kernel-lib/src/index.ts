@@ -2,6 +2,7 @@
 
 // analysis
 export { type AgreementResult, measureAgreement, type RetrievedForExample } from "./analysis/agreement";
+export { type AnswerWordings, answerWordings, isCorrect } from "./analysis/answer-wording";
 export { rerankAtRandom } from "./analysis/control-rerank";
 export {
   type InconsistencyOptions,
@@ -17,6 +18,7 @@ export { type ErrorCode, isKernelError, KernelError } from "./base/errors";
 export { createRandom, type Random } from "./base/random";
 export { logSoftmax, logSumExp, softmax } from "./base/softmax";
 export type {
+  AnyPrediction,
   Control,
   Corpus,
   CurvePoint,
@@ -25,6 +27,8 @@ export type {
   Figure,
   Head,
   Label,
+  LabelSetPrediction,
+  LabelSetReading,
   Matrix,
   Passage,
   Prediction,
@@ -34,6 +38,8 @@ export type {
   Retrieved,
   Split,
   Task,
+  WordsPrediction,
+  WordsReading,
 } from "./base/types";
 // compute: engine, optimiser, safetensors
 export { type AdamW, type AdamWOptions, type AdamWState, clipByGlobalNorm, createAdamW } from "./compute/adamw";
@@ -103,7 +109,8 @@ export {
 } from "./experiments/evaluate";
 export { frozenCandidates, frozenPassages } from "./experiments/frozen-candidates";
 export type { RecallMeasurement } from "./experiments/measure-recall-table";
-export { type PredictOptions, type PredictResult, predict, SYSTEM_NAMES, type SystemName } from "./experiments/predict";
+export { type PredictOptions, type PredictResult, predict } from "./experiments/predict";
+export type { Predictions } from "./experiments/prediction-files";
 export { type Profile, profileOf } from "./experiments/profiles";
 // experiments: runs and artifacts
 export { openRun, PROFILES, type ProfileName, type Run, type RunOptions } from "./experiments/run";
@@ -121,6 +128,7 @@ export {
   type TuneRetrieverOptions,
   tuneRetriever,
 } from "./experiments/tune-retriever";
+export { SYSTEM_NAMES, type SystemName } from "./experiments/with-system";
 // figures: rows -> Plotly figures; drawing, saving, the gallery
 export { type AblationOptions, ablationFigure } from "./figures/ablation-figure";
 export { type ConfusionOptions, confusionFigure } from "./figures/confusion-figure";
@@ -144,6 +152,7 @@ export { loadPublished, type Published } from "./figures/published";
 export { recallFigure } from "./figures/recall-figure";
 export { type StagesOptions, stagesFigure } from "./figures/stages-figure";
 export { composeFigure, type FigureContext, type FigureMeta, type FigureParts } from "./figures/theme";
+export { answersFrame } from "./frames/answers-frame";
 // frames: tables with documented columns
 export { describeLabels, type LabelStatistics } from "./frames/danfo";
 export {
@@ -285,8 +294,11 @@ export { type OpenIndexOptions, openIndex } from "./search/open-index";
 export type { Hits, SearchOptions, VectorIndex } from "./search/vector-index";
 // systems
 export { answerExamples } from "./systems/answer-examples";
+export { answerInWords } from "./systems/answer-in-words";
+export { answerLabelSets } from "./systems/answer-label-sets";
 export { closedBook } from "./systems/closed-book";
 export { ftRag } from "./systems/ft-rag";
+export { imageHead } from "./systems/image-head";
 export { jomed } from "./systems/jomed";
 export type { Fusion, Retrieval, RetrievingParts, System } from "./systems/system";
 export { textHead } from "./systems/text-head";

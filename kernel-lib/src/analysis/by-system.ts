@@ -1,17 +1,17 @@
 import { DataError, ShapeError } from "../base/errors";
-import type { Prediction } from "../base/types";
+import type { AnyPrediction } from "../base/types";
 
 /**
  * Predictions by system, each in the order of the first system's examples.
  *
  * @throws ShapeError without predictions. DataError when a system answers an example twice or other examples than the first.
  */
-export function bySystem(where: string, predictions: readonly Prediction[]): Map<string, readonly Prediction[]> {
+export function bySystem<T extends AnyPrediction>(where: string, predictions: readonly T[]): Map<string, readonly T[]> {
   if (predictions.length === 0) throw new ShapeError(`${where}: predictions must hold at least one; got 0.`);
-  const answers = new Map<string, Map<string, Prediction>>();
+  const answers = new Map<string, Map<string, T>>();
   for (const prediction of predictions) {
     const { system, exampleId } = prediction;
-    const ofSystem = answers.get(system) ?? new Map<string, Prediction>();
+    const ofSystem = answers.get(system) ?? new Map<string, T>();
     if (ofSystem.has(exampleId)) {
       throw new DataError(
         `${where}: predictions must be one per system and example; got two of ${system}, ${exampleId}.`,
@@ -23,12 +23,12 @@ export function bySystem(where: string, predictions: readonly Prediction[]): Map
   return new Map([...answers].map(([system, ofSystem]) => [system, inOrder(where, system, ofSystem, ids)]));
 }
 
-function inOrder(
+function inOrder<T extends AnyPrediction>(
   where: string,
   system: string,
-  answers: Map<string, Prediction>,
+  answers: Map<string, T>,
   ids: readonly string[],
-): Prediction[] {
+): T[] {
   return ids.map((id) => {
     const prediction = answers.get(id);
     if (prediction !== undefined && answers.size === ids.length) return prediction;

@@ -1,8 +1,9 @@
 import { ConfigError } from "../base/errors";
-import type { Prediction } from "../base/types";
+import type { AnyPrediction, Prediction } from "../base/types";
 import { accuracy } from "../metrics/accuracy";
 import { type BootstrapOptions, bootstrap, type Interval } from "../metrics/bootstrap";
 import { macroF1 } from "../metrics/macro-f1";
+import { answerWordings } from "./answer-wording";
 import { bySystem } from "./by-system";
 
 export type Subset = "all" | "consistent" | "inconsistent";
@@ -36,9 +37,9 @@ export interface InconsistencyOptions {
   readonly bootstrap?: BootstrapOptions;
 }
 
-/** Whether two readings of the query give different labels; "none" (unparsed) differs from every label. */
-export function isInconsistent(prediction: Prediction): boolean {
-  return new Set(prediction.readings.map((reading) => reading.label)).size > 1;
+/** Whether two readings of the query give different answers; "none" (unparsed) differs from every other. */
+export function isInconsistent(prediction: AnyPrediction): boolean {
+  return new Set(answerWordings(prediction).readings).size > 1;
 }
 
 function measure(

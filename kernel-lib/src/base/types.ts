@@ -130,7 +130,7 @@ export interface Reading {
   readonly probabilities: readonly number[];
 }
 
-/** The fused answer of one system to one example. */
+/** The fused answer of one system to one example of the form "label". */
 export interface Prediction {
   readonly system: string;
   readonly exampleId: string;
@@ -143,6 +143,56 @@ export interface Prediction {
   readonly weights: readonly number[];
   readonly readings: readonly Reading[];
 }
+
+/** One example read with one passage, answered with a set of labels. */
+export interface LabelSetReading {
+  readonly exampleId: string;
+  readonly retrieved: Retrieved | null;
+  /** What the reader wrote, decoded. */
+  readonly answer: string;
+  /** The labels the answer lists, ascending; null when it cannot be read ("unparsed": counted as wrong). */
+  readonly labels: readonly number[] | null;
+}
+
+/** The fused answer of one system to one example of the form "labels". */
+export interface LabelSetPrediction {
+  readonly system: string;
+  readonly exampleId: string;
+  readonly group: string;
+  /** Ascending; may be empty. */
+  readonly trueLabels: readonly number[];
+  /** Ascending; null when unparsed. */
+  readonly labels: readonly number[] | null;
+  /** Share of the readable weight that names each label, [C]. */
+  readonly shares: readonly number[];
+  /** Fusion weight of each reading, sums to 1. */
+  readonly weights: readonly number[];
+  readonly readings: readonly LabelSetReading[];
+}
+
+/** One example read with one passage, answered in words. */
+export interface WordsReading {
+  readonly exampleId: string;
+  readonly retrieved: Retrieved | null;
+  /** What the reader wrote, decoded. */
+  readonly answer: string;
+}
+
+/** The fused answer of one system to one example of the form "words". */
+export interface WordsPrediction {
+  readonly system: string;
+  readonly exampleId: string;
+  readonly group: string;
+  readonly trueAnswer: string;
+  /** Null when the readings hold no word. */
+  readonly answer: string | null;
+  /** Fusion weight of each reading, sums to 1. */
+  readonly weights: readonly number[];
+  readonly readings: readonly WordsReading[];
+}
+
+/** A prediction of any form; they tell themselves apart by `trueLabel`, `trueLabels` and `trueAnswer`. */
+export type AnyPrediction = Prediction | LabelSetPrediction | WordsPrediction;
 
 /** A line of progress: `done` of `total` steps, with values worth a look (loss, accuracy …). */
 export interface ProgressEvent {

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
+import { answerWordings } from "../analysis/answer-wording";
 import { bySystem } from "../analysis/by-system";
-import type { DataSource, Prediction, Task } from "../base/types";
-import { accuracy } from "../metrics/accuracy";
-import { bootstrap, pairedBootstrap, type Statistic } from "../metrics/bootstrap";
-import { macroF1 } from "../metrics/macro-f1";
+import type { AnyPrediction, DataSource, MetricName, Task } from "../base/types";
+import { bootstrap, pairedBootstrap } from "../metrics/bootstrap";
 import { unparsedShare } from "../metrics/unparsed-share";
 import { readJson, writeJson } from "./artifact-io";
+import { type MeasuredMetric, measureAnswers } from "./measure-answers";
+import type { Predictions } from "./prediction-files";
 import { profileOf } from "./profiles";
 import type { Run } from "./run";
 import { type Artifact, runStage } from "./stage";
@@ -13,7 +14,7 @@ import { type Artifact, runStage } from "./stage";
 /** One measured value: a row of the results frame. */
 export interface EvaluationRow {
   readonly system: string;
-  readonly metric: "accuracy" | "macroF1";
+  readonly metric: MetricName;
   readonly value: number;
   readonly low: number;
   readonly high: number;
@@ -29,15 +30,14 @@ export interface DifferenceRow extends EvaluationRow {
   readonly pValue: number;
 }
 
-export interface EvaluateOptions {
+/** Answers of one or several systems, all on the same examples; a form that the task lacks may be left out. */
+export interface EvaluateOptions extends Partial<Predictions> {
   readonly task: Task;
-  /** Of one or several systems, all on the same examples. */
-  readonly predictions: readonly Prediction[];
   /** The system that differences are taken to. Default "ft-rag" where present, else the first. */
   readonly baseline?: string;
 }
 
-/** How many answers of a system name no label; each counts as wrong. */
+/** How many answers of a system cannot be read; each counts as wrong. */
 export interface UnparsedRow {
   readonly system: string;
   /** In [0, 1]. */
@@ -56,65 +56,57 @@ const VERSION = 2;
 const FILE = "results.json";
 
 /**
- * Accuracy and macro-F1 of every system with 95 % bootstrap intervals over groups, and paired differences to a baseline.
- * An answer that names no label counts as wrong, and its share is reported.
+ * The task's metrics (accuracy and macro-F1 unless it names others; see measureAnswers) of every system, with 95 % bootstrap
+ * intervals over groups and paired differences to a baseline. An answer that cannot be read counts as wrong, and their share is reported.
  *
  * @throws DataError when the systems answer different examples. ShapeError without predictions.
  * @example const { rows } = await evaluate(run, { task, predictions: [...a.predictions, ...b.predictions] })
  */
 export async function evaluate(run: Run, options: EvaluateOptions): Promise<EvaluateResult> {
-  const { task, predictions } = options;
-  const systems = bySystem("evaluate", predictions);
+  const { task, predictions = [], labelSets = [], words = [] } = options;
+  const metrics = measureAnswers("evaluate", task, { predictions, labelSets, words });
+  const all: readonly AnyPrediction[] = [...predictions, ...labelSets, ...words];
+  const systems = bySystem("evaluate", all);
   const baseline = options.baseline ?? (systems.has("ft-rag") ? "ft-rag" : [...systems.keys()][0]!);
   const { numDraws } = profileOf(run.profile);
   const artifact = await runStage(run, {
     name: "results",
     version: VERSION,
     config: { baseline, numDraws },
-    inputs: [task.fingerprint, hashOf(predictions)],
+    inputs: [task.fingerprint, hashOf(all)],
     compute: async (workDir) => {
-      const measured = measureAll(task, systems, { baseline, numDraws, seed: run.seed });
-      writeJson(workDir, FILE, measured);
+      const measured = measureAll(task, metrics, { baseline, numDraws, seed: run.seed });
+      writeJson(workDir, FILE, { ...measured, unparsed: unparsedRows(systems) });
     },
   });
   return { ...readJson<Omit<EvaluateResult, "artifact">>(artifact.folder, FILE), artifact };
 }
 
-function hashOf(predictions: readonly Prediction[]): string {
+function hashOf(predictions: readonly AnyPrediction[]): string {
   return `predictions:${createHash("sha256").update(JSON.stringify(predictions)).digest("hex").slice(0, 32)}`;
 }
 
-const METRICS = ["accuracy", "macroF1"] as const;
-
 function measureAll(
   task: Task,
-  systems: ReadonlyMap<string, readonly Prediction[]>,
+  metrics: readonly MeasuredMetric[],
   settings: { readonly baseline: string; readonly numDraws: number; readonly seed: number },
-): Omit<EvaluateResult, "artifact"> {
+): Pick<EvaluateResult, "rows" | "differences"> {
   const { baseline, ...draws } = settings;
-  const base = systems.get(baseline);
   const rows: EvaluationRow[] = [];
   const differences: DifferenceRow[] = [];
-  const unparsed: UnparsedRow[] = [];
-  for (const [system, answers] of systems) {
-    unparsed.push({ system, share: unparsedShare(answers.map(({ label }) => label)), n: answers.length });
-    const groups = answers.map((answer) => answer.group);
-    const facts = { system, n: answers.length, seeds: 1, scale: "replica", data: task.source } as const;
-    for (const metric of METRICS) {
-      const own = statisticOf(metric, answers, task.labels.length);
-      rows.push({ ...facts, metric, ...bootstrap(groups, own, draws) });
-      if (base === undefined || system === baseline) continue;
-      const other = statisticOf(metric, base, task.labels.length);
-      differences.push({ ...facts, baseline, metric, ...pairedBootstrap(groups, own, other, draws) });
-    }
+  for (const { system, metric, groups, statistic } of metrics) {
+    const facts = { system, n: groups.length, seeds: 1, scale: "replica", data: task.source, metric } as const;
+    rows.push({ ...facts, ...bootstrap(groups, statistic, draws) });
+    const base = metrics.find((other) => other.system === baseline && other.metric === metric);
+    if (base === undefined || system === baseline) continue;
+    differences.push({ ...facts, baseline, ...pairedBootstrap(groups, statistic, base.statistic, draws) });
   }
-  return { rows, differences, unparsed };
+  return { rows, differences };
 }
 
-function statisticOf(metric: (typeof METRICS)[number], answers: readonly Prediction[], numLabels: number): Statistic {
-  return (picked) => {
-    const labels = picked.map((row) => answers[row]!.label);
-    const truth = picked.map((row) => answers[row]!.trueLabel);
-    return metric === "accuracy" ? accuracy(labels, truth) : macroF1(labels, truth, numLabels);
-  };
+function unparsedRows(systems: ReadonlyMap<string, readonly AnyPrediction[]>): UnparsedRow[] {
+  return [...systems].map(([system, answers]) => {
+    const said = answers.map((answer) => answerWordings(answer).answer);
+    return { system, share: unparsedShare(said), n: answers.length };
+  });
 }

@@ -1,31 +1,19 @@
-import { rerankAtRandom } from "../analysis/control-rerank";
 import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
-import { createRandom } from "../base/random";
-import type { Head, Prediction, Split, Task } from "../base/types";
-import { type Clip, loadClip } from "../models/clip";
-import { encodeImages } from "../models/clip-encode";
-import { loadClipTower } from "../retriever/clip-tower";
-import { createDualHead } from "../retriever/dual-head";
-import type { LearnedTower } from "../retriever/learned-tower";
+import type { AnswerForm, Control, Example, Split, Task } from "../base/types";
 import { PAPER_LEARNED_WEIGHT } from "../retriever/mix";
 import { answerExamples } from "../systems/answer-examples";
-import { closedBook } from "../systems/closed-book";
-import { ftRag } from "../systems/ft-rag";
-import { jomed } from "../systems/jomed";
-import type { Fusion, Rerank, RetrievingParts, System } from "../systems/system";
-import { textHead } from "../systems/text-head";
-import { readJson, writeJson } from "./artifact-io";
+import { answerInWords } from "../systems/answer-in-words";
+import { answerLabelSets } from "../systems/answer-label-sets";
+import type { Fusion, System } from "../systems/system";
 import type { Index } from "./build-index";
+import { type Predictions, readPredictions, writePredictions } from "./prediction-files";
 import { profileOf } from "./profiles";
 import type { Run } from "./run";
 import { type Artifact, runStage } from "./stage";
 import { requireIndexOf, type TunedReader } from "./tune-reader";
 import type { TunedHeads } from "./tune-retriever";
-
-/** The systems of this release, from plain to full. */
-export const SYSTEM_NAMES = ["closed-book", "ft-rag", "text-head", "jomed"] as const;
-export type SystemName = (typeof SYSTEM_NAMES)[number];
+import { LEARNED_HEADS, SYSTEM_NAMES, type SystemName, withSystem } from "./with-system";
 
 export interface PredictOptions {
   readonly system: SystemName;
@@ -51,22 +39,11 @@ export interface PredictOptions {
 }
 
 /** Answers with every reading behind them, and where they are kept. */
-export interface PredictResult {
-  readonly predictions: readonly Prediction[];
+export interface PredictResult extends Predictions {
   readonly artifact: Artifact;
 }
 
 const VERSION = 1;
-/** Candidates per head that the control draws from. */
-const NUM_DRAWN_FROM = 10;
-const FILE = "predictions.json";
-const LEARNED: Readonly<Record<SystemName, readonly Head[]>> = {
-  "closed-book": [],
-  "ft-rag": [],
-  "text-head": ["text"],
-  jomed: ["text", "image"],
-};
-
 /**
  * Answers a split with a system and stores predictions, readings and retrieved lists: no figure needs a model again.
  *
@@ -90,7 +67,7 @@ export async function predict(run: Run, options: PredictOptions): Promise<Predic
     learnedWeight: options.learnedWeight ?? heads?.learnedWeight ?? PAPER_LEARNED_WEIGHT,
     fusion,
   };
-  const used = LEARNED[system].map((head) => heads!.heads[head]!.artifact);
+  const used = LEARNED_HEADS[system].map((head) => heads!.heads[head]!.artifact);
   const name = options.name ?? system;
   const artifact = await runStage(run, {
     name: "predictions",
@@ -99,13 +76,27 @@ export async function predict(run: Run, options: PredictOptions): Promise<Predic
     inputs: [task.fingerprint, reader.artifact, ...(system === "closed-book" ? [] : [index!.artifact]), ...used],
     compute: async (workDir, { control }) => {
       const examples = task.splits[split];
-      const predictions = await withSystem(run, options, settings, (built) =>
-        answerExamples({ ...built, name }, task.labels, examples, control),
+      const answers = await withSystem(run, options, settings, (built) =>
+        answerAll({ ...built, name }, task, examples, control),
       );
-      writeJson(workDir, FILE, predictions);
+      writePredictions(workDir, answers);
     },
   });
-  return { predictions: readJson<Prediction[]>(artifact.folder, FILE), artifact };
+  return { ...readPredictions(artifact.folder), artifact };
+}
+
+async function answerAll(
+  system: System,
+  { labels }: Task,
+  examples: readonly Example[],
+  control: Control,
+): Promise<Predictions> {
+  const of = (wanted: AnswerForm) => examples.filter(({ form = "label" }) => form === wanted);
+  return {
+    predictions: await answerExamples(system, labels, of("label"), control),
+    labelSets: await answerLabelSets(system, labels, of("labels"), control),
+    words: await answerInWords(system, of("words"), control),
+  };
 }
 
 function checkParts({ system, task, index, reader, heads }: PredictOptions): void {
@@ -117,67 +108,10 @@ function checkParts({ system, task, index, reader, heads }: PredictOptions): voi
     );
   }
   if (system !== "closed-book") requireIndexOf("predict", task, index);
-  const missing = LEARNED[system].filter((head) => heads?.heads[head] === undefined);
+  const missing = LEARNED_HEADS[system].filter((head) => heads?.heads[head] === undefined);
   if (missing.length === 0) return;
   throw new ConfigError(
-    `predict: heads of ${system} must hold the trained ${LEARNED[system].join(" and ")} head; ${missing.join(" and ")} is missing. Call tuneRetriever(run, { task, index, reader }).`,
+    `predict: heads of ${system} must hold the trained ${LEARNED_HEADS[system].join(" and ")} head; ${missing.join(" and ")} is missing. Call tuneRetriever(run, { task, index, reader }).`,
     { system, missing },
   );
-}
-
-interface Settings {
-  readonly candidates: "best" | "random";
-  readonly numPerHead: number;
-  readonly learnedWeight: number;
-  readonly fusion: Fusion;
-}
-
-/** Builds a system, uses it, and frees what was built. */
-async function withSystem<T>(
-  run: Run,
-  options: PredictOptions,
-  settings: Settings,
-  use: (system: System) => Promise<T>,
-): Promise<T> {
-  if (options.system === "closed-book") return use(closedBook(options.reader.reader));
-  const index = options.index!;
-  const clip = loadClip(index.clip.folder);
-  try {
-    const retriever = createDualHead({
-      encodeFrozen: (images, control) => encodeImages(clip, images, control),
-      towers: loadTowers(clip, options),
-      learnedWeight: settings.learnedWeight,
-    });
-    try {
-      const passages = new Map(index.corpus.passages.map((passage) => [passage.id, passage]));
-      const { numPerHead, fusion, candidates } = settings;
-      const parts: RetrievingParts = {
-        reader: options.reader.reader,
-        retriever,
-        views: index.views,
-        passages,
-        numPerHead,
-        fusion,
-        ...(candidates === "random" ? { rerank: randomChoice(run, numPerHead) } : {}),
-      };
-      return await use({ "ft-rag": ftRag, "text-head": textHead, jomed }[options.system](parts));
-    } finally {
-      retriever.dispose();
-    }
-  } finally {
-    clip.dispose();
-  }
-}
-
-/** The control of the inconsistency analysis: candidates without regard to their scores. */
-function randomChoice(run: Run, numPerHead: number): Rerank {
-  const random = createRandom(run.seed).fork("random candidates");
-  return {
-    numCandidates: NUM_DRAWN_FROM,
-    choose: (candidates, example) => rerankAtRandom(candidates, { numPerHead, random: random.fork(example.id) }),
-  };
-}
-
-function loadTowers(clip: Clip, { system, heads }: PredictOptions): Partial<Record<Head, LearnedTower>> {
-  return Object.fromEntries(LEARNED[system].map((head) => [head, loadClipTower(clip, heads!.heads[head]!.towerFile)]));
 }

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { EnvironmentError } from "../base/errors";
-import type { Task } from "../base/types";
+import type { Example, Task } from "../base/types";
 import { openBackend } from "../compute/backend";
 
 /** What is used of danfojs-node here. */
@@ -23,13 +23,15 @@ interface Danfo {
 
 /** Label statistics of a task as plain rows. */
 export interface LabelStatistics {
-  /** How often each label occurs, most frequent first. */
+  /** How often each label occurs, most frequent first; "none" for an empty set. Of answers in words, how often each occurs. */
   readonly counts: readonly { readonly labelName: string; readonly count: number }[];
   /** One row per statistic (count, mean, std, min, median, max, variance) of the pictures' mean and deviation, 0 to 255. */
   readonly pixels: readonly { readonly statistic: string; readonly mean: number; readonly deviation: number }[];
-  /** One-hot labels of all examples, [N, C]; columns as in `oneHotColumns`. */
+  /** Labels of all examples, [N, C], 1 where one applies; columns as in `oneHotColumns`. Answers in words have no column. */
   readonly oneHot: readonly (readonly number[])[];
   readonly oneHotColumns: readonly string[];
+  /** How many examples have both labels, [C, C], in the order of `oneHotColumns`; on the diagonal, how many have the one. */
+  readonly together: readonly (readonly number[])[];
 }
 
 const ENGINE_PACKAGES = {
@@ -77,8 +79,36 @@ function pixelRow(data: Uint8Array): { mean: number; deviation: number } {
   return { mean, deviation: Math.sqrt(Math.max(0, squares / data.length - mean * mean)) };
 }
 
+/** The names an example is counted under: its labels, "none" for an empty set, its answer where it is answered in words. */
+function namesOf(task: Task, { form = "label", labels, answer }: Example): string[] {
+  if (form === "words") return [answer];
+  return labels.length === 0 ? ["none"] : labels.map((label) => task.labels[label]!.name);
+}
+
+/** One row per example from one row per name: the sum of its names' rows. */
+function sumRows(rows: readonly (readonly number[])[], owners: readonly number[], numOwners: number): number[][] {
+  const sums = Array.from({ length: numOwners }, () => new Array<number>(rows[0]?.length ?? 0).fill(0));
+  rows.forEach((row, i) => {
+    const sum = sums[owners[i]!]!;
+    row.forEach((value, c) => {
+      sum[c]! += value;
+    });
+  });
+  return sums;
+}
+
+function countTogether(oneHot: readonly (readonly number[])[], numColumns: number): number[][] {
+  const together = Array.from({ length: numColumns }, () => new Array<number>(numColumns).fill(0));
+  for (const row of oneHot) {
+    const there = row.flatMap((value, c) => (value > 0 ? [c] : []));
+    for (const a of there) for (const b of there) together[a]![b]! += 1;
+  }
+  return together;
+}
+
 /**
- * Counts, describes and one-hot encodes the labels of a task with danfojs-node, over all splits.
+ * Counts, describes and one-hot encodes the labels of a task with danfojs-node, over all splits. Examples with several labels are
+ * counted under each.
  *
  * @throws EnvironmentError when danfojs-node cannot be loaded.
  * @example (await describeLabels(task)).counts[0]   // { labelName: "normal, benign", count: 469 }
@@ -86,7 +116,8 @@ function pixelRow(data: Uint8Array): { mean: number; deviation: number } {
 export async function describeLabels(task: Task): Promise<LabelStatistics> {
   const danfo = await loadDanfo();
   const examples = Object.values(task.splits).flat();
-  const series = new danfo.Series(examples.map((example) => task.labels[example.labels[0]!]!.name));
+  const names = examples.map((example) => namesOf(task, example));
+  const series = new danfo.Series(names.flat());
   const counted = series.valueCounts();
   const counts = counted.index
     .map((name, i) => ({ labelName: String(name), count: counted.values[i]! }))
@@ -96,6 +127,18 @@ export async function describeLabels(task: Task): Promise<LabelStatistics> {
     const [mean, deviation] = described.values[i]!;
     return { statistic: String(statistic), mean: mean!, deviation: deviation! };
   });
-  const dummies = danfo.getDummies(series, { prefix: "is", prefixSeparator: " " });
-  return { counts, pixels, oneHot: dummies.values, oneHotColumns: dummies.columns };
+  return { counts, pixels, ...encodeLabels(danfo, examples, names) };
+}
+
+function encodeLabels(
+  danfo: Danfo,
+  examples: readonly Example[],
+  names: readonly (readonly string[])[],
+): Pick<LabelStatistics, "oneHot" | "oneHotColumns" | "together"> {
+  const named = names.map((own, i) => (examples[i]!.form === "words" ? [] : own));
+  const owners = named.flatMap((own, i) => own.map(() => i));
+  if (owners.length === 0) return { oneHot: named.map(() => []), oneHotColumns: [], together: [] };
+  const dummies = danfo.getDummies(new danfo.Series(named.flat()), { prefix: "is", prefixSeparator: " " });
+  const oneHot = sumRows(dummies.values, owners, examples.length);
+  return { oneHot, oneHotColumns: dummies.columns, together: countTogether(oneHot, dummies.columns.length) };
 }

@@ -21,18 +21,26 @@ export function exampleOf(where: string, examples: ReadonlyMap<string, Example>,
   });
 }
 
-/** All examples of a task: columns id, split, label, labelName, group. */
+/** All examples of a task: columns id, split, form, label, labelName, question, answer, kind, group. */
 export function examplesFrame(task: Task): Table {
   const rows = Object.values(task.splits)
     .flat()
-    .map(({ id, split, labels, group }) => ({
+    .map(({ id, split, form = "label", labels, question, answer, kind, group }) => ({
       id,
       split,
-      label: labels[0]!,
-      labelName: task.labels[labels[0]!]!.name,
+      form,
+      label: labels.length === 1 ? labels[0]! : null,
+      labelName: labels.length === 0 ? null : labelNames(task, labels).join("; "),
+      question,
+      answer,
+      kind: kind ?? null,
       group,
     }));
   return makeFrame(FRAMES.examples, rows);
+}
+
+function labelNames(task: Task, labels: readonly number[]): string[] {
+  return labels.map((label) => task.labels[label]!.name);
 }
 
 /** All passages of a corpus: columns id, corpus, text, truth, licence. */
@@ -81,7 +89,8 @@ export interface RetrievedList {
 }
 
 /**
- * Every hit of every query: columns exampleId, split, head, system, rank, passageId, score, agrees.
+ * Every hit of every query: columns exampleId, split, head, system, rank, passageId, score, agrees. With several true labels a
+ * passage agrees when its truth is one of them; with none that is not asked.
  *
  * @throws DataError when an example or passage is not of this task or corpus.
  */
@@ -90,7 +99,7 @@ export function retrievedFrame(task: Task, corpus: Corpus, lists: readonly Retri
   const truths = new Map(corpus.passages.map((passage) => [passage.id, passage.truth]));
   const rows = lists.flatMap(({ exampleId, system, hits }) => {
     const example = exampleOf("retrievedFrame", examples, exampleId);
-    const labelName = task.labels[example.labels[0]!]!.name;
+    const names = labelNames(task, example.labels);
     return hits.map(({ head, rank, passageId, score }) => {
       if (!truths.has(passageId)) {
         throw new DataError(
@@ -99,7 +108,7 @@ export function retrievedFrame(task: Task, corpus: Corpus, lists: readonly Retri
         );
       }
       const truth = truths.get(passageId);
-      const agrees = truth === undefined ? null : Number(truth === labelName);
+      const agrees = truth === undefined || names.length === 0 ? null : Number(names.includes(truth));
       return { exampleId, split: example.split, head, system, rank, passageId, score, agrees };
     });
   });

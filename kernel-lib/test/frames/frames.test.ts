@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Corpus, Prediction, Reading, Task } from "../../src/base/types";
 import { drawCorpusPhantom } from "../../src/data/phantoms/corpus-phantom";
 import { loadTask } from "../../src/data/tasks/load-task";
+import { answersFrame } from "../../src/frames/answers-frame";
 import { curveFrame, examplesFrame, passagesFrame, recallFrame, retrievedFrame } from "../../src/frames/data-frames";
 import { loadFrame, saveFrame } from "../../src/frames/frame-file";
 import { predictionsFrame, publishedFrame, readingsFrame, resultsFrame } from "../../src/frames/prediction-frames";
@@ -48,6 +49,7 @@ test("every frame has exactly its columns, also without rows", () => {
     ["retrieved", retrievedFrame(task, corpus, []), 0],
     ["readings", readingsFrame(task, []), 2],
     ["predictions", predictionsFrame(task, []), 2],
+    ["answers", answersFrame(task, []), 0],
     ["results", resultsFrame([]), 0],
     ["published", publishedFrame([]), 0],
   ];
@@ -145,4 +147,37 @@ test("an example of another task and a wrong number of probabilities are refused
     },
   ];
   expect((await refusal(() => retrievedFrame(task, corpus, lists))).message).toMatch(/must be a passage of phantom/);
+});
+
+test("sets of labels and answers in words have their columns too", () => {
+  const [first] = task.splits.test;
+  const both = { ...first!, id: "both", form: "labels", labels: [0, 1], answer: "0, 1" } as const;
+  const open = { ...first!, id: "open", form: "words", labels: [], answer: "left lung", kind: "open" } as const;
+  const mixed: Task = { ...task, splits: { train: [], validation: [], test: [both, open] } };
+  expect(examplesFrame(mixed).objects()).toMatchObject([
+    { id: "both", form: "labels", label: null, labelName: "malignant; normal, benign", answer: "0, 1", kind: null },
+    { id: "open", form: "words", label: null, labelName: null, answer: "left lung", kind: "open" },
+  ]);
+  const known = corpus.passages.find(({ truth }) => truth === "malignant")!;
+  const hits = [{ passageId: known.id, head: "image", score: 1, rank: 0 }] as const;
+  const lists = ["both", "open"].map((exampleId) => ({ exampleId, system: "ft-rag", hits }));
+  expect(retrievedFrame(mixed, corpus, lists).array("agrees")).toEqual([1, null]);
+  const rows = answersFrame(mixed, [
+    {
+      system: "ft-rag",
+      exampleId: "both",
+      group: "g",
+      trueLabels: [0, 1],
+      labels: [1],
+      shares: [0, 1],
+      weights: [0.5, 0.5],
+      readings: [
+        { exampleId: "both", retrieved: null, answer: "1, 0", labels: [0, 1] },
+        { exampleId: "both", retrieved: null, answer: "1", labels: [1] },
+      ],
+    },
+  ]).objects();
+  expect(rows).toMatchObject([
+    { truth: "{0, 1}", answer: "{1}", correct: 0, numReadings: 2, distinctAnswers: 2, oracleCorrect: 1 },
+  ]);
 });

@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import { answerWordings, isCorrect } from "../../src/analysis/answer-wording";
+import { isInconsistent } from "../../src/analysis/inconsistency";
+import { isOracleCorrect, measureOracle } from "../../src/analysis/oracle";
+import type { LabelSetPrediction, Prediction, WordsPrediction } from "../../src/base/types";
+
+const base = { system: "s", exampleId: "e", group: "g", weights: [0.5, 0.5] };
+const sets = (
+  trueLabels: number[],
+  labels: number[] | null,
+  readings: (number[] | null)[],
+  exampleId = "e",
+): LabelSetPrediction => ({
+  ...base,
+  exampleId,
+  trueLabels,
+  labels,
+  shares: [],
+  readings: readings.map((each) => ({ exampleId, retrieved: null, answer: "", labels: each })),
+});
+const words = (trueAnswer: string, answer: string | null, readings: string[], exampleId = "e"): WordsPrediction => ({
+  ...base,
+  exampleId,
+  trueAnswer,
+  answer,
+  readings: readings.map((each) => ({ exampleId, retrieved: null, answer: each })),
+});
+const one = (trueLabel: number, label: number | null, readings: (number | null)[], exampleId = "e"): Prediction => ({
+  ...base,
+  exampleId,
+  trueLabel,
+  label,
+  probabilities: [],
+  readings: readings.map((each) => ({
+    exampleId,
+    retrieved: null,
+    answer: "",
+    label: each,
+    logits: [],
+    probabilities: [],
+  })),
+});
+
+test("sets are compared as sets: order does not matter, the empty set is an answer, unparsed is none", () => {
+  expect(answerWordings(sets([2, 0], [0, 2], [[0, 2], null])).readings).toEqual(["{0, 2}", null]);
+  expect(isCorrect(sets([2, 0], [0, 2], [[0, 2]]))).toBe(true);
+  expect(isCorrect(sets([], [], [[]]))).toBe(true);
+  expect(isCorrect(sets([], null, [null]))).toBe(false);
+  expect(
+    isInconsistent(
+      sets(
+        [0],
+        [0],
+        [
+          [0, 2],
+          [2, 0],
+        ],
+      ),
+    ),
+  ).toBe(false);
+  expect(isInconsistent(sets([0], [0], [[0], null]))).toBe(true);
+  expect(isInconsistent(sets([0], [0], [[], null]))).toBe(true);
+});
+
+test("words are compared as answerWords makes them; an answer without a word equals no truth", () => {
+  expect(isCorrect(words("left lung", "The left lung.", ["left lung"]))).toBe(true);
+  expect(isCorrect(words("left lung", "lung left", ["left lung"]))).toBe(false);
+  expect(isInconsistent(words("liver", "liver", ["Liver", "the liver."]))).toBe(false);
+  expect(isCorrect(words("liver", null, ["?"]))).toBe(false);
+  expect(isCorrect(words("?!", null, ["."]))).toBe(false);
+});
+
+test("the oracle takes every form", () => {
+  expect(isOracleCorrect(sets([1], [0], [[0], [1]]))).toBe(true);
+  expect(isOracleCorrect(words("liver", "lung", ["lung", "liver!"]))).toBe(true);
+  expect(isOracleCorrect(words("?!", "lung", ["lung", "."]))).toBe(false);
+  const mixed = [one(1, 1, [1, 0], "a"), sets([1], [0], [[0], [1]], "b"), words("liver", "lung", ["lung"], "c")];
+  const [result] = measureOracle(mixed);
+  expect(result!.accuracy.value).toBeCloseTo(1 / 3);
+  expect(result!.oracle.value).toBeCloseTo(2 / 3);
+  expect(result!.gap.value).toBeCloseTo(1 / 3);
+});
