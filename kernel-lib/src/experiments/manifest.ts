@@ -23,6 +23,8 @@ export interface Manifest {
   /** Keys of the artifacts and fingerprints of the data it was made from. */
   readonly inputs: readonly string[];
   readonly seed: number;
+  /** Of the run; says nothing about the result. Absent in older manifests. */
+  readonly profile?: string;
   readonly backend: string;
   readonly code: CodeVersion;
   /** ISO 8601 times and seconds of the process that finished it; `resumed` says whether another had begun it. */

@@ -1,5 +1,6 @@
 import type { ReaderStageOptions } from "../training/reader-stage";
-import type { RetrieverStageOptions } from "../training/retriever-options";
+import { PAPER_RETRIEVER_OPTIONS, type RetrieverStageOptions } from "../training/retriever-options";
+import { FULL_GRID, type GridPart, PAPER_GRID, QUICK_GRID, TEST_GRID } from "./profile-grid";
 import type { ProfileName } from "./run";
 
 /** Every number that decides how much a run computes. The paper's values stand behind each (arXiv 2508.17394v3). */
@@ -24,6 +25,8 @@ export interface Profile {
   readonly numPerHead: number;
   /** Draws of the bootstrap. */
   readonly numDraws: number;
+  /** What the grid of experiments runs, and what it changes. */
+  readonly grid: GridPart;
 }
 
 const QUICK_READER: ReaderStageOptions = {
@@ -62,6 +65,39 @@ const QUICK: Profile = {
   },
   numPerHead: 2,
   numDraws: 2000,
+  grid: QUICK_GRID,
+};
+
+const FULL: Profile = { ...QUICK, grid: FULL_GRID };
+
+/** The paper's values, none made smaller: for real models. What the paper leaves open is as in profile quick. */
+const PAPER_READER: ReaderStageOptions = {
+  steps: 2160,
+  batchSize: 3,
+  accumulation: 8,
+  learningRate: 1e-4,
+  warmupShare: 0.1,
+  rank: 8,
+  alpha: 16,
+  vision: "trained",
+  augment: null,
+  weightDecay: 0.01,
+  clipNorm: 1,
+  evaluateEvery: 144, // once an epoch
+};
+
+const PAPER: Profile = {
+  ...QUICK,
+  reader: PAPER_READER,
+  closedBook: PAPER_READER,
+  retriever: {
+    ...PAPER_RETRIEVER_OPTIONS,
+    loss: "contrastive",
+    preferenceSoftmax: "once",
+    bestBy: "likelihood",
+    validationTop: 4,
+  },
+  grid: PAPER_GRID,
 };
 
 const TEST_READER: ReaderStageOptions = {
@@ -88,9 +124,10 @@ const TEST: Profile = {
   },
   numPerHead: 2,
   numDraws: 200,
+  grid: TEST_GRID,
 };
 
-const ALL: Readonly<Record<ProfileName, Profile>> = { quick: QUICK, test: TEST };
+const ALL: Readonly<Record<ProfileName, Profile>> = { quick: QUICK, full: FULL, paper: PAPER, test: TEST };
 
 /** The numbers of a profile. */
 export function profileOf(name: ProfileName): Profile {

@@ -3,9 +3,14 @@ import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
 import { repositoryRoot } from "../base/repository-root";
 import type { Control, DataSource } from "../base/types";
 import { type BackendReport, openBackend } from "../compute/backend";
+import type { JsonObject } from "./artifact-key";
+import type { Artifact } from "./artifact-store";
 
-/** How much a run computes: "quick" is the notebooks' size (minutes on a laptop), "test" the size of tests (seconds). */
-export const PROFILES = ["quick", "test"] as const;
+/**
+ * How much a run computes: "quick" is the notebooks' size (minutes on a laptop), "full" that with every reader, seed and system of
+ * the grid (hours), "paper" the paper's own numbers (for real models), "test" the size of tests (seconds).
+ */
+export const PROFILES = ["quick", "full", "paper", "test"] as const;
 export type ProfileName = (typeof PROFILES)[number];
 
 const SOURCES: readonly DataSource[] = ["phantom", "real"];
@@ -36,6 +41,20 @@ export interface Run {
   readonly dataDir: string;
   readonly control: Control;
   readonly backend: BackendReport;
+  /** What runStage does about a stage that another process is at work on. Default "wait"; "skip" throws (see isStageHeld). */
+  readonly whenHeld?: "wait" | "skip";
+  /** Hears of every stage before it is looked for, and may give an artifact in its stead: how a planner learns keys. */
+  readonly onStage?: (place: StagePlace) => Artifact | undefined;
+  /** Hears of every result that this run computed itself. */
+  readonly onComputed?: (artifact: Artifact) => void;
+}
+
+/** Where a stage's result lies or will lie. */
+export interface StagePlace {
+  readonly stage: string;
+  readonly key: string;
+  readonly folder: string;
+  readonly config: JsonObject;
 }
 
 const OPTION_NAMES: readonly (keyof RunOptions)[] = ["profile", "seed", "source", "artifactsDir", "dataDir", "control"];
@@ -50,6 +69,15 @@ export function defaultArtifactsDir(): string {
   return fromEnvironment("JOMED_ARTIFACTS_DIR") ?? join(repositoryRoot(), "data", "artifacts");
 }
 
+/** Where publishers' files lie, and what data that means when no source is named. */
+export function defaultDataDir(named = fromEnvironment("JOMED_DATA_DIR")): {
+  readonly folder: string;
+  readonly source: DataSource;
+} {
+  if (named !== undefined) return { folder: resolve(named), source: "real" };
+  return { folder: join(repositoryRoot(), "data", "raw"), source: "phantom" };
+}
+
 /**
  * Opens a run: checks its settings, finds its folders and opens the TensorFlow.js backend.
  * The environment variables JOMED_ARTIFACTS_DIR and JOMED_DATA_DIR are read here and nowhere else.
@@ -60,8 +88,8 @@ export function defaultArtifactsDir(): string {
 export async function openRun(options: RunOptions = {}): Promise<Run> {
   assertKnownKeys("openRun:", options, OPTION_NAMES);
   const { profile = "quick", seed = 7, control = {} } = options;
-  const namedData = options.dataDir ?? fromEnvironment("JOMED_DATA_DIR");
-  const source = options.source ?? (namedData === undefined ? "phantom" : "real");
+  const data = defaultDataDir(options.dataDir);
+  const source = options.source ?? data.source;
   assertOneOf("openRun: profile", profile, PROFILES);
   assertInteger("openRun: seed", seed, 0, MAX_SEED);
   assertOneOf("openRun: source", source, SOURCES);
@@ -70,7 +98,7 @@ export async function openRun(options: RunOptions = {}): Promise<Run> {
     seed,
     source,
     artifactsDir: resolve(options.artifactsDir ?? defaultArtifactsDir()),
-    dataDir: resolve(namedData ?? join(repositoryRoot(), "data", "raw")),
+    dataDir: data.folder,
     control,
     backend: await openBackend(),
   };

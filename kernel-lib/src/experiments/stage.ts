@@ -70,11 +70,12 @@ function placesOf(run: Run, options: StageOptions): Places {
 }
 
 /** Waits for the lock; an artifact that appears meanwhile ends the wait. */
-async function lockOrFind(places: Places, control: Control): Promise<ArtifactLock | Artifact> {
+async function lockOrFind(places: Places, { control, whenHeld }: Run): Promise<ArtifactLock | Artifact> {
   for (let polls = 0; ; polls++) {
     assertNotInterrupted(`runStage (${places.name})`, control.signal);
     const answer = await tryLock(places.lockFile);
     if ("release" in answer) return answer;
+    if (whenHeld === "skip") throw heldError(places, answer.heldBy);
     if (polls % 5 === 0) {
       const waitedSeconds = Math.round((polls * POLL_MS) / 1000);
       const stage = `${places.name}: waiting for ${answer.heldBy}`;
@@ -84,6 +85,18 @@ async function lockOrFind(places: Places, control: Control): Promise<ArtifactLoc
     const found = await findComplete(places);
     if (found !== null) return found;
   }
+}
+
+function heldError({ name, lockFile }: Places, heldBy: string): StateError {
+  return new StateError(
+    `runStage: ${name} must be free; ${heldBy} computes it. Try again later, or let the run wait.`,
+    { heldBy, lockFile },
+  );
+}
+
+/** Whether this is runStage's answer to `whenHeld: "skip"`: another process computes the stage. */
+export function isStageHeld(error: unknown): error is StateError {
+  return isKernelError(error, "state") && "heldBy" in error.details;
 }
 
 async function computeFiles(run: Run, options: StageOptions, places: Places): Promise<void> {
@@ -109,6 +122,7 @@ async function computeFiles(run: Run, options: StageOptions, places: Places): Pr
     config: options.config,
     inputs: options.inputs.map((input) => (typeof input === "string" ? input : input.key)),
     seed: run.seed,
+    profile: run.profile,
     backend: run.backend.backend,
     code: await codeVersion(),
     startedAt: started.toISOString(),
@@ -129,7 +143,9 @@ async function produce(run: Run, options: StageOptions, places: Places, lock: Ar
   await publish(places, lock);
   const made = await findComplete(places);
   if (made === null) throw new StateError(`runStage: ${places.folder} must hold the result; it changed meanwhile.`);
-  return { ...made, origin: "computed" };
+  const computed = { ...made, origin: "computed" } as const;
+  run.onComputed?.(computed);
+  return computed;
 }
 
 function explain(error: unknown, run: Run, name: string): unknown {
@@ -152,15 +168,19 @@ function explain(error: unknown, run: Run, name: string): unknown {
  * A damaged artifact is computed again, with a warning (code "artifact-damaged").
  *
  * @throws ConfigError on a bad name, version or config. EnvironmentError when the folder is full or not writable.
- * InterruptedError when the signal is aborted while waiting; whatever `compute` throws.
+ * StateError when another process computes it and the run does not wait. InterruptedError when the signal is aborted while
+ * waiting; whatever `compute` throws.
  */
 export async function runStage(run: Run, options: StageOptions): Promise<Artifact> {
   const places = placesOf(run, options);
+  const { name: stage, key, folder } = places;
+  const given = run.onStage?.({ stage, key, folder, config: options.config });
+  if (given !== undefined) return given;
   try {
     const found = await findComplete(places);
     if (found !== null) return found;
     await makeFolder(join(run.artifactsDir, places.name));
-    const answer = await lockOrFind(places, run.control);
+    const answer = await lockOrFind(places, run);
     if (!("release" in answer)) return answer;
     try {
       return await produce(run, options, places, answer);

@@ -43,7 +43,7 @@ describe("openRun", () => {
 
   it.each([
     [{ profil: "quick" }, /openRun: has no option "profil"\. Use one of profile, seed/],
-    [{ profile: "huge" }, /openRun: profile must be one of quick, test; got "huge"/],
+    [{ profile: "huge" }, /openRun: profile must be one of quick, full, paper, test; got "huge"/],
     [{ seed: 1.5 }, /openRun: seed must be a whole number/],
     [{ seed: -1 }, /openRun: seed must be a whole number/],
     [{ source: "fake" }, /openRun: source must be one of phantom, real/],

@@ -30,6 +30,15 @@ function isWhole(folder: string): boolean {
 
 const sealOf = (folder: string): string => `${JSON.stringify(hashFiles(folder), null, 1)}\n`;
 
+/** Where a stand-in's files lie once they are made. */
+export function phantomPlace(
+  name: string,
+  { version }: PhantomTask,
+  { seed, size, cacheDir }: { readonly seed: number; readonly size: PhantomSize; readonly cacheDir: string },
+): string {
+  return join(cacheDir, name, `v${version}-${size}-${seed}`);
+}
+
 /**
  * The folder of a stand-in's files: made once, then found. Written beside its place and renamed when complete; two processes
  * at once do no harm.
@@ -41,8 +50,8 @@ export async function phantomFolder(
   phantom: PhantomTask,
   options: { readonly seed: number; readonly size: PhantomSize; readonly cacheDir: string; readonly control: Control },
 ): Promise<string> {
-  const { seed, size, cacheDir, control } = options;
-  const folder = join(cacheDir, name, `v${phantom.version}-${size}-${seed}`);
+  const { seed, size, control } = options;
+  const folder = phantomPlace(name, phantom, options);
   if (isWhole(folder)) return folder;
   const beside = `${folder}.${randomUUID()}.part`;
   mkdirSync(beside, { recursive: true });

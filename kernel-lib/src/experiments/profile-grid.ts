@@ -1,0 +1,68 @@
+import type { ReaderStageOptions } from "../training/reader-stage";
+import type { RetrieverStageOptions } from "../training/retriever-options";
+
+/** Changes to a profile's options of the stages. */
+export interface StageChanges {
+  readonly reader?: Partial<ReaderStageOptions>;
+  readonly closedBook?: Partial<ReaderStageOptions>;
+  readonly retriever?: Partial<RetrieverStageOptions>;
+}
+
+/** What a profile's grid runs unless asked otherwise, and what it changes for some tasks and readers. */
+export interface GridPart {
+  readonly backbones: readonly string[];
+  readonly seeds: readonly number[];
+  /** Names of systems; "all" stands for every one. */
+  readonly systems: readonly string[] | "all";
+  /** Changes by task; `otherTasks` for those not named. */
+  readonly tasks: Readonly<Record<string, StageChanges>>;
+  readonly otherTasks: StageChanges;
+  /** Changes by reader, after those by task. */
+  readonly readers: Readonly<Record<string, StageChanges>>;
+  /** Steps of the readers counted in passes over the task's training questions instead; evaluated once a pass. */
+  readonly epochs?: number;
+}
+
+const FIVE_SYSTEMS = ["closed-book", "ft-rag", "text-head", "image-head", "jomed"];
+
+/**
+ * The walkthrough's task keeps the notebooks' options, so that notebooks and grid share its results. The others get fewer steps and
+ * candidates, chosen by measured seconds alone: docs/performance.md.
+ */
+const SMALLER: Omit<GridPart, "backbones" | "seeds" | "systems"> = {
+  tasks: { "breast-mnist": {} },
+  otherTasks: {
+    reader: { steps: 120, evaluateEvery: 40 },
+    closedBook: { steps: 120, evaluateEvery: 40 },
+    retriever: { steps: 60, numCandidates: 8, warmupSteps: 6, evaluateEvery: 20, refreshEvery: 3 },
+  },
+  readers: {},
+};
+
+export const QUICK_GRID: GridPart = { ...SMALLER, backbones: ["qwen2-vl"], seeds: [7], systems: FIVE_SYSTEMS };
+
+export const FULL_GRID: GridPart = {
+  ...SMALLER,
+  backbones: ["qwen2-vl", "pixtral"],
+  seeds: [7, 8, 9, 10, 11],
+  systems: "all",
+};
+
+export const PAPER_GRID: GridPart = {
+  backbones: ["qwen2-vl", "pixtral"],
+  seeds: [7],
+  systems: FIVE_SYSTEMS,
+  tasks: {},
+  otherTasks: {},
+  readers: { pixtral: { reader: { batchSize: 5 }, closedBook: { batchSize: 5 } } },
+  epochs: 15,
+};
+
+export const TEST_GRID: GridPart = {
+  backbones: ["qwen2-vl"],
+  seeds: [7],
+  systems: FIVE_SYSTEMS,
+  tasks: {},
+  otherTasks: {},
+  readers: {},
+};
