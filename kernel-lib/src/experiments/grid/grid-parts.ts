@@ -1,0 +1,120 @@
+import type { Control, Corpus, Head, Task } from "../../base/types";
+import { buildIndex, type Index } from "../build-index";
+import type { Predictions } from "../prediction-files";
+import { readPredictions } from "../prediction-files";
+import { profileOf } from "../profiles";
+import type { Run, StagePlace } from "../run";
+import { type ReaderMode, type TunedReader, tuneReader } from "../tune-reader";
+import { tuneRetriever } from "../tune-retriever";
+import { stageOptions } from "./grid-changes";
+import type { GridStage } from "./grid-stages";
+import { headsOf, type StageParts } from "./grid-verbs";
+import type { GridWorld } from "./grid-world";
+
+/** Opens what stages work on, and keeps it open while stages in a row share it. */
+export interface GridParts {
+  task(name: string): Promise<Task>;
+  corpus(): Promise<Corpus>;
+  /** Everything the stage's verb reads; what it needs must be there. */
+  partsOf(run: Run, stage: GridStage): Promise<StageParts>;
+  dispose(): void;
+}
+
+/** Readers open at once: one with passages, one without. */
+const NUM_READERS = 2;
+
+/** @param world where data and models come from. */
+export function openParts(world: GridWorld, control: Control): GridParts {
+  const tasks = new Map<string, Promise<Task>>();
+  let corpus: Promise<Corpus> | undefined;
+  const indexes = new Map<string, Index>();
+  const readers = new Map<string, TunedReader>();
+  const task = (name: string): Promise<Task> => remember(tasks, name, () => world.loadTask(name, control));
+  const wholeCorpus = (): Promise<Corpus> => {
+    corpus ??= world.loadCorpus(control);
+    return corpus;
+  };
+  const indexOf = async (run: Run, name: string): Promise<Index> => {
+    if (!indexes.has(name)) free(indexes, 0);
+    const open = async () =>
+      buildIndex(run, { task: await task(name), corpus: await wholeCorpus(), clipFolder: world.clipFolder });
+    return keep(indexes, name, open);
+  };
+  const readerOf = async (run: Run, stage: GridStage, mode: ReaderMode): Promise<TunedReader> => {
+    const name = [stage.task, stage.backbone, stage.seed, mode].join(".");
+    if (!readers.has(name)) free(readers, NUM_READERS - 1);
+    const loaded = await task(stage.task);
+    const { changes } = stageOptions(profileOf(run.profile), stage, loaded);
+    const shared = { task: loaded, mode, readerFolder: world.readerFolder(stage.backbone!) };
+    return keep(readers, name, async () =>
+      mode === "closedBook"
+        ? tuneReader(run, { ...shared, options: changes.closedBook })
+        : tuneReader(run, { ...shared, index: await indexOf(run, stage.task), options: changes.reader }),
+    );
+  };
+  const partsOf = async (run: Run, stage: GridStage): Promise<StageParts> => {
+    const needs = (kind: string): boolean => stage.needs.some((id) => id.startsWith(`${kind}.`));
+    const loaded = await task(stage.task);
+    if (stage.kind === "leaks" || stage.kind === "index") return { task: loaded, corpus: await wholeCorpus() };
+    if (stage.kind === "results") return { task: loaded };
+    const index = needs("index") ? await indexOf(run, stage.task) : undefined;
+    const mode = index === undefined ? "closedBook" : "retrieval";
+    const reader = needs("reader") ? await readerOf(run, stage, mode) : undefined;
+    const parts = { task: loaded, ...(index && { index }), ...(reader && { reader }) };
+    const heads = headsOf(stage);
+    if (heads.length === 0) return parts;
+    return { ...parts, heads: await trainedHeads(run, stage, { task: loaded, index: index!, reader: reader! }, heads) };
+  };
+  const dispose = (): void => {
+    free(readers, 0);
+    free(indexes, 0);
+  };
+  return { task, corpus: wholeCorpus, partsOf, dispose };
+}
+
+function trainedHeads(
+  run: Run,
+  stage: GridStage,
+  parts: { readonly task: Task; readonly index: Index; readonly reader: TunedReader },
+  heads: readonly Head[],
+) {
+  const { changes } = stageOptions(profileOf(run.profile), stage, parts.task);
+  return tuneRetriever(run, { ...parts, heads, options: changes.retriever });
+}
+
+/** All answers of the given predictions artifacts, in their order. */
+export function joinAnswers(places: readonly StagePlace[]): Predictions {
+  const all = places.map(({ folder }) => readPredictions(folder));
+  return {
+    predictions: all.flatMap(({ predictions }) => predictions),
+    labelSets: all.flatMap(({ labelSets }) => labelSets),
+    words: all.flatMap(({ words }) => words),
+  };
+}
+
+/** A failed opening is not remembered. */
+async function remember<T>(kept: Map<string, Promise<T>>, name: string, open: () => Promise<T>): Promise<T> {
+  const found = kept.get(name) ?? open();
+  kept.set(name, found);
+  try {
+    return await found;
+  } catch (error) {
+    kept.delete(name);
+    throw error;
+  }
+}
+
+async function keep<T>(kept: Map<string, T>, name: string, open: () => Promise<T>): Promise<T> {
+  const found = kept.get(name) ?? (await open());
+  kept.set(name, found);
+  return found;
+}
+
+/** Disposes the oldest until only so many are left. */
+function free(kept: Map<string, { dispose(): void }>, left: number): void {
+  for (const [name, part] of kept) {
+    if (kept.size <= left) return;
+    part.dispose();
+    kept.delete(name);
+  }
+}

@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { assertNotInterrupted } from "../../base/check";
+import { isKernelError } from "../../base/errors";
+import type { Control, ProgressEvent } from "../../base/types";
+import { lifeOf, readOwner } from "../artifact-lock-owner";
+import type { StagePlace } from "../run";
+import { isStageHeld } from "../stage";
+import type { GridOutcome, GridProgress } from "./grid-progress";
+import { type GridRecords, openRecords } from "./grid-record";
+import { openSchedule, type Schedule } from "./grid-schedule";
+import type { GridStage } from "./grid-stages";
+import { type GridWorld, openWorld } from "./grid-world";
+import { type GridSession, openSession, placesOf } from "./locate-stages";
+import type { GridPlan } from "./plan-grid";
+
+export interface RunGridOptions {
+  readonly world?: GridWorld;
+  readonly control?: Control;
+  readonly onProgress?: (event: GridProgress) => void;
+}
+
+const POLL_MS = 500;
+/** Between two tries of a stage whose owner cannot be asked (another machine, a lock being written). */
+const PATIENT_MS = 10_000;
+
+/**
+ * Computes what a plan lacks, stage after stage, task after task. Several processes may work on one grid: a stage that another one
+ * holds is put aside and another taken instead; a killed owner's stage is taken over and goes on from its checkpoint. A stage that
+ * fails costs those that need it, nothing else.
+ *
+ * @throws InterruptedError on abort; calling it again goes on. EnvironmentError when the folder is full or cannot be written to,
+ * for then no stage can be computed.
+ * @example const { failures } = await runGrid(await planGrid({ profile: "quick" }), { control })
+ */
+export async function runGrid(plan: GridPlan, options: RunGridOptions = {}): Promise<GridOutcome> {
+  const { world = openWorld(plan.settings), control = {}, onProgress } = options;
+  const schedule = openSchedule(plan.stages);
+  let current: GridStage | null = null;
+  const tell = (inner: ProgressEvent | null): void => onProgress?.({ ...schedule.counts(), stage: current, inner });
+  const watched: Control = {
+    ...control,
+    onProgress: (event) => {
+      control.onProgress?.(event);
+      tell(event);
+    },
+  };
+  const session = await openSession(plan.settings, plan.stages, { world, control: watched, how: "work" });
+  const records = openRecords(plan.settings, control);
+  try {
+    for (;;) {
+      assertNotInterrupted("runGrid", control.signal);
+      current = schedule.next();
+      tell(null);
+      if (current !== null) await advance(current, { session, schedule, records });
+      else if (schedule.counts().held === 0) return schedule.outcome();
+      else
+        await sleep(POLL_MS, undefined, { ...(control.signal && { signal: control.signal }) }).catch(() => undefined);
+    }
+  } finally {
+    session.dispose();
+  }
+}
+
+interface Work {
+  readonly session: GridSession;
+  readonly schedule: Schedule;
+  readonly records: GridRecords;
+}
+
+/** Finds the stage, computes it, or puts it aside. */
+async function advance(stage: GridStage, { session, schedule, records }: Work): Promise<void> {
+  try {
+    const place = await session.placeOf(stage);
+    if (place !== null && (await session.isThere(place, "use"))) {
+      await records.there(stage, place.key);
+      return schedule.found(stage);
+    }
+    if (place !== null && (await isAtWork(place))) return schedule.putAside(stage, POLL_MS);
+    schedule.begin(stage);
+    const made = await session.compute(stage);
+    if (made !== null) await records.computed(stage, made.key, made.manifest.seconds);
+    const key = made?.key ?? (await session.placeOf(stage))?.key;
+    if (key !== undefined) await records.there(stage, key);
+    schedule[made === null ? "found" : "computed"](stage);
+  } catch (error) {
+    if (isStageHeld(error)) return schedule.putAside(stage, PATIENT_MS);
+    if (isKernelError(error, "interrupted") || stopsEverything(error)) throw error;
+    schedule.failed(stage, error);
+    await records.failed(stage, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Whether a living process of this machine holds the lock: known without a try, so that nothing is opened in vain. */
+async function isAtWork(place: StagePlace): Promise<boolean> {
+  const owner = await readOwner(placesOf(place).lockFile);
+  return owner !== null && lifeOf(owner) === "alive" && owner.pid !== process.pid;
+}
+
+/** A folder that takes no file fails every stage alike. */
+function stopsEverything(error: unknown): boolean {
+  return isKernelError(error, "environment") && "fault" in error.details;
+}
