@@ -21,7 +21,7 @@ import { type Artifact, runStage } from "./stage";
 export interface BuildIndexOptions {
   readonly task: Task;
   readonly corpus: Corpus;
-  /** Folder of the frozen encoder. Default data/checkpoints/clip. */
+  /** Folder of the frozen encoder, or its name on the hub, once fetched. Default data/checkpoints/clip. */
   readonly clipFolder?: string;
 }
 
@@ -70,7 +70,11 @@ export async function buildIndex(asked: Run, options: BuildIndexOptions): Promis
   const run = { ...asked, seed: INDEX_SEED };
   const leaks = await checkLeaks(run, options.corpus, task);
   const corpus = withoutLeaks(options.corpus, leaks, run.control);
-  const clip = await checkpointFolder("clip", { named: options.clipFolder, control: run.control });
+  const clip = await checkpointFolder("clip", {
+    named: options.clipFolder,
+    modelsDir: join(run.dataDir, "models"),
+    control: run.control,
+  });
   const settings = profileOf(run.profile).index;
   const artifact = await runStage(run, {
     name: "index",

@@ -6,6 +6,7 @@ import { DataError, isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
 import type { Control } from "../base/types";
 import { checkpointFiles } from "../models/checkpoint";
+import { findModel } from "../models/find-model";
 
 /** A pre-trained model on disk, and the hash of everything in it that matters. */
 export interface CheckpointFolder {
@@ -14,8 +15,10 @@ export interface CheckpointFolder {
 }
 
 export interface CheckpointFolderOptions {
-  /** Folder of the model. Default: the repository's own, in data/checkpoints. */
+  /** Folder of the model, or its name on the hub (`findModel`). Default: the repository's own, in data/checkpoints. */
   readonly named?: string | undefined;
+  /** Where fetched models lie. Default data/raw/models. */
+  readonly modelsDir?: string;
   readonly control?: Control;
 }
 
@@ -34,9 +37,12 @@ const known = new Map<string, string>();
  */
 export async function checkpointFolder(
   model: "clip" | "qwen2-vl",
-  { named, control = {} }: CheckpointFolderOptions = {},
+  { named, modelsDir, control = {} }: CheckpointFolderOptions = {},
 ): Promise<CheckpointFolder> {
-  const folder = named ?? join(repositoryRoot(), "data", "checkpoints", model);
+  const folder =
+    named === undefined
+      ? join(repositoryRoot(), "data", "checkpoints", model)
+      : findModel(named, modelsDir === undefined ? {} : { modelsDir });
   const state = stateOf(folder, listFiles(folder, model));
   let hash = known.get(state.key);
   if (hash === undefined) {

@@ -31,7 +31,7 @@ export interface TuneReaderOptions {
   readonly index?: Index;
   /** Default "retrieval". */
   readonly mode?: ReaderMode;
-  /** Folder of the pre-trained reader. Default data/checkpoints/qwen2-vl. */
+  /** Folder of the pre-trained reader, or its name on the hub, e.g. "Qwen/Qwen2-VL-2B-Instruct", once fetched. Default data/checkpoints/qwen2-vl. */
   readonly readerFolder?: string;
   /** Changes to the profile's options of the stage. */
   readonly options?: Partial<ReaderStageOptions>;
@@ -70,7 +70,11 @@ export async function tuneReader(run: Run, options: TuneReaderOptions): Promise<
   const { task, index, mode = "retrieval", readerFolder } = options;
   assertOneOf("tuneReader: mode", mode, READER_MODES);
   if (mode === "retrieval") requireIndexOf("tuneReader", task, index);
-  const checkpoint = await checkpointFolder("qwen2-vl", { named: readerFolder, control: run.control });
+  const checkpoint = await checkpointFolder("qwen2-vl", {
+    named: readerFolder,
+    modelsDir: join(run.dataDir, "models"),
+    control: run.control,
+  });
   const profile = profileOf(run.profile);
   const stage = { ...(mode === "retrieval" ? profile.reader : profile.closedBook), ...options.options };
   const numPerHead = mode === "retrieval" ? profile.numPerHead : 0;

@@ -34,6 +34,17 @@ const FILES = {
 const CHAT_TEMPLATE = "chat_template.jinja";
 const CHAT_TEMPLATE_JSON = "chat_template.json";
 
+/** Files of a model folder beside its weights, in the order of its fingerprint. */
+export const REQUIRED_FILES: readonly string[] = [FILES.config];
+export const OPTIONAL_FILES: readonly string[] = [
+  FILES.tokenizer,
+  FILES.tokenizerConfig,
+  FILES.preprocessor,
+  CHAT_TEMPLATE,
+  FILES.processor,
+  CHAT_TEMPLATE_JSON,
+];
+
 /**
  * Reads a Hugging Face model folder.
  *
@@ -62,9 +73,8 @@ export function readCheckpoint(folder: string): Checkpoint {
  */
 export function checkpointFiles(folder: string): string[] {
   if (!existsSync(join(folder, FILES.config))) throw missingFile(folder, FILES.config);
-  const { tokenizer, tokenizerConfig, preprocessor, processor } = FILES;
-  const others = [tokenizer, tokenizerConfig, preprocessor, CHAT_TEMPLATE, processor, CHAT_TEMPLATE_JSON];
-  return [FILES.config, ...weightFiles(folder), ...others.filter((file) => existsSync(join(folder, file)))];
+  const others = OPTIONAL_FILES.filter((file) => existsSync(join(folder, file)));
+  return [...REQUIRED_FILES, ...weightFiles(folder), ...others];
 }
 
 /**

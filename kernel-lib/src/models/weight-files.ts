@@ -12,8 +12,10 @@ import {
 } from "../compute/safetensors";
 import type { WeightArray } from "./parameters";
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+/** All weights in one file; where it is there, it is read. */
+export const WEIGHTS_FILE = "model.safetensors";
+/** Which shard holds which weight. */
+export const WEIGHTS_INDEX = "model.safetensors.index.json";
 
 export interface WriteWeightsOptions {
   /** Most bytes of tensors in one file; a larger one is written alone. Default 5 GB, as transformers. */
@@ -28,8 +30,8 @@ export interface WriteWeightsOptions {
  * @throws DataError when a file is missing or broken, index and shards disagree, or a weight is of a type no model has.
  */
 export function readWeights(folder: string): Map<string, WeightArray> {
-  const stored = existsSync(join(folder, SINGLE))
-    ? tensorsOf(openSafetensors(join(folder, SINGLE)))
+  const stored = existsSync(join(folder, WEIGHTS_FILE))
+    ? tensorsOf(openSafetensors(join(folder, WEIGHTS_FILE)))
     : readShards(folder);
   const weights = new Map<string, WeightArray>();
   // older files also hold the constants 0, 1, 2 …
@@ -44,11 +46,16 @@ export function readWeights(folder: string): Map<string, WeightArray> {
  * @throws DataError when there is neither, the index is broken, or a shard that it lists is not there.
  */
 export function weightFiles(folder: string): string[] {
-  if (existsSync(join(folder, SINGLE))) return [SINGLE];
-  const shards = [...new Set(readIndex(folder).values())].sort();
+  if (existsSync(join(folder, WEIGHTS_FILE))) return [WEIGHTS_FILE];
+  const shards = listedShards(folder);
   for (const file of shards)
     if (!existsSync(join(folder, file))) throw refuseIndex(folder, `lists ${file}, which is not there`);
-  return [INDEX, ...shards];
+  return [WEIGHTS_INDEX, ...shards];
+}
+
+/** The shards that the index lists, by name. @throws DataError when the index is missing or broken, or names a file elsewhere. */
+export function listedShards(folder: string): string[] {
+  return [...new Set(readIndex(folder).values())].sort();
 }
 
 /** A tensor of a file, not read yet. */
@@ -79,8 +86,8 @@ function readShards(folder: string): [string, UnreadTensor][] {
 
 /** File per tensor. */
 function readIndex(folder: string): Map<string, string> {
-  const file = join(folder, INDEX);
-  if (!existsSync(file)) throw missingFile(folder, SINGLE);
+  const file = join(folder, WEIGHTS_INDEX);
+  if (!existsSync(file)) throw missingFile(folder, WEIGHTS_FILE);
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(file, "utf8"));
@@ -128,8 +135,8 @@ export function writeWeights(
   assertInteger("writeWeights: maxShardBytes", maxShardBytes, 1);
   const shards = packShards(weights, maxShardBytes);
   if (shards.length <= 1) {
-    writeSafetensors(join(folder, SINGLE), shards[0] ?? []);
-    rmSync(join(folder, INDEX), { force: true });
+    writeSafetensors(join(folder, WEIGHTS_FILE), shards[0] ?? []);
+    rmSync(join(folder, WEIGHTS_INDEX), { force: true });
     return;
   }
   const places: Record<string, string> = {};
@@ -144,8 +151,8 @@ export function writeWeights(
     }
   });
   const index = { metadata: { total_size: total }, weight_map: places };
-  writeFileAtomic(join(folder, INDEX), `${JSON.stringify(index, null, 2)}\n`);
-  rmSync(join(folder, SINGLE), { force: true }); // a reader would take it before the shards
+  writeFileAtomic(join(folder, WEIGHTS_INDEX), `${JSON.stringify(index, null, 2)}\n`);
+  rmSync(join(folder, WEIGHTS_FILE), { force: true }); // a reader would take it before the shards
 }
 
 function packShards(weights: ReadonlyMap<string, WeightArray>, most: number): [string, StoredTensor][][] {
@@ -178,8 +185,8 @@ export function missingFile(folder: string, file: string): DataError {
 
 function refuseIndex(folder: string, problem: string, cause?: unknown): DataError {
   return new DataError(
-    `readCheckpoint: ${join(folder, INDEX)} ${problem}. Fetch the index and all its shards again.`,
-    { folder, file: INDEX },
+    `readCheckpoint: ${join(folder, WEIGHTS_INDEX)} ${problem}. Fetch the index and all its shards again.`,
+    { folder, file: WEIGHTS_INDEX },
     cause,
   );
 }

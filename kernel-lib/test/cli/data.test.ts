@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { main } from "../../src/cli/data";
 import { writeBreastArchive } from "../../src/data/phantoms/breast-archive";
+import { HUB_MODEL, startHubServer } from "../helpers/hub-server";
 
 let folder = "";
 beforeAll(() => {
@@ -48,12 +49,37 @@ test("card prints a task's card", async () => {
   expect((await run("card", "retina-mnist"))[1]).toMatch(/### RetinaMNIST .*Citation/s);
 });
 
+test("fetch-model asks the hub that HF_ENDPOINT names, and list-models shows what came", async () => {
+  const files = { "config.json": '{"model_type":"qwen2_vl"}', "model.safetensors": "weights" };
+  const hub = await startHubServer(new Map(Object.entries(files).map(([name, text]) => [name, Buffer.from(text)])));
+  vi.stubEnv("HF_ENDPOINT", hub.endpoint);
+  vi.stubEnv("JOMED_MODELS_DIR", "");
+  try {
+    expect((await run("list-models"))[1]).toMatch(/models folder: .*models, no model/);
+    const [code, text] = await run("fetch-model", HUB_MODEL, "--revision", "v1");
+    expect(text).toMatch(/some-owner\/Some-Model: fetched, .*models\/some-owner--Some-Model\/v1\. Commit 0123456789/);
+    expect(code).toBe(0);
+    expect((await run("fetch-model", `${HUB_MODEL}@v1`))[1]).toMatch(/already there/);
+    expect((await run("list-models"))[1]).toMatch(/some-owner\/Some-Model@v1 {2}qwen2_vl, 0\.0 MB, /);
+    const [failed, reason] = await run("fetch-model", "some-owner/Other");
+    expect(failed).toBe(1);
+    expect(reason).toMatch(/data: askHub: .*got status 404\. Check the name/);
+  } finally {
+    vi.unstubAllEnvs();
+    await hub.close();
+  }
+});
+
 test.each([
-  [["steal"], /must be one of list, fetch, check, card/],
+  [["steal"], /must be one of list, fetch, check, card, fetch-model, list-models/],
+  [["fetch-model"], /fetch-model must name one model, owner\/name; got none/],
+  [["fetch-model", "../x"], /name must be owner\/name/],
+  [["list-models", "x"], /list-models must name nothing else; got x/],
+  [["fetch", "breast-mnist", "--revision", "x"], /--revision goes with fetch-model only/],
   [["fetch"], /fetch must name one task; got none/],
   [["fetch", "brain"], /must be one of breast-mnist/],
   [["fetch", "derma-mnist", "--size", "32"], /--size must be 28, 64, 128 or 224/],
-  [["list", "--colour"], /Use --dir, --size, --write or --help/],
+  [["list", "--colour"], /Use --dir, --size, --revision, --write or --help/],
 ])("a wrong call is refused: %s", async (argv, wording) => {
   const [code, text] = await run(...(argv as string[]));
   expect(code).toBe(1);

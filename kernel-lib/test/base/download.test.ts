@@ -3,12 +3,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { downloadFile } from "../../../src/data/obtain/download";
-import { type FileServer, type Misbehaviour, startFileServer } from "../../helpers/file-server";
-import { refusal } from "../helpers";
+import { downloadFile } from "../../src/base/download";
+import { refusal } from "../data/helpers";
+import { type FileServer, type Misbehaviour, startFileServer } from "../helpers/file-server";
 
 const CONTENT = Buffer.from(Uint8Array.from({ length: 200_000 }, (_, i) => (i * 7919) % 251));
 const MD5 = createHash("md5").update(CONTENT).digest("hex");
+const DIGEST = { kind: "md5", value: MD5 } as const;
 let folder = "";
 let server: FileServer | null = null;
 beforeEach(() => {
@@ -24,7 +25,15 @@ const file = () => join(folder, "medmnist", "a.npz");
 
 async function fetchFrom(misbehave: Misbehaviour, options: object = {}, tag?: string) {
   server = await startFileServer(CONTENT, misbehave, tag);
-  return downloadFile({ url: server.url, file: file(), md5: MD5, retryMs: 1, retries: 3, idleMs: 5000, ...options });
+  return downloadFile({
+    url: server.url,
+    file: file(),
+    digest: DIGEST,
+    retryMs: 1,
+    retries: 3,
+    idleMs: 5000,
+    ...options,
+  });
 }
 
 /** Bytes that the download has on disk so far. */
@@ -56,7 +65,7 @@ test("a file arrives whole, with progress, and nothing else is left beside it", 
   expect(readFileSync(file()).equals(CONTENT)).toBe(true);
   expect(readdirSync(join(folder, "medmnist"))).toEqual(["a.npz"]);
   expect(seen.at(-1)).toBe(1);
-  expect(await downloadFile({ url: server!.url, file: file(), md5: MD5 })).toBe("present");
+  expect(await downloadFile({ url: server!.url, file: file(), digest: DIGEST })).toBe("present");
   expect(server!.requests).toHaveLength(1);
 });
 
@@ -81,7 +90,7 @@ test("an interrupted download goes on at the next call", async () => {
   expect(error.code).toBe("environment");
   expect(error.message).toMatch(/must arrive whole within 1 attempts; .*Try again: it goes on where it stopped/);
   expect(existsSync(file())).toBe(false);
-  expect(await downloadFile({ url: server!.url, file: file(), md5: MD5 })).toBe("fetched");
+  expect(await downloadFile({ url: server!.url, file: file(), digest: DIGEST })).toBe("fetched");
   expect(server!.requests.at(-1)).toBe("/file bytes=50000-");
 });
 

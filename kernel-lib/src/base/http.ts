@@ -1,0 +1,119 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { assertNotInterrupted } from "./check";
+import { EnvironmentError, isKernelError } from "./errors";
+import type { Control } from "./types";
+
+/** How an address is asked. */
+export interface Request {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as a bearer token to the origin of `url`, to no other one, whatever it redirects to. Default: none. */
+  readonly token?: string | null;
+}
+
+/** How patient a connection is. */
+export interface Patience {
+  /** How often a broken connection is taken up again. Default 5. */
+  readonly retries?: number;
+  /** Wait before the first retry, ms; doubled each time. Default 1,000. */
+  readonly retryMs?: number;
+  /** Longest silence of the server, ms. Default 30,000. */
+  readonly idleMs?: number;
+}
+
+const MAX_REDIRECTS = 10;
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+
+/**
+ * Asks an address (GET) and follows its redirects.
+ *
+ * @throws EnvironmentError on a redirect that leads nowhere, away from the web, or from https to http. Errors of the connection as they are.
+ */
+export async function openUrl({ url, headers = {}, token = null }: Request, signal: AbortSignal): Promise<Response> {
+  const { origin } = new URL(url);
+  let place = new URL(url);
+  let held = token;
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    if (place.origin !== origin) held = null; // and never again, wherever the chain leads back to
+    const authorization = held === null ? {} : { authorization: `Bearer ${held}` };
+    const response = await fetch(place, { headers: { ...headers, ...authorization }, signal, redirect: "manual" });
+    if (!REDIRECTS.includes(response.status)) return response;
+    await response.body?.cancel();
+    place = redirectOf(place, response.headers.get("location"));
+  }
+  throw new EnvironmentError(
+    `openUrl: ${url} must redirect at most ${MAX_REDIRECTS} times; got more. Try again later.`,
+    {
+      url,
+    },
+  );
+}
+
+function redirectOf(from: URL, location: string | null): URL {
+  const to = location !== null && URL.canParse(location, from.href) ? new URL(location, from) : null;
+  const isSafe = to?.protocol === "https:" || (to?.protocol === "http:" && from.protocol === "http:");
+  if (to !== null && isSafe) return to;
+  throw new EnvironmentError(
+    `openUrl: ${from.origin}${from.pathname} must redirect to an address of the web, https staying https; got ${JSON.stringify(location)}. Do not use it.`,
+    { location },
+  );
+}
+
+/** A watchdog that aborts when nothing came for `idleMs`, and whatever the caller's signal does. */
+export interface Watch {
+  readonly signal: AbortSignal;
+  /** Something came. */
+  heard(): void;
+  stop(): void;
+}
+
+export function createWatch(idleMs: number, signal: AbortSignal | undefined): Watch {
+  const idle = new AbortController();
+  const start = () => setTimeout(() => idle.abort(new Error(`no byte for ${idleMs} ms`)), idleMs);
+  let timer = start();
+  return {
+    signal: signal === undefined ? idle.signal : AbortSignal.any([idle.signal, signal]),
+    heard() {
+      clearTimeout(timer);
+      timer = start();
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+/** Whether a server that answered so may answer better later. */
+export const isPassing = (status: number): boolean => status >= 500 || status === 429 || status === 408;
+
+/**
+ * Does something over a connection, again when that breaks; errors of the library are final.
+ *
+ * @throws EnvironmentError when it breaks too often. InterruptedError on abort.
+ */
+export async function retryConnection<T>(
+  where: string,
+  { url, retries = 5, retryMs = 1000, control = {} }: Request & Patience & { readonly control?: Control },
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let round = 0; ; round++) {
+    try {
+      assertNotInterrupted(where, control.signal);
+      return await attempt();
+    } catch (cause) {
+      assertNotInterrupted(where, control.signal);
+      if (isKernelError(cause)) throw cause;
+      const { message, cause: inner } = cause as Error;
+      const reason = inner instanceof Error ? inner.message : message;
+      if (round >= retries)
+        throw new EnvironmentError(
+          `${where}: ${url} must arrive whole within ${retries + 1} attempts; got ${reason}. Try again: it goes on where it stopped.`,
+          { url, retries },
+          cause,
+        );
+      const warning = `${where}: the connection to ${url} broke (${reason}); going on.`;
+      control.onWarn?.("download", warning, { url, round });
+      await wait(retryMs * 2 ** round, undefined, control.signal === undefined ? {} : { signal: control.signal }).catch(
+        () => {}, // the next assertion says it
+      );
+    }
+  }
+}
