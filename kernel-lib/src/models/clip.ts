@@ -1,37 +1,28 @@
-import { DataError } from "../base/errors";
 import { requireBackend } from "../compute/backend";
 import { assertWeights, type Checkpoint, readCheckpoint, requirePart, writeCheckpoint } from "./checkpoint";
 import { type ClipConfig, clipWeightShapes, parseClipConfig } from "./clip-config";
-import type { ClipTower } from "./clip-towers";
+import { clipPixels, clipTexts } from "./clip-encode";
+import { type ClipParts, requireVocabulary } from "./clip-parts";
+import { type ClipTower, clipImageEmbeddings, clipTextEmbeddings } from "./clip-towers";
 import { drawClipWeights } from "./clip-weights";
+import type { DualEncoder, DualTowers } from "./dual-encoder";
 import { parseClipImageConfig } from "./image-config";
 import type { ClipImageConfig } from "./image-processor";
-import { createParameterStore, type ParameterStore, type WeightArray } from "./parameters";
-import { createTokenizer, type JsonObject, type TextTokenizer } from "./tokenizer";
+import { createParameterStore, type WeightArray } from "./parameters";
+import { createTokenizer, type TextTokenizer } from "./tokenizer";
 
-/** The JSON files a CLIP model consists of beside its weights, kept to be written again. */
-export interface ClipParts {
-  /** config.json */
-  readonly config: JsonObject;
-  /** tokenizer.json */
-  readonly tokenizer: JsonObject;
-  /** tokenizer_config.json. Default: none. */
-  readonly tokenizerConfig?: JsonObject | null;
-  /** preprocessor_config.json */
-  readonly preprocessor: JsonObject;
-}
+export type { ClipParts } from "./clip-parts";
 
 /** A dual encoder: images and texts into one space. */
-export interface Clip {
+export interface Clip extends DualEncoder {
   readonly kind: "clip";
   readonly config: ClipConfig;
   readonly imageConfig: ClipImageConfig;
   readonly tokenizer: TextTokenizer;
-  readonly parameters: ParameterStore;
   readonly parts: ClipParts;
-  /** Frees the weights. */
-  dispose(): void;
 }
+
+const IMAGE_WEIGHT = /^(vision_model\.|visual_projection\.)/;
 
 /** A trainable copy of the image tower, for `clipImageEmbeddings`. */
 export interface VisionTower extends ClipTower {
@@ -78,8 +69,7 @@ export function saveClip(clip: Clip, folder: string): void {
 
 /** Copies the image tower with its projection; all its weights are trainable, the model's own stay as they are. */
 export function copyVisionTower({ config, parameters }: ClipTower): VisionTower {
-  const names = /^(vision_model\.|visual_projection\.)/;
-  const copy = createParameterStore([...parameters.export()].filter(([name]) => names.test(name)));
+  const copy = createParameterStore([...parameters.export()].filter(([name]) => IMAGE_WEIGHT.test(name)));
   copy.unfreeze();
   return { kind: "clip-vision", config, parameters: copy, dispose: () => copy.dispose() };
 }
@@ -92,21 +82,27 @@ function build(
   requireBackend();
   const config = parseClipConfig(parts.config);
   const tokenizer = createTokenizer(parts.tokenizer, parts.tokenizerConfig ?? {});
-  if (tokenizer.vocabularySize > config.text.vocabularySize)
-    throw new DataError(
-      `${where}: vocab_size must be at least the tokenizer's ${tokenizer.vocabularySize} tokens; got ${config.text.vocabularySize}. Use the config.json and tokenizer.json of one checkpoint.`,
-      { vocabularySize: tokenizer.vocabularySize },
-    );
+  requireVocabulary(where, tokenizer, config.text.vocabularySize);
   const weights = weightsOf(config);
   assertWeights(where, weights, clipWeightShapes(config));
   const parameters = createParameterStore(weights);
+  const imageConfig = parseClipImageConfig(parts.preprocessor);
+  const towers: DualTowers = {
+    width: config.projectionSize,
+    pixels: (images) => clipPixels({ imageConfig }, images),
+    texts: (texts, control) => clipTexts({ config, tokenizer }, texts, control),
+    imageEmbeddings: (store, pixels) => clipImageEmbeddings({ config, parameters: store }, pixels),
+    textEmbeddings: (store, texts) => clipTextEmbeddings({ config, parameters: store }, texts),
+    isImageWeight: (name) => IMAGE_WEIGHT.test(name),
+  };
   return {
     kind: "clip",
     config,
-    imageConfig: parseClipImageConfig(parts.preprocessor),
+    imageConfig,
     tokenizer,
     parameters,
     parts,
+    towers,
     dispose: () => parameters.dispose(),
   };
 }

@@ -27,6 +27,8 @@ export interface ClipImageConfig extends PixelScale {
   readonly shortestEdge: number;
   readonly cropHeight: number;
   readonly cropWidth: number;
+  /** Where the cut starts when the margin is odd: transformers rounds down, torchvision half to even. Default "down". */
+  readonly cropRounding?: "down" | "halfToEven";
 }
 
 /** One image as a vision tower reads it. */
@@ -137,14 +139,15 @@ function resizeShortestEdge(image: RasterImage, edge: number): RasterImage {
   return resizeBicubic(image, scale(image.width), scale(image.height));
 }
 
-function cropCentre(image: RasterImage, { cropHeight, cropWidth }: ClipImageConfig): RasterImage {
+function cropCentre(image: RasterImage, { cropHeight, cropWidth, cropRounding }: ClipImageConfig): RasterImage {
   if (image.width === cropWidth && image.height === cropHeight) return image;
   if (image.width < cropWidth || image.height < cropHeight)
     throw new ConfigError(
       `clipPixelValues: the crop must fit into the resized image of ${image.width} x ${image.height}; got ${cropWidth} x ${cropHeight}. Set crop_size to at most size in preprocessor_config.json.`,
       { cropHeight, cropWidth },
     );
-  const [top, left] = [Math.floor((image.height - cropHeight) / 2), Math.floor((image.width - cropWidth) / 2)];
+  const round = cropRounding === "halfToEven" ? roundHalfToEven : Math.floor;
+  const [top, left] = [round((image.height - cropHeight) / 2), round((image.width - cropWidth) / 2)];
   const data = new Uint8Array(cropHeight * cropWidth * 3);
   for (let row = 0; row < cropHeight; row++) {
     const start = ((top + row) * image.width + left) * 3;

@@ -1,0 +1,136 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { assertShape } from "../base/check";
+import { gatedSilu, gelu } from "../compute/ops/activations";
+import { attention } from "../compute/ops/attention";
+import { layerNorm } from "../compute/ops/norms";
+import { JINA_VISION, type JinaVisionConfig } from "./jina-clip-config";
+import { applyLinear, joinedLinear, linear } from "./linear";
+import type { ParameterStore } from "./parameters";
+import { createRotaryTable, fillAngles, inverseFrequency, type RotaryAngles, type RotaryTable, rotate } from "./rotary";
+
+const NORM_EPSILON = 1e-6;
+/** The published two-layer MLP is given torch's own default for its inner norm. */
+const GELU_MLP_NORM_EPSILON = 1e-5;
+const ROTARY_BASE = 10_000;
+
+/**
+ * Runs the EVA-02 image tower and the map behind it: the class token of the last block.
+ *
+ * Shapes: pixels [B, H, W, 3] (from `jinaClipPixels`) -> [B, towerSize]. Gradient: flows to unfrozen weights.
+ * Memory: disposes all but the result.
+ *
+ * @throws ShapeError when the pixels have another size than the model's images.
+ */
+export function runJinaVision(store: ParameterStore, config: JinaVisionConfig, pixels: tf.Tensor4D): tf.Tensor2D {
+  const { imageSize, hiddenSize: width, numHeads, numLayers, rotaryGrid } = config;
+  assertShape("runJinaVision: pixels", pixels.shape, [null, imageSize, imageSize, 3]);
+  const batch = pixels.shape[0];
+  return tf.tidy(() => {
+    const tokens = embedPatches(store, config, pixels); // [B, N, width], N = 1 + patches
+    const turned = rotaryGrid === null ? null : jinaPatchAngles(config);
+    const table = turned === null ? null : createRotaryTable(turned, { repeats: batch, heads: numHeads });
+    let x = tf.reshape(tokens, [batch * tokens.shape[1], width]) as tf.Tensor2D; // [B·N, width]
+    for (let index = 0; index < numLayers; index++)
+      x = runBlock(store, config, { name: `${JINA_VISION}.blocks.${index}`, batch, table }, x); // [B·N, width]
+    const first = tf.slice(tf.reshape(x, [batch, tokens.shape[1], width]), [0, 0, 0], [-1, 1, -1]); // [B, 1, width]
+    const pooled = norm(store, `${JINA_VISION}.norm`, tf.reshape(first, [batch, width]) as tf.Tensor2D); // [B, width]
+    return config.head === "none" ? pooled : linear(store, `${JINA_VISION}.head`, pooled); // [B, towerSize]
+  });
+}
+
+/**
+ * Rotary angles of the class token, which is not turned, and of the patches row by row: half of a head's frequencies follow
+ * the row, the rest the column. Positions are scaled so that the picture spans `rotaryGrid` steps, as in pre-training.
+ *
+ * Shapes: -> [1 + patches, headDim], the same in both halves of a head.
+ */
+export function jinaPatchAngles(config: JinaVisionConfig): RotaryAngles {
+  const side = config.imageSize / config.patchSize;
+  const headDim = config.hiddenSize / config.numHeads;
+  const quarter = headDim / 4;
+  const grid = config.rotaryGrid ?? side;
+  const places = Array.from({ length: side }, (_, i) => Math.fround(Math.fround(i / side) * grid));
+  const frequencies = Array.from({ length: quarter }, (_, j) => inverseFrequency(ROTARY_BASE, 2 * j, headDim / 2));
+  return fillAngles(1 + side * side, headDim, (token, j) => {
+    if (token === 0) return 0;
+    const along = j < quarter ? Math.floor((token - 1) / side) : (token - 1) % side;
+    return places[along]! * frequencies[j % quarter]!;
+  });
+}
+
+/** [B, H, W, 3] -> [B, 1 + patches, width]: class token first, patches row by row, learned positions added. */
+function embedPatches(store: ParameterStore, config: JinaVisionConfig, pixels: tf.Tensor4D): tf.Tensor3D {
+  const { imageSize, patchSize, hiddenSize: width } = config;
+  const [batch, side, depth] = [pixels.shape[0], imageSize / patchSize, 3 * patchSize * patchSize];
+  const cut = tf.reshape(pixels, [batch, side, patchSize, side, patchSize, 3]);
+  const patches = tf.reshape(tf.transpose(cut, [0, 1, 3, 5, 2, 4]), [batch * side * side, depth]) as tf.Tensor2D;
+  // a convolution whose stride is its kernel is a matrix product over whole patches
+  const moduleName = `${JINA_VISION}.patch_embed.proj`;
+  const weight = tf.reshape(store.get(`${moduleName}.weight`), [width, depth]) as tf.Tensor2D;
+  const bias = store.get(`${moduleName}.bias`);
+  const embedded = applyLinear(patches, { moduleName, weight, bias, update: null }); // [B·patches, width]
+  const grid = tf.reshape(embedded, [batch, side * side, width]) as tf.Tensor3D;
+  const first = tf.tile(store.get(`${JINA_VISION}.cls_token`) as tf.Tensor as tf.Tensor3D, [batch, 1, 1]); // [B, 1, width]
+  return tf.add(tf.concat([first, grid], 1), store.get(`${JINA_VISION}.pos_embed`)) as tf.Tensor3D;
+}
+
+interface Block {
+  readonly name: string;
+  readonly batch: number;
+  readonly table: RotaryTable | null;
+}
+
+/** One block, the norm before each part. [B·N, width] -> [B·N, width] */
+function runBlock(store: ParameterStore, config: JinaVisionConfig, block: Block, x: tf.Tensor2D): tf.Tensor2D {
+  const { name } = block;
+  const seen = attend(store, config, block, norm(store, `${name}.norm1`, x)); // [B·N, width]
+  const middle = tf.add(x, linear(store, `${name}.attn.proj`, seen)) as tf.Tensor2D;
+  const before = norm(store, `${name}.norm2`, middle);
+  if (config.mlp === "swiglu") {
+    const gated = gatedSilu(joinedLinear(store, [`${name}.mlp.w1`, `${name}.mlp.w2`], before)); // [B·N, inner]
+    const even = config.innerNorms ? norm(store, `${name}.mlp.ffn_ln`, gated) : gated;
+    return tf.add(middle, linear(store, `${name}.mlp.w3`, even));
+  }
+  const wide = gelu(linear(store, `${name}.mlp.fc1`, before)); // [B·N, inner]
+  const even = config.innerNorms ? norm(store, `${name}.mlp.ffn_ln`, wide, GELU_MLP_NORM_EPSILON) : wide;
+  return tf.add(middle, linear(store, `${name}.mlp.fc2`, even));
+}
+
+function attend(store: ParameterStore, config: JinaVisionConfig, block: Block, x: tf.Tensor2D): tf.Tensor2D {
+  const { name, batch, table } = block;
+  const { numHeads, hiddenSize: width, innerNorms } = config;
+  const joined = applyLinear(x, queryKeyValue(store, config, block)); // [B·N, 3·width]
+  const [q, k, v] = tf.split(joined, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+  const byImage = (t: tf.Tensor2D): tf.Tensor3D => tf.reshape(t, [batch, x.shape[0] / batch, width]);
+  const place = (t: tf.Tensor2D): tf.Tensor3D => byImage(table === null ? t : rotate(t, table));
+  const mixed = tf.reshape(attention(place(q), place(k), byImage(v), { numHeads }), x.shape) as tf.Tensor2D; // [B·N, width]
+  return innerNorms ? norm(store, `${name}.attn.inner_attn_ln`, mixed) : mixed;
+}
+
+/** The maps to queries, keys and values as one, [3·width, width]; keys have no bias. */
+function queryKeyValue(store: ParameterStore, config: JinaVisionConfig, { name, table }: Block) {
+  const { hiddenSize: width, numHeads, innerNorms, queryValueBias } = config;
+  const of = (part: string): tf.Tensor => store.get(`${name}.attn.${part}`);
+  const [q, k, v] = (
+    innerNorms ? ["q", "k", "v"].map((part) => of(`${part}_proj.weight`)) : tf.split(of("qkv.weight"), 3, 0)
+  ) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  const turned = (t: tf.Tensor): tf.Tensor => (table === null ? t : partPairs(t, numHeads));
+  const bias = queryValueBias ? tf.concat([turned(of("q_bias")), tf.zeros([width]), of("v_bias")]) : null;
+  const weight = tf.concat([turned(q), turned(k), v]) as tf.Tensor2D;
+  return { moduleName: `${name}.attn`, weight, bias, update: null };
+}
+
+/**
+ * Within each head, first the even rows, then the odd ones: the published rotation turns neighbours (2j, 2j + 1), `rotate`
+ * turns (j, j + half). Queries and keys are moved alike, so their products stay. [width, …] -> [width, …]
+ */
+function partPairs(rows: tf.Tensor, numHeads: number): tf.Tensor {
+  const width = rows.shape[0]!;
+  const columns = rows.size / width;
+  const pairs = tf.reshape(rows, [numHeads, width / numHeads / 2, 2, columns]);
+  return tf.reshape(tf.transpose(pairs, [0, 2, 1, 3]), rows.shape);
+}
+
+function norm(store: ParameterStore, module: string, x: tf.Tensor2D, epsilon: number = NORM_EPSILON): tf.Tensor2D {
+  return layerNorm(x, { weight: store.get(`${module}.weight`), bias: store.get(`${module}.bias`), epsilon });
+}
