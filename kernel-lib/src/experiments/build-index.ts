@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { isKernelError } from "../base/errors";
 import type { Control, Corpus, Head, Matrix, Split, Task } from "../base/types";
 import { type Leak, withoutLeaks } from "../data/leaks/find-leaks";
-import { loadClip } from "../models/clip";
-import { encodeImages } from "../models/clip-encode";
+import { encodeImages } from "../models/encode-dual";
+import { loadDualEncoder } from "../models/load-dual-encoder";
 import { type CorpusViews, HEADS } from "../retriever/retrieve";
 import { createFlatIndex } from "../search/flat-index";
 import { loadHnswIndex } from "../search/hnsw-index";
@@ -21,7 +21,7 @@ import { type Artifact, runStage } from "./stage";
 export interface BuildIndexOptions {
   readonly task: Task;
   readonly corpus: Corpus;
-  /** Folder of the frozen encoder, or its name on the hub, once fetched. Default data/checkpoints/clip. */
+  /** Folder of the frozen encoder, a CLIP or a Jina-CLIP, or its name on the hub, once fetched. Default data/checkpoints/clip. */
   readonly clipFolder?: string;
 }
 
@@ -116,7 +116,7 @@ async function computeIndex(
 }
 
 async function embedAll({ task, corpus, clip }: IndexParts, control: Control) {
-  const model = loadClip(clip.folder);
+  const model = loadDualEncoder(clip.folder);
   try {
     const imagesOf = (split: Split) => task.splits[split].map((example) => example.image);
     return {

@@ -1,6 +1,6 @@
 import type { Control, Head, Matrix, Passage } from "../base/types";
-import type { Clip } from "../models/clip";
-import { encodeImages, encodeTexts } from "../models/clip-encode";
+import type { DualEncoder } from "../models/dual-encoder";
+import { encodeImages, encodeTexts } from "../models/encode-dual";
 
 /** Passages whose pictures are in memory at once: a multiple of the encoder's batch, so that its batches stay the same. */
 const CHUNK = 512;
@@ -28,7 +28,7 @@ async function inChunks(
  * @throws InterruptedError when the signal is aborted.
  */
 export async function embedPassages(
-  model: Clip,
+  model: DualEncoder,
   passages: readonly Passage[],
   control: Control,
 ): Promise<Record<Head, Matrix>> {

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
 import type { CurvePoint, Head, Task } from "../base/types";
-import { type Clip, loadClip } from "../models/clip";
+import type { DualEncoder } from "../models/dual-encoder";
+import { loadDualEncoder } from "../models/load-dual-encoder";
 import { createClipTower } from "../retriever/clip-tower";
 import { PAPER_LEARNED_WEIGHT } from "../retriever/mix";
 import { HEADS } from "../retriever/retrieve";
@@ -123,7 +124,7 @@ async function tuneHead(run: Run, work: HeadWork): Promise<TunedHead> {
     config: { head, ...stage } as unknown as JsonObject,
     inputs: [index.artifact, reader.artifact, known],
     compute: async (workDir, context) => {
-      const clip = loadClip(index.clip.folder);
+      const clip = loadDualEncoder(index.clip.folder);
       try {
         await computeHead(run.seed, work, { clip, workDir, context });
       } finally {
@@ -140,7 +141,7 @@ async function tuneHead(run: Run, work: HeadWork): Promise<TunedHead> {
 async function computeHead(
   seed: number,
   work: HeadWork,
-  place: { readonly clip: Clip; readonly workDir: string; readonly context: StageContext },
+  place: { readonly clip: DualEncoder; readonly workDir: string; readonly context: StageContext },
 ): Promise<void> {
   const { workDir, context } = place;
   const { index, reader, head, stage } = work;

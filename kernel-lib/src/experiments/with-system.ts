@@ -1,8 +1,9 @@
 import { rerankAtRandom } from "../analysis/control-rerank";
 import { createRandom } from "../base/random";
 import type { Head } from "../base/types";
-import { type Clip, loadClip } from "../models/clip";
-import { encodeImages } from "../models/clip-encode";
+import type { DualEncoder } from "../models/dual-encoder";
+import { encodeImages } from "../models/encode-dual";
+import { loadDualEncoder } from "../models/load-dual-encoder";
 import { loadClipTower } from "../retriever/clip-tower";
 import { createDualHead } from "../retriever/dual-head";
 import type { LearnedTower } from "../retriever/learned-tower";
@@ -58,7 +59,7 @@ export async function withSystem<T>(
 ): Promise<T> {
   if (options.system === "closed-book") return use(closedBook(options.reader.reader));
   const index = options.index!;
-  const clip = loadClip(index.clip.folder);
+  const clip = loadDualEncoder(index.clip.folder);
   try {
     const retriever = createDualHead({
       encodeFrozen: (images, control) => encodeImages(clip, images, control),
@@ -97,7 +98,7 @@ function randomChoice(run: Run, numPerHead: number): Rerank {
   };
 }
 
-function loadTowers(clip: Clip, { system, heads }: SystemParts): Partial<Record<Head, LearnedTower>> {
+function loadTowers(clip: DualEncoder, { system, heads }: SystemParts): Partial<Record<Head, LearnedTower>> {
   return Object.fromEntries(
     LEARNED_HEADS[system].map((head) => [head, loadClipTower(clip, heads!.heads[head]!.towerFile)]),
   );

@@ -1,9 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../base/errors";
 import { readSafetensors, writeSafetensors } from "../compute/safetensors";
-import { type Clip, copyVisionTower } from "../models/clip";
-import { clipPixels } from "../models/clip-encode";
-import { clipImageEmbeddings } from "../models/clip-towers";
+import { copyImageWeights, type DualEncoder } from "../models/dual-encoder";
 import type { LearnedTower } from "./learned-tower";
 
 /** A learned tower that can be written to disk. */
@@ -12,23 +10,26 @@ export interface ClipLearnedTower extends LearnedTower {
   save(file: string): void;
 }
 
+/** What a tower is copied from. */
+type Source = Pick<DualEncoder, "parameters" | "towers">;
+
 /**
- * A head's trainable query tower: a copy of the frozen CLIP image tower, so that training starts from the frozen head.
+ * A head's trainable query tower: a copy of the frozen encoder's image tower, so that training starts from the frozen head.
  *
  * Memory: owns its copy; the model stays the caller's and is not changed.
  */
-export function createClipTower(clip: Clip): ClipLearnedTower {
-  const tower = copyVisionTower(clip);
-  const names = tower.parameters.names();
+export function createClipTower(encoder: Source): ClipLearnedTower {
+  const { towers } = encoder;
+  const parameters = copyImageWeights(encoder);
   return {
-    variables: names.map((name) => tower.parameters.get(name)),
-    embed: (images) => tf.tidy(() => clipImageEmbeddings(tower, clipPixels(clip, images))),
+    variables: parameters.names().map((name) => parameters.get(name)),
+    embed: (images) => tf.tidy(() => towers.imageEmbeddings(parameters, towers.pixels(images))),
     save: (file) =>
       writeSafetensors(
         file,
-        [...tower.parameters.export()].map(([name, weight]) => [name, { dtype: "F32", ...weight }] as const),
+        [...parameters.export()].map(([name, weight]) => [name, { dtype: "F32", ...weight }] as const),
       ),
-    dispose: () => tower.dispose(),
+    dispose: () => parameters.dispose(),
   };
 }
 
@@ -37,22 +38,22 @@ export function createClipTower(clip: Clip): ClipLearnedTower {
  *
  * @throws DataError when the file holds other weights than the model's image tower.
  */
-export function loadClipTower(clip: Clip, file: string): ClipLearnedTower {
+export function loadClipTower(encoder: DualEncoder, file: string): ClipLearnedTower {
   const { tensors } = readSafetensors(file);
-  const tower = copyVisionTower(clip);
-  const names = tower.parameters.names();
+  const parameters = copyImageWeights(encoder);
+  const names = parameters.names();
   try {
     for (const name of names) {
       const data = tensors.get(name)?.data;
-      if (data instanceof Float32Array && tensors.size === names.length) tower.parameters.assign(name, data);
+      if (data instanceof Float32Array && tensors.size === names.length) parameters.assign(name, data);
       else
         throw new DataError(
           `loadClipTower: ${file} must hold the ${names.length} weights of the image tower; got ${tensors.size}, ${name} ${data === undefined ? "missing" : "present"}. Train the head again.`,
           { file, name },
         );
     }
-    return createClipTower({ ...clip, parameters: tower.parameters });
+    return createClipTower({ towers: encoder.towers, parameters });
   } finally {
-    tower.dispose();
+    parameters.dispose();
   }
 }
