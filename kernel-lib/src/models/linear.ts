@@ -3,11 +3,13 @@ import { ShapeError } from "../base/errors";
 import { runFused } from "../compute/fused-op";
 import { hasNativeKernels, runNativeKernel } from "../compute/native-kernels";
 import { reshapeTo } from "../compute/reshape-to";
+import { droppedUpdates, hasDropout } from "./linear-dropout";
 import { joinedGradients, type LinearWeights } from "./linear-gradients";
 import type { ParameterStore } from "./parameters";
 
 /**
- * A linear map y = x·Wᵀ + b, plus the low-rank update attached to it, if any.
+ * A linear map y = x·Wᵀ + b, plus the low-rank update attached to it, if any; the update sees x through its dropout mask,
+ * where it has one.
  *
  * Weights as Hugging Face stores them: `<moduleName>.weight` [out, in], `<moduleName>.bias` [out] (optional).
  * Shapes: x [n, in] -> [n, out], or [B, n, in] -> [B, n, out].
@@ -56,6 +58,10 @@ function applyLinears<T extends tf.Tensor>(x: T, parts: readonly LinearWeights[]
       `linear: the input of ${parts[0]!.moduleName} must have shape [n, ${inSize}] or [B, n, ${inSize}]; got [${x.shape.join(", ")}].`,
       { moduleName: parts[0]!.moduleName, shape: x.shape },
     );
+  if (parts.some(hasDropout)) {
+    const plain = parts.map((part) => ({ ...part, update: null }));
+    return tf.add(applyLinears(x, plain), droppedUpdates(x, parts)) as T;
+  }
   const rows = x.size / inSize;
   return runFused<tf.Tensor>({
     inputs: { x, ...trainedInputs(parts) },

@@ -13,7 +13,7 @@ export interface LoraConfig {
   readonly rank: number;
   readonly alpha: number;
   readonly scaling: LoraScaling;
-  /** Share of a module's inputs that PEFT hides from the adapter in training; written down for it, no training here hides any. */
+  /** Share of a module's inputs that is hidden from the adapter in training (`withLoraDropout`). */
   readonly dropout: number;
   /** Full module names, in the model's order. */
   readonly modules: readonly string[];
@@ -28,7 +28,7 @@ export interface LoraOptions {
   readonly targets?: LoraTargets;
   /** Default "rank". */
   readonly scaling?: LoraScaling;
-  /** Recorded in the saved adapter for trainings that go on in PEFT. Default 0. */
+  /** Share of a module's inputs that is hidden from the adapter in training. Default 0, as PEFT's. */
   readonly dropout?: number;
   readonly seed: number;
 }

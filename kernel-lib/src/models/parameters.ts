@@ -15,6 +15,8 @@ export interface LowRankUpdate {
   readonly B: tf.Variable;
   /** alpha / rank */
   readonly scaling: number;
+  /** In training with dropout: the factors of the next `size` inputs of the update, drawn anew at each call. */
+  readonly mask?: (size: number) => Float32Array;
 }
 
 /**

@@ -4,6 +4,7 @@ import { DataError } from "../base/errors";
 import type { Random } from "../base/random";
 import type { Control, Example, Passage } from "../base/types";
 import { attachLora, type LoraAdapter } from "../models/lora";
+import { withLoraDropout } from "../models/lora-dropout";
 import { collatePrompts, type PromptBatch } from "../models/prompt-batch";
 import { qwen2VlLogits } from "../models/qwen2-vl-logits";
 import type { VisionLanguageModel } from "../models/vision-language";
@@ -30,6 +31,8 @@ export interface ReaderStageOptions {
   /** Rank and alpha of LoRA. Defaults 8 and 16. */
   readonly rank?: number;
   readonly alpha?: number;
+  /** Share of each module's inputs that is hidden from its adapter in training, as in PEFT. Default 0 (PEFT's; the paper names none). */
+  readonly dropout?: number;
   /** Whether the vision tower gets adapters. Default "trained" (paper). */
   readonly vision?: "trained" | "frozen";
   /** Shifts and noise on every training picture; null for none (paper). Default null. */
@@ -77,9 +80,9 @@ export async function trainReader(
   options: ReaderStageOptions,
 ): Promise<LoopResult & { readonly adapter: LoraAdapter }> {
   checkInputs(inputs, options);
-  const { rank = 8, alpha = 16, vision = "trained" } = options;
+  const { rank = 8, alpha = 16, dropout = 0, vision = "trained" } = options;
   const targets = vision === "trained" ? "all-linear" : TEXT_MODEL;
-  const adapter = attachLora(inputs.model.parameters, { rank, alpha, targets, seed: inputs.seed });
+  const adapter = attachLora(inputs.model.parameters, { rank, alpha, dropout, targets, seed: inputs.seed });
   try {
     const result = await trainLoop(createTrainee(inputs, options, adapter), loopOptions(inputs, options));
     return { ...result, adapter };
@@ -89,11 +92,17 @@ export async function trainReader(
   }
 }
 
+/** A micro-batch, and what its dropout is drawn from. */
+interface ReaderBatch {
+  readonly prompts: PromptBatch;
+  readonly random: Random;
+}
+
 function createTrainee(
   inputs: ReaderStageInputs,
   options: ReaderStageOptions,
   adapter: LoraAdapter,
-): Trainee<PromptBatch> {
+): Trainee<ReaderBatch> {
   const { model, train } = inputs;
   const numExamples = train.length;
   const { batchSize, accumulation = 1 } = options;
@@ -109,9 +118,9 @@ function createTrainee(
     prepare: async (step, random, micro) => {
       const rows = order(step).slice(micro * batchSize, (micro + 1) * batchSize);
       const pairs = rows.map((row) => drawPair(train[row]!, random, options.augment ?? null));
-      return collate(model, pairs, "right");
+      return { prompts: collate(model, pairs, "right"), random: random.fork("dropout") };
     },
-    loss: (batch) => batchNll(model, batch),
+    loss: ({ prompts, random }) => withLoraDropout(model.parameters, adapter, random, () => batchNll(model, prompts)),
     release: () => {},
     evaluate: async () => {
       const loss = await meanNll(model, validation);

@@ -87,33 +87,56 @@ describe("trainReader", () => {
     expect(frozen.some((name) => visual.test(name))).toBe(false);
   });
 
-  test("an aborted stage that is called again gives the bits of an undisturbed one", async () => {
-    const run = async (over: Partial<ReaderStageInputs>): Promise<string> => {
+  test("dropout changes what is learnt, not what an evaluation says, and is written down for PEFT", async () => {
+    const run = async (dropout?: number) => {
       const model = tinyReader();
-      const { adapter } = await trainReader(inputs(model, over), {
-        ...options,
-        steps: 20,
-        augment: {},
-        accumulation: 2,
-      });
-      const bits = bitsOf(adapter.variables);
+      const over = dropout === undefined ? {} : { dropout };
+      const { adapter, curve } = await trainReader(inputs(model), { ...options, steps: 4, evaluateEvery: 2, ...over });
+      const result = { bits: bitsOf(adapter.variables), curve, dropout: adapter.config.dropout };
       adapter.dispose();
       model.dispose();
-      return bits;
+      return result;
     };
-    const whole = await run({});
-    const stateFile = join(folder, "state.safetensors");
-    const stop = new AbortController();
-    const control = {
-      signal: stop.signal,
-      onProgress: ({ done }: { done: number }) => {
-        if (done === 13) stop.abort();
-      },
-    };
-    const failed = await run({ stateFile, control }).catch((error) => error);
-    expect(isKernelError(failed, "interrupted")).toBe(true);
-    expect(await run({ stateFile })).toBe(whole);
+    const [none, zero, some] = [await run(), await run(0), await run(0.3)];
+    expect(zero).toEqual(none);
+    expect(some.dropout).toBe(0.3);
+    expect(some.bits).not.toBe(none.bits);
+    const first = (curve: typeof none.curve) => curve.find(({ split }) => split === "validation");
+    expect(first(some.curve)).toEqual(first(none.curve)); // B is 0 then: no mask is seen
+    expect(some.curve.at(-1)!.value).not.toBe(none.curve.at(-1)!.value);
   });
+
+  test.each([0, 0.2])(
+    "an aborted stage that is called again gives the bits of an undisturbed one (dropout %d)",
+    async (dropout) => {
+      const run = async (over: Partial<ReaderStageInputs>): Promise<string> => {
+        const model = tinyReader();
+        const { adapter } = await trainReader(inputs(model, over), {
+          ...options,
+          steps: 20,
+          augment: {},
+          accumulation: 2,
+          dropout,
+        });
+        const bits = bitsOf(adapter.variables);
+        adapter.dispose();
+        model.dispose();
+        return bits;
+      };
+      const whole = await run({});
+      const stateFile = join(folder, `state-${dropout}.safetensors`);
+      const stop = new AbortController();
+      const control = {
+        signal: stop.signal,
+        onProgress: ({ done }: { done: number }) => {
+          if (done === 13) stop.abort();
+        },
+      };
+      const failed = await run({ stateFile, control }).catch((error) => error);
+      expect(isKernelError(failed, "interrupted")).toBe(true);
+      expect(await run({ stateFile })).toBe(whole);
+    },
+  );
 
   test("200 steps leave nothing behind", async () => {
     const model = tinyReader(1, 16);
