@@ -6,6 +6,8 @@ import { ConfigError } from "../base/errors";
 import type { DataSource } from "../base/types";
 import { PROFILES, type ProfileName } from "../experiments/run";
 import { parseParameter } from "../notebook/parameters";
+import type { GridCommand } from "./grid";
+import { GRID_USAGE, GRID_WORDS, readGridCommand } from "./grid-command";
 
 /** What `npm run reproduce` was asked for, resolved. */
 export interface ReproduceOptions {
@@ -24,15 +26,19 @@ export interface ReproduceOptions {
   readonly dataDir: string | null;
   /** Short name of these settings, usable as a file name. */
   readonly name: string;
+  /** What to compute before the notebooks; null: nothing. */
+  readonly grid: GridCommand | null;
 }
 
 export const REPRODUCE_USAGE = `npm run reproduce -- [options]
   --notebook 03        only notebooks whose name begins so (may be repeated)
-  --profile quick      quick (default) or test
+  --profile quick      quick (default), full, paper or test
   --seed 7             whole number; default 7
   --source phantom     phantom, or real (default when JOMED_DATA_DIR is set)
   --param name=value   another value of a parameters cell (may be repeated)
-  --out DIR            write executed notebooks and figures there`;
+  --out DIR            write executed notebooks and figures there
+
+${GRID_USAGE}`;
 
 const DEFAULTS = { profile: "quick", seed: 7 } as const;
 const SOURCES: readonly DataSource[] = ["phantom", "real"];
@@ -45,11 +51,12 @@ function parse(argv: readonly string[]) {
       args: [...argv],
       options: {
         notebook: { type: "string", multiple: true, default: [] },
-        profile: { type: "string", default: DEFAULTS.profile },
-        seed: { type: "string", default: String(DEFAULTS.seed) },
+        profile: { type: "string" },
+        seed: { type: "string" },
         source: { type: "string" },
         param: { type: "string", multiple: true, default: [] },
         out: { type: "string" },
+        ...GRID_WORDS,
       },
     }).values;
   } catch (cause) {
@@ -81,13 +88,21 @@ export function parseReproduce(
   root: string,
 ): ReproduceOptions {
   const values = parse(argv);
+  const { profile = DEFAULTS.profile } = values;
   const data = env["JOMED_DATA_DIR"];
   const source = values.source ?? (data ? "real" : "phantom");
-  const seed = /^\d+$/.test(values.seed) ? Number(values.seed) : values.seed;
-  assertOneOf("reproduce: --profile", values.profile, PROFILES);
+  const given = { profile: values.profile !== undefined, seed: values.seed !== undefined };
+  const asked = values.seed ?? String(DEFAULTS.seed);
+  let seed: unknown = /^\d+$/.test(asked) ? Number(asked) : asked;
+  assertOneOf("reproduce: --profile", profile, PROFILES);
   assertOneOf("reproduce: --source", source, SOURCES);
   assertInteger("reproduce: --seed", seed, 0, MAX_SEED);
-  const parameters = Object.fromEntries(values.param.map(parseParameter));
+  const dataDir = data ? resolve(data) : null;
+  const { notebook, param, out, source: _source, profile: _profile, seed: _seed, ...words } = values;
+  const grid = readGridCommand(words, { profile, given, seed, source, dataDir });
+  const { seeds } = grid?.options ?? {};
+  if (seeds !== undefined && !seeds.includes(seed)) seed = seeds[0]; // the notebooks' seed is one of the grid's
+  const parameters = Object.fromEntries(param.map(parseParameter));
   for (const [key, option] of [
     ["profile", "--profile"],
     ["seed", "--seed"],
@@ -95,19 +110,20 @@ export function parseReproduce(
   ] as const)
     if (key in parameters)
       throw new ConfigError(`reproduce: --param must not name ${key}; got ${key}. Use ${option}.`, { key });
-  const name = nameOf(source, values.profile, seed as number, parameters);
-  const isDefault = name === nameOf("phantom", DEFAULTS.profile, DEFAULTS.seed, {}) && values.out === undefined;
-  const report = values.out === undefined ? join(root, "data", "artifacts", "reports", name) : resolve(values.out);
+  const name = nameOf(source, profile, seed as number, parameters);
+  const isDefault = name === nameOf("phantom", DEFAULTS.profile, DEFAULTS.seed, {}) && out === undefined;
+  const report = out === undefined ? join(root, "data", "artifacts", "reports", name) : resolve(out);
   return {
-    profile: values.profile,
+    profile,
     seed: seed as number,
     source,
-    notebooks: values.notebook,
+    notebooks: notebook,
     parameters,
     target: isDefault ? "tracked" : "report",
     notebooksDir: isDefault ? null : join(report, "notebooks"),
     figuresDir: isDefault ? resolve(env["JOMED_FIGURES_DIR"] || join(root, "figures")) : join(report, "figures"),
-    dataDir: data ? resolve(data) : null,
+    dataDir,
     name,
+    grid,
   };
 }

@@ -49,7 +49,9 @@ type Settings = Readonly<Record<string, unknown>>;
 
 /** Which values each notebook is given: nothing for the default run, else the settings it declares. */
 async function settingsFor(files: readonly string[], options: ReproduceOptions): Promise<Map<string, Settings>> {
-  const given = { profile: options.profile, seed: options.seed, source: options.source, ...options.parameters };
+  // full is the grid of quick's sizes with more readers, seeds and systems: the notebooks' part of it is quick's
+  const profile = options.profile === "full" ? "quick" : options.profile;
+  const given = { profile, seed: options.seed, source: options.source, ...options.parameters };
   const settings = new Map<string, Settings>();
   const declared = new Set<string>();
   for (const file of files) {

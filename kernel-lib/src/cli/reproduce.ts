@@ -3,10 +3,12 @@ import { access } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
+import type { GridFailure } from "../experiments/grid/grid-progress";
 import { writeGallery } from "../figures/export/gallery";
+import { failureText, gridCommand } from "./grid";
 import { parseReproduce, REPRODUCE_USAGE, type ReproduceOptions } from "./reproduce-options";
 import { lanesFor, type NotebookReport, reproduceNotebooks, selectNotebooks } from "./reproduce-run";
-import { createTerminalProgress } from "./terminal-progress";
+import { createTerminalProgress, type TerminalProgress } from "./terminal-progress";
 
 const INTERRUPTED = 130;
 
@@ -47,7 +49,31 @@ async function exists(file: string): Promise<boolean> {
   );
 }
 
+/** Computes the grid that was asked for, then the notebooks; a grid's failures are listed last. */
 async function run(options: ReproduceOptions, root: string, signal: AbortSignal): Promise<number> {
+  const progress = createTerminalProgress(process.stdout);
+  const { grid } = options;
+  const failures = grid === null ? [] : await gridCommand(grid, { progress, signal });
+  if (grid !== null && grid.verb !== "run") return 0;
+  try {
+    await runNotebooks(options, { root, signal, progress });
+  } finally {
+    sayFailures(failures);
+  }
+  return failures.length === 0 ? 0 : 1;
+}
+
+function sayFailures(failures: readonly GridFailure[]): void {
+  if (failures.length > 0) process.stderr.write(`\n${failures.map(failureText).join("\n")}\n`);
+}
+
+interface Surroundings {
+  readonly root: string;
+  readonly signal: AbortSignal;
+  readonly progress: TerminalProgress;
+}
+
+async function runNotebooks(options: ReproduceOptions, { root, signal, progress }: Surroundings): Promise<void> {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   const begun = performance.now();
   // written when a run of all notebooks with these settings has ended well
@@ -58,7 +84,6 @@ async function run(options: ReproduceOptions, root: string, signal: AbortSignal)
     say(
       `These are not the default settings: writing to ${relative(process.cwd(), options.figuresDir)} and beside it, not to tracked files.`,
     );
-  const progress = createTerminalProgress(process.stdout);
   const { reports, failure } = await reproduceNotebooks(files, options, lanes, progress, signal);
   say(`\n${reportTable(reports, (performance.now() - begun) / 1000)}`);
   if (failure !== null) throw failure;
@@ -68,13 +93,13 @@ async function run(options: ReproduceOptions, root: string, signal: AbortSignal)
     writeFileSync(finished, `${JSON.stringify({ notebooks: reports.map((report) => report.notebook) })}\n`);
   }
   say(`\nFigures: ${relative(process.cwd(), join(options.figuresDir, "index.html"))}`);
-  return 0;
 }
 
 /**
- * `npm run reproduce`: executes the notebooks, rebuilds the figures and their gallery, prints a table.
+ * `npm run reproduce`: computes the grid of experiments where one is asked for, executes the notebooks, rebuilds the figures and
+ * their gallery, prints tables.
  *
- * @returns the exit code: 0, 1 after a failure (notebook and cell are named), 130 when stopped by Ctrl-C.
+ * @returns the exit code: 0, 1 after a failure (stage and task, or notebook and cell, are named), 130 when stopped by Ctrl-C.
  */
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.includes("--help") || argv.includes("-h")) {

@@ -25,6 +25,7 @@ describe("parseReproduce", () => {
       figuresDir: "/project/figures",
       dataDir: null,
       name: "phantom-quick-7",
+      grid: null,
     });
     expect(parse([], { JOMED_FIGURES_DIR: "/elsewhere" }).figuresDir).toBe("/elsewhere");
   });
@@ -68,7 +69,7 @@ describe("parseReproduce", () => {
   it.each([
     [["--seed", "x"], "--seed must be a whole number"],
     [["--seed", "-1"], "reproduce:"],
-    [["--profile", "full"], '--profile must be one of quick, test; got "full"'],
+    [["--profile", "huge"], '--profile must be one of quick, full, paper, test; got "huge"'],
     [["--source", "fake"], '--source must be one of phantom, real; got "fake"'],
     [["--param", "x"], "must be written name=value"],
     [["--param", "seed=3"], "--param must not name seed; got seed. Use --seed."],

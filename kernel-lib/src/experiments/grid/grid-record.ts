@@ -15,9 +15,11 @@ export interface CellRecord {
   readonly task: string;
   readonly backbone: string;
   readonly seed: number;
-  /** Null for results, which hold those of several systems. */
+  /** Of predictions; null for results, which hold those of several systems. */
   readonly system: string | null;
   readonly key: string;
+  /** Of results: keys of the predictions they were made from. */
+  readonly answers: readonly string[];
 }
 
 /** A stage that failed when it was last tried. */
@@ -36,8 +38,8 @@ export const RECORDS = "grid";
 export interface GridRecords {
   computed(stage: GridStage, key: string, seconds: number): Promise<void>;
   failed(stage: GridStage, message: string): Promise<void>;
-  /** The result is there: no failure any more. */
-  there(stage: GridStage, key: string): Promise<void>;
+  /** The result is there: no failure any more. `answers`: of results, the keys of the predictions behind them. */
+  there(stage: GridStage, key: string, answers: readonly string[]): Promise<void>;
 }
 
 type Named = Pick<GridSettings, "source" | "profile" | "artifactsDir">;
@@ -72,13 +74,14 @@ export function openRecords(settings: Named, control: Control): GridRecords {
         const at = new Date().toISOString();
         writeJsonFile(join(folder, "failures", id), { id, task, message, at, pid: process.pid });
       }),
-    there: (stage, key) =>
+    there: (stage, key, answers) =>
       attempt(async () => {
         await rm(`${join(folder, "failures", stage.id)}.json`, { force: true });
         const { id, kind, task, backbone, seed, system = null } = stage;
         if (kind !== "predictions" && kind !== "results") return;
-        const record = { id, kind, profile, source, task, backbone, seed, system, key };
-        const file = join(folder, "cells", id);
+        const record = { id, kind, profile, source, task, backbone, seed, system, key, answers };
+        // results of different sets of systems stand beside each other
+        const file = join(folder, "cells", kind === "results" ? `${id}.${key.slice(0, 8)}` : id);
         if ((await readFile(`${file}.json`, "utf8").catch(() => "")) === textOf(record)) return;
         writeJsonFile(file, record);
       }),

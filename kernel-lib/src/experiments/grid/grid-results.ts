@@ -28,7 +28,7 @@ export type GridRowsFilter = Partial<CellName>;
 
 /**
  * All predictions and results that grids have stored in an artifacts folder, read from disk: no data, model or backend is opened.
- * A run means its own folder, profile and source.
+ * A run means its own folder, profile and source. Results of predictions that have been made anew since are left out.
  *
  * @param filter which rows. Default all.
  * @example const { results } = await gridResults(run, { task: "derma-mnist" })
@@ -39,6 +39,8 @@ export async function gridResults(place: Run | string, filter: GridRowsFilter = 
   const own: GridRowsFilter = typeof place === "string" ? {} : { profile: place.profile, source: place.source };
   const wanted = Object.entries({ ...own, ...filter }) as [keyof CellName, unknown][];
   const cells = (await readCells(folder)).filter((cell) => wanted.every(([name, value]) => cell[name] === value));
+  const current = new Set(cells.filter(({ kind }) => kind === "predictions").map(({ key }) => key));
+  const seen = new Set<string>();
   const predictions: GridPredictions[] = [];
   const results: (EvaluationRow & CellName)[] = [];
   const differences: (DifferenceRow & CellName)[] = [];
@@ -47,13 +49,21 @@ export async function gridResults(place: Run | string, filter: GridRowsFilter = 
     if (!(await thereIn(at))) continue; // pruned or damaged since: the next run of the grid makes it again
     const name = nameOf(cell);
     if (cell.kind === "predictions") predictions.push({ ...name, system: cell.system!, ...readPredictions(at.folder) });
-    else {
+    else if (cell.answers.every((key) => current.has(key))) {
       const { rows, differences: found } = readJson<EvaluateResult>(at.folder, "results.json");
-      results.push(...rows.map((row) => ({ ...row, ...name })));
-      differences.push(...found.map((row) => ({ ...row, ...name })));
+      results.push(...rows.map((row) => ({ ...row, ...name })).filter((row) => isNew(seen, row)));
+      differences.push(...found.map((row) => ({ ...row, ...name })).filter((row) => isNew(seen, row)));
     }
   }
   return { predictions, results, differences };
+}
+
+/** Results of overlapping sets of systems hold the same row twice. */
+function isNew(seen: Set<string>, row: (EvaluationRow | DifferenceRow) & CellName): boolean {
+  const { profile, source, task, backbone, seed, system, metric } = row;
+  const baseline = "baseline" in row ? row.baseline : "";
+  const name = JSON.stringify([profile, source, task, backbone, seed, system, metric, baseline]);
+  return !seen.has(name) && seen.add(name) !== undefined;
 }
 
 function nameOf({ profile, source, task, backbone, seed }: CellRecord): CellName {

@@ -25,6 +25,8 @@ export interface GridSession {
    * @returns the result, or null when another process had just made it.
    */
   compute(stage: GridStage): Promise<Artifact | null>;
+  /** Keys of the predictions that results are made from; none of another stage. */
+  answersOf(stage: GridStage): Promise<string[]>;
   dispose(): void;
 }
 
@@ -56,6 +58,9 @@ export async function openSession(
     if (place !== null && stage.kind !== "results") known.set(stage.id, place);
     return place;
   };
+  const placesFor = ({ needs }: GridStage) => needs.map((id) => known.get(id));
+  const answersOf = async (stage: GridStage): Promise<string[]> =>
+    stage.kind === "results" ? (await answered(placesFor(stage))).map(({ key }) => key) : [];
   const compute = async (stage: GridStage): Promise<Artifact | null> => {
     let made: Artifact | null = null;
     const onComputed = (artifact: Artifact): void => {
@@ -64,12 +69,12 @@ export async function openSession(
     const run = { ...runOf(stage), onComputed };
     const opened = await parts.partsOf(run, stage);
     if (stage.kind === "results") {
-      const answers = joinAnswers(await answered(stage.needs.map((id) => known.get(id))));
+      const answers = joinAnswers(await answered(placesFor(stage)));
       await callVerb(run, stage, { ...opened, answers }, world);
     } else await callVerb(run, stage, opened, world);
     return made;
   };
-  return { placeOf, isThere, compute, dispose: parts.dispose };
+  return { placeOf, isThere, compute, answersOf, dispose: parts.dispose };
 }
 
 interface Asking {

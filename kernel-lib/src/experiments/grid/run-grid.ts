@@ -39,6 +39,7 @@ export async function runGrid(plan: GridPlan, options: RunGridOptions = {}): Pro
   const tell = (inner: ProgressEvent | null): void => onProgress?.({ ...schedule.counts(), stage: current, inner });
   const watched: Control = {
     ...control,
+    onWarn: onceEach(control.onWarn),
     onProgress: (event) => {
       control.onProgress?.(event);
       tell(event);
@@ -61,6 +62,16 @@ export async function runGrid(plan: GridPlan, options: RunGridOptions = {}): Pro
   }
 }
 
+/** What a stage has to say of itself is said whenever it is opened; here each thing once. */
+function onceEach(onWarn: Control["onWarn"]): Control["onWarn"] {
+  const said = new Set<string>();
+  return (code, message, details) => {
+    if (said.has(message)) return;
+    said.add(message);
+    onWarn?.(code, message, details);
+  };
+}
+
 interface Work {
   readonly session: GridSession;
   readonly schedule: Schedule;
@@ -72,7 +83,7 @@ async function advance(stage: GridStage, { session, schedule, records }: Work): 
   try {
     const place = await session.placeOf(stage);
     if (place !== null && (await session.isThere(place, "use"))) {
-      await records.there(stage, place.key);
+      await records.there(stage, place.key, await session.answersOf(stage));
       return schedule.found(stage);
     }
     if (place !== null && (await isAtWork(place))) return schedule.putAside(stage, POLL_MS);
@@ -80,7 +91,7 @@ async function advance(stage: GridStage, { session, schedule, records }: Work): 
     const made = await session.compute(stage);
     if (made !== null) await records.computed(stage, made.key, made.manifest.seconds);
     const key = made?.key ?? (await session.placeOf(stage))?.key;
-    if (key !== undefined) await records.there(stage, key);
+    if (key !== undefined) await records.there(stage, key, await session.answersOf(stage));
     schedule[made === null ? "found" : "computed"](stage);
   } catch (error) {
     if (isStageHeld(error)) return schedule.putAside(stage, PATIENT_MS);

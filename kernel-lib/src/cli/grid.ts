@@ -1,0 +1,82 @@
+import { relative } from "node:path";
+import { isKernelError } from "../base/errors";
+import type { Control } from "../base/types";
+import type { GridOptions } from "../experiments/grid/grid-options";
+import type { GridFailure, GridOutcome, GridProgress } from "../experiments/grid/grid-progress";
+import { gridStatus } from "../experiments/grid/grid-status";
+import type { GridWorld } from "../experiments/grid/grid-world";
+import { type GridPlan, planGrid } from "../experiments/grid/plan-grid";
+import { runGrid } from "../experiments/grid/run-grid";
+import { reportRows, writeReport } from "./grid-report";
+import { durationText, planTable, resultsTable, statusTable } from "./grid-tables";
+import type { TerminalProgress } from "./terminal-progress";
+
+/** What the command line asks of a grid. */
+export interface GridCommand {
+  readonly options: GridOptions;
+  /** "dry": say what would run; "status": say what is done; "run". */
+  readonly verb: "run" | "dry" | "status";
+  /** Of the report's folder. */
+  readonly name: string;
+}
+
+export interface GridSurroundings {
+  readonly progress: TerminalProgress;
+  readonly signal?: AbortSignal;
+  readonly world?: GridWorld;
+}
+
+/**
+ * Plans a grid and says how it stands, or runs it and prints and stores its results.
+ *
+ * @returns the failures; none after "dry" and "status".
+ */
+export async function gridCommand(command: GridCommand, around: GridSurroundings): Promise<readonly GridFailure[]> {
+  const { progress, signal, world } = around;
+  const context = { ...(world && { world }), control: signal === undefined ? {} : { signal } };
+  const plan = await planGrid(command.options, context);
+  if (command.verb === "dry") progress.say(planTable(plan));
+  if (command.verb === "status") progress.say(statusTable(await gridStatus(plan)));
+  if (command.verb !== "run") return [];
+  const { failures, computed, found } = await runWithLine(plan, around);
+  progress.say(`grid: ${computed.length} stages computed, ${found.length} found, ${failures.length} failed.`);
+  const rows = await reportRows(plan.settings);
+  if (rows.length > 0) {
+    const folder = writeReport(plan.settings, rows, command.name);
+    progress.say(`\n${resultsTable(rows)}\n\nResults: ${relative(process.cwd(), folder)}`);
+  }
+  return failures;
+}
+
+async function runWithLine(plan: GridPlan, { progress, signal, world }: GridSurroundings): Promise<GridOutcome> {
+  const control: Control = {
+    ...(signal && { signal }),
+    onWarn: (_code, message) => progress.say(`warning: ${message}`),
+  };
+  const onProgress = (event: GridProgress): void => progress.update("grid", gridLine(event));
+  try {
+    return await runGrid(plan, { ...(world && { world }), control, onProgress });
+  } finally {
+    progress.finish("grid");
+  }
+}
+
+/** "grid 12/57  derma-mnist reader retrieval, qwen2-vl, seed 7  80/120  14 min left". */
+export function gridLine({ done, total, stage, inner, secondsLeft, held }: GridProgress): string {
+  const elsewhere = held === 0 ? "" : `  (${held} at work elsewhere)`;
+  const left = secondsLeft === null ? "" : `  ${durationText(secondsLeft)} left`;
+  if (stage === null)
+    return `grid ${done}/${total}  ${held === 0 ? "done" : "waiting for other processes"}${elsewhere}`;
+  const part = [stage.mode, stage.head, stage.variant === "default" ? undefined : stage.variant, stage.system];
+  const shared = [stage.backbone, stage.seed === null ? null : `seed ${stage.seed}`].filter((text) => text !== null);
+  const what = [stage.task, stage.kind, ...part.filter((text) => text !== undefined)].join(" ");
+  const step = inner === null ? "" : `  ${inner.stage} ${inner.done}/${inner.total}`;
+  return `grid ${done}/${total}  ${[what, ...shared].join(", ")}${step}${left}${elsewhere}`;
+}
+
+/** Stage, task, what went wrong, what it cost, and what to do, for the end of the output. */
+export function failureText({ stage, error, leftOut }: GridFailure): string {
+  const message = isKernelError(error) ? error.message : `${(error as Error).stack ?? String(error)}`;
+  const cost = leftOut.length === 0 ? "" : `\n  left out because of it: ${leftOut.length} stages (${leftOut[0]} …)`;
+  return `FAILED ${stage.kind} of ${stage.task} (${stage.id}): ${message}${cost}\n  Then give the same command again: what is done is found.`;
+}
