@@ -48,6 +48,7 @@ export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetens
 export type { SafetensorsDtype } from "./compute/safetensors-header";
 // data
 export { closedTask } from "./data/closed-task";
+export { joinCorpora } from "./data/corpora/join-corpora";
 export { CORPUS_NAMES, type CorpusName, type LoadCorpusOptions, loadCorpus } from "./data/corpora/load-corpus";
 export type { OpenCorpusOptions } from "./data/corpora/open-corpus";
 export { hashImage } from "./data/formats/checksum";

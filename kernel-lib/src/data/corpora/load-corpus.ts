@@ -12,6 +12,7 @@ import { drawCorpusPhantom } from "../phantoms/corpus-phantom";
 import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
 import { openMimicCxr } from "./mimic-cxr";
 import { type OpenCorpusOptions, openCorpus } from "./open-corpus";
+import { openPool, POOL_NAME } from "./open-pool";
 import { openOwnFolder } from "./own-folder";
 import { openPmcOa } from "./pmc-oa";
 import { openRoco } from "./roco";
@@ -28,7 +29,7 @@ const MEDPIX = {
 };
 
 /** How each corpus's files are found in the data folder. */
-const SOURCES: Readonly<Record<Exclude<CorpusName, "phantom">, (dataDir: string) => Promise<CorpusSource>>> = {
+const SOURCES: Readonly<Record<Exclude<CorpusName, PhantomCorpus>, (dataDir: string) => Promise<CorpusSource>>> = {
   "pmc-oa": openPmcOa,
   "mimic-cxr": openMimicCxr,
   roco: openRoco,
@@ -44,8 +45,12 @@ const TWINS: Readonly<Record<CorpusTwin, (folder: string, options: CorpusTwinOpt
 };
 
 /** The corpora loadCorpus knows; "folder" is any folder with a corpus.jsonl. */
-export const CORPUS_NAMES = ["phantom", "pmc-oa", "mimic-cxr", "roco", "medpix2", "folder"] as const;
+export const CORPUS_NAMES = ["phantom", POOL_NAME, "pmc-oa", "mimic-cxr", "roco", "medpix2", "folder"] as const;
 export type CorpusName = (typeof CORPUS_NAMES)[number];
+
+/** The corpora that have no real files. */
+const PHANTOM_CORPORA = ["phantom", POOL_NAME] as const;
+type PhantomCorpus = (typeof PHANTOM_CORPORA)[number];
 
 /** Options of loadCorpus; every one has a default. */
 export interface LoadCorpusOptions extends OpenCorpusOptions {
@@ -55,12 +60,15 @@ export interface LoadCorpusOptions extends OpenCorpusOptions {
   readonly dataDir?: string;
   /** Which phantom. Default 7. */
   readonly seed?: number;
+  /** Which pairs stand in for pmc-oa, mimic-cxr and roco: those of "phantom" (default) or of "phantom-pool". */
+  readonly drawnFrom?: PhantomCorpus;
 }
 
 const OPTION_NAMES: readonly (keyof LoadCorpusOptions)[] = [
   "source",
   "dataDir",
   "seed",
+  "drawnFrom",
   "numPassages",
   "longestSide",
   "maxBrokenShare",
@@ -100,10 +108,10 @@ async function loadTwin(name: CorpusTwin, drawn: CorpusTwinOptions, reading: Ope
 /**
  * Loads a corpus: a stand-in made from a seed, or a folder of downloads.
  *
- * "phantom" draws 3,000 pairs (or `numPassages`); "pmc-oa", "mimic-cxr" and "roco" without real files are the parts of it that stand
- * in for each, written in the publisher's format and read back through the same reader. A real corpus is read once into a file of
- * decoded pictures (see `cacheDir`); broken rows are named through `control.onWarn("corpus", …)`, and more than
- * `maxBrokenShare` of them is an error.
+ * "phantom" draws 3,000 pairs (or `numPassages`) for BreastMNIST, "phantom-pool" 4,000 with the looks of all tasks; "pmc-oa", "mimic-cxr"
+ * and "roco" without real files are the parts of either (see `drawnFrom`) that stand in for each, written in the publisher's format and
+ * read back through the same reader. A real corpus is read once into a file of decoded pictures (see `cacheDir`); broken rows are named
+ * through `control.onWarn("corpus", …)`, and more than `maxBrokenShare` of them is an error.
  * @throws ConfigError for an unknown corpus or option. DataError for a missing or unsound file, or a path that leaves its folder.
  * @example const corpus = await loadCorpus("phantom", { numPassages: 500 })
  * @example const corpus = await loadCorpus("roco", { dataDir: "downloads", cacheDir: "data/artifacts/corpora" })
@@ -111,14 +119,21 @@ async function loadTwin(name: CorpusTwin, drawn: CorpusTwinOptions, reading: Ope
 export async function loadCorpus(name: string, options: LoadCorpusOptions = {}): Promise<Corpus> {
   assertOneOf("loadCorpus: name", name, CORPUS_NAMES);
   assertKnownKeys("loadCorpus:", options, OPTION_NAMES);
-  const { dataDir, seed, ...reading } = options;
+  const { dataDir, seed, drawnFrom = "phantom", ...reading } = options;
   const { source = dataDir === undefined ? "phantom" : "real", ...settings } = reading;
   assertOneOf("loadCorpus: source", source, ["phantom", "real"]);
+  assertOneOf("loadCorpus: drawnFrom", drawnFrom, PHANTOM_CORPORA);
   const { numPassages } = settings;
   if (numPassages !== undefined) assertInteger("loadCorpus: numPassages", numPassages, 1);
   const drawn = { ...(seed === undefined ? {} : { seed }), ...(numPassages === undefined ? {} : { numPassages }) };
   if (name === "phantom") return drawCorpusPhantom(drawn);
-  if (source === "phantom" && name in TWINS) return loadTwin(name as CorpusTwin, drawn, settings);
+  const { cacheDir, control } = settings;
+  const kept = { ...(cacheDir === undefined ? {} : { cacheDir }), ...(control === undefined ? {} : { control }) };
+  if (name === POOL_NAME) return openPool({ ...drawn, ...kept });
+  if (source === "phantom" && name in TWINS) {
+    const pairs = drawnFrom === "phantom" ? {} : { pairs: (await openPool({ ...drawn, ...kept })).passages };
+    return loadTwin(name as CorpusTwin, { ...drawn, ...pairs }, settings);
+  }
   if (dataDir === undefined) {
     throw new ConfigError(`loadCorpus: dataDir must be given for ${name}; got none. Set JOMED_DATA_DIR or pass it.`);
   }

@@ -17,7 +17,9 @@ export interface PackSummary {
 }
 
 /** One line of rows.jsonl: where text and pixels of a passage lie in passages.bin. */
-type PackRow = [id: string, corpus: string, licence: string, group: string | null, size: RowSize];
+type PackRow = readonly [id: string, corpus: string, licence: string, group: string | null, size: RowSize];
+/** The row, and the truth where it is known. */
+type WrittenRow = PackRow | readonly [...PackRow, truth: string];
 type RowSize = [width: number, height: number, channels: 1 | 3, start: number, textBytes: number];
 
 const DATA = "passages.bin";
@@ -38,11 +40,11 @@ export async function writePack(
   };
   const hash = createHash("sha256");
   let [count, start] = [0, 0];
-  for await (const { id, corpus, licence, group, image, text } of passages) {
+  for await (const { id, corpus, licence, group, image, text, truth } of passages) {
     const textBytes = Buffer.from(text, "utf8");
     const size: RowSize = [image.width, image.height, image.channels, start, textBytes.length];
     const row: PackRow = [id, corpus, licence, group ?? null, size];
-    const line = `${JSON.stringify(row)}\n`;
+    const line = `${JSON.stringify(truth === undefined ? row : [...row, truth])}\n`;
     for (const chunk of [textBytes, image.data]) {
       await write(data, chunk);
       hash.update(chunk);
@@ -83,13 +85,14 @@ function readAt(file: OpenFile, start: number, length: number): Buffer {
 }
 
 /** A passage that holds its id; text and picture are read whenever they are asked for. */
-function lazyPassage(file: OpenFile, [id, corpus, licence, group, size]: PackRow): Passage {
+function lazyPassage(file: OpenFile, [id, corpus, licence, group, size, truth]: WrittenRow): Passage {
   const [width, height, channels, start, textBytes] = size;
   return {
     id,
     corpus,
     licence,
     ...(group === null ? {} : { group }),
+    ...(truth === undefined ? {} : { truth }),
     get text(): string {
       return readAt(file, start, textBytes).toString("utf8");
     },
@@ -118,8 +121,9 @@ export async function openPack(folder: string): Promise<Passage[]> {
   };
   const passages: Passage[] = [];
   for await (const { text: line } of readLines(join(folder, ROWS))) {
-    const [id, corpus, licence, group, size] = JSON.parse(line) as PackRow;
-    passages.push(lazyPassage(file, [id, shared(corpus), shared(licence), group, size]));
+    const [id, corpus, licence, group, size, truth] = JSON.parse(line) as WrittenRow;
+    const row: PackRow = [id, shared(corpus), shared(licence), group, size];
+    passages.push(lazyPassage(file, truth === undefined ? row : [...row, shared(truth)]));
   }
   return passages;
 }

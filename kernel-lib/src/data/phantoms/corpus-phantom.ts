@@ -57,7 +57,8 @@ function writeBreastCaption({ diagnosis, nuisances, signs }: BreastPhantom, rand
   return [...acquisition, ".", ...findings].join(" ");
 }
 
-function drawBreastPair(random: Random): DrawnPair {
+/** Draws a breast ultrasound picture with its caption. */
+export function drawBreastPair(random: Random): DrawnPair & { readonly truth: string } {
   const phantom = drawBreastPhantom(random.chance(MALIGNANT_SHARE) ? "malignant" : "benign", random);
   const truth = BREAST_MNIST.labels[phantom.diagnosis === "malignant" ? 0 : 1]!.name;
   return { image: phantom.image, text: writeBreastCaption(phantom, random), truth };

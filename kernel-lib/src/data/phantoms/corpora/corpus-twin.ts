@@ -10,15 +10,19 @@ export const CORPUS_TWINS = ["pmc-oa", "mimic-cxr", "roco"] as const;
 export type CorpusTwin = (typeof CORPUS_TWINS)[number];
 
 /** Which pairs a twin holds: those the corpus phantom of the same options draws for it. */
-export type CorpusTwinOptions = CorpusPhantomOptions;
+export interface CorpusTwinOptions extends CorpusPhantomOptions {
+  /** The pairs to take the twin's from, in place of drawing them. */
+  readonly pairs?: readonly Passage[];
+}
 
 /**
- * The pairs of the corpus phantom that stand in for one corpus: about 45 % for PMC-OA and ROCO, 10 % for MIMIC-CXR.
+ * The pairs that stand in for one corpus. Of the corpus phantom about 45 % are for PMC-OA and ROCO, 10 % for MIMIC-CXR.
  *
  * @throws ConfigError when none of the drawn pairs is for this corpus.
  */
 export function twinPassages(name: CorpusTwin, options: CorpusTwinOptions): Passage[] {
-  const drawn = drawCorpusPhantom(options).passages;
+  const { pairs, ...rest } = options;
+  const drawn = pairs ?? drawCorpusPhantom(rest).passages;
   const passages = drawn.filter((passage) => passage.corpus === `${name}-phantom`);
   if (passages.length > 0) return passages;
   throw new ConfigError(

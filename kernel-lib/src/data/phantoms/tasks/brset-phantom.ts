@@ -15,7 +15,7 @@ const SIDE = 64;
 const NUM_PATIENTS = 8133; // two eyes each: 16,266 pictures, as published
 
 /** How many of the patients have each disease, in the order of the columns; the rarest raised to 1.5 %. */
-const SHARES = [0.08, 0.03, 0.02, 0.015, 0.025, 0.015, 0.02, 0.15, 0.015, 0.015, 0.02, 0.18, 0.04];
+export const DISEASE_SHARES = [0.08, 0.03, 0.02, 0.015, 0.025, 0.015, 0.02, 0.15, 0.015, 0.015, 0.02, 0.18, 0.04];
 
 type Drawing = (strength: number, random: Random) => Partial<FundusSigns>;
 
@@ -52,16 +52,22 @@ function drawEveryday(random: Random): FundusSigns {
   };
 }
 
+/** A picture with what was drawn. */
+export interface EyePhantom {
+  readonly image: RasterImage;
+  readonly signs: FundusSigns;
+}
+
 /** Draws a fundus photograph with these diseases (indices into the columns). */
 export function drawEyePhantom(
   diseases: readonly number[],
   nuisances: FundusNuisances,
   random: Random,
   side = SIDE,
-): RasterImage {
+): EyePhantom {
   let signs = drawEveryday(random);
   for (const disease of diseases) signs = { ...signs, ...SIGNS[disease]!(random.next(), random) };
-  return toRaster(drawFundus(side, signs, nuisances, random), 3, 0.025, random);
+  return { image: toRaster(drawFundus(side, signs, nuisances, random), 3, 0.025, random), signs };
 }
 
 const COLUMNS = ["image_id", "patient_id", "camera", "patient_age", "patient_sex", "exam_eye", ...BRSET_COLUMNS];
@@ -77,7 +83,7 @@ interface Patient {
 function drawPatient(id: number, random: Random): Patient {
   return {
     id,
-    diseases: SHARES.flatMap((share, disease) => (random.chance(share) ? [disease] : [])),
+    diseases: DISEASE_SHARES.flatMap((share, disease) => (random.chance(share) ? [disease] : [])),
     details: [random.pick(["Canon CR", "NIKON NF5050"]), 20 + random.integer(65), 1 + random.integer(2)],
     nuisances: drawFundusNuisances(random),
   };
@@ -97,7 +103,7 @@ async function write({ folder, seed, size, control }: PhantomRequest): Promise<v
       const own = random.fork(`eye/${id}/${exam}`);
       // one disease in five is in one eye only
       const diseases = patient.diseases.filter(() => own.chance(0.9));
-      const image = drawEyePhantom(diseases, { ...patient.nuisances, eye }, own);
+      const { image } = drawEyePhantom(diseases, { ...patient.nuisances, eye }, own);
       const name = `img${String(rows.length + 1).padStart(5, "0")}`;
       writeFileSync(join(folder, "fundus_photos", `${name}.jpg`), await encodePicture(image, "jpeg"));
       const flags = BRSET_COLUMNS.map((_, disease) => (diseases.includes(disease) ? 1 : 0));

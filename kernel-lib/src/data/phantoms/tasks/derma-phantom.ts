@@ -47,13 +47,16 @@ export function drawSkinPhantom(label: number, random: Random, side = 28): SkinP
   return { image: toRaster(drawDermoscopy(side, signs, nuisances, random), 3, 0.03, random), signs, nuisances };
 }
 
+/** Share of each class, as in the real data set. */
+export const SKIN_SHARES = [0.033, 0.051, 0.11, 0.012, 0.111, 0.669, 0.014];
+
 /** The stand-in for dermamnist.npz. */
 export const DERMA_PHANTOM = medMnistPhantom({
   spec: DERMA_MNIST,
   version: 1,
   description:
     "Skin lesions drawn as wavy brown bodies. The class moves outline, colour, dots, scale, vessels and veil by less than they vary within a class; skin tone, zoom, light, hairs and dark corners vary more.",
-  shares: [0.033, 0.051, 0.11, 0.012, 0.111, 0.669, 0.014],
+  shares: SKIN_SHARES,
   quickShare: 0.1,
   draw: (label, random) => drawSkinPhantom(label, random).image,
 });

@@ -19,3 +19,13 @@ export function drawClasses(count: number, shares: readonly number[], random: Ra
   numbers[largest]! += count - numbers.reduce((sum, n) => sum + n, 0);
   return random.shuffle(numbers.flatMap((n, label) => new Array<number>(Math.max(0, n)).fill(label)));
 }
+
+/** One class index, each as often as its weight has a share of all weights. */
+export function pickClass(weights: readonly number[], random: Random): number {
+  let rest = random.next() * weights.reduce((sum, weight) => sum + weight, 0);
+  const found = weights.findIndex((weight) => {
+    rest -= weight;
+    return rest < 0;
+  });
+  return found < 0 ? weights.length - 1 : found; // rounding may leave a trace of the sum
+}

@@ -1,21 +1,27 @@
 import type { Random } from "../../../base/random";
 import { toRaster } from "../looks/canvas";
-import { drawHistology } from "../looks/histology";
+import { drawHistology, type HistologyScene } from "../looks/histology";
 import { closed, type DrawnCase, type DrawnQuestion, open } from "./questions";
 
 /** What is true of a tissue section. */
-interface Facts {
+export interface PathologyFacts {
   readonly pattern: "gland" | "sheet" | "fat";
   readonly malignant: boolean;
   readonly bleeding: boolean;
   readonly inflammation: boolean;
 }
 
+/** A case with what is true of it. */
+export interface PathologyCase extends DrawnCase {
+  readonly facts: PathologyFacts;
+  readonly scene: HistologyScene;
+}
+
 const SIDE = 64;
-const TISSUES = { gland: "glandular tissue", sheet: "solid tissue", fat: "fat tissue" } as const;
+export const TISSUES = { gland: "glandular tissue", sheet: "solid tissue", fat: "fat tissue" } as const;
 const PATTERNS = ["gland", "sheet", "fat"] as const;
 
-function askAbout({ pattern, malignant, bleeding, inflammation }: Facts, random: Random): DrawnQuestion[] {
+function askAbout({ pattern, malignant, bleeding, inflammation }: PathologyFacts, random: Random): DrawnQuestion[] {
   const wrong = random.pick(PATTERNS.filter((name) => name !== pattern));
   const signs = [
     ...(bleeding ? ["bleeding"] : []),
@@ -38,27 +44,25 @@ function askAbout({ pattern, malignant, bleeding, inflammation }: Facts, random:
 }
 
 /** Draws a stained tissue section with everything that can be asked about it. Stain, magnification and density vary freely. */
-export function drawPathologyCase(random: Random): DrawnCase {
-  const facts: Facts = {
+export function drawPathologyCase(random: Random): PathologyCase {
+  const facts: PathologyFacts = {
     pattern: random.pick(PATTERNS),
     malignant: random.chance(0.45),
     bleeding: random.chance(0.3),
     inflammation: random.chance(0.35),
   };
-  const canvas = drawHistology(
-    SIDE,
-    {
-      pattern: facts.pattern,
-      cells: 30 + random.integer(60),
-      atypia: Math.min(1, Math.max(0, random.normal(facts.malignant ? 0.6 : 0.3, 0.2))),
-      bleeding: facts.bleeding ? random.uniform(0.3, 1) : 0,
-      inflammation: facts.inflammation ? random.uniform(0.25, 1) : random.uniform(0, 0.12),
-      stain: random.next(),
-      magnification: random.uniform(0.045, 0.075),
-    },
-    random,
-  );
+  const scene: HistologyScene = {
+    pattern: facts.pattern,
+    cells: 30 + random.integer(60),
+    atypia: Math.min(1, Math.max(0, random.normal(facts.malignant ? 0.6 : 0.3, 0.2))),
+    bleeding: facts.bleeding ? random.uniform(0.3, 1) : 0,
+    inflammation: facts.inflammation ? random.uniform(0.25, 1) : random.uniform(0, 0.12),
+    stain: random.next(),
+    magnification: random.uniform(0.045, 0.075),
+  };
+  const canvas = drawHistology(SIDE, scene, random);
   const { pattern, malignant } = facts;
   const words = [TISSUES[pattern], malignant ? "malignant" : "benign"];
-  return { image: toRaster(canvas, 3, 0.02, random), questions: askAbout(facts, random.fork("questions")), words };
+  const image = toRaster(canvas, 3, 0.02, random);
+  return { image, questions: askAbout(facts, random.fork("questions")), words, facts, scene };
 }

@@ -1,11 +1,11 @@
 import type { Random } from "../../../base/random";
-import { drawBodySlice } from "../looks/body-slice";
-import { toRaster } from "../looks/canvas";
+import { drawBodySlice, type SliceScene } from "../looks/body-slice";
+import { type Canvas, toRaster } from "../looks/canvas";
 import { drawChestFilm, drawChestNuisances } from "../looks/chest-film";
 import { closed, type DrawnCase, type DrawnQuestion, open } from "./questions";
 
 /** What is true of a radiology picture. */
-interface Facts {
+export interface RadiologyFacts {
   readonly modality: "x-ray" | "ct" | "mri";
   readonly organ: "chest" | "head" | "abdomen";
   /** What the finding is called, were there one. */
@@ -16,9 +16,21 @@ interface Facts {
   readonly enlarged: boolean;
 }
 
+/** How it was taken: overall brightness, and the body's size in the picture. */
+export interface RadiologyNuisances {
+  readonly exposure: number;
+  readonly zoom: number;
+}
+
+/** A case with what is true of it. */
+export interface RadiologyCase extends DrawnCase {
+  readonly facts: RadiologyFacts;
+  readonly nuisances: RadiologyNuisances;
+}
+
 const SIDE = 64;
 /** What may look enlarged in each organ. */
-const LARGE: Readonly<Record<Facts["organ"], string>> = {
+export const LARGE: Readonly<Record<RadiologyFacts["organ"], string>> = {
   chest: "heart",
   head: "ventricles",
   abdomen: "kidneys",
@@ -26,7 +38,7 @@ const LARGE: Readonly<Record<Facts["organ"], string>> = {
 const MODALITIES = ["x-ray", "ct", "mri"] as const;
 const ORGANS = ["chest", "head", "abdomen"] as const;
 
-function drawFacts(random: Random): Facts {
+function drawFacts(random: Random): RadiologyFacts {
   const organ = random.pick(ORGANS);
   return {
     modality: organ === "chest" ? "x-ray" : random.pick(["ct", "mri"] as const),
@@ -39,29 +51,33 @@ function drawFacts(random: Random): Facts {
   };
 }
 
+/** A canvas and how the picture was taken. */
+interface Drawn {
+  readonly canvas: Canvas;
+  readonly nuisances: RadiologyNuisances;
+}
+
 /** The finding is small and of varied strength, so that some are hard to see; a healthy picture may hold a faint shadow. */
-function drawChest(facts: Facts, random: Random) {
+function drawChest(facts: RadiologyFacts, random: Random): Drawn {
   const level = facts.present ? random.uniform(0.35, 0.9) : random.uniform(0, 0.3);
   const spot = { side: facts.side, height: random.uniform(-1, 1), radius: random.uniform(0.1, 0.2), level };
   const heart = facts.enlarged ? random.uniform(1.15, 1.6) : random.uniform(0.85, 1.2);
   const signs = { spots: [spot], heart, streaks: random.uniform(0, 0.4) };
-  return drawChestFilm(SIDE, signs, drawChestNuisances(random), random);
+  const nuisances = drawChestNuisances(random);
+  return { canvas: drawChestFilm(SIDE, signs, nuisances, random), nuisances };
 }
 
-function drawSlice(facts: Facts, random: Random) {
+function drawSlice(facts: RadiologyFacts, random: Random): Drawn {
   const mass = { side: facts.side, level: facts.level, radius: random.uniform(0.09, 0.18) };
-  return drawBodySlice(
-    SIDE,
-    {
-      modality: facts.modality === "ct" ? "CT" : "MRI",
-      organ: facts.organ === "head" ? "head" : "abdomen",
-      ...(facts.present ? { mass } : {}),
-      fluid: facts.enlarged ? random.uniform(1.25, 1.9) : random.uniform(0.7, 1.3),
-      exposure: random.uniform(0.75, 1.2),
-      zoom: random.uniform(0.8, 1),
-    },
-    random,
-  );
+  const scene: SliceScene = {
+    modality: facts.modality === "ct" ? "CT" : "MRI",
+    organ: facts.organ === "head" ? "head" : "abdomen",
+    ...(facts.present ? { mass } : {}),
+    fluid: facts.enlarged ? random.uniform(1.25, 1.9) : random.uniform(0.7, 1.3),
+    exposure: random.uniform(0.75, 1.2),
+    zoom: random.uniform(0.8, 1),
+  };
+  return { canvas: drawBodySlice(SIDE, scene, random), nuisances: scene };
 }
 
 /** A question about the true one of several names and one about a wrong one: as many yes as no. */
@@ -76,7 +92,7 @@ function askBoth(
   return [closed(topic, ask(truth), true), closed(topic, ask(wrong), false)];
 }
 
-function askAboutFinding({ finding, side, level, present }: Facts): DrawnQuestion[] {
+function askAboutFinding({ finding, side, level, present }: RadiologyFacts): DrawnQuestion[] {
   if (!present) return [open("ABN", "what abnormality is seen ?", "none")];
   const choice = (topic: string, question: string, answer: string): DrawnQuestion => {
     return { topic, question, answer, kind: "closed" };
@@ -91,7 +107,7 @@ function askAboutFinding({ finding, side, level, present }: Facts): DrawnQuestio
   ];
 }
 
-function askAbout(facts: Facts, random: Random): DrawnQuestion[] {
+function askAbout(facts: RadiologyFacts, random: Random): DrawnQuestion[] {
   const { modality, organ, finding, present, enlarged } = facts;
   return [
     open("MODALITY", "what modality is used to take this picture ?", modality),
@@ -108,13 +124,15 @@ function askAbout(facts: Facts, random: Random): DrawnQuestion[] {
 }
 
 /** Draws a chest film or a slice of head or abdomen, with everything that can be asked about it. Sides are the picture's. */
-export function drawRadiologyCase(random: Random): DrawnCase {
+export function drawRadiologyCase(random: Random): RadiologyCase {
   const facts = drawFacts(random);
-  const canvas = facts.organ === "chest" ? drawChest(facts, random) : drawSlice(facts, random);
+  const { canvas, nuisances } = facts.organ === "chest" ? drawChest(facts, random) : drawSlice(facts, random);
   const { modality, organ, finding, present, side } = facts;
   return {
     image: toRaster(canvas, 1, 0.03, random),
     questions: askAbout(facts, random.fork("questions")),
     words: [organ, modality, ...(present ? [finding, side] : ["normal"])],
+    facts,
+    nuisances,
   };
 }

@@ -26,13 +26,16 @@ export function drawFundusPhantom(grade: number, random: Random, side = 28): Fun
   return { image: toRaster(drawFundus(side, signs, nuisances, random), 3, 0.03, random), signs, nuisances };
 }
 
+/** Share of each grade, as in the real data set. */
+export const GRADE_SHARES = [0.45, 0.12, 0.19, 0.18, 0.06];
+
 /** The stand-in for retinamnist.npz. */
 export const RETINA_PHANTOM = medMnistPhantom({
   spec: RETINA_MNIST,
   version: 1,
   description:
     "Fundus photographs drawn as orange discs with optic disc and vessels. The grade only raises the mean number of red and yellow spots and the haze; brightness, hue, field and eye vary freely.",
-  shares: [0.45, 0.12, 0.19, 0.18, 0.06],
+  shares: GRADE_SHARES,
   quickShare: 0.5,
   draw: (grade, random) => drawFundusPhantom(grade, random).image,
 });

@@ -6,7 +6,13 @@ import type { RasterImage } from "../../../base/types";
 import { formatCsv } from "../../formats/csv";
 import { VINDR_COLUMNS } from "../../tasks/vindr-pcxr";
 import { toRaster } from "../looks/canvas";
-import { type ChestSigns, drawChestFilm, drawChestNuisances, type LungSpot } from "../looks/chest-film";
+import {
+  type ChestNuisances,
+  type ChestSigns,
+  drawChestFilm,
+  drawChestNuisances,
+  type LungSpot,
+} from "../looks/chest-film";
 import { formatDicom } from "./dicom-file";
 import { drawClasses } from "./draws";
 import { type PhantomRequest, type PhantomTask, scaled } from "./phantom-task";
@@ -17,7 +23,7 @@ const NO_FINDING = 0;
 const SECOND_SHARE = 0.12;
 
 /** Share of each label as the first of a picture: the real order of frequencies, the rarest raised to 1 %. */
-const SHARES = [0.58, 0.1, 0.06, 0.05, 0.06, 0.01, 0.045, 0.01, 0.01, 0.015, 0.01, 0.01, 0.02, 0.01, 0.01];
+export const CHEST_SHARES = [0.58, 0.1, 0.06, 0.05, 0.06, 0.01, 0.045, 0.01, 0.01, 0.015, 0.01, 0.01, 0.02, 0.01, 0.01];
 
 const spot = (random: Random, level: number, radius: number, rest: Partial<LungSpot> = {}): LungSpot => ({
   side: random.chance(0.5) ? "left" : "right",
@@ -67,19 +73,28 @@ function drawEveryday(random: Random): ChestSigns {
   };
 }
 
+/** A picture with what was drawn. */
+export interface ChestPhantom {
+  readonly image: RasterImage;
+  readonly signs: ChestSigns;
+  readonly nuisances: ChestNuisances;
+}
+
 /** Draws a chest film of a child with these labels (indices into the publisher's columns). */
-export function drawChestPhantom(labels: readonly number[], random: Random, side = SIDE): RasterImage {
+export function drawChestPhantom(labels: readonly number[], random: Random, side = SIDE): ChestPhantom {
   let signs = drawEveryday(random);
   for (const label of labels) {
     const { spots = [], ...rest } = SIGNS[label]!(random.next(), random);
     signs = { ...signs, ...rest, spots: [...signs.spots, ...spots] };
   }
-  return toRaster(drawChestFilm(side, signs, drawChestNuisances(random), random), 1, 0.025, random);
+  const nuisances = drawChestNuisances(random);
+  return { image: toRaster(drawChestFilm(side, signs, nuisances, random), 1, 0.025, random), signs, nuisances };
 }
 
-function drawLabels(first: number, random: Random): number[] {
+/** The labels of a picture whose first one is `first`: one picture in eight has another. */
+export function drawChestLabels(first: number, random: Random): number[] {
   if (first === NO_FINDING || !random.chance(SECOND_SHARE)) return [first];
-  const second = 1 + random.integer(SHARES.length - 1);
+  const second = 1 + random.integer(CHEST_SHARES.length - 1);
   return second === first ? [first] : [first, second].sort((a, b) => a - b);
 }
 
@@ -106,12 +121,13 @@ async function write({ folder, seed, size, control }: PhantomRequest): Promise<v
   for (const split of ["train", "test"] as const) {
     const random = createRandom(`vindr-pcxr-phantom/${seed}`).fork(split);
     mkdirSync(join(folder, split), { recursive: true });
-    const rows = drawClasses(scaled(COUNTS[split], size), SHARES, random).map((first, i) => {
+    const rows = drawClasses(scaled(COUNTS[split], size), CHEST_SHARES, random).map((first, i) => {
       if (i % 64 === 0) assertNotInterrupted("phantom of vindr-pcxr", control.signal);
       const own = random.fork(String(i));
-      const labels = drawLabels(first, own);
+      const labels = drawChestLabels(first, own);
       const id = `${split}${String(i).padStart(5, "0")}`;
-      writeFileSync(join(folder, split, `${id}.dicom`), toDicom(drawChestPhantom(labels, own), id, own));
+      const { image } = drawChestPhantom(labels, own);
+      writeFileSync(join(folder, split, `${id}.dicom`), toDicom(image, id, own));
       return [id, "R1", ...VINDR_COLUMNS.map((_, label) => (labels.includes(label) ? "1.0" : "0.0"))];
     });
     const text = formatCsv(["image_id", "rad_ID", ...VINDR_COLUMNS], rows);
