@@ -26,7 +26,11 @@ const PLAIN = [
   "exclude_modules",
   "layers_to_transform",
   "layers_pattern",
+  "megatron_config",
 ] as const;
+
+/** Scaling, read below, and how the first matrices were drawn, which changes nothing afterwards. */
+const HARMLESS: readonly string[] = ["use_rslora", "eva_config", "corda_config", "lora_ga_config", "loftq_config"];
 
 /** Ways to draw the first matrices that leave the model's own weights alone. */
 const HARMLESS_STARTS: readonly unknown[] = [true, false, null, undefined, "gaussian", "orthogonal", "eva"];
@@ -81,7 +85,9 @@ function refuseOthers(json: Json, file: string): void {
       file,
       `must have an empty modules_to_save; got ${JSON.stringify(saved)}, whole modules trained beside the adapter. Merge it with PEFT and load the merged model`,
     );
-  for (const field of PLAIN)
+  // PEFT names every variant of LoRA so: those that came after this was written are refused as well
+  const variants = Object.keys(json).filter((field) => /^use_|_config$/.test(field) && !HARMLESS.includes(field));
+  for (const field of [...PLAIN, ...variants])
     if (!isEmpty(json[field])) throw refuse(file, `must leave ${field} out; got ${JSON.stringify(json[field])}`);
   if (!HARMLESS_STARTS.includes(json["init_lora_weights"]))
     throw refuse(

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../base/errors";
 import { writeFileAtomic } from "../base/write-atomic";
@@ -12,6 +12,7 @@ import { toModuleName } from "./qwen2-vl-weights";
 
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
+const PICKLE_FILE = "adapter_model.bin";
 const PREFIX = "base_model.model.";
 
 /** Writes an adapter as PEFT does: adapter_config.json and adapter_model.safetensors. The folder is made if need be. */
@@ -40,6 +41,11 @@ export function saveLora(adapter: LoraAdapter, folder: string): void {
 export function loadLora(parameters: ParameterStore, folder: string): LoraAdapter {
   const { targets, ...settings } = parseLoraConfig(readJson(join(folder, CONFIG_FILE)), join(folder, CONFIG_FILE));
   const file = join(folder, WEIGHTS_FILE);
+  if (!existsSync(file) && existsSync(join(folder, PICKLE_FILE)))
+    throw refuse(
+      file,
+      `must be there; ${PICKLE_FILE} is a pickle, which is never opened. Load it with PEFT and save it`,
+    );
   const { tensors } = readSafetensors(file);
   const found = new Map<string, { A?: StoredTensor; B?: StoredTensor }>();
   for (const [name, tensor] of tensors) {
@@ -49,7 +55,10 @@ export function loadLora(parameters: ParameterStore, folder: string): LoraAdapte
       throw refuse(file, `holds "${name}", which is no LoRA matrix of a linear module of this model`);
     if (!fits(module, targets) && !fits(match[1]!, targets))
       throw refuse(file, `holds matrices of ${module}, which target_modules of ${CONFIG_FILE} does not mean`);
-    found.set(module, { ...found.get(module), [match[2]!]: tensor });
+    const matrix = match[2] as "A" | "B";
+    if (found.get(module)?.[matrix] !== undefined)
+      throw refuse(file, `holds ${matrix} of ${module} twice, under an older and today's name`);
+    found.set(module, { ...found.get(module), [matrix]: tensor });
   }
   const modules = linearModules(parameters).filter((module) => found.has(module) || fits(module, targets));
   if (modules.length === 0) throw refuse(file, "must hold the matrices of at least one module; it holds none");
