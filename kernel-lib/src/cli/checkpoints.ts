@@ -9,15 +9,17 @@ import type { Control, CurvePoint } from "../base/types";
 import { writeFileAtomic } from "../base/write-atomic";
 import { openBackend } from "../compute/backend";
 import { codeVersion } from "../experiments/manifest";
-import { saveClip } from "../models/clip";
+import type { DualEncoder } from "../models/dual-encoder";
+import { saveDualEncoder } from "../models/load-dual-encoder";
 import { saveQwen2Vl } from "../models/qwen2-vl";
-import { CLIP_RECIPE, pretrainClip } from "../training/pretrain-clip";
+import { CLIP_RECIPE, type ClipPretrainingOptions, JINA_CLIP_RECIPE, pretrainClip } from "../training/pretrain-clip";
 import type { PretrainingHooks } from "../training/pretrain-loop";
 import { pretrainReader, READER_RECIPE } from "../training/pretrain-reader";
+import { createReplicaJinaClip } from "../training/replica-jina-clip";
 import { createReplicaClip, createReplicaReader, REPLICA_VERSION } from "../training/replica-models";
 import { createTerminalProgress, terminalControl } from "./terminal-progress";
 
-const MODELS = ["clip", "qwen2-vl"] as const;
+const MODELS = ["clip", "jina-clip", "qwen2-vl"] as const;
 type ModelName = (typeof MODELS)[number];
 
 /** What a maker hands over: facts for the manifest, after the folder was written. */
@@ -28,7 +30,7 @@ interface Made {
   readonly curve: readonly CurvePoint[];
 }
 
-const HELP = `npm run checkpoints [-- --only clip|qwen2-vl] [--out DIR] [--help]
+const HELP = `npm run checkpoints [-- --only clip|jina-clip|qwen2-vl] [--out DIR] [--help]
 Makes the replica-scale models of data/checkpoints again: pre-training on the procedural general-purpose world, seeded.
 An interrupted pre-training goes on where it stopped. About half an hour on two quiet cores.`;
 
@@ -105,14 +107,9 @@ async function make(name: ModelName, out: string, backend: string, control: Cont
 }
 
 const MAKERS: Readonly<Record<ModelName, (folder: string, hooks: PretrainingHooks) => Promise<Made>>> = {
-  clip: async (folder, hooks) => {
-    const model = createReplicaClip(CLIP_RECIPE.seed);
-    const { curve, ...skills } = await pretrainClip(model, CLIP_RECIPE, hooks);
-    saveClip(model, folder);
-    const made = { recipe: CLIP_RECIPE, parameters: model.parameters.count(), skills, curve };
-    model.dispose();
-    return made;
-  },
+  clip: (folder, hooks) => makeEncoder(createReplicaClip(CLIP_RECIPE.seed), CLIP_RECIPE, folder, hooks),
+  "jina-clip": (folder, hooks) =>
+    makeEncoder(createReplicaJinaClip(JINA_CLIP_RECIPE.seed), JINA_CLIP_RECIPE, folder, hooks),
   "qwen2-vl": async (folder, hooks) => {
     const model = createReplicaReader(READER_RECIPE.seed);
     const { curve, skills } = await pretrainReader(model, READER_RECIPE, hooks);
@@ -122,6 +119,19 @@ const MAKERS: Readonly<Record<ModelName, (folder: string, hooks: PretrainingHook
     return made;
   },
 };
+
+async function makeEncoder(
+  model: DualEncoder,
+  recipe: ClipPretrainingOptions,
+  folder: string,
+  hooks: PretrainingHooks,
+): Promise<Made> {
+  const { curve, ...skills } = await pretrainClip(model, recipe, hooks);
+  saveDualEncoder(model, folder);
+  const made = { recipe, parameters: model.parameters.count(), skills, curve };
+  model.dispose();
+  return made;
+}
 
 if (require.main === module) {
   main(process.argv.slice(2)).then((code) => {

@@ -3,10 +3,10 @@ import { createRandom, type Random } from "../base/random";
 import type { CurvePoint } from "../base/types";
 import { drawGeneralScene, GENERAL_VOCABULARY, type Scene } from "../data/phantoms/general-world";
 import { vocabularyWords } from "../data/vocabulary";
-import type { Clip } from "../models/clip";
-import { clipPixels, clipTexts, encodeImages, encodeTexts } from "../models/clip-encode";
 import { contrastiveLoss } from "../models/clip-loss";
-import { type ClipTexts, clipImageEmbeddings, clipTextEmbeddings } from "../models/clip-towers";
+import type { ClipTexts } from "../models/clip-towers";
+import type { DualEncoder } from "../models/dual-encoder";
+import { encodeImages, encodeTexts } from "../models/encode-dual";
 import type { Evaluation, Trainee } from "./loop";
 import { type PretrainingHooks, type PretrainingPhase, pretrainLoop } from "./pretrain-loop";
 import { type ImageTower, pretrainTower } from "./pretrain-tower";
@@ -30,6 +30,9 @@ export const CLIP_RECIPE = {
   seed: 7,
 } as const satisfies ClipPretrainingOptions;
 
+/** How the replica Jina-CLIP is made: the same pictures and captions as the replica CLIP's, in the same order. */
+export const JINA_CLIP_RECIPE = CLIP_RECIPE;
+
 /** What pre-training gave: its curve, and how often a held-out image finds its own caption first, or among the first ten. */
 export interface ClipPretraining {
   readonly curve: readonly CurvePoint[];
@@ -45,7 +48,7 @@ interface PairBatch {
 const STAGE = "encoder pre-training";
 
 /**
- * Pre-trains a dual encoder on scenes and captions of the general-purpose world: its image tower alone, then both towers.
+ * Pre-trains a dual encoder, CLIP or Jina-CLIP, on scenes and captions of the general-purpose world: its image tower alone, then both towers.
  *
  * Loss: linear probes of the attributes (pretrainTower), then the symmetric contrastive loss over the batch, as CLIP. No medical
  * picture or caption is in it, as in the paper, whose retriever starts from a general-purpose encoder.
@@ -53,7 +56,7 @@ const STAGE = "encoder pre-training";
  * @throws NumericError when the loss is no longer finite. InterruptedError when the control's signal is aborted.
  */
 export async function pretrainClip(
-  clip: Clip,
+  encoder: DualEncoder,
   options: ClipPretrainingOptions,
   hooks: PretrainingHooks = {},
 ): Promise<ClipPretraining> {
@@ -61,61 +64,52 @@ export async function pretrainClip(
   const random = createRandom(seed).fork(`${STAGE}/held out`);
   const heldOut = Array.from({ length: numHeldOut }, () => drawCaptionedScene(random));
   try {
-    const tower = imageTower(clip);
+    const tower = imageTower(encoder);
     const vision = await pretrainTower(tower, options.vision, { numHeldOut, seed, hooks });
-    const trainee = createTrainee(clip, clip.parameters.unfreeze(), heldOut, options.pairs.batchSize);
+    const trainee = createTrainee(encoder, encoder.parameters.unfreeze(), heldOut, options.pairs.batchSize);
     const pairs = await pretrainLoop(trainee, options.pairs, { name: "pairs", seed, hooks });
-    return { curve: [...vision.curve, ...pairs.curve], ...(await recallOf(clip, heldOut)) };
+    return { curve: [...vision.curve, ...pairs.curve], ...(await recallOf(encoder, heldOut)) };
   } finally {
-    clip.parameters.freeze();
+    encoder.parameters.freeze();
   }
 }
 
 /** The probes see the embedding that retrieval uses, scaled up as the contrastive loss does. */
-function imageTower(clip: Clip): ImageTower {
-  const isImage = (name: string): boolean => name.startsWith("vision_model.") || name.startsWith("visual_projection");
+function imageTower({ parameters, towers }: DualEncoder): ImageTower {
   return {
     stage: `${STAGE}, vision`,
-    variables: clip.parameters.unfreeze(isImage),
-    width: clip.config.projectionSize,
-    features: (images) => {
-      const embeddings = clipImageEmbeddings(clip, clipPixels(clip, images));
-      return tf.mul(embeddings, Math.sqrt(clip.config.projectionSize));
-    },
+    variables: parameters.unfreeze((name) => towers.isImageWeight(name)),
+    width: towers.width,
+    features: (images) => tf.mul(towers.imageEmbeddings(parameters, towers.pixels(images)), Math.sqrt(towers.width)),
   };
 }
 
 function createTrainee(
-  clip: Clip,
+  encoder: DualEncoder,
   variables: readonly tf.Variable[],
   heldOut: readonly Pick<Scene, "image" | "caption">[],
   batchSize: number,
 ): Trainee<PairBatch> {
+  const { parameters, towers } = encoder;
   return {
     stage: `${STAGE}, pairs`,
     variables,
     prepare: async (_step, random) => {
       const scenes = Array.from({ length: batchSize }, () => drawCaptionedScene(random));
       return {
-        pixels: clipPixels(
-          clip,
-          scenes.map(({ image }) => image),
-        ),
-        texts: clipTexts(
-          clip,
-          scenes.map(({ caption }) => caption),
-        ),
+        pixels: towers.pixels(scenes.map(({ image }) => image)),
+        texts: towers.texts(scenes.map(({ caption }) => caption)),
       };
     },
     loss: ({ pixels, texts }) =>
       contrastiveLoss(
-        clipImageEmbeddings(clip, pixels),
-        clipTextEmbeddings(clip, texts),
-        clip.parameters.get("logit_scale"),
+        towers.imageEmbeddings(parameters, pixels),
+        towers.textEmbeddings(parameters, texts),
+        parameters.get("logit_scale"),
       ),
     release: ({ pixels }) => pixels.dispose(),
     evaluate: async (): Promise<Evaluation> => {
-      const { recallAt1, recallAt10, loss } = await recallOf(clip, heldOut);
+      const { recallAt1, recallAt10, loss } = await recallOf(encoder, heldOut);
       return { score: -loss, values: { "contrastive loss": loss, "recall@1": recallAt1, "recall@10": recallAt10 } };
     },
   };
@@ -138,13 +132,13 @@ function drawCaptionedScene(random: Random): Pick<Scene, "image" | "caption"> {
 }
 
 /** Held-out images against held-out captions. */
-async function recallOf(clip: Clip, scenes: readonly Pick<Scene, "image" | "caption">[]) {
+async function recallOf(encoder: DualEncoder, scenes: readonly Pick<Scene, "image" | "caption">[]) {
   const images = await encodeImages(
-    clip,
+    encoder,
     scenes.map(({ image }) => image),
   );
   const texts = await encodeTexts(
-    clip,
+    encoder,
     scenes.map(({ caption }) => caption),
   );
   return tf.tidy(() => {
@@ -154,7 +148,7 @@ async function recallOf(clip: Clip, scenes: readonly Pick<Scene, "image" | "capt
     // rank of the own caption: how many others score higher
     const ranks = scores.map((row, i) => row.filter((score) => score > row[i]!).length);
     const share = (k: number) => ranks.filter((rank) => rank < k).length / ranks.length;
-    const loss = contrastiveLoss(a, b, clip.parameters.get("logit_scale")).dataSync()[0]!;
+    const loss = contrastiveLoss(a, b, encoder.parameters.get("logit_scale")).dataSync()[0]!;
     return { recallAt1: share(1), recallAt10: share(10), loss };
   });
 }

@@ -9,6 +9,7 @@ Jina CLIP, 2405.20204) and the names of the published weights. Both towers are i
 import json
 import math
 import pathlib
+import re
 
 import numpy as np
 import torch
@@ -27,10 +28,11 @@ WORDS = ["circle", "round", "##er", "##ness", "shadow", "a", "the", "and", ",", 
 TEXTS = ["a circle", "", "The ROUNDER shadow, größer and rounder", "one [MASK] text that has many more letters than the model reads"]
 NUM_SAMPLES = 24
 
+# small: weights so near to 0 that the epsilon of the norm behind them shows
 CASES = {
     # as published, sizes aside: sub-layer norms, SwiGLU, positions scaled to a 16 x 16 grid, no map behind a tower
     "published": dict(
-        projections=None, embed=24, pixels=12, buffers=True,
+        projections=None, embed=24, pixels=12, buffers=True, small="patch_embed|cls_token|pos_embed",
         vision=dict(width=24, head_width=8, patch_size=4, layers=2, mlp_ratio=2.6667, qkv_bias=True, subln=True,
                     naive_swiglu=True, rope_embeddings=True, pt_hw_seq_len=16, intp_freq=True, proj_type=None),
         text=dict(hidden_size=24, num_attention_heads=6, num_hidden_layers=2, intermediate_size=32,
@@ -39,7 +41,7 @@ CASES = {
     ),
     # a joint map of q, k and v, a two-layer MLP, positions of the grid itself, maps behind both towers
     "plain": dict(
-        projections=12, embed=20, pixels=16, buffers=False,
+        projections=12, embed=20, pixels=16, buffers=False, small="_embeddings",
         vision=dict(width=16, head_width=4, patch_size=4, layers=2, mlp_ratio=2.0, qkv_bias=True, subln=False,
                     naive_swiglu=False, rope_embeddings=True, pt_hw_seq_len=4, intp_freq=False, proj_type="linear"),
         text=dict(hidden_size=16, num_attention_heads=4, num_hidden_layers=2, intermediate_size=24,
@@ -48,7 +50,7 @@ CASES = {
     ),
     # sub-layer norms around a two-layer MLP, no biases, no rotary positions; 12 heads are no power of two
     "mixed": dict(
-        projections=None, embed=16, pixels=8, buffers=False,
+        projections=None, embed=16, pixels=8, buffers=False, small="mlp.fc1",
         vision=dict(width=16, head_width=8, patch_size=4, layers=1, mlp_ratio=1.5, qkv_bias=False, subln=True,
                     naive_swiglu=False, rope_embeddings=False, pt_hw_seq_len=16, intp_freq=False, proj_type=None),
         text=dict(hidden_size=24, num_attention_heads=12, num_hidden_layers=1, intermediate_size=20,
@@ -97,13 +99,13 @@ def config_of(case, vocabulary):
 class Weights:
     """Draws each weight at the first use of its name, so that the model's own code says which there are."""
 
-    def __init__(self):
-        self.all = {}
+    def __init__(self, small):
+        self.all, self.small = {}, small
 
     def __call__(self, name, *shape):
         if name not in self.all:
-            value = torch.randn(shape, dtype=torch.float64) * 0.3
-            if name.endswith((".weight",)) and len(shape) == 1:
+            value = torch.randn(shape, dtype=torch.float64) * (0.003 if re.search(self.small, name) else 0.3)
+            if name.endswith(".weight") and len(shape) == 1:
                 value = value + 1
             self.all[name] = value.float().double().requires_grad_()
         assert tuple(self.all[name].shape) == shape, name
@@ -267,7 +269,7 @@ def write_case(name, case):
     tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")
     ids = torch.tensor([encoding.ids for encoding in tokenizer.encode_batch(TEXTS)])
     torch.manual_seed(size)
-    weights = Weights()
+    weights = Weights(case["small"])
     image_rows, text_rows = embeddings(weights, config, pixels, ids)
     scale = torch.tensor(2.6592, dtype=torch.float64, requires_grad=True)
     logits = image_rows[: len(TEXTS)] @ text_rows.T * scale.exp()
