@@ -23,6 +23,7 @@ const options: ReproduceOptions = {
   figuresDir: join(folder, "figures"),
   dataDir: null,
   name: "test",
+  grid: null,
 };
 const run = (names: string[], lanes: number, lines: string[], changes: Partial<ReproduceOptions> = {}) =>
   reproduceNotebooks(

@@ -123,10 +123,16 @@ export function placeIn(artifactsDir: string, stage: string, key: string): Stage
 
 /** Whether a result is there, complete and undamaged. */
 export async function thereIn(place: StagePlace): Promise<boolean> {
-  const found = await inspect(place.folder, placesOf(place));
+  const found = await inspect(place.folder, placesOf(place)).catch(noFolder);
   return found !== null && !("damage" in found);
 }
 
+/** A file where a folder should be holds nothing; the stage that has to write there will say so. */
+function noFolder(error: NodeJS.ErrnoException): null {
+  if (error.code === "ENOTDIR") return null;
+  throw error;
+}
+
 async function isThere(place: StagePlace, how: "look" | "use"): Promise<boolean> {
-  return how === "look" ? thereIn(place) : (await findComplete(placesOf(place))) !== null;
+  return how === "look" ? thereIn(place) : (await findComplete(placesOf(place)).catch(noFolder)) !== null;
 }

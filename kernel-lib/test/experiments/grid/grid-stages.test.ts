@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import type { Task } from "../../../src/base/types";
+import { TASK_NAMES } from "../../../src/data/tasks/load-task";
+import { stageOptions } from "../../../src/experiments/grid/grid-changes";
+import { BACKBONES, type GridOptions, resolveGrid } from "../../../src/experiments/grid/grid-options";
+import { type GridStage, listStages } from "../../../src/experiments/grid/grid-stages";
+import { GRID_SYSTEMS } from "../../../src/experiments/grid/grid-systems";
+import { profileOf } from "../../../src/experiments/profiles";
+
+const list = (options: GridOptions = {}) => listStages(resolveGrid({ source: "phantom", ...options }));
+const count = (stages: readonly GridStage[], kind: string): number =>
+  stages.filter((stage) => stage.kind === kind).length;
+
+describe("profile quick", () => {
+  const { cells, stages, leftOut } = list();
+  test("is eight tasks, one reader, one seed, five systems; systems share what they can", () => {
+    expect(cells).toHaveLength(8 * 5);
+    const perTask = {
+      leaks: 1,
+      index: 1,
+      reader: 2,
+      "candidate-scores": 1,
+      "retriever-head": 2,
+      predictions: 5,
+      results: 1,
+    };
+    for (const [kind, number] of Object.entries(perTask))
+      expect([kind, count(stages, kind)]).toEqual([kind, 8 * number]);
+    expect(leftOut).toEqual([]);
+  });
+
+  test("a stage comes after what it needs, and a task is finished before the next begins", () => {
+    const seen = new Set<string>();
+    for (const { id, needs } of stages) {
+      for (const need of needs) expect(seen).toContain(need);
+      seen.add(id);
+    }
+    expect(seen.size).toBe(stages.length);
+    const tasks = stages.map(({ task }) => task).filter((task, i, all) => task !== all[i - 1]);
+    expect(tasks).toEqual(TASK_NAMES);
+  });
+
+  test("the walkthrough's task has the notebooks' options", () => {
+    const profile = profileOf("quick");
+    const task = { splits: { train: Array(546) } } as unknown as Task;
+    for (const stage of stages.filter(({ task: name }) => name === "breast-mnist")) {
+      const { changes, retriever } = stageOptions(profile, stage, task);
+      expect(changes).toEqual({ reader: {}, closedBook: {}, retriever: {} });
+      expect(retriever).toEqual(profile.retriever);
+    }
+  });
+});
+
+describe("profile full", () => {
+  const { cells, stages, leftOut } = list({ profile: "full" });
+  test("is both readers, five seeds and every system, where its loss can be asked", () => {
+    const notLabelled = 5; // tasks with label sets or open answers
+    expect(leftOut).toHaveLength(2 * notLabelled);
+    expect(cells).toHaveLength((8 * GRID_SYSTEMS.length - leftOut.length) * BACKBONES.length * 5);
+    expect(count(stages, "index")).toBe(8);
+    expect(count(stages, "reader")).toBe(8 * 2 * 5 * 2);
+    expect(count(stages, "candidate-scores")).toBe(8 * 2 * 5);
+    expect(new Set(stages.map(({ id }) => id)).size).toBe(stages.length);
+  });
+
+  test("ablations that train have heads of their own, the others the default ones", () => {
+    const heads = stages.filter(
+      ({ kind, task, backbone, seed }) =>
+        kind === "retriever-head" && task === "breast-mnist" && backbone === "pixtral" && seed === 9,
+    );
+    const variants = [
+      "default",
+      ...GRID_SYSTEMS.filter(({ variant }) => variant !== "default").map(({ name }) => name),
+    ];
+    expect(heads.map(({ variant, head }) => `${variant} ${head}`).sort()).toEqual(
+      variants.flatMap((variant) => [`${variant} image`, `${variant} text`]).sort(),
+    );
+  });
+});
+
+test("profile paper counts a reader's steps in epochs, with the batch of each reader", () => {
+  const { stages } = list({ profile: "paper", tasks: ["derma-mnist"] });
+  const task = { splits: { train: Array(7007) } } as unknown as Task;
+  const optionsFor = (backbone: string) =>
+    stageOptions(
+      profileOf("paper"),
+      stages.find((stage) => stage.kind === "reader" && stage.backbone === backbone)!,
+      task,
+    ).changes.reader;
+  expect(optionsFor("qwen2-vl")).toEqual({ steps: 15 * Math.round(7007 / 24), evaluateEvery: Math.round(7007 / 24) });
+  expect(optionsFor("pixtral")).toMatchObject({ batchSize: 5, steps: 15 * Math.round(7007 / 40) });
+});
+
+test("closed-book alone needs no index", () => {
+  const { stages } = list({ tasks: ["slake"], systems: ["closed-book"] });
+  expect(stages.map(({ kind }) => kind)).toEqual(["reader", "predictions", "results"]);
+});
+
+test.each([
+  [{ tasks: ["breast"] }, /tasks must be one of breast-mnist, derma-mnist.*; got "breast"/],
+  [{ backbones: ["llava"] }, /backbones must be one of qwen2-vl, pixtral; got "llava"/],
+  [{ systems: ["jomed", "rad"] }, /systems must be one of closed-book, ft-rag, .*; got "rad"/],
+  [{ seeds: [1.5] }, /seeds must be a whole number/],
+  [{ seeds: [] }, /seeds must name at least one; got none/],
+  [{ profile: "huge" }, /profile must be one of quick, full, paper, test; got "huge"/],
+  [{ corpus: "wiki" }, /corpus must be one of/],
+  [{ task: ["slake"] }, /has no option "task"\. Use one of profile, tasks/],
+])("%j is refused", (options, message) => {
+  expect(() => resolveGrid(options as GridOptions)).toThrow(message);
+});
+
+test("a name given twice counts once", () => {
+  expect(resolveGrid({ tasks: ["slake", "slake"], seeds: [7, 7] })).toMatchObject({ tasks: ["slake"], seeds: [7] });
+});

@@ -1,0 +1,44 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Split, Task } from "../../../src/base/types";
+import { openBackend } from "../../../src/compute/backend";
+import { loadCorpus } from "../../../src/data/corpora/load-corpus";
+import { loadTask } from "../../../src/data/tasks/load-task";
+import type { GridWorld } from "../../../src/experiments/grid/grid-world";
+import { saveClip } from "../../../src/models/clip";
+import { saveQwen2Vl } from "../../../src/models/qwen2-vl";
+import { createReplicaClip } from "../../../src/training/replica-models";
+import { tinyReader } from "../../helpers/tiny-reader";
+
+const SIZES: Readonly<Record<Split, number>> = { train: 24, validation: 8, test: 10 };
+const NUM_PASSAGES = 60;
+
+function cut(task: Task): Task {
+  const splits = Object.fromEntries(
+    Object.entries(SIZES).map(([split, size]) => [split, task.splits[split as Split].slice(0, size)]),
+  );
+  return { ...task, splits: splits as unknown as Task["splits"], fingerprint: `${task.fingerprint}:cut` };
+}
+
+/** Writes untrained models into a folder, once. */
+export async function makeTinyModels(folder: string): Promise<void> {
+  if (existsSync(join(folder, "reader"))) return;
+  await openBackend();
+  const clip = createReplicaClip(5);
+  saveClip(clip, join(folder, "clip"));
+  clip.dispose();
+  const reader = tinyReader(6);
+  saveQwen2Vl(reader, join(folder, "reader"));
+  reader.dispose();
+}
+
+/** A grid's world of cut-down tasks, a small corpus and the models of `makeTinyModels`: a cell takes seconds. */
+export function tinyWorld(folder: string): GridWorld {
+  return {
+    loadTask: async (name) => cut(await loadTask(name, { source: "phantom", seed: 7 })),
+    isDrawn: () => true,
+    loadCorpus: () => loadCorpus("phantom", { seed: 3, numPassages: NUM_PASSAGES }),
+    clipFolder: join(folder, "clip"),
+    readerFolder: (backbone) => join(folder, backbone === "qwen2-vl" ? "reader" : "no-such-reader"),
+  };
+}
