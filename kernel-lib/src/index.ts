@@ -230,6 +230,7 @@ export { type ClipConfig, parseClipConfig } from "./models/clip-config";
 export { clipPixels, clipTexts, encodeImages, encodeTexts } from "./models/clip-encode";
 export { contrastiveLoss } from "./models/clip-loss";
 export { type ClipTexts, type ClipTower, clipImageEmbeddings, clipTextEmbeddings } from "./models/clip-towers";
+export { findModel } from "./models/find-model";
 export { type Generated, type GenerateOptions, generate } from "./models/generate";
 export { type QwenPatches, qwenPatches, smartResize } from "./models/image-processor";
 export { linear } from "./models/linear";
