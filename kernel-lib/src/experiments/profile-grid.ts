@@ -8,6 +8,12 @@ export interface StageChanges {
   readonly retriever?: Partial<RetrieverStageOptions>;
 }
 
+/** What a grid does for a task. */
+export interface TaskPart extends StageChanges {
+  /** What is searched, unless another corpus is named. Default "phantom-pool", which has the looks of every task. */
+  readonly corpus?: string;
+}
+
 /** What a profile's grid runs unless asked otherwise, and what it changes for some tasks and readers. */
 export interface GridPart {
   readonly backbones: readonly string[];
@@ -15,8 +21,8 @@ export interface GridPart {
   /** Names of systems; "all" stands for every one. */
   readonly systems: readonly string[] | "all";
   /** Changes by task; `otherTasks` for those not named. */
-  readonly tasks: Readonly<Record<string, StageChanges>>;
-  readonly otherTasks: StageChanges;
+  readonly tasks: Readonly<Record<string, TaskPart>>;
+  readonly otherTasks: TaskPart;
   /** Changes by reader, after those by task. */
   readonly readers: Readonly<Record<string, StageChanges>>;
   /** Steps of the readers counted in passes over the task's training questions instead; evaluated once a pass. */
@@ -25,16 +31,18 @@ export interface GridPart {
 
 const FIVE_SYSTEMS = ["closed-book", "ft-rag", "text-head", "image-head", "jomed"];
 
+/** The walkthrough's task keeps the notebooks' corpus and options, so that notebooks and grid share its results. */
+const WALKTHROUGH: GridPart["tasks"] = { "breast-mnist": { corpus: "phantom" } };
+
 /**
- * The walkthrough's task keeps the notebooks' options, so that notebooks and grid share its results. The others get fewer steps and
- * candidates, chosen by measured seconds alone: docs/performance.md.
+ * The other tasks get fewer steps and candidates, chosen by measured seconds alone: docs/performance.md.
  */
 const SMALLER: Omit<GridPart, "backbones" | "seeds" | "systems"> = {
-  tasks: { "breast-mnist": {} },
+  tasks: WALKTHROUGH,
   otherTasks: {
-    reader: { steps: 120, evaluateEvery: 40 },
-    closedBook: { steps: 120, evaluateEvery: 40 },
-    retriever: { steps: 60, numCandidates: 8, warmupSteps: 6, evaluateEvery: 20, refreshEvery: 3 },
+    reader: { steps: 60, evaluateEvery: 20 },
+    closedBook: { steps: 60, evaluateEvery: 20 },
+    retriever: { steps: 40, numCandidates: 6, warmupSteps: 4, evaluateEvery: 20, refreshEvery: 2 },
   },
   readers: {},
 };
@@ -52,7 +60,7 @@ export const PAPER_GRID: GridPart = {
   backbones: ["qwen2-vl", "pixtral"],
   seeds: [7],
   systems: FIVE_SYSTEMS,
-  tasks: {},
+  tasks: WALKTHROUGH,
   otherTasks: {},
   readers: { pixtral: { reader: { batchSize: 5 }, closedBook: { batchSize: 5 } } },
   epochs: 15,
@@ -62,7 +70,7 @@ export const TEST_GRID: GridPart = {
   backbones: ["qwen2-vl"],
   seeds: [7],
   systems: FIVE_SYSTEMS,
-  tasks: {},
+  tasks: WALKTHROUGH,
   otherTasks: {},
   readers: {},
 };

@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { assertInteger, assertNotInterrupted } from "../../base/check";
 import { DataError } from "../../base/errors";
 import { repositoryRoot } from "../../base/repository-root";
 import type { Control, Corpus, Passage } from "../../base/types";
 import { drawPool, POOL_VERSION } from "../phantoms/pool/phantom-pool";
-import { phantomFolder } from "../phantoms/tasks/phantom-folder";
+import { phantomFolder, phantomPlace } from "../phantoms/tasks/phantom-folder";
 import { openPack, readPackSummary, writePack } from "./passage-pack";
 
 /** Options of openPool; every one has a default. */
@@ -20,6 +21,23 @@ export interface OpenPoolOptions {
 
 export const POOL_NAME = "phantom-pool";
 const STEP = 64;
+const DEFAULTS = { seed: 7, numPassages: 4000 } as const;
+
+/** Where the pairs are kept. */
+function placeOf({ seed = DEFAULTS.seed, numPassages = DEFAULTS.numPassages, cacheDir }: OpenPoolOptions) {
+  return {
+    name: `${POOL_NAME}-${numPassages}`,
+    seed,
+    size: "quick",
+    cacheDir: cacheDir ?? join(repositoryRoot(), "data", "artifacts", "phantoms"),
+  } as const;
+}
+
+/** Whether `openPool` would only read. */
+export function isPoolDrawn(options: OpenPoolOptions = {}): boolean {
+  const { name, ...place } = placeOf(options);
+  return existsSync(phantomPlace(name, { version: POOL_VERSION }, place));
+}
 
 /** The pairs as they are drawn, with progress; they can be stopped between any sixty-four. */
 async function* watched(passages: Iterable<Passage>, total: number, control: Control): AsyncGenerator<Passage> {
@@ -43,7 +61,7 @@ async function* watched(passages: Iterable<Passage>, total: number, control: Con
  * @throws ConfigError when an option is out of range. InterruptedError on abort.
  */
 export async function openPool(options: OpenPoolOptions = {}): Promise<Corpus> {
-  const { seed = 7, numPassages = 4000, control = {} } = options;
+  const { seed = DEFAULTS.seed, numPassages = DEFAULTS.numPassages, control = {} } = options;
   assertInteger("openPool: seed", seed, 0);
   assertInteger("openPool: numPassages", numPassages, 1, 1_000_000);
   const phantom = {
@@ -52,9 +70,8 @@ export async function openPool(options: OpenPoolOptions = {}): Promise<Corpus> {
     write: ({ folder }: { readonly folder: string }) =>
       writePack(folder, watched(drawPool({ seed, numPassages }), numPassages, control), []),
   };
-  const cacheDir = options.cacheDir ?? join(repositoryRoot(), "data", "artifacts", "phantoms");
-  const place = { seed, size: "quick", cacheDir, control } as const;
-  const folder = await phantomFolder(`${POOL_NAME}-${numPassages}`, phantom, place);
+  const { name, ...place } = placeOf(options);
+  const folder = await phantomFolder(name, phantom, { ...place, control });
   const summary = await readPackSummary(folder);
   if (summary === null) throw new DataError(`openPool: ${folder} must hold a whole corpus. Load it again.`, { folder });
   return {

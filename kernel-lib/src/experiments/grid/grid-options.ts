@@ -25,7 +25,7 @@ export interface GridOptions {
   readonly source?: DataSource;
   readonly artifactsDir?: string;
   readonly dataDir?: string;
-  /** Default "phantom". */
+  /** Searched for every task. Default the profile's: "phantom" for the walkthrough's task, "phantom-pool" for the others. */
   readonly corpus?: string;
   /** Folder with the models clip, qwen2-vl and pixtral. Default data/checkpoints. */
   readonly checkpointsDir?: string;
@@ -41,7 +41,8 @@ export interface GridSettings {
   readonly source: DataSource;
   readonly artifactsDir: string;
   readonly dataDir: string;
-  readonly corpus: CorpusName;
+  /** Null: the profile's, task by task (see corpusOf). */
+  readonly corpus: CorpusName | null;
   readonly checkpointsDir: string | null;
 }
 
@@ -66,14 +67,14 @@ const MAX_SEED = 2 ** 32 - 1;
  */
 export function resolveGrid(options: GridOptions): GridSettings {
   assertKnownKeys("planGrid:", options, KEYS);
-  const { profile = "quick", corpus = "phantom" } = options;
+  const { profile = "quick", corpus = null } = options;
   assertOneOf("planGrid: profile", profile, PROFILES);
   const { grid } = profileOf(profile);
   const allSystems = GRID_SYSTEMS.map(({ name }) => name);
   const dataDir = defaultDataDir(options.dataDir);
   const source = options.source ?? dataDir.source;
   assertOneOf("planGrid: source", source, ["phantom", "real"]);
-  assertOneOf("planGrid: corpus", corpus, CORPUS_NAMES);
+  if (corpus !== null) assertOneOf("planGrid: corpus", corpus, CORPUS_NAMES);
   const seeds = each("seeds", options.seeds ?? grid.seeds);
   for (const seed of seeds) assertInteger("planGrid: seeds", seed, 0, MAX_SEED);
   const systems = options.systems ?? (grid.systems === "all" ? allSystems : grid.systems);
@@ -89,6 +90,13 @@ export function resolveGrid(options: GridOptions): GridSettings {
     corpus,
     checkpointsDir: options.checkpointsDir === undefined ? null : resolve(options.checkpointsDir),
   };
+}
+
+/** The corpus that is searched for a task. */
+export function corpusOf({ corpus, profile }: GridSettings, task: string): CorpusName {
+  if (corpus !== null) return corpus;
+  const { tasks, otherTasks } = profileOf(profile).grid;
+  return ((tasks[task] ?? otherTasks).corpus ?? "phantom-pool") as CorpusName;
 }
 
 function each<T>(list: string, asked: readonly T[]): T[] {

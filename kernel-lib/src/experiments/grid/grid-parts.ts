@@ -14,7 +14,8 @@ import type { GridWorld } from "./grid-world";
 /** Opens what stages work on, and keeps it open while stages in a row share it. */
 export interface GridParts {
   task(name: string): Promise<Task>;
-  corpus(): Promise<Corpus>;
+  /** What is searched for a task. */
+  corpusFor(task: string): Promise<Corpus>;
   /** Everything the stage's verb reads; what it needs must be there. */
   partsOf(run: Run, stage: GridStage): Promise<StageParts>;
   dispose(): void;
@@ -26,18 +27,18 @@ const NUM_READERS = 2;
 /** @param world where data and models come from. */
 export function openParts(world: GridWorld, control: Control): GridParts {
   const tasks = new Map<string, Promise<Task>>();
-  let corpus: Promise<Corpus> | undefined;
+  const corpora = new Map<string, Promise<Corpus>>();
   const indexes = new Map<string, Index>();
   const readers = new Map<string, TunedReader>();
   const task = (name: string): Promise<Task> => remember(tasks, name, () => world.loadTask(name, control));
-  const wholeCorpus = (): Promise<Corpus> => {
-    corpus ??= world.loadCorpus(control);
-    return corpus;
+  const corpusFor = (name: string): Promise<Corpus> => {
+    const corpus = world.corpusOf(name);
+    return remember(corpora, corpus, () => world.loadCorpus(corpus, control));
   };
   const indexOf = async (run: Run, name: string): Promise<Index> => {
     if (!indexes.has(name)) free(indexes, 0);
     const open = async () =>
-      buildIndex(run, { task: await task(name), corpus: await wholeCorpus(), clipFolder: world.clipFolder });
+      buildIndex(run, { task: await task(name), corpus: await corpusFor(name), clipFolder: world.clipFolder });
     return keep(indexes, name, open);
   };
   const readerOf = async (run: Run, stage: GridStage, mode: ReaderMode): Promise<TunedReader> => {
@@ -55,7 +56,7 @@ export function openParts(world: GridWorld, control: Control): GridParts {
   const partsOf = async (run: Run, stage: GridStage): Promise<StageParts> => {
     const needs = (kind: string): boolean => stage.needs.some((id) => id.startsWith(`${kind}.`));
     const loaded = await task(stage.task);
-    if (stage.kind === "leaks" || stage.kind === "index") return { task: loaded, corpus: await wholeCorpus() };
+    if (stage.kind === "leaks" || stage.kind === "index") return { task: loaded, corpus: await corpusFor(stage.task) };
     if (stage.kind === "results") return { task: loaded };
     const index = needs("index") ? await indexOf(run, stage.task) : undefined;
     const mode = index === undefined ? "closedBook" : "retrieval";
@@ -69,7 +70,7 @@ export function openParts(world: GridWorld, control: Control): GridParts {
     free(readers, 0);
     free(indexes, 0);
   };
-  return { task, corpus: wholeCorpus, partsOf, dispose };
+  return { task, corpusFor, partsOf, dispose };
 }
 
 function trainedHeads(

@@ -3,17 +3,20 @@ import { join } from "node:path";
 import { repositoryRoot } from "../../base/repository-root";
 import type { Control, Corpus, Task } from "../../base/types";
 import { loadCorpus } from "../../data/corpora/load-corpus";
+import { isPoolDrawn, POOL_NAME } from "../../data/corpora/open-pool";
 import { phantomPlace } from "../../data/phantoms/tasks/phantom-folder";
 import { KNOWN_TASKS } from "../../data/tasks/known-tasks";
 import { loadTask } from "../../data/tasks/load-task";
-import type { Backbone, GridSettings } from "./grid-options";
+import { type Backbone, corpusOf, type GridSettings } from "./grid-options";
 
 /** Where a grid's data and models come from. Replaced in tests. */
 export interface GridWorld {
   loadTask(name: string, control: Control): Promise<Task>;
-  /** Whether `loadTask` would read only: false where a stand-in would have to be drawn first. */
+  /** Whether a task and its corpus would only be read: false where a stand-in would have to be drawn first. */
   isDrawn(name: string): boolean;
-  loadCorpus(control: Control): Promise<Corpus>;
+  /** Which corpus is searched for a task; tasks of the same one share it in memory. */
+  corpusOf(task: string): string;
+  loadCorpus(corpus: string, control: Control): Promise<Corpus>;
   readonly clipFolder: string;
   readerFolder(backbone: Backbone): string;
 }
@@ -23,17 +26,18 @@ const DATA = { seed: 7, size: "quick" } as const;
 
 /** The world of a grid's settings: tasks and corpus as the notebooks load them, models from the checkpoints' folder. */
 export function openWorld(settings: GridSettings): GridWorld {
-  const { source, dataDir, corpus, artifactsDir } = settings;
+  const { source, dataDir, artifactsDir } = settings;
   const checkpoints = settings.checkpointsDir ?? join(repositoryRoot(), "data", "checkpoints");
   const cacheDir = join(repositoryRoot(), "data", "artifacts", "phantoms");
   return {
     loadTask: (name, control) => loadTask(name, { ...DATA, source, dataDir, cacheDir, control }),
     isDrawn: (name) => {
-      if (source === "real") return true;
-      return existsSync(phantomPlace(name, KNOWN_TASKS.get(name)!.phantom, { ...DATA, cacheDir }));
+      if (corpusOf(settings, name) === POOL_NAME && !isPoolDrawn()) return false;
+      return source === "real" || existsSync(phantomPlace(name, KNOWN_TASKS.get(name)!.phantom, { ...DATA, cacheDir }));
     },
-    loadCorpus: (control) => {
-      if (corpus === "phantom") return loadCorpus("phantom", { control });
+    corpusOf: (task) => corpusOf(settings, task),
+    loadCorpus: (corpus, control) => {
+      if (corpus.startsWith("phantom")) return loadCorpus(corpus, { control });
       return loadCorpus(corpus, { source, dataDir, cacheDir: join(artifactsDir, "corpora"), control });
     },
     clipFolder: join(checkpoints, "clip"),

@@ -92,7 +92,7 @@ async function ask(run: Run, stage: GridStage, { parts, world, needs }: Asking):
     }
     if (stage.kind !== "leaks" && stage.kind !== "index") return { task };
     if (stage.kind === "index" && !(await thereIn(needs[0]!))) return null; // its key depends on what leaks are found
-    return { task, corpus: await parts.corpus() };
+    return { task, corpus: await parts.corpusFor(stage.task) };
   };
   try {
     const opened = await found();

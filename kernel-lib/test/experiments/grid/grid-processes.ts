@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "vite";
+import { repositoryRoot } from "../../../src/base/repository-root";
 
 /** What the processes of the tests work on together. */
 export const GRID_OF_PROCESSES = {
@@ -30,12 +31,17 @@ export interface RunningGrid {
 }
 
 export async function buildProgram(): Promise<GridProgram> {
-  const folder = mkdtempSync(join(__dirname, "..", "..", "..", "dist", ".grid-child-"));
+  const library = join(repositoryRoot(), "kernel-lib");
+  const folder = mkdtempSync(join(library, "dist", ".grid-child-"));
   const output = { format: "cjs", entryFileNames: "child.cjs" } as const;
   await build({
     configFile: false,
     logLevel: "silent",
-    build: { ssr: join(__dirname, "grid-child.ts"), outDir: folder, rollupOptions: { output } },
+    build: {
+      ssr: join(library, "test", "experiments", "grid", "grid-child.ts"),
+      outDir: folder,
+      rollupOptions: { output },
+    },
   });
   return {
     start: (models, artifactsDir) => start(join(folder, "child.cjs"), [models, artifactsDir]),

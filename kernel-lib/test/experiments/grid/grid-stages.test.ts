@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Task } from "../../../src/base/types";
 import { TASK_NAMES } from "../../../src/data/tasks/load-task";
 import { stageOptions } from "../../../src/experiments/grid/grid-changes";
-import { BACKBONES, type GridOptions, resolveGrid } from "../../../src/experiments/grid/grid-options";
+import { BACKBONES, corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/grid-options";
 import { type GridStage, listStages } from "../../../src/experiments/grid/grid-stages";
 import { GRID_SYSTEMS } from "../../../src/experiments/grid/grid-systems";
 import { profileOf } from "../../../src/experiments/profiles";
@@ -107,6 +107,12 @@ test.each([
   [{ task: ["slake"] }, /has no option "task"\. Use one of profile, tasks/],
 ])("%j is refused", (options, message) => {
   expect(() => resolveGrid(options as GridOptions)).toThrow(message);
+});
+
+test("the walkthrough's task searches the notebooks' corpus, the others the pool, unless one is named", () => {
+  const corpora = (options: GridOptions) => TASK_NAMES.map((task) => corpusOf(resolveGrid(options), task));
+  expect(corpora({})).toEqual(TASK_NAMES.map((task) => (task === "breast-mnist" ? "phantom" : "phantom-pool")));
+  expect(new Set(corpora({ corpus: "roco" }))).toEqual(new Set(["roco"]));
 });
 
 test("a name given twice counts once", () => {

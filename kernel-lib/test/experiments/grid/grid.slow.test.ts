@@ -91,7 +91,7 @@ describe("a grid on untrained models", () => {
 
   test("its artifacts are those of the verbs that the notebooks call", async () => {
     const own = await openRun({ profile: "test", seed: 7, source: "phantom", artifactsDir: options.artifactsDir! });
-    const [task, corpus] = [await world.loadTask("breast-mnist", {}), await world.loadCorpus({})];
+    const [task, corpus] = [await world.loadTask("breast-mnist", {}), await world.loadCorpus("tiny", {})];
     const index = await buildIndex(own, { task, corpus, clipFolder: world.clipFolder });
     const reader = await tuneReader(own, { task, index, readerFolder: world.readerFolder("qwen2-vl") });
     const heads = await tuneRetriever(own, { task, index, reader });

@@ -37,6 +37,7 @@ export function tinyWorld(folder: string): GridWorld {
   return {
     loadTask: async (name) => cut(await loadTask(name, { source: "phantom", seed: 7 })),
     isDrawn: () => true,
+    corpusOf: () => "tiny",
     loadCorpus: () => loadCorpus("phantom", { seed: 3, numPassages: NUM_PASSAGES }),
     clipFolder: join(folder, "clip"),
     readerFolder: (backbone) => join(folder, backbone === "qwen2-vl" ? "reader" : "no-such-reader"),

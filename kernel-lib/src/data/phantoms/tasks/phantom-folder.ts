@@ -33,7 +33,7 @@ const sealOf = (folder: string): string => `${JSON.stringify(hashFiles(folder), 
 /** Where a stand-in's files lie once they are made. */
 export function phantomPlace(
   name: string,
-  { version }: PhantomTask,
+  { version }: Pick<PhantomTask, "version">,
   { seed, size, cacheDir }: { readonly seed: number; readonly size: PhantomSize; readonly cacheDir: string },
 ): string {
   return join(cacheDir, name, `v${version}-${size}-${seed}`);
