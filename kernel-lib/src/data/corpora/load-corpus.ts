@@ -105,6 +105,14 @@ async function loadTwin(name: CorpusTwin, drawn: CorpusTwinOptions, reading: Ope
   }
 }
 
+function assertHasTwin(name: CorpusName, source: DataSource): void {
+  if (source === "phantom" && name in TWINS) return;
+  throw new ConfigError(
+    `loadCorpus: drawnFrom must go with a stand-in of ${Object.keys(TWINS).join(", ")}; got ${name} (${source}). Leave it out.`,
+    { name, source },
+  );
+}
+
 /**
  * Loads a corpus: a stand-in made from a seed, or a folder of downloads.
  *
@@ -123,6 +131,7 @@ export async function loadCorpus(name: string, options: LoadCorpusOptions = {}):
   const { source = dataDir === undefined ? "phantom" : "real", ...settings } = reading;
   assertOneOf("loadCorpus: source", source, ["phantom", "real"]);
   assertOneOf("loadCorpus: drawnFrom", drawnFrom, PHANTOM_CORPORA);
+  if (options.drawnFrom !== undefined) assertHasTwin(name, source);
   const { numPassages } = settings;
   if (numPassages !== undefined) assertInteger("loadCorpus: numPassages", numPassages, 1);
   const drawn = { ...(seed === undefined ? {} : { seed }), ...(numPassages === undefined ? {} : { numPassages }) };

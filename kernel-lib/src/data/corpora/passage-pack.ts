@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { closeSync, createWriteStream, openSync, readSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { closeSync, openSync, readSync } from "node:fs";
+import { type FileHandle, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Passage, RasterImage } from "../../base/types";
@@ -33,11 +32,26 @@ export async function writePack(
   passages: AsyncIterable<Passage>,
   broken: PackSummary["broken"],
 ): Promise<void> {
-  const data = createWriteStream(join(folder, DATA));
-  const rows = createWriteStream(join(folder, ROWS));
-  const write = async (stream: typeof data, chunk: Uint8Array | string): Promise<void> => {
-    if (!stream.write(chunk)) await once(stream, "drain");
-  };
+  const data = await open(join(folder, DATA), "w");
+  try {
+    const rows = await open(join(folder, ROWS), "w");
+    try {
+      const { count, hash } = await writeRows(passages, data, rows);
+      const summary: PackSummary = { schema: 1, count, hash, broken };
+      await writeFile(join(folder, SUMMARY), JSON.stringify(summary)); // last: a pack without it is unfinished
+    } finally {
+      await rows.close(); // also when the passages end in an error: nothing is written into a folder that is gone
+    }
+  } finally {
+    await data.close();
+  }
+}
+
+async function writeRows(
+  passages: AsyncIterable<Passage>,
+  data: FileHandle,
+  rows: FileHandle,
+): Promise<Pick<PackSummary, "count" | "hash">> {
   const hash = createHash("sha256");
   let [count, start] = [0, 0];
   for await (const { id, corpus, licence, group, image, text, truth } of passages) {
@@ -46,20 +60,15 @@ export async function writePack(
     const row: PackRow = [id, corpus, licence, group ?? null, size];
     const line = `${JSON.stringify(truth === undefined ? row : [...row, truth])}\n`;
     for (const chunk of [textBytes, image.data]) {
-      await write(data, chunk);
+      await data.appendFile(chunk);
       hash.update(chunk);
       start += chunk.length;
     }
-    await write(rows, line);
+    await rows.appendFile(line);
     hash.update(line);
     count++;
   }
-  for (const stream of [data, rows]) {
-    stream.end();
-    await once(stream, "finish");
-  }
-  const summary: PackSummary = { schema: 1, count, hash: hash.digest("hex"), broken };
-  await writeFile(join(folder, SUMMARY), JSON.stringify(summary)); // last: a pack without it is unfinished
+  return { count, hash: hash.digest("hex") };
 }
 
 /** An open file; closed when the last passage that reads from it is gone. */

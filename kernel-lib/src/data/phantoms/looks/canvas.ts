@@ -24,33 +24,52 @@ export function createCanvas(width: number, height: number, colour: Colour): Can
   return { width, height, data };
 }
 
-function visit(canvas: Canvas, reach: Area["reach"], see: (x: number, y: number, at: number) => void): void {
-  const { width, height } = canvas;
-  const first = (value: number, size: number) => Math.max(0, Math.floor(((value + 1) / 2) * size - 0.5));
-  const last = (value: number, size: number) => Math.min(size - 1, Math.ceil(((value + 1) / 2) * size - 0.5));
-  for (let i = first(reach.y0, height); i <= last(reach.y1, height); i++) {
-    const y = (2 * (i + 0.5)) / height - 1;
-    for (let j = first(reach.x0, width); j <= last(reach.x1, width); j++) {
-      see((2 * (j + 0.5)) / width - 1, y, (i * width + j) * 3);
-    }
-  }
+const first = (value: number, size: number) => Math.max(0, Math.floor(((value + 1) / 2) * size - 0.5));
+const last = (value: number, size: number) => Math.min(size - 1, Math.ceil(((value + 1) / 2) * size - 0.5));
+/** Middle of pixel `index` of `size`, from -1 to 1. */
+const middle = (index: number, size: number) => (2 * (index + 0.5)) / size - 1;
+
+/** Rows and columns of the pixels within a box, ends included. */
+function pixelsWithin({ width, height }: Canvas, reach: Area["reach"]) {
+  return {
+    top: first(reach.y0, height),
+    bottom: last(reach.y1, height),
+    left: first(reach.x0, width),
+    right: last(reach.x1, width),
+  };
 }
 
 /** Paints an area: each pixel moves towards the colour by cover times strength. */
 export function paint(canvas: Canvas, area: Area, colour: Colour, strength = 1): void {
-  visit(canvas, area.reach, (x, y, at) => {
-    const share = strength * area.cover(x, y);
-    if (share === 0) return;
-    for (let c = 0; c < 3; c++) canvas.data[at + c]! += share * (colour[c]! - canvas.data[at + c]!);
-  });
+  const { data, width, height } = canvas;
+  const { top, bottom, left, right } = pixelsWithin(canvas, area.reach);
+  const [red, green, blue] = colour;
+  for (let i = top; i <= bottom; i++) {
+    const y = middle(i, height);
+    for (let j = left, at = (i * width + left) * 3; j <= right; j++, at += 3) {
+      const share = strength * area.cover(middle(j, width), y);
+      if (share === 0) continue;
+      data[at]! += share * (red - data[at]!);
+      data[at + 1]! += share * (green - data[at + 1]!);
+      data[at + 2]! += share * (blue - data[at + 2]!);
+    }
+  }
 }
 
 /** Multiplies an area's colours: `factor` at full cover, 1 outside. */
 export function tint(canvas: Canvas, area: Area, factor: Colour): void {
-  visit(canvas, area.reach, (x, y, at) => {
-    const share = area.cover(x, y);
-    for (let c = 0; c < 3; c++) canvas.data[at + c]! *= 1 + share * (factor[c]! - 1);
-  });
+  const { data, width, height } = canvas;
+  const { top, bottom, left, right } = pixelsWithin(canvas, area.reach);
+  const [red, green, blue] = factor;
+  for (let i = top; i <= bottom; i++) {
+    const y = middle(i, height);
+    for (let j = left, at = (i * width + left) * 3; j <= right; j++, at += 3) {
+      const share = area.cover(middle(j, width), y);
+      data[at]! *= 1 + share * (red - 1);
+      data[at + 1]! *= 1 + share * (green - 1);
+      data[at + 2]! *= 1 + share * (blue - 1);
+    }
+  }
 }
 
 /** Multiplies every pixel by 1 + amplitude times smooth noise on a grid of `cells` by `cells` points. */
@@ -64,20 +83,29 @@ export function addField(canvas: Canvas, cells: number, amplitude: number, rando
     const lower = grid[at + cells]! + (u - left) * (grid[at + cells + 1]! - grid[at + cells]!);
     return upper + (v - top) * (lower - upper);
   };
-  visit(canvas, { x0: -1, x1: 1, y0: -1, y1: 1 }, (x, y, at) => {
-    const factor = 1 + amplitude * value(((x + 1) / 2) * (cells - 1), ((y + 1) / 2) * (cells - 1));
-    for (let c = 0; c < 3; c++) canvas.data[at + c]! *= factor;
-  });
+  const { data, width, height } = canvas;
+  for (let i = 0; i < height; i++) {
+    const v = ((middle(i, height) + 1) / 2) * (cells - 1);
+    for (let j = 0, at = i * width * 3; j < width; j++, at += 3) {
+      const factor = 1 + amplitude * value(((middle(j, width) + 1) / 2) * (cells - 1), v);
+      data[at]! *= factor;
+      data[at + 1]! *= factor;
+      data[at + 2]! *= factor;
+    }
+  }
 }
+
+const byte = (value: number): number => Math.round(255 * Math.min(1, Math.max(0, value)));
 
 /** Bytes of the canvas, with noise of this deviation on every pixel; one channel is the mean of the three. */
 export function toRaster(canvas: Canvas, channels: 1 | 3, noise: number, random: Random): RasterImage {
   const { width, height, data } = canvas;
   const bytes = new Uint8Array(width * height * channels);
-  const byte = (value: number) => Math.round(255 * Math.min(1, Math.max(0, value)));
   for (let p = 0; p < width * height; p++) {
     const shake = noise * random.normal();
-    const [red, green, blue] = [data[3 * p]!, data[3 * p + 1]!, data[3 * p + 2]!];
+    const red = data[3 * p]!;
+    const green = data[3 * p + 1]!;
+    const blue = data[3 * p + 2]!;
     if (channels === 1) {
       bytes[p] = byte((red + green + blue) / 3 + shake);
       continue;

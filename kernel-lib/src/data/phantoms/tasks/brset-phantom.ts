@@ -89,10 +89,16 @@ function drawPatient(id: number, random: Random): Patient {
   };
 }
 
+/** Pictures that are encoded at once, while the next ones are drawn. */
+const AT_ONCE = 32;
+
 async function write({ folder, seed, size, control }: PhantomRequest): Promise<void> {
   const random = createRandom(`brset-phantom/${seed}`);
   mkdirSync(join(folder, "fundus_photos"), { recursive: true });
   const rows: (string | number)[][] = [];
+  let encoding: Promise<void>[] = [];
+  const encode = async (name: string, image: RasterImage): Promise<void> =>
+    writeFileSync(join(folder, "fundus_photos", `${name}.jpg`), await encodePicture(image, "jpeg"));
   for (let id = 1; id <= scaled(NUM_PATIENTS, size); id++) {
     assertNotInterrupted("phantom of brset", control.signal);
     const patient = drawPatient(id, random.fork(`patient/${id}`));
@@ -105,11 +111,15 @@ async function write({ folder, seed, size, control }: PhantomRequest): Promise<v
       const diseases = patient.diseases.filter(() => own.chance(0.9));
       const { image } = drawEyePhantom(diseases, { ...patient.nuisances, eye }, own);
       const name = `img${String(rows.length + 1).padStart(5, "0")}`;
-      writeFileSync(join(folder, "fundus_photos", `${name}.jpg`), await encodePicture(image, "jpeg"));
+      encoding.push(encode(name, image));
       const flags = BRSET_COLUMNS.map((_, disease) => (diseases.includes(disease) ? 1 : 0));
       rows.push([name, id, ...patient.details, exam, ...flags]);
     }
+    if (encoding.length < AT_ONCE) continue;
+    await Promise.all(encoding);
+    encoding = [];
   }
+  await Promise.all(encoding);
   writeFileSync(join(folder, "labels_brset.csv"), formatCsv(COLUMNS, rows));
 }
 

@@ -48,9 +48,7 @@ const encode = (elements: readonly Element[]): Uint8Array => Buffer.concat(eleme
 export function formatDicom(content: DicomContent): Uint8Array {
   const { width, height, values, bitsStored, photometric, window, id } = content;
   const pixels = Buffer.alloc(2 * values.length);
-  values.forEach((value, p) => {
-    pixels.writeUInt16LE(value, 2 * p);
-  });
+  for (let p = 0; p < values.length; p++) pixels.writeUInt16LE(values[p]!, 2 * p);
   const uid = UID_ROOT + BigInt(`0x${Buffer.from(id).toString("hex").slice(0, 30)}`).toString();
   const meta = encode([
     [0x0002, 0x0001, "OB", Uint8Array.of(0, 1)],

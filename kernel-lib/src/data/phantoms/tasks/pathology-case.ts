@@ -44,7 +44,7 @@ function askAbout({ pattern, malignant, bleeding, inflammation }: PathologyFacts
 }
 
 /** Draws a stained tissue section with everything that can be asked about it. Stain, magnification and density vary freely. */
-export function drawPathologyCase(random: Random): PathologyCase {
+export function drawPathologyCase(random: Random, side = SIDE): PathologyCase {
   const facts: PathologyFacts = {
     pattern: random.pick(PATTERNS),
     malignant: random.chance(0.45),
@@ -60,7 +60,7 @@ export function drawPathologyCase(random: Random): PathologyCase {
     stain: random.next(),
     magnification: random.uniform(0.045, 0.075),
   };
-  const canvas = drawHistology(SIDE, scene, random);
+  const canvas = drawHistology(side, scene, random);
   const { pattern, malignant } = facts;
   const words = [TISSUES[pattern], malignant ? "malignant" : "benign"];
   const image = toRaster(canvas, 3, 0.02, random);

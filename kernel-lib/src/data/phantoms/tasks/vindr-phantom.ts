@@ -101,10 +101,11 @@ export function drawChestLabels(first: number, random: Random): number[] {
 /** Twelve bits, the picture in the middle of the range; every third device stores black as the highest value. */
 function toDicom(image: RasterImage, id: string, random: Random): Uint8Array {
   const isInverted = random.chance(1 / 3);
-  const values = Uint16Array.from(image.data, (byte) => {
-    const value = 600 + 10 * byte + random.integer(10);
-    return isInverted ? 4095 - value : value;
-  });
+  const values = new Uint16Array(image.data.length);
+  for (let p = 0; p < values.length; p++) {
+    const value = 600 + 10 * image.data[p]! + random.integer(10);
+    values[p] = isInverted ? 4095 - value : value;
+  }
   const center = 600 + 1280;
   return formatDicom({
     width: image.width,
