@@ -230,10 +230,13 @@ export { type ClipConfig, parseClipConfig } from "./models/clip-config";
 export { clipPixels, clipTexts, encodeImages, encodeTexts } from "./models/clip-encode";
 export { contrastiveLoss } from "./models/clip-loss";
 export { type ClipTexts, type ClipTower, clipImageEmbeddings, clipTextEmbeddings } from "./models/clip-towers";
+export type { DualEncoder } from "./models/dual-encoder";
 export { findModel } from "./models/find-model";
 export { type Generated, type GenerateOptions, generate } from "./models/generate";
 export { type QwenPatches, qwenPatches, smartResize } from "./models/image-processor";
+export { createJinaClip, type JinaClip, loadJinaClip, saveJinaClip } from "./models/jina-clip";
 export { linear } from "./models/linear";
+export { loadDualEncoder, saveDualEncoder } from "./models/load-dual-encoder";
 export { loadReaderModel, saveReaderModel } from "./models/load-reader";
 export {
   attachLora,
