@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertNotInterrupted } from "../../base/check";
-import { isKernelError } from "../../base/errors";
+import { EnvironmentError, isKernelError } from "../../base/errors";
 import type { Control, ProgressEvent } from "../../base/types";
 import { lifeOf, readOwner } from "../artifact-lock-owner";
 import type { StagePlace } from "../run";
@@ -95,7 +95,11 @@ async function advance(stage: GridStage, { session, schedule, records }: Work): 
     schedule[made === null ? "found" : "computed"](stage);
   } catch (error) {
     if (isStageHeld(error)) return schedule.putAside(stage, PATIENT_MS);
-    if (isKernelError(error, "interrupted") || stopsEverything(error)) throw error;
+    if (isKernelError(error, "interrupted")) throw error;
+    if (stopsEverything(error)) {
+      const { message, details } = error;
+      throw new EnvironmentError(`runGrid: ${stage.kind} of ${stage.task}: ${message}`, details, error);
+    }
     schedule.failed(stage, error);
     await records.failed(stage, error instanceof Error ? error.message : String(error));
   }
@@ -108,6 +112,6 @@ async function isAtWork(place: StagePlace): Promise<boolean> {
 }
 
 /** A folder that takes no file fails every stage alike. */
-function stopsEverything(error: unknown): boolean {
+function stopsEverything(error: unknown): error is EnvironmentError {
   return isKernelError(error, "environment") && "fault" in error.details;
 }

@@ -184,7 +184,9 @@ describe("when something goes wrong", () => {
     writeFileSync(options.artifactsDir!, "a file where the folder should be"); // as root, permissions do not stop anybody
     await expect(run(options)).rejects.toMatchObject({
       code: "environment",
-      message: expect.stringMatching(/must take the files of stage reader; got ENOTDIR.*JOMED_ARTIFACTS_DIR/s),
+      message: expect.stringMatching(
+        /reader of breast-mnist: .*must take the files of stage reader; got ENOTDIR.*JOMED_ARTIFACTS_DIR/s,
+      ),
     });
   });
 
