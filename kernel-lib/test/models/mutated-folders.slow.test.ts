@@ -140,6 +140,11 @@ describe.each([
   ["sharded", INDEX, 80],
   ["single", "config.json", 120],
   ["single", "tokenizer.json", 100],
+  ["sharded", "model-00002-of-00004.safetensors", 60],
+  ["single", "processor_config.json", 40],
+  ["single", "preprocessor_config.json", 40],
+  ["single", "tokenizer_config.json", 40],
+  ["single", "chat_template.jinja", 40],
 ] as const)("damage to a %s folder's %s", (name, file, count) => {
   test(`${count} damaged files are refused with a typed error or read as they are`, () => {
     const folder = join(root, name);

@@ -114,7 +114,7 @@ def write_dicom(facts):
     for bits, pixels in [(8, (ramp * 6).astype(numpy.uint8)), (12, deep)]:
         data = dataset(pixels, ExplicitVRLittleEndian, bits, "MONOCHROME2")
         data.PixelData = pixels.tobytes()
-        data.compress(RLELossless)
+        data.compress(RLELossless, generate_instance_uid=False)
         save(data, f"rle-{bits}bit.dcm")
         facts["dicom"][f"rle-{bits}bit"] = pixels.reshape(-1).tolist()
     grey = (ramp * 6).astype(numpy.uint8)
