@@ -1,3 +1,4 @@
+import { MAX_LAYERS, MAX_SIZE } from "./decoder-config";
 import { createFieldReader, type JsonFields } from "./json-fields";
 import type { JsonObject } from "./tokenizer";
 import { TRANSFORMERS_FIELDS } from "./transformers-fields";
@@ -75,12 +76,12 @@ export function parseJinaClipConfig(json: JsonObject): JinaClipConfig {
   only(json, "truncate_dim", null, null);
   const vision = object(json["vision_config"], "vision_config");
   const text = object(json["text_config"], "text_config");
-  const towerSize = whole(vision, "embed_dim", 768);
-  if (whole(text, "embed_dim", 768) !== towerSize)
+  const towerSize = size(vision, "embed_dim", 768);
+  if (size(text, "embed_dim", 768) !== towerSize)
     throw wrong("text_config.embed_dim", `vision_config.embed_dim = ${towerSize}`, text["embed_dim"]);
   return {
     towerSize,
-    projectionSize: flag(json, "add_projections", false) ? whole(json, "projection_dim", 768) : null,
+    projectionSize: flag(json, "add_projections", false) ? size(json, "projection_dim", 768) : null,
     logitScale: real(json, "logit_scale_init_value", 2.6592),
     vision: parseVision(vision, towerSize),
     text: parseText(text, towerSize),
@@ -99,10 +100,10 @@ function parseVision(vision: JsonFields, towerSize: number): JinaVisionConfig {
   only(vision, "model_type", "jina_clip_vision", "jina_clip_vision");
   only(vision, "ls_init_value", null, null);
   only(vision, "post_norm", false, false);
-  const hiddenSize = whole(vision, "width", 768);
-  const numHeads = multiple(hiddenSize, "width", whole(vision, "head_width", 64));
-  const patchSize = whole(vision, "patch_size", 16);
-  const imageSize = whole(vision, "image_size", 224);
+  const hiddenSize = size(vision, "width", 768);
+  const numHeads = multiple(hiddenSize, "width", size(vision, "head_width", 64));
+  const patchSize = size(vision, "patch_size", 16);
+  const imageSize = size(vision, "image_size", 224);
   const side = multiple(imageSize, "image_size", patchSize);
   const head = headOf(vision, "vision_config.proj_type");
   if (head === "none" && hiddenSize !== towerSize)
@@ -112,8 +113,8 @@ function parseVision(vision: JsonFields, towerSize: number): JinaVisionConfig {
     patchSize,
     hiddenSize,
     numHeads,
-    numLayers: whole(vision, "layers", 12),
-    intermediateSize: Math.trunc(hiddenSize * real(vision, "mlp_ratio", 4)),
+    numLayers: size(vision, "layers", 12, MAX_LAYERS),
+    intermediateSize: innerSize(vision, hiddenSize),
     innerNorms: flag(vision, "subln", false),
     mlp: flag(vision, "naive_swiglu", false) ? "swiglu" : "gelu",
     queryValueBias: flag(vision, "qkv_bias", true),
@@ -122,10 +123,17 @@ function parseVision(vision: JsonFields, towerSize: number): JinaVisionConfig {
   };
 }
 
+function innerSize(vision: JsonFields, hiddenSize: number): number {
+  const ratio = real(vision, "mlp_ratio", 4);
+  const inner = Math.trunc(hiddenSize * ratio);
+  if (inner >= 1 && inner <= MAX_SIZE) return inner;
+  throw wrong("mlp_ratio", `such that width · mlp_ratio lies in 1 … ${MAX_SIZE}`, ratio);
+}
+
 function rotaryGrid(vision: JsonFields, side: number, headWidth: number): number {
   if (headWidth % 4 !== 0) throw wrong("head_width", "a multiple of 4 with rope_embeddings", headWidth);
-  const grid = whole(vision, "pt_hw_seq_len", 16);
-  if (grid === side || (grid > 0 && flag(vision, "intp_freq", false))) return grid;
+  const grid = size(vision, "pt_hw_seq_len", 16);
+  if (grid === side || flag(vision, "intp_freq", false)) return grid;
   throw wrong("pt_hw_seq_len", `image_size / patch_size = ${side} unless intp_freq is true`, grid);
 }
 
@@ -154,20 +162,23 @@ function parseText(text: JsonFields, towerSize: number): JinaTextConfig {
   only(bert, "position_embedding_type", "alibi", "alibi");
   only(bert, "feed_forward_type", "geglu", "geglu");
   only(bert, "use_qk_norm", false, false);
-  const hiddenSize = whole(bert, "hidden_size", 768);
-  const numHeads = whole(bert, "num_attention_heads", 12);
+  const hiddenSize = size(bert, "hidden_size", 768);
+  const numHeads = size(bert, "num_attention_heads", 12);
   multiple(hiddenSize, "hidden_size", numHeads);
+  const vocabularySize = size(bert, "vocab_size", 30_528);
+  const padTokenId = whole(bert, "pad_token_id", 0);
+  if (padTokenId >= vocabularySize) throw wrong("pad_token_id", `below vocab_size ${vocabularySize}`, padTokenId);
   const mapped = headOf(text, "text_config.proj_type") === "linear" || hiddenSize !== towerSize;
   return {
-    vocabularySize: whole(bert, "vocab_size", 30_528),
+    vocabularySize,
     hiddenSize,
     numHeads,
-    numLayers: whole(bert, "num_hidden_layers", 12),
-    intermediateSize: whole(bert, "intermediate_size", 3072),
-    numTokenTypes: whole(bert, "type_vocab_size", 2),
-    maxPositions: Math.min(PUBLISHED_TEXT_LENGTH, whole(bert, "max_position_embeddings", 8192)),
+    numLayers: size(bert, "num_hidden_layers", 12, MAX_LAYERS),
+    intermediateSize: size(bert, "intermediate_size", 3072),
+    numTokenTypes: size(bert, "type_vocab_size", 2),
+    maxPositions: Math.min(PUBLISHED_TEXT_LENGTH, size(bert, "max_position_embeddings", 8192)),
     layerNormEpsilon: real(bert, "layer_norm_eps", 1e-12),
-    padTokenId: whole(bert, "pad_token_id", 0),
+    padTokenId,
     head: mapped ? (flag(text, "proj_bias", false) ? "affine" : "linear") : "none",
   };
 }
@@ -179,10 +190,17 @@ function headOf(json: JsonFields, field: string): "none" | "linear" {
   throw wrong(field, 'null or "linear"', value);
 }
 
+/** A whole number from 1 to `most`. */
+function size(json: JsonFields, field: string, fallback: number, most = MAX_SIZE): number {
+  const value = whole(json, field, fallback);
+  if (value >= 1 && value <= most) return value;
+  throw wrong(field, `a whole number from 1 to ${most}`, value);
+}
+
 /** How often `unit` goes into `value`. */
 function multiple(value: number, field: string, unit: number): number {
-  if (unit > 0 && value > 0 && value % unit === 0) return value / unit;
-  throw wrong(field, `a multiple of ${unit} above 0`, value);
+  if (value % unit === 0) return value / unit;
+  throw wrong(field, `a multiple of ${unit}`, value);
 }
 
 function flag(json: JsonFields, field: string, fallback: boolean): boolean {

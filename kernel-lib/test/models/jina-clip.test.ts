@@ -153,13 +153,15 @@ describe("createJinaClip", () => {
     ["vision_config", { ls_init_value: 1e-5 }, "ls_init_value must be null; got 0.00001"],
     ["vision_config", { post_norm: true }, "post_norm must be false; got true"],
     ["vision_config", { proj_type: "mlp" }, 'vision_config.proj_type must be null or "linear"; got "mlp"'],
-    ["vision_config", { head_width: 7 }, "width must be a multiple of 7 above 0; got 24"],
+    ["vision_config", { head_width: 7 }, "width must be a multiple of 7; got 24"],
     ["vision_config", { head_width: 6 }, "head_width must be a multiple of 4 with rope_embeddings; got 6"],
     [
       "vision_config",
       { intp_freq: false },
       "pt_hw_seq_len must be image_size / patch_size = 3 unless intp_freq is true",
     ],
+    ["vision_config", { layers: 1e9 }, "layers must be a whole number from 1 to"],
+    ["vision_config", { mlp_ratio: 1e300 }, "mlp_ratio must be such that width · mlp_ratio lies in 1 …"],
     ["vision_config", { subln: "yes" }, 'subln must be true or false; got "yes"'],
     ["vision_config", { swiglu_packed: true }, "vision_config.swiglu_packed must be left out, or one of embed_dim"],
     ["vision_config", { width: 48 }, '"linear" where width 48 is not embed_dim 24'],
@@ -171,7 +173,8 @@ describe("createJinaClip", () => {
     ["bert", { position_embedding_type: "absolute" }, 'position_embedding_type must be "alibi"; got "absolute"'],
     ["bert", { use_qk_norm: true }, "use_qk_norm must be false; got true"],
     ["bert", { vocab_size: 9 }, "vocab_size must be at least the tokenizer's 68 tokens; got 9"],
-    ["bert", { hidden_size: 25 }, "hidden_size must be a multiple of 6 above 0; got 25"],
+    ["bert", { pad_token_id: 71 }, "pad_token_id must be below vocab_size 71; got 71"],
+    ["bert", { hidden_size: 25 }, "hidden_size must be a multiple of 6; got 25"],
   ] as const)("refuses %s %j", (section, fields, message) => {
     const json = withFields(section, fields);
     expect(refusal(() => createJinaClip({ ...model.parts, config: json }, 1))).toContain(message);
