@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate as yieldToEvents } from "node:timers/promises";
 import { assertInteger, assertNotInterrupted } from "../base/check";
-import type { Control, RasterImage } from "../base/types";
+import type { Control, Passage, RasterImage } from "../base/types";
 import { generate } from "../models/generate";
 import { loadReaderModel } from "../models/load-reader";
 import { collatePrompts, type PromptBatch, type PromptTokens } from "../models/prompt-batch";
@@ -44,8 +44,9 @@ export function createLocalReader(model: VisionLanguageModel, options: LocalRead
   const { batchSize = 64, maxNewTokens = 8 } = options;
   assertInteger("createLocalReader: batchSize", batchSize, 1);
   const vision = new Map<RasterImage, ImageTokens>();
+  const pinned = new WeakMap<Passage, Passage>();
   const read = <T>(pairs: readonly ReadPair[], use: (batch: PromptBatch) => Promise<T[]>, control?: Control) =>
-    readInBatches({ model, vision, batchSize }, pairs, use, control);
+    readInBatches({ model, vision, pinned, batchSize }, pairs, use, control);
   return {
     fingerprint: fingerprintReader(model),
     scoreLabels: (pairs, labels, control) => read(pairs, (batch) => scoreLabelAnswers(model, batch, labels), control),
@@ -70,16 +71,26 @@ export function openLocalReader(folder: string, options: LocalReaderOptions = {}
 interface ReadingRoom {
   readonly model: VisionLanguageModel;
   readonly vision: Map<RasterImage, ImageTokens>;
+  /** A passage read from disk gives another picture object each time it is asked; here it keeps its first. */
+  readonly pinned: WeakMap<Passage, Passage>;
   readonly batchSize: number;
+}
+
+function pin({ pinned }: ReadingRoom, { example, passage }: ReadPair): ReadPair {
+  if (passage === null) return { example, passage };
+  const found = pinned.get(passage) ?? { ...passage };
+  pinned.set(passage, found);
+  return { example, passage: found };
 }
 
 async function readInBatches<T>(
   room: ReadingRoom,
-  pairs: readonly ReadPair[],
+  asked: readonly ReadPair[],
   use: (batch: PromptBatch) => Promise<T[]>,
   control: Control | undefined,
 ): Promise<T[]> {
   const { model, vision, batchSize } = room;
+  const pairs = asked.map((pair) => pin(room, pair));
   await seeImages(room, pairs, control);
   const prompts = pairs.map((pair) => promptTokensOf(model, pair));
   const order = byLength(prompts);

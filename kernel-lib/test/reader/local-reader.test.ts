@@ -72,6 +72,22 @@ test("answers are text, one per pair", async () => {
   reader.dispose();
 });
 
+test("passages read from disk, whose picture is another object each time, score as those in memory", async () => {
+  const reader = createLocalReader(tinyReader());
+  const fromDisk = passages.map(({ image, ...passage }) => ({
+    ...passage,
+    get image() {
+      return { ...image };
+    },
+  }));
+  const lazy = examples.flatMap((example) => fromDisk.map((passage) => ({ example, passage })));
+  const plain = examples.flatMap((example) => passages.map((passage) => ({ example, passage })));
+  const wanted = await reader.scoreLabels(plain, BRIGHTNESS_LABELS);
+  expect(await reader.scoreLabels(lazy, BRIGHTNESS_LABELS)).toEqual(wanted);
+  expect(await reader.scoreLabels(lazy, BRIGHTNESS_LABELS)).toEqual(wanted);
+  reader.dispose();
+});
+
 test("the fingerprint follows weights and adapter", () => {
   const [a, same, other] = [tinyReader(1), tinyReader(1), tinyReader(2)];
   const plain = fingerprintReader(a);
