@@ -35,9 +35,9 @@ export function runJinaText(store: ParameterStore, config: JinaTextConfig, texts
     for (let index = 0; index < numLayers; index++)
       x = runLayer(store, config, { name: `${JINA_TEXT}.encoder.layers.${index}`, rows, bias }, x); // [B·L, hidden]
     const shares = tf.div(mask, tf.sum(mask, 1, true)); // [B, L], each row adds up to 1
-    const tokens = tf.reshape(x, [rows, columns, hiddenSize]) as tf.Tensor3D;
+    const tokens = tf.reshape(x, [rows, columns, hiddenSize]) as tf.Tensor3D; // [B, L, hidden]
     const sums = tf.matMul(tf.reshape(shares, [rows, 1, columns]), tokens); // [B, 1, hidden]
-    const mean = tf.reshape(sums, [rows, hiddenSize]) as tf.Tensor2D;
+    const mean = tf.reshape(sums, [rows, hiddenSize]) as tf.Tensor2D; // [B, hidden]
     return config.head === "none" ? mean : linear(store, "text_model.proj", mean); // [B, towerSize]
   });
 }
@@ -70,7 +70,7 @@ function scoreBias({ numHeads }: JinaTextConfig, mask: tf.Tensor2D): tf.Tensor4D
   const [rows, columns] = mask.shape;
   const places = tf.range(0, columns);
   const distances = tf.abs(tf.sub(tf.reshape(places, [columns, 1]), places)); // [L, L]
-  const slopes = tf.tensor4d(alibiSlopes(numHeads), [1, numHeads, 1, 1]);
+  const slopes = tf.tensor4d(alibiSlopes(numHeads), [1, numHeads, 1, 1]); // [1, heads, 1, 1]
   const hidden = tf.mul(tf.sub(1, tf.reshape(mask, [rows, 1, 1, columns])), HIDDEN); // [B, 1, 1, L]
   const bias = tf.sub(hidden, tf.mul(slopes, distances)); // [B, heads, L, L]
   return tf.reshape(bias, [rows * numHeads, 1, columns, columns]);
@@ -87,9 +87,10 @@ function runLayer(store: ParameterStore, config: JinaTextConfig, layer: Layer, x
   const { name } = layer;
   const { layerNormEpsilon: epsilon } = config;
   const seen = attend(config, layer, linear(store, `${name}.mixer.Wqkv`, x)); // [B·L, hidden]
-  const middle = norm(store, `${name}.norm1`, tf.add(x, linear(store, `${name}.mixer.out_proj`, seen)), epsilon);
+  const mixed = tf.add(x, linear(store, `${name}.mixer.out_proj`, seen)) as tf.Tensor2D;
+  const middle = norm(store, `${name}.norm1`, mixed, epsilon); // [B·L, hidden]
   const wide = linear(store, `${name}.mlp.gated_layers`, middle); // [B·L, 2·inner], gate first
-  const [gate, up] = tf.split(wide, 2, 1) as [tf.Tensor2D, tf.Tensor2D];
+  const [gate, up] = tf.split(wide, 2, 1) as [tf.Tensor2D, tf.Tensor2D]; // [B·L, inner] each
   const gated = tf.mul(gelu(gate), up) as tf.Tensor2D; // [B·L, inner]
   return norm(store, `${name}.norm2`, tf.add(middle, linear(store, `${name}.mlp.wo`, gated)), epsilon);
 }
@@ -98,8 +99,9 @@ function runLayer(store: ParameterStore, config: JinaTextConfig, layer: Layer, x
 function attend({ numHeads, hiddenSize }: JinaTextConfig, { rows, bias }: Layer, joined: tf.Tensor2D): tf.Tensor2D {
   const columns = joined.shape[0] / rows;
   const width = hiddenSize / numHeads;
-  const byHead = tf.transpose(tf.reshape(joined, [rows, columns, 3, numHeads, width]), [2, 0, 3, 1, 4]);
-  const [q, k, v] = tf.split(tf.reshape(byHead, [3 * rows * numHeads, columns, width]), 3, 0) as tf.Tensor3D[];
+  const parts = tf.reshape(joined, [rows, columns, 3, numHeads, width]); // [B, L, q k v, heads, width]
+  const byHead = tf.reshape(tf.transpose(parts, [2, 0, 3, 1, 4]), [3 * rows * numHeads, columns, width]);
+  const [q, k, v] = tf.split(byHead, 3, 0) as tf.Tensor3D[]; // [B·heads, L, width] each
   const mixed = attention(q!, k!, v!, { numHeads: 1, mask: bias }); // [B·heads, L, width]
   const back = tf.transpose(tf.reshape(mixed, [rows, numHeads, columns, width]), [0, 2, 1, 3]); // [B, L, heads, width]
   return tf.reshape(back, [rows * columns, hiddenSize]);

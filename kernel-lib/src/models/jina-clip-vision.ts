@@ -27,8 +27,8 @@ export function runJinaVision(store: ParameterStore, config: JinaVisionConfig, p
   const batch = pixels.shape[0];
   return tf.tidy(() => {
     const tokens = embedPatches(store, config, pixels); // [B, N, width], N = 1 + patches
-    const turned = rotaryGrid === null ? null : jinaPatchAngles(config);
-    const table = turned === null ? null : createRotaryTable(turned, { repeats: batch, heads: numHeads });
+    const layout = { repeats: batch, heads: numHeads };
+    const table = rotaryGrid === null ? null : createRotaryTable(jinaPatchAngles(config), layout); // [N, headDim]
     let x = tf.reshape(tokens, [batch * tokens.shape[1], width]) as tf.Tensor2D; // [B·N, width]
     for (let index = 0; index < numLayers; index++)
       x = runBlock(store, config, { name: `${JINA_VISION}.blocks.${index}`, batch, table }, x); // [B·N, width]
@@ -62,16 +62,18 @@ export function jinaPatchAngles(config: JinaVisionConfig): RotaryAngles {
 function embedPatches(store: ParameterStore, config: JinaVisionConfig, pixels: tf.Tensor4D): tf.Tensor3D {
   const { imageSize, patchSize, hiddenSize: width } = config;
   const [batch, side, depth] = [pixels.shape[0], imageSize / patchSize, 3 * patchSize * patchSize];
-  const cut = tf.reshape(pixels, [batch, side, patchSize, side, patchSize, 3]);
-  const patches = tf.reshape(tf.transpose(cut, [0, 1, 3, 5, 2, 4]), [batch * side * side, depth]) as tf.Tensor2D;
+  const cut = tf.reshape(pixels, [batch, side, patchSize, side, patchSize, 3]); // [B, row, y, column, x, 3]
+  const ordered = tf.transpose(cut, [0, 1, 3, 5, 2, 4]); // [B, row, column, 3, y, x]
+  const patches = tf.reshape(ordered, [batch * side * side, depth]) as tf.Tensor2D; // [B·patches, depth]
   // a convolution whose stride is its kernel is a matrix product over whole patches
   const moduleName = `${JINA_VISION}.patch_embed.proj`;
-  const weight = tf.reshape(store.get(`${moduleName}.weight`), [width, depth]) as tf.Tensor2D;
+  const weight = tf.reshape(store.get(`${moduleName}.weight`), [width, depth]) as tf.Tensor2D; // from [width, 3, y, x]
   const bias = store.get(`${moduleName}.bias`);
   const embedded = applyLinear(patches, { moduleName, weight, bias, update: null }); // [B·patches, width]
-  const grid = tf.reshape(embedded, [batch, side * side, width]) as tf.Tensor3D;
+  const grid = tf.reshape(embedded, [batch, side * side, width]) as tf.Tensor3D; // [B, patches, width]
   const first = tf.tile(store.get(`${JINA_VISION}.cls_token`) as tf.Tensor as tf.Tensor3D, [batch, 1, 1]); // [B, 1, width]
-  return tf.add(tf.concat([first, grid], 1), store.get(`${JINA_VISION}.pos_embed`)) as tf.Tensor3D;
+  const tokens = tf.concat([first, grid], 1); // [B, 1 + patches, width]
+  return tf.add(tokens, store.get(`${JINA_VISION}.pos_embed`)) as tf.Tensor3D; // + [1, 1 + patches, width]
 }
 
 interface Block {
@@ -84,11 +86,11 @@ interface Block {
 function runBlock(store: ParameterStore, config: JinaVisionConfig, block: Block, x: tf.Tensor2D): tf.Tensor2D {
   const { name } = block;
   const seen = attend(store, config, block, norm(store, `${name}.norm1`, x)); // [B·N, width]
-  const middle = tf.add(x, linear(store, `${name}.attn.proj`, seen)) as tf.Tensor2D;
-  const before = norm(store, `${name}.norm2`, middle);
+  const middle = tf.add(x, linear(store, `${name}.attn.proj`, seen)) as tf.Tensor2D; // [B·N, width]
+  const before = norm(store, `${name}.norm2`, middle); // [B·N, width]
   if (config.mlp === "swiglu") {
     const gated = gatedSilu(joinedLinear(store, [`${name}.mlp.w1`, `${name}.mlp.w2`], before)); // [B·N, inner]
-    const even = config.innerNorms ? norm(store, `${name}.mlp.ffn_ln`, gated) : gated;
+    const even = config.innerNorms ? norm(store, `${name}.mlp.ffn_ln`, gated) : gated; // [B·N, inner]
     return tf.add(middle, linear(store, `${name}.mlp.w3`, even));
   }
   const wide = gelu(linear(store, `${name}.mlp.fc1`, before)); // [B·N, inner]
@@ -96,12 +98,13 @@ function runBlock(store: ParameterStore, config: JinaVisionConfig, block: Block,
   return tf.add(middle, linear(store, `${name}.mlp.fc2`, even));
 }
 
+/** Every token of an image sees every other. [B·N, width] -> [B·N, width], before the map behind it. */
 function attend(store: ParameterStore, config: JinaVisionConfig, block: Block, x: tf.Tensor2D): tf.Tensor2D {
   const { name, batch, table } = block;
   const { numHeads, hiddenSize: width, innerNorms } = config;
   const joined = applyLinear(x, queryKeyValue(store, config, block)); // [B·N, 3·width]
-  const [q, k, v] = tf.split(joined, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-  const byImage = (t: tf.Tensor2D): tf.Tensor3D => tf.reshape(t, [batch, x.shape[0] / batch, width]);
+  const [q, k, v] = tf.split(joined, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D]; // [B·N, width] each
+  const byImage = (t: tf.Tensor2D): tf.Tensor3D => tf.reshape(t, [batch, x.shape[0] / batch, width]); // [B, N, width]
   const place = (t: tf.Tensor2D): tf.Tensor3D => byImage(table === null ? t : rotate(t, table));
   const mixed = tf.reshape(attention(place(q), place(k), byImage(v), { numHeads }), x.shape) as tf.Tensor2D; // [B·N, width]
   return innerNorms ? norm(store, `${name}.attn.inner_attn_ln`, mixed) : mixed;
@@ -115,8 +118,8 @@ function queryKeyValue(store: ParameterStore, config: JinaVisionConfig, { name, 
     innerNorms ? ["q", "k", "v"].map((part) => of(`${part}_proj.weight`)) : tf.split(of("qkv.weight"), 3, 0)
   ) as [tf.Tensor, tf.Tensor, tf.Tensor];
   const turned = (t: tf.Tensor): tf.Tensor => (table === null ? t : partPairs(t, numHeads));
-  const bias = queryValueBias ? tf.concat([turned(of("q_bias")), tf.zeros([width]), of("v_bias")]) : null;
-  const weight = tf.concat([turned(q), turned(k), v]) as tf.Tensor2D;
+  const bias = queryValueBias ? tf.concat([turned(of("q_bias")), tf.zeros([width]), of("v_bias")]) : null; // [3·width]
+  const weight = tf.concat([turned(q), turned(k), v]) as tf.Tensor2D; // [3·width, width]
   return { moduleName: `${name}.attn`, weight, bias, update: null };
 }
 
@@ -127,8 +130,8 @@ function queryKeyValue(store: ParameterStore, config: JinaVisionConfig, { name, 
 function partPairs(rows: tf.Tensor, numHeads: number): tf.Tensor {
   const width = rows.shape[0]!;
   const columns = rows.size / width;
-  const pairs = tf.reshape(rows, [numHeads, width / numHeads / 2, 2, columns]);
-  return tf.reshape(tf.transpose(pairs, [0, 2, 1, 3]), rows.shape);
+  const pairs = tf.reshape(rows, [numHeads, width / numHeads / 2, 2, columns]); // [heads, pair, even or odd, …]
+  return tf.reshape(tf.transpose(pairs, [0, 2, 1, 3]), rows.shape); // [heads, even or odd, pair, …]
 }
 
 function norm(store: ParameterStore, module: string, x: tf.Tensor2D, epsilon: number = NORM_EPSILON): tf.Tensor2D {

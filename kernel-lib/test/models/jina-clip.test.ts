@@ -8,7 +8,7 @@ import { openBackend } from "../../src/compute/backend";
 import { readSafetensors, writeSafetensors } from "../../src/compute/safetensors";
 import { encodeImages, encodeTexts } from "../../src/models/encode-dual";
 import { createJinaClip, type JinaClip, loadJinaClip, saveJinaClip } from "../../src/models/jina-clip";
-import { parseJinaClipConfig } from "../../src/models/jina-clip-config";
+import { parseJinaClipConfig } from "../../src/models/jina-clip-config-json";
 import { alibiSlopes } from "../../src/models/jina-clip-text";
 import { jinaClipShapes } from "../../src/models/jina-clip-weights";
 import { loadDualEncoder, saveDualEncoder } from "../../src/models/load-dual-encoder";
