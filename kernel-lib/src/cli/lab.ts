@@ -42,7 +42,7 @@ export function labCommand(
   const home = join(root, ".setup", "jupyter");
   const runtimeDir = join(home, "runtime");
   const settingsDir = join(home, "app-settings");
-  const data = env["JOMED_DATA_DIR"];
+  const [data, models] = [env["JOMED_DATA_DIR"], env["JOMED_MODELS_DIR"]];
   const hasScreen = process.platform === "darwin" || Boolean(env["DISPLAY"] || env["WAYLAND_DISPLAY"]);
   const own = [
     "--ServerApp.ip=127.0.0.1",
@@ -67,6 +67,7 @@ export function labCommand(
     env: {
       ...env,
       ...(data ? { JOMED_DATA_DIR: resolve(data) } : {}),
+      ...(models ? { JOMED_MODELS_DIR: resolve(models) } : {}),
       JUPYTER_CONFIG_DIR: join(home, "config"),
       JUPYTER_DATA_DIR: join(home, "data"),
       JUPYTER_RUNTIME_DIR: runtimeDir,

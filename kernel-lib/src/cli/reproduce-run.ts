@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { ConfigError } from "../base/errors";
+import { ownModelsDir } from "../models/models-dir";
 import { readNotebook } from "../notebook/notebook-file";
 import { parameterNames } from "../notebook/parameters";
 import { runNotebook } from "../notebook/runner";
@@ -91,6 +92,7 @@ async function runOne(
 ): Promise<NotebookReport> {
   const name = basename(file, ".ipynb");
   const begun = Date.now();
+  const models = ownModelsDir(); // a notebook runs in its own folder: the path must be whole
   let position = "";
   let text = "";
   const line = (): void => progress.update(name, `${name}  ${position}${text === "" ? "" : `  ${text}`}`);
@@ -102,6 +104,7 @@ async function runOne(
       env: {
         JOMED_FIGURES_DIR: options.figuresDir,
         ...(options.dataDir === null ? {} : { JOMED_DATA_DIR: options.dataDir }),
+        ...(models === null ? {} : { JOMED_MODELS_DIR: models }),
       },
       signal,
       onProgress: (event) => {

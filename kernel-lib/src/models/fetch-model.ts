@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { downloadFile } from "../base/download";
 import { DataError, EnvironmentError } from "../base/errors";
 import type { Control } from "../base/types";
 import { writeFileAtomic } from "../base/write-atomic";
 import { checkpointFiles, OPTIONAL_FILES, REQUIRED_FILES } from "./checkpoint";
+import { withFetchLock } from "./fetch-lock";
 import { adviseOnHub, type Hub, openHub } from "./hub";
 import { type HubFile, type HubListing, listHubFiles } from "./hub-listing";
 import { type ModelName, parseModelName } from "./model-name";
@@ -39,7 +40,7 @@ export const FETCHED_FILE = "hub.json";
  * goes on where it stopped. A model that is there in the same commit is not fetched again; one whose branch moved is replaced.
  *
  * @returns the folder, and "present" when nothing was fetched.
- * @throws EnvironmentError when the hub does not deliver, naming what to do. DataError when what it delivers is wrong, or the
+ * @throws StateError when another process fetches it. EnvironmentError when the hub does not deliver, naming what to do. DataError when what it delivers is wrong, or the
  * model has no safetensors. InterruptedError on abort.
  */
 export async function fetchModel(
@@ -51,6 +52,21 @@ export async function fetchModel(
   const folder = fetchedFolder(modelsDir, model);
   const { commit } = listing;
   if (isWhole(folder, commit)) return { folder, commit, outcome: "present" };
+  await withFetchLock(`${folder}.lock`, () => fetchAll({ hub, model, listing, folder, control }));
+  return { folder, commit, outcome: "fetched" };
+}
+
+interface FetchWork {
+  readonly hub: Hub;
+  readonly model: ModelName;
+  readonly listing: HubListing;
+  readonly folder: string;
+  readonly control: Control;
+}
+
+/** Fetches into a draft beside the folder and puts it in its place. */
+async function fetchAll({ hub, model, listing, folder, control }: FetchWork): Promise<void> {
+  const { commit } = listing;
   const draft = `${folder}.${commit.slice(0, 12)}.part`;
   const take = (file: HubFile) => fetchFile({ hub, model, commit, file, draft, control });
   mkdirSync(draft, { recursive: true });
@@ -64,7 +80,7 @@ export async function fetchModel(
   const fetched: FetchedModel = { id: model.id, revision: model.revision ?? "main", commit, files };
   writeFileAtomic(join(draft, FETCHED_FILE), `${JSON.stringify(fetched, null, 2)}\n`);
   replace(draft, folder);
-  return { folder, commit, outcome: "fetched" };
+  removeDrafts(folder);
 }
 
 /** What hub.json says of a fetched model; null where there is none to read. */
@@ -154,4 +170,12 @@ function replace(draft: string, folder: string): void {
   if (isThere) renameSync(folder, old);
   renameSync(draft, folder);
   if (isThere) rmSync(old, { recursive: true, force: true });
+}
+
+/** What interrupted fetches of other commits of the same revision left. */
+function removeDrafts(folder: string): void {
+  const name = basename(folder);
+  for (const entry of readdirSync(dirname(folder)))
+    if (entry.startsWith(name) && /^\.[0-9a-f]{12}\.part$/.test(entry.slice(name.length)))
+      rmSync(join(dirname(folder), entry), { recursive: true, force: true });
 }

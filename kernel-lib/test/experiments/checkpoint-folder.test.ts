@@ -111,6 +111,17 @@ describe("a folder's fingerprint", () => {
   });
 });
 
+test("a model is found by its name on the hub, with the fingerprint of its folder", async () => {
+  const modelsDir = mkdtempSync(join(tmpdir(), "models-"));
+  const place = join(modelsDir, "some-owner--Some-Model", "main");
+  cpSync(folder, place, { recursive: true });
+  const found = await checkpointFolder("qwen2-vl", { named: "some-owner/Some-Model", modelsDir });
+  expect(found).toEqual({ folder: place, fingerprint: await fingerprint() });
+  const missing = checkpointFolder("qwen2-vl", { named: "some-owner/Other@v1", modelsDir });
+  await expect(missing).rejects.toThrow(/npm run data -- fetch-model some-owner\/Other --revision v1/);
+  rmSync(modelsDir, { recursive: true });
+});
+
 test("a folder without a model is refused with the file that is missing and the command", async () => {
   rmSync(join(folder, "model.safetensors"));
   await expect(fingerprint()).rejects.toThrow(

@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -300,6 +310,28 @@ describe("refusals, which leave no model behind", () => {
   });
 });
 
+test("two at once: the second is refused, a process that died is in nobody's way", async () => {
+  const both = await Promise.allSettled([fetchIt(), fetchIt()]);
+  const refused = both.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  expect(refused).toHaveLength(1);
+  expect(refused[0]).toMatchObject({
+    code: "state",
+    message: expect.stringMatching(/must not be fetched twice at once/),
+  });
+  expect(readdirSync(join(folder, "some-owner--Some-Model"))).toEqual(["main"]);
+  rmSync(place(), { recursive: true });
+  writeFileSync(`${place()}.lock`, "0");
+  expect((await fetchIt()).outcome).toBe("fetched");
+  expect(readdirSync(join(folder, "some-owner--Some-Model"))).toEqual(["main"]);
+});
+
+test("what an interrupted fetch of another commit left is removed, another revision's is not", async () => {
+  const left = ["main.0123456789ff.part", "main.v2.0123456789ff.part"];
+  for (const name of left) mkdirSync(join(folder, "some-owner--Some-Model", name), { recursive: true });
+  await fetchIt();
+  expect(readdirSync(join(folder, "some-owner--Some-Model"))).toEqual(["main", left[1]]);
+});
+
 test("a busy hub is asked again", async () => {
   let count = 0;
   hub.mischief = ({ path }, response) =>
@@ -311,23 +343,4 @@ test("a damaged folder is fetched anew", async () => {
   await fetchIt();
   writeFileSync(join(place(), "hub.json"), "{");
   expect((await fetchIt()).outcome).toBe("fetched");
-});
-
-describe("openHub", () => {
-  test("reads the variables of the hub's own tools", () => {
-    expect(openHub({})).toEqual({ endpoint: "https://huggingface.co", token: null });
-    expect(openHub({ HF_ENDPOINT: "https://mirror.example/hub/", HF_TOKEN: " hf_x\n" })).toEqual({
-      endpoint: "https://mirror.example/hub",
-      token: "hf_x",
-    });
-  });
-
-  test.each([
-    [{ HF_ENDPOINT: "mirror" }, /must be an address/],
-    [{ HF_ENDPOINT: "ftp://mirror" }, /must be an address/],
-    [{ HF_TOKEN: "a b" }, /HF_TOKEN must be a token/],
-    [{ HF_ENDPOINT: "http://mirror.example", HF_TOKEN: "x" }, /must be https where HF_TOKEN is set/],
-  ])("refuses %j", (env, wording) => {
-    expect(() => openHub(env)).toThrow(wording);
-  });
 });
