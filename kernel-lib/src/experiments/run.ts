@@ -80,7 +80,7 @@ export function defaultDataDir(named = fromEnvironment("JOMED_DATA_DIR")): {
 
 /**
  * Opens a run: checks its settings, finds its folders and opens the TensorFlow.js backend.
- * The environment variables JOMED_ARTIFACTS_DIR and JOMED_DATA_DIR are read here and nowhere else.
+ * For a run the environment variables JOMED_ARTIFACTS_DIR and JOMED_DATA_DIR are read here and nowhere else.
  *
  * @throws ConfigError on an unknown option or value. EnvironmentError outside a checkout when a folder is not named.
  * @example const run = await openRun({ profile: "quick", seed: 7 })
