@@ -109,6 +109,8 @@ export {
   type UnparsedRow,
 } from "./experiments/evaluate";
 export { frozenCandidates, frozenPassages } from "./experiments/frozen-candidates";
+export { type GridPredictions, type GridRows, gridResults } from "./experiments/grid/grid-results";
+export { type SummaryRow, summarizeGrid } from "./experiments/grid/grid-summary";
 export type { RecallMeasurement } from "./experiments/measure-recall-table";
 export { type PredictOptions, type PredictResult, predict } from "./experiments/predict";
 export type { Predictions } from "./experiments/prediction-files";
@@ -152,6 +154,8 @@ export { type PrincipalPlane, principalPlane } from "./figures/principal-plane";
 export { loadPublished, type Published } from "./figures/published";
 export { recallFigure } from "./figures/recall-figure";
 export { type StagesOptions, stagesFigure } from "./figures/stages-figure";
+export { type TaskOracleOptions, taskOracleFigure } from "./figures/task-oracle-figure";
+export { type TaskPanelsOptions, taskPanelsFigure } from "./figures/task-panels-figure";
 export { composeFigure, type FigureContext, type FigureMeta, type FigureParts } from "./figures/theme";
 export { answersFrame } from "./frames/answers-frame";
 // frames: tables with documented columns

@@ -66,6 +66,8 @@ const METRIC_LABELS: Readonly<Record<string, string>> = {
   macrof1: "Macro-F1",
   closedaccuracy: "Closed accuracy",
   openrecall: "Open recall",
+  tokenrecall: "Token recall",
+  exactmatch: "Exact match",
   loss: "Loss",
   kl: "KL divergence",
 };

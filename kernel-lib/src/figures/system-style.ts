@@ -11,7 +11,8 @@ const KNOWN: readonly (SystemStyle & { readonly pattern: RegExp })[] = [
   { key: "closed-book", label: "Closed-book", color: "#767676", pattern: /^closedbook/ },
   { key: "ft-rag", label: "FT RAG", color: "#c77f00", pattern: /^(ftrag|rag|frozenrag|ragfrozen)$/ },
   { key: "text-head", label: "+ text head", color: "#3d9bd1", pattern: /^(ftrag|jomed)?texthead$|^jomedtext$/ },
-  { key: "jomed", label: "JOMED", color: "#005b96", pattern: /^jomed$|^(ftrag|jomed)?(text)?imagehead$|^bothheads$/ },
+  { key: "image-head", label: "+ image head", color: "#7d5fb2", pattern: /^(ftrag)?imagehead$/ },
+  { key: "jomed", label: "JOMED", color: "#005b96", pattern: /^jomed$|^(ftrag|jomed)?textimagehead$|^bothheads$/ },
   { key: "oracle", label: "Oracle", color: "#00795a", pattern: /^oracle$/ },
 ];
 

@@ -11,6 +11,8 @@ import { preferenceFigure } from "../../src/figures/preference-figure";
 import { loadPublished } from "../../src/figures/published";
 import { recallFigure } from "../../src/figures/recall-figure";
 import { stagesFigure } from "../../src/figures/stages-figure";
+import { taskOracleFigure } from "../../src/figures/task-oracle-figure";
+import { taskPanelsFigure } from "../../src/figures/task-panels-figure";
 import {
   curveRows,
   differenceRows,
@@ -20,6 +22,8 @@ import {
   recallRows,
   resultRows,
   sampleEmbeddings,
+  taskAnswerRows,
+  taskResultRows,
 } from "./sample-rows";
 
 function mapRows(): object[] {
@@ -44,4 +48,10 @@ export const SAMPLE_FIGURES: Readonly<Record<string, () => Figure>> = {
   preference: () => preferenceFigure(preferenceRows(), { data: "phantom" }),
   recall: () => recallFigure(recallRows(), { n: 500, data: "phantom" }),
   stages: () => stagesFigure(),
+  "task-oracle": () => taskOracleFigure(taskAnswerRows(), { data: "phantom", seeds: [7] }),
+  "task-panels": () =>
+    taskPanelsFigure(taskResultRows(), {
+      published: [...loadPublished("classification").rows, ...loadPublished("vqa").rows],
+      titles: { "breast-mnist": "BreastMNIST" },
+    }),
 };

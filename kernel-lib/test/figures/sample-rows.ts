@@ -205,3 +205,39 @@ export function ideaInput(count = 4): IdeaInput {
   };
   return { example, prediction, passages, labels };
 }
+
+const GRID_TASKS = [
+  ["breast-mnist", "accuracy"],
+  ["derma-mnist", "accuracy"],
+  ["retina-mnist", "accuracy"],
+  ["vindr-pcxr", "exactMatch"],
+  ["brset", "exactMatch"],
+  ["vqa-rad", "closedAccuracy"],
+] as const;
+
+/** Results frame rows of several tasks, made up. */
+export function taskResultRows(): object[] {
+  return GRID_TASKS.flatMap(([task, metric], t) =>
+    ["closed-book", "ft-rag", "text-head", "image-head", "jomed"].map((system, s) => {
+      const value = 0.5 + 0.05 * t + 0.02 * s;
+      const facts = { n: 100 + t, seeds: 1, scale: "replica", data: "phantom" };
+      return { task, system, metric, value, low: value - 0.06, high: value + 0.05, ...facts };
+    }),
+  );
+}
+
+/** Answers frame rows of one system on several tasks, made up. */
+export function taskAnswerRows(): object[] {
+  return GRID_TASKS.flatMap(([task], t) =>
+    Array.from({ length: 40 }, (_, i) => ({
+      task,
+      system: "ft-rag",
+      exampleId: `${task}-${i}`,
+      group: `${task}-${Math.floor(i / 2)}`,
+      correct: Number(i % (t + 2) > 0),
+      numReadings: 4,
+      distinctAnswers: i % (t + 3) === 0 ? 2 : 1,
+      oracleCorrect: Number(i % (2 * (t + 2)) > 0),
+    })),
+  );
+}
