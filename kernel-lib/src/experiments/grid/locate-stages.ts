@@ -35,19 +35,21 @@ export interface SessionOptions {
   readonly control: Control;
   /** "look": nothing is drawn, and what would have to be is not known. */
   readonly how: "look" | "work";
+  /** Places that a plan has found, by stage id: no data is opened to find them again. */
+  readonly places?: ReadonlyMap<string, StagePlace>;
 }
 
 /** Opens a session over the stages of a grid. */
 export async function openSession(
   settings: GridSettings,
   stages: readonly GridStage[],
-  { world, control, how }: SessionOptions,
+  { world, control, how, places }: SessionOptions,
 ): Promise<GridSession> {
   const { profile, source, artifactsDir, dataDir } = settings;
   const base = await openRun({ profile, source, artifactsDir, dataDir, control });
   const parts = openParts(world, control);
   const byId = new Map(stages.map((stage) => [stage.id, stage]));
-  const known = new Map<string, StagePlace>();
+  const known = new Map<string, StagePlace>(places);
   const runOf = ({ seed }: GridStage): Run => ({ ...base, seed: seed ?? base.seed, whenHeld: "skip" });
   const placeOf = async (stage: GridStage): Promise<StagePlace | null> => {
     const before = known.get(stage.id);

@@ -10,7 +10,7 @@ import { type GridRecords, openRecords } from "./grid-record";
 import { openSchedule, type Schedule } from "./grid-schedule";
 import type { GridStage } from "./grid-stages";
 import { type GridWorld, openWorld } from "./grid-world";
-import { type GridSession, openSession, placesOf } from "./locate-stages";
+import { type GridSession, openSession, placeIn, placesOf } from "./locate-stages";
 import type { GridPlan } from "./plan-grid";
 
 export interface RunGridOptions {
@@ -45,7 +45,8 @@ export async function runGrid(plan: GridPlan, options: RunGridOptions = {}): Pro
       tell(event);
     },
   };
-  const session = await openSession(plan.settings, plan.stages, { world, control: watched, how: "work" });
+  const places = placesIn(plan);
+  const session = await openSession(plan.settings, plan.stages, { world, control: watched, how: "work", places });
   const records = openRecords(plan.settings, control);
   try {
     for (;;) {
@@ -60,6 +61,11 @@ export async function runGrid(plan: GridPlan, options: RunGridOptions = {}): Pro
   } finally {
     session.dispose();
   }
+}
+
+function placesIn({ settings, stages }: GridPlan): Map<string, StagePlace> {
+  const known = stages.filter((stage) => stage.key !== null);
+  return new Map(known.map(({ id, kind, key }) => [id, placeIn(settings.artifactsDir, kind, key!)]));
 }
 
 /** What a stage has to say of itself is said whenever it is opened; here each thing once. */

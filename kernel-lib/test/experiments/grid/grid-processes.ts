@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "vite";
 import { repositoryRoot } from "../../../src/base/repository-root";
@@ -15,7 +15,7 @@ export const GRID_OF_PROCESSES = {
 /** Ids of its stages: leaks, index, two readers, scores, two heads, three predictions, results; for each task. */
 export const NUM_STAGES = 2 * 11;
 
-/** The built program; below this package, where it finds the packages it needs. */
+/** The built program. */
 export interface GridProgram {
   start(models: string, artifactsDir: string): RunningGrid;
   dispose(): void;
@@ -27,12 +27,15 @@ export interface RunningGrid {
   readonly lines: readonly string[];
   /** Called for every further line. */
   onLine(listener: (line: string) => void): void;
+  /** All lines, once it has ended or was killed. @throws when it broke off by itself. */
   readonly ended: Promise<readonly string[]>;
 }
 
 export async function buildProgram(): Promise<GridProgram> {
   const library = join(repositoryRoot(), "kernel-lib");
-  const folder = mkdtempSync(join(library, "dist", ".grid-child-"));
+  // below the repository, where it finds its packages, and not in dist, which builds may empty
+  mkdirSync(join(repositoryRoot(), ".setup"), { recursive: true });
+  const folder = mkdtempSync(join(repositoryRoot(), ".setup", "grid-child-"));
   const output = { format: "cjs", entryFileNames: "child.cjs" } as const;
   await build({
     configFile: false,
@@ -54,6 +57,10 @@ function start(program: string, argv: readonly string[]): RunningGrid {
   const lines: string[] = [];
   const listeners: ((line: string) => void)[] = [];
   let rest = "";
+  let errors = "";
+  child.stderr.on("data", (chunk) => {
+    errors += chunk;
+  });
   child.stdout.on("data", (chunk) => {
     const parts = `${rest}${chunk}`.split("\n");
     rest = parts.pop()!;
@@ -62,7 +69,12 @@ function start(program: string, argv: readonly string[]): RunningGrid {
       for (const listener of listeners) listener(line);
     }
   });
-  const ended = new Promise<readonly string[]>((resolve) => child.on("close", () => resolve(lines)));
+  const ended = new Promise<readonly string[]>((resolve, reject) =>
+    child.on("close", (code) => {
+      if (code === 0 || code === null) resolve(lines);
+      else reject(new Error(`the program ended with ${code}: ${lines.at(-1)}\n${errors}`));
+    }),
+  );
   return { child, lines, onLine: (listener) => void listeners.push(listener), ended };
 }
 

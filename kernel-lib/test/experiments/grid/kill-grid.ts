@@ -67,7 +67,7 @@ async function killOnce(
   const waitMs = random.integer(40);
   let seen = 0;
   let ended = false;
-  void running.ended.then(() => {
+  running.child.on("close", () => {
     ended = true;
   });
   running.onLine((line) => {
