@@ -134,6 +134,14 @@ test("a folder without a model is refused with the file that is missing and the 
   await expect(fingerprint()).rejects.toThrow(/lists model-00001-of-00002\.safetensors, which is not there/);
 });
 
+test("files that did not change are not read again in one process", async () => {
+  const before = await fingerprint();
+  const stop = new AbortController();
+  stop.abort();
+  const control = { signal: stop.signal }; // reading would be an interruption
+  expect((await checkpointFolder("qwen2-vl", { named: folder, control })).fingerprint).toBe(before);
+});
+
 test("an abort while it is hashed is an interruption", async () => {
   const stop = new AbortController();
   stop.abort();
