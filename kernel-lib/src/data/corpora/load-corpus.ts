@@ -4,15 +4,18 @@ import { join } from "node:path";
 import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { Corpus, DataSource } from "../../base/types";
+import { PHANTOM_VERSION } from "../phantoms/breast-phantom";
 import type { CorpusTwin, CorpusTwinOptions } from "../phantoms/corpora/corpus-twin";
 import { writeMimicCxrTwin } from "../phantoms/corpora/mimic-cxr-twin";
 import { writePmcOaTwin } from "../phantoms/corpora/pmc-oa-twin";
 import { writeRocoTwin } from "../phantoms/corpora/roco-twin";
 import { drawCorpusPhantom } from "../phantoms/corpus-phantom";
+import { POOL_VERSION } from "../phantoms/pool/phantom-pool";
+import { phantomFolder } from "../phantoms/tasks/phantom-folder";
 import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
 import { openMimicCxr } from "./mimic-cxr";
 import { type OpenCorpusOptions, openCorpus } from "./open-corpus";
-import { openPool, POOL_NAME } from "./open-pool";
+import { type OpenPoolOptions, openPool, POOL_NAME } from "./open-pool";
 import { openOwnFolder } from "./own-folder";
 import { openPmcOa } from "./pmc-oa";
 import { openRoco } from "./roco";
@@ -76,6 +79,8 @@ const OPTION_NAMES: readonly (keyof LoadCorpusOptions)[] = [
   "control",
 ];
 
+const DEFAULT_SEED = 7;
+
 /** Rows of a stand-in: the project's own work, whatever the licence of the corpus it stands for. */
 function ownWork(source: CorpusSource): CorpusSource {
   async function* rows(): AsyncGenerator<CorpusRow | BrokenRow> {
@@ -84,12 +89,48 @@ function ownWork(source: CorpusSource): CorpusSource {
   return { ...source, rows };
 }
 
-/** Writes the stand-in in its publisher's format and reads it back through the reader of the real files. */
-async function loadTwin(name: CorpusTwin, drawn: CorpusTwinOptions, reading: OpenCorpusOptions): Promise<Corpus> {
-  const folder = await mkdtemp(join(tmpdir(), "jomed-twin-"));
+/** Which stand-in is wanted: of what, drawn from which pairs, and what is read. */
+interface TwinRequest {
+  readonly name: CorpusTwin;
+  readonly drawnFrom: PhantomCorpus;
+  readonly drawn: { readonly seed?: number; readonly numPassages?: number };
+  readonly reading: OpenCorpusOptions;
+}
+
+async function writeTwin(folder: string, { name, drawnFrom, drawn, reading }: TwinRequest): Promise<void> {
+  const pairs = drawnFrom === "phantom" ? {} : { pairs: (await openPool({ ...drawn, ...keptAs(reading) })).passages };
+  await TWINS[name](folder, { ...drawn, ...pairs });
+}
+
+/** The stand-in's files: kept in the cache where there is one, else in a folder of their own that is to be deleted. */
+async function twinFolder(request: TwinRequest): Promise<string> {
+  const { name, drawnFrom, drawn, reading } = request;
+  const { cacheDir, control = {} } = reading;
+  if (cacheDir === undefined) {
+    const folder = await mkdtemp(join(tmpdir(), "jomed-twin-"));
+    try {
+      await writeTwin(folder, request);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+    return folder;
+  }
+  const phantom = {
+    version: drawnFrom === "phantom" ? PHANTOM_VERSION : POOL_VERSION,
+    description: `pairs of ${drawnFrom} in the format of ${name}`,
+    write: ({ folder }: { readonly folder: string }) => writeTwin(folder, request),
+  };
+  const { seed = DEFAULT_SEED, numPassages = "all" } = drawn;
+  return phantomFolder(`${name}-of-${drawnFrom}-${numPassages}`, phantom, { seed, size: "quick", cacheDir, control });
+}
+
+/** Writes the stand-in in its publisher's format, once where there is a cache, and reads it back through the reader of the real files. */
+async function loadTwin(request: TwinRequest): Promise<Corpus> {
+  const { name, reading } = request;
+  const folder = await twinFolder(request);
   try {
-    await TWINS[name](folder, drawn);
-    const { cacheDir: _cacheDir, numPassages: _numPassages, ...settings } = reading;
+    const { numPassages: _numPassages, ...settings } = reading; // already drawn
     const corpus = await openCorpus(ownWork(await SOURCES[name](folder)), settings);
     const card = {
       title: `${corpus.card.title} phantom`,
@@ -101,8 +142,13 @@ async function loadTwin(name: CorpusTwin, drawn: CorpusTwinOptions, reading: Ope
     };
     return { ...corpus, source: "phantom", card, fingerprint: `${corpus.fingerprint}:phantom` };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    if (reading.cacheDir === undefined) await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Where what is drawn is kept, and who watches. */
+function keptAs({ cacheDir, control }: OpenCorpusOptions): Pick<OpenPoolOptions, "cacheDir" | "control"> {
+  return { ...(cacheDir === undefined ? {} : { cacheDir }), ...(control === undefined ? {} : { control }) };
 }
 
 function assertHasTwin(name: CorpusName, source: DataSource): void {
@@ -136,12 +182,9 @@ export async function loadCorpus(name: string, options: LoadCorpusOptions = {}):
   if (numPassages !== undefined) assertInteger("loadCorpus: numPassages", numPassages, 1);
   const drawn = { ...(seed === undefined ? {} : { seed }), ...(numPassages === undefined ? {} : { numPassages }) };
   if (name === "phantom") return drawCorpusPhantom(drawn);
-  const { cacheDir, control } = settings;
-  const kept = { ...(cacheDir === undefined ? {} : { cacheDir }), ...(control === undefined ? {} : { control }) };
-  if (name === POOL_NAME) return openPool({ ...drawn, ...kept });
+  if (name === POOL_NAME) return openPool({ ...drawn, ...keptAs(settings) });
   if (source === "phantom" && name in TWINS) {
-    const pairs = drawnFrom === "phantom" ? {} : { pairs: (await openPool({ ...drawn, ...kept })).passages };
-    return loadTwin(name as CorpusTwin, { ...drawn, ...pairs }, settings);
+    return loadTwin({ name: name as CorpusTwin, drawnFrom, drawn, reading: settings });
   }
   if (dataDir === undefined) {
     throw new ConfigError(`loadCorpus: dataDir must be given for ${name}; got none. Set JOMED_DATA_DIR or pass it.`);

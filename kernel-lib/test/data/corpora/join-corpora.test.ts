@@ -94,6 +94,11 @@ test("the three stand-ins of the pool, written and read as published, hold all i
     });
     expect(twins[i]!.source).toBe("phantom");
   }
+  const stages: string[] = [];
+  const control = { onProgress: ({ stage }: { stage: string }) => stages.push(stage) };
+  const again = await loadCorpus("roco", { ...options, control });
+  expect(again.fingerprint).toBe(twins[CORPUS_TWINS.indexOf("roco")]!.fingerprint);
+  expect(stages).toEqual([]); // neither drawn, written nor read anew
   const joined = joinCorpora(twins);
   expect(joined.passages).toHaveLength(105);
   expect(new Set(joined.passages.map(({ licence }) => licence))).toEqual(new Set(["CC0-1.0"]));

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { repositoryRoot } from "../../../src/base/repository-root";
-import { corpusSheet, diagnosisSheet, nuisanceSheet, taskSheet } from "./phantom-sheets";
+import { corpusSheet, diagnosisSheet, nuisanceSheet, poolSheet, taskSheet } from "./phantom-sheets";
 
 /** JOMED_DRAW_SHEETS=1 writes the pictures of docs/phantoms.md anew. */
 const rewrite = process.env.JOMED_DRAW_SHEETS === "1";
@@ -12,6 +12,7 @@ const SHEETS = {
   "phantom-nuisances.png": nuisanceSheet,
   "phantom-corpus.png": corpusSheet,
   "phantom-tasks.png": taskSheet,
+  "phantom-pool.png": poolSheet,
 };
 
 test.each(Object.entries(SHEETS))("%s shows what the generators draw", async (name, sheet) => {

@@ -2,11 +2,13 @@ import { createRandom } from "../../../src/base/random";
 import type { RasterImage } from "../../../src/base/types";
 import { type BreastDiagnosis, type BreastPhantom, drawBreastPhantom } from "../../../src/data/phantoms/breast-phantom";
 import { drawCorpusPhantom } from "../../../src/data/phantoms/corpus-phantom";
+import { drawPool } from "../../../src/data/phantoms/pool/phantom-pool";
+import { POOL_LOOKS } from "../../../src/data/phantoms/pool/pool-looks";
 import { loadTask } from "../../../src/data/tasks/load-task";
 import { contactSheet } from "./contact-sheet";
 
 const COLUMNS = 10;
-const TASKS = ["breast-mnist", "derma-mnist", "retina-mnist", "vqa-rad", "slake", "path-vqa"];
+const TASKS = ["breast-mnist", "derma-mnist", "retina-mnist", "vindr-pcxr", "brset", "vqa-rad", "slake", "path-vqa"];
 
 const first = <T>(list: readonly T[]): T[] => list.slice(0, COLUMNS);
 const draw = (diagnosis: BreastDiagnosis, name: string): BreastPhantom =>
@@ -44,6 +46,15 @@ export function corpusSheet(): Promise<Buffer> {
   const showing = (pattern: RegExp) =>
     first(passages.filter(({ text }) => pattern.test(text))).map(({ image }) => image);
   return contactSheet([showing(/ultrasound/), showing(/^chest/), showing(/^retina/), showing(/^skin/)], 56);
+}
+
+/** One row per look of the pool. */
+export function poolSheet(): Promise<Buffer> {
+  const passages = [...drawPool({ seed: 7, numPassages: 7 * COLUMNS })];
+  const rows = Object.keys(POOL_LOOKS).map((look) =>
+    passages.filter(({ id }) => id.startsWith(`pool/${look}/`)).map(({ image }) => image),
+  );
+  return contactSheet(rows, 56);
 }
 
 /** One row per task, in the paper's order. */

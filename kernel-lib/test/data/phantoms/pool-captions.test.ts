@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createRandom, type Random } from "../../../src/base/random";
 import { repositoryRoot } from "../../../src/base/repository-root";
-import { drawFundusNuisances, type FundusNuisances, type FundusSigns } from "../../../src/data/phantoms/looks/fundus";
+import type { RasterImage } from "../../../src/base/types";
+import { drawFundusNuisances } from "../../../src/data/phantoms/looks/fundus";
 import { writeCaption } from "../../../src/data/phantoms/pool/caption";
 import { writeChestCaption } from "../../../src/data/phantoms/pool/chest-caption";
-import { writeFundusCaption } from "../../../src/data/phantoms/pool/fundus-caption";
+import { type DrawnFundus, writeFundusCaption } from "../../../src/data/phantoms/pool/fundus-caption";
 import { drawPool } from "../../../src/data/phantoms/pool/phantom-pool";
 import { writeHistologyCaption, writeRadiologyCaption } from "../../../src/data/phantoms/pool/question-captions";
 import { writeSkinCaption } from "../../../src/data/phantoms/pool/skin-caption";
@@ -37,15 +38,25 @@ function expectTrue<T>(claims: Claims<T>, draw: (i: number, random: Random) => {
   expect(claims.filter(([words]) => !made.has(words)).map(([words]) => words)).toEqual([]);
 }
 
+/** Whether the picture's mean grey level lies within these bounds. */
+const within =
+  (least: number, most: number) =>
+  ({ image: { data } }: { readonly image: RasterImage }): boolean => {
+    const mean = data.reduce((sum, value) => sum + value, 0) / data.length / 255;
+    return mean >= least && mean < most;
+  };
+
 const SKIN: Claims<SkinPhantom & { label: number }> = [
-  ["pale ground", ({ nuisances }) => nuisances.tone < 0.35],
-  ["dark ground", ({ nuisances }) => nuisances.tone >= 0.65],
-  ["amber device", ({ nuisances }) => nuisances.warmth >= 0.5],
+  ["dim device", within(0.38, 0.55)],
+  ["bright device", within(0.55, 1)],
+  ["red ground", ({ nuisances }) => nuisances.warmth < 0.7],
+  ["amber ground", ({ nuisances }) => nuisances.warmth >= 0.7],
   ["round place", ({ nuisances }) => nuisances.corners > 0],
-  ["small lesion", ({ nuisances }) => nuisances.zoom < 0.44],
-  ["large lesion", ({ nuisances }) => nuisances.zoom >= 0.56],
-  ["smooth", ({ signs }) => signs.border < 0.06],
-  ["spiky", ({ signs }) => signs.border >= 0.11],
+  ["medium lesion", ({ nuisances }) => nuisances.zoom < 0.43],
+  ["large lesion", ({ nuisances }) => nuisances.zoom >= 0.43],
+  ["smooth", ({ signs }) => signs.border < 0.1],
+  ["wavy", ({ signs }) => signs.border >= 0.1 && signs.border < 0.18],
+  ["spiky", ({ signs }) => signs.border >= 0.18],
   ["no spots", ({ signs }) => signs.dots === 0],
   ["speckled spots", ({ signs }) => signs.dots >= 4],
   ["bright spots", ({ signs }) => Math.round(8 * signs.scale) >= 2],
@@ -61,15 +72,13 @@ test("captions of skin are true", () => {
   });
 });
 
-type Fundus = { readonly signs: FundusSigns; readonly nuisances: FundusNuisances };
-const FUNDUS: Claims<Fundus> = [
+const FUNDUS: Claims<DrawnFundus> = [
   ["left side", ({ nuisances }) => nuisances.eye === "left"],
   ["right side", ({ nuisances }) => nuisances.eye === "right"],
-  ["dark device", ({ nuisances }) => nuisances.light < 0.78],
-  ["bright device", ({ nuisances }) => nuisances.light >= 0.97],
-  ["amber ground", ({ nuisances }) => nuisances.hue < 0.5],
-  ["red ground", ({ nuisances }) => nuisances.hue >= 0.5],
-  ["small round", ({ nuisances }) => nuisances.field < 0.88],
+  ["dark device", within(0, 0.38)],
+  ["dim device", within(0.38, 0.55)],
+  ["amber red ground", ({ nuisances }) => nuisances.hue < 0.5],
+  ["pale round", ({ nuisances }) => nuisances.field > 0.8],
   ["no red spots", ({ signs }) => signs.bleedings === 0],
   ["speckled red spots", ({ signs }) => signs.bleedings >= 4],
   ["no amber spots", ({ signs }) => signs.exudates === 0],
@@ -95,9 +104,8 @@ test("captions of fundus photographs are true", () => {
 const hasSpot = (side: "left" | "right", sign: 1 | -1) => (drawn: ChestPhantom) =>
   drawn.signs.spots.some((spot) => spot.side === side && sign * spot.level >= 0.3);
 const CHEST: Claims<ChestPhantom> = [
-  ["dark device", ({ nuisances }) => nuisances.exposure < 0.9],
-  ["bright device", ({ nuisances }) => nuisances.exposure >= 1.05],
-  ["large", ({ nuisances }) => nuisances.zoom >= 1],
+  ["dim device", within(0.38, 0.55)],
+  ["bright device", within(0.55, 1)],
   ["letter left", ({ nuisances }) => nuisances.letter === "L"],
   ["letter right", ({ nuisances }) => nuisances.letter === "R"],
   ["opacity left side", hasSpot("left", 1)],
@@ -134,7 +142,9 @@ const RADIOLOGY: Claims<RadiologyCase> = [
   ["heart enlarged", ({ facts }) => facts.organ === "chest" && facts.enlarged],
   ["ventricles enlarged", ({ facts }) => facts.organ === "head" && facts.enlarged],
   ["kidneys enlarged", ({ facts }) => facts.organ === "abdomen" && facts.enlarged],
-  ["dark device", ({ nuisances }) => nuisances.exposure < 0.9],
+  ["dark device", within(0, 0.38)],
+  ["large tall", ({ facts }) => facts.organ === "head"],
+  ["large wide", ({ facts }) => facts.organ === "abdomen"],
 ];
 const HISTOLOGY: Claims<PathologyCase> = [
   ["glandular tissue", ({ facts }) => facts.pattern === "gland"],
@@ -147,9 +157,10 @@ const HISTOLOGY: Claims<PathologyCase> = [
   ["inflammation", ({ facts }) => facts.inflammation],
   ["normal tissue", ({ facts }) => !facts.malignant && !facts.bleeding && !facts.inflammation],
   ["red ground", ({ scene }) => scene.stain < 0.5],
-  ["blue ground", ({ scene }) => scene.stain >= 0.5],
-  ["large spots", ({ scene }) => scene.magnification >= 0.065],
-  ["fine grain", ({ scene }) => scene.cells >= 60],
+  ["red blue ground", ({ scene }) => scene.stain >= 0.5],
+  ["small spots", ({ scene }) => scene.magnification < 0.06],
+  ["medium spots", ({ scene }) => scene.magnification >= 0.06],
+  ["bright device", within(0.55, 1)],
 ];
 
 test("captions of radiology and histology answer the questions truly", () => {

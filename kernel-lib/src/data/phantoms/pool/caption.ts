@@ -1,4 +1,6 @@
 import type { Random } from "../../../base/random";
+import type { RasterImage } from "../../../base/types";
+import { wordFor } from "../attributes";
 
 /** Something that is true of a picture, in words, and how often a caption says it. */
 export interface Statement {
@@ -6,13 +8,17 @@ export interface Statement {
   readonly share: number;
 }
 
-/** How often a caption of the pool names each thing: as often as the captions of the breast pairs do. */
+/**
+ * How often a caption of the pool names each thing: as often as the captions of the breast pairs do. `gist` is what an eye that
+ * knows no medicine sees of such a picture at once, whatever its diagnosis.
+ */
 export const SAID = {
   organ: 0.9,
   modality: 0.97,
   side: 0.8,
   device: 0.7,
   color: 0.7,
+  gist: 0.7,
   zoom: 0.6,
   letter: 0.6,
   diagnosis: 0.9,
@@ -28,6 +34,13 @@ export const said = (kind: keyof typeof SAID, words: string): Statement => ({ wo
 
 /** The statement where it holds, else none. */
 export const where = (holds: unknown, statement: Statement): readonly Statement[] => (holds ? [statement] : []);
+
+/** "dark device", "dim device" or "bright device": the mean grey level, by the bounds of the general world. */
+export function saidOfBrightness({ data }: RasterImage): Statement {
+  let sum = 0;
+  for (const value of data) sum += value;
+  return said("device", `${wordFor("brightness", sum / data.length / 255)} device`);
+}
 
 /** The word of a value: words[i] up to bounds[i], the last word beyond all of them. */
 export function wordOf(value: number, bounds: readonly number[], words: readonly string[]): string {

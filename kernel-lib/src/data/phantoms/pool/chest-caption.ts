@@ -1,18 +1,22 @@
 import type { Random } from "../../../base/random";
-import type { ChestNuisances, ChestSigns } from "../looks/chest-film";
+import type { ChestSigns } from "../looks/chest-film";
 import type { ChestPhantom } from "../tasks/vindr-phantom";
-import { type Statement, said, where, wordOf, writeCaption } from "./caption";
+import { type Statement, said, saidOfBrightness, where, writeCaption } from "./caption";
 
-/** "dark", "dim" or "bright" for the exposure of a film or slice. */
-export const exposureWord = (exposure: number): string => wordOf(exposure, [0.9, 1.05], ["dark", "dim", "bright"]);
+/** What anyone sees of a chest film: a grey picture with two tall bodies on one level, and fine structure. */
+export const CHEST_GIST: readonly Statement[] = [
+  said("color", "grey"),
+  said("gist", "tall"),
+  said("gist", "level"),
+  said("gist", "fine"),
+];
 
-function howTaken({ exposure, zoom, letter }: ChestNuisances): Statement[] {
+function howTaken({ image, nuisances: { letter } }: ChestPhantom): Statement[] {
   return [
     said("organ", "chest"),
     said("modality", "x-ray"),
-    said("color", "grey"),
-    said("device", `${exposureWord(exposure)} device`),
-    said("zoom", wordOf(zoom, [0.93, 1], ["small", "medium", "large"])),
+    ...CHEST_GIST,
+    saidOfBrightness(image),
     ...where(letter !== "none", said("letter", `letter ${letter === "L" ? "left" : "right"}`)),
   ];
 }
@@ -41,5 +45,5 @@ function whatIsSeen(signs: ChestSigns): Statement[] {
 /** The caption of a child's chest film: its labels by number, as in the question. */
 export function writeChestCaption(labels: readonly number[], phantom: ChestPhantom, random: Random): string {
   const diagnosis = said("diagnosis", `class ${labels.join(" , ")}`);
-  return writeCaption(howTaken(phantom.nuisances), [diagnosis, ...whatIsSeen(phantom.signs)], random);
+  return writeCaption(howTaken(phantom), [diagnosis, ...whatIsSeen(phantom.signs)], random);
 }

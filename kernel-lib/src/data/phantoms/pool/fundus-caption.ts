@@ -1,15 +1,25 @@
 import type { Random } from "../../../base/random";
+import type { RasterImage } from "../../../base/types";
 import type { FundusNuisances, FundusSigns } from "../looks/fundus";
-import { type Statement, said, spotsWord, where, wordOf, writeCaption } from "./caption";
+import { type Statement, said, saidOfBrightness, spotsWord, where, wordOf, writeCaption } from "./caption";
 
-function howTaken({ eye, light, hue, field }: FundusNuisances): Statement[] {
+/** A fundus photograph with what was drawn. */
+export interface DrawnFundus {
+  readonly image: RasterImage;
+  readonly signs: FundusSigns;
+  readonly nuisances: FundusNuisances;
+}
+
+function howTaken({ image, nuisances: { eye, hue } }: DrawnFundus): Statement[] {
   return [
     said("organ", "retina"),
     said("modality", "photograph"),
     said("side", `${eye} side`),
-    said("device", `${wordOf(light, [0.78, 0.97], ["dark", "dim", "bright"])} device`),
-    said("color", `${wordOf(hue, [0.5], ["amber", "red"])} ground`),
-    said("zoom", `${wordOf(field, [0.88, 0.94], ["small", "medium", "large"])} round`),
+    saidOfBrightness(image),
+    said("color", `${wordOf(hue, [0.5], ["amber red", "red"])} ground`),
+    said("gist", "large"),
+    said("gist", "smooth"),
+    said("gist", "pale round"),
   ];
 }
 
@@ -33,10 +43,6 @@ function whatIsSeen(signs: FundusSigns): Statement[] {
 }
 
 /** The caption of a fundus photograph; `diagnosis` as it is said, e.g. "level 3". */
-export function writeFundusCaption(
-  diagnosis: string,
-  { signs, nuisances }: { readonly signs: FundusSigns; readonly nuisances: FundusNuisances },
-  random: Random,
-): string {
-  return writeCaption(howTaken(nuisances), [said("diagnosis", diagnosis), ...whatIsSeen(signs)], random);
+export function writeFundusCaption(diagnosis: string, drawn: DrawnFundus, random: Random): string {
+  return writeCaption(howTaken(drawn), [said("diagnosis", diagnosis), ...whatIsSeen(drawn.signs)], random);
 }

@@ -62,7 +62,7 @@ function drawFundus(random: Random): PoolPair {
   const nuisances = drawFundusNuisances(random);
   const { image, signs } = drawEyePhantom(diseases, nuisances, random, READ_SIDE);
   const labels = diseases.length === 0 ? [DISEASE_SHARES.length] : diseases; // the last label of the task is "normal"
-  const text = writeFundusCaption(`class ${labels.join(" , ")}`, { signs, nuisances }, random.fork("caption"));
+  const text = writeFundusCaption(`class ${labels.join(" , ")}`, { image, signs, nuisances }, random.fork("caption"));
   return { image, text, truth: BRSET.labels[labels[0]!]!.name, corpus: "pmc-oa-phantom" };
 }
 

@@ -1,18 +1,25 @@
 import type { Random } from "../../../base/random";
 import { type PathologyCase, TISSUES } from "../tasks/pathology-case";
 import { LARGE, type RadiologyCase } from "../tasks/radiology-case";
-import { said, where, wordOf, writeCaption } from "./caption";
-import { exposureWord } from "./chest-caption";
+import { type Statement, said, saidOfBrightness, where, wordOf, writeCaption } from "./caption";
+import { CHEST_GIST } from "./chest-caption";
+
+/** What anyone sees of a slice: one large pale body, grey, tall for a head, wide for an abdomen. */
+const sliceGist = (organ: "head" | "abdomen"): readonly Statement[] => [
+  said("color", "grey"),
+  said("gist", "large"),
+  said("gist", organ === "head" ? "tall" : "wide"),
+  said("gist", "pale"),
+];
 
 /** The caption of a radiology picture: organ, modality, finding and side in the words of the questions. */
-export function writeRadiologyCaption({ facts, nuisances }: RadiologyCase, random: Random): string {
+export function writeRadiologyCaption({ image, facts }: RadiologyCase, random: Random): string {
   const { organ, modality, finding, present, side, level, enlarged } = facts;
   const taken = [
     said("organ", organ),
     said("modality", modality),
-    said("color", "grey"),
-    said("device", `${exposureWord(nuisances.exposure)} device`),
-    said("zoom", wordOf(nuisances.zoom, [0.9, 0.97], ["small", "medium", "large"])),
+    ...(organ === "chest" ? CHEST_GIST : sliceGist(organ)),
+    saidOfBrightness(image),
   ];
   const seen = [
     ...where(present, said("diagnosis", `${finding} ${side} side`)),
@@ -25,15 +32,17 @@ export function writeRadiologyCaption({ facts, nuisances }: RadiologyCase, rando
 }
 
 /** The caption of a tissue section: tissue, diagnosis and signs in the words of the questions. */
-export function writeHistologyCaption({ facts, scene }: PathologyCase, random: Random): string {
+export function writeHistologyCaption({ image, facts, scene }: PathologyCase, random: Random): string {
   const { pattern, malignant, bleeding, inflammation } = facts;
-  const { stain, magnification, cells } = scene;
+  const { stain, magnification } = scene;
   const taken = [
     said("organ", TISSUES[pattern]),
     said("modality", "photograph"),
-    said("color", `${wordOf(stain, [0.5], ["red", "blue"])} ground`),
-    said("zoom", `${wordOf(magnification, [0.055, 0.065], ["small", "medium", "large"])} spots`),
-    said("device", `${wordOf(cells, [60], ["coarse", "fine"])} grain`),
+    saidOfBrightness(image),
+    said("color", `${wordOf(stain, [0.5], ["red", "red blue"])} ground`),
+    said("gist", "fine"),
+    said("gist", "speckled"),
+    said("zoom", `${wordOf(magnification, [0.06], ["small", "medium"])} spots`),
   ];
   const seen = [
     said("diagnosis", malignant ? "malignant" : "benign"),

@@ -16,16 +16,9 @@ export interface RadiologyFacts {
   readonly enlarged: boolean;
 }
 
-/** How it was taken: overall brightness, and the body's size in the picture. */
-export interface RadiologyNuisances {
-  readonly exposure: number;
-  readonly zoom: number;
-}
-
 /** A case with what is true of it. */
 export interface RadiologyCase extends DrawnCase {
   readonly facts: RadiologyFacts;
-  readonly nuisances: RadiologyNuisances;
 }
 
 const SIDE = 64;
@@ -51,23 +44,16 @@ function drawFacts(random: Random): RadiologyFacts {
   };
 }
 
-/** A canvas and how the picture was taken. */
-interface Drawn {
-  readonly canvas: Canvas;
-  readonly nuisances: RadiologyNuisances;
-}
-
 /** The finding is small and of varied strength, so that some are hard to see; a healthy picture may hold a faint shadow. */
-function drawChest(facts: RadiologyFacts, random: Random, side: number): Drawn {
+function drawChest(facts: RadiologyFacts, random: Random, side: number): Canvas {
   const level = facts.present ? random.uniform(0.35, 0.9) : random.uniform(0, 0.3);
   const spot = { side: facts.side, height: random.uniform(-1, 1), radius: random.uniform(0.1, 0.2), level };
   const heart = facts.enlarged ? random.uniform(1.15, 1.6) : random.uniform(0.85, 1.2);
   const signs = { spots: [spot], heart, streaks: random.uniform(0, 0.4) };
-  const nuisances = drawChestNuisances(random);
-  return { canvas: drawChestFilm(side, signs, nuisances, random), nuisances };
+  return drawChestFilm(side, signs, drawChestNuisances(random), random);
 }
 
-function drawSlice(facts: RadiologyFacts, random: Random, side: number): Drawn {
+function drawSlice(facts: RadiologyFacts, random: Random, side: number): Canvas {
   const mass = { side: facts.side, level: facts.level, radius: random.uniform(0.09, 0.18) };
   const scene: SliceScene = {
     modality: facts.modality === "ct" ? "CT" : "MRI",
@@ -77,7 +63,7 @@ function drawSlice(facts: RadiologyFacts, random: Random, side: number): Drawn {
     exposure: random.uniform(0.75, 1.2),
     zoom: random.uniform(0.8, 1),
   };
-  return { canvas: drawBodySlice(side, scene, random), nuisances: scene };
+  return drawBodySlice(side, scene, random);
 }
 
 /** A question about the true one of several names and one about a wrong one: as many yes as no. */
@@ -126,14 +112,12 @@ function askAbout(facts: RadiologyFacts, random: Random): DrawnQuestion[] {
 /** Draws a chest film or a slice of head or abdomen, with everything that can be asked about it. Sides are the picture's. */
 export function drawRadiologyCase(random: Random, size = SIDE): RadiologyCase {
   const facts = drawFacts(random);
-  const { canvas, nuisances } =
-    facts.organ === "chest" ? drawChest(facts, random, size) : drawSlice(facts, random, size);
+  const canvas = facts.organ === "chest" ? drawChest(facts, random, size) : drawSlice(facts, random, size);
   const { modality, organ, finding, present, side } = facts;
   return {
     image: toRaster(canvas, 1, 0.03, random),
     questions: askAbout(facts, random.fork("questions")),
     words: [organ, modality, ...(present ? [finding, side] : ["normal"])],
     facts,
-    nuisances,
   };
 }
