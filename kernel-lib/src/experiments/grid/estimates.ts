@@ -12,29 +12,23 @@ export interface Estimate {
   readonly from: "runs" | "table" | "unknown";
 }
 
+const SMALL: Readonly<Record<StageKind, number>> = {
+  leaks: 2,
+  index: 10,
+  reader: 25,
+  "candidate-scores": 40,
+  "retriever-head": 5,
+  predictions: 9,
+  results: 3,
+};
+
 /**
- * Seconds by stage on two quiet cores, measured once: good for a first guess only. Nobody has measured profile "paper", which needs
- * real models.
+ * Seconds by stage of an average task, from processor times on two shared cores: a first guess, until there are runs to go by.
+ * Nobody has measured profile "paper", which needs real models.
  */
 const TABLE: Readonly<Record<ProfileName, Readonly<Record<StageKind, number>> | null>> = {
-  quick: {
-    leaks: 2,
-    index: 10,
-    reader: 30,
-    "candidate-scores": 25,
-    "retriever-head": 10,
-    predictions: 5,
-    results: 2,
-  },
-  full: {
-    leaks: 2,
-    index: 10,
-    reader: 30,
-    "candidate-scores": 25,
-    "retriever-head": 10,
-    predictions: 5,
-    results: 2,
-  },
+  quick: SMALL,
+  full: SMALL,
   paper: null,
   test: { leaks: 1, index: 10, reader: 2, "candidate-scores": 5, "retriever-head": 2, predictions: 3, results: 1 },
 };
