@@ -74,7 +74,7 @@ describe("the whole chain on untrained models", () => {
     expect(new Set(again.origins)).toEqual(new Set(["found"]));
     expect(again.predictions).toEqual(first.predictions);
     const numTest = world.task.splits.test.length;
-    expect(first.predictions).toHaveLength(4 * numTest);
+    expect(first.predictions).toHaveLength(SYSTEM_NAMES.length * numTest);
     for (const { system, readings, weights, probabilities } of first.predictions) {
       expect(readings).toHaveLength(system === "closed-book" ? 1 : 4);
       expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 9);
@@ -178,14 +178,14 @@ test("evaluate gives rows with intervals and paired differences; ablate one diff
     expect([share, n]).toEqual([ofSystem.filter(({ label }) => label === null).length / 10, 10]);
   }
   expect(unparsed.map(({ system }) => system)).toEqual(SYSTEM_NAMES);
-  expect(rows).toHaveLength(8);
+  expect(rows).toHaveLength(2 * SYSTEM_NAMES.length);
   for (const row of rows) {
     expect(row.low).toBeLessThanOrEqual(row.value);
     expect(row.high).toBeGreaterThanOrEqual(row.value);
     expect(row).toMatchObject({ n: 10, seeds: 1, scale: "replica", data: "phantom" });
   }
   expect(differences.map((row) => row.system)).not.toContain("ft-rag");
-  expect(differences).toHaveLength(6);
+  expect(differences).toHaveLength(2 * (SYSTEM_NAMES.length - 1));
   const { index, reader, heads } = all;
   const ablation = await ablate(run, { task: world.task, index, reader, heads });
   expect(new Set(ablation.differences.map((row) => row.system)).size).toBe(6);
