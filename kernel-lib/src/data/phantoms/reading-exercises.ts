@@ -2,6 +2,7 @@ import type { Random } from "../../base/random";
 import type { RasterImage } from "../../base/types";
 import { classQuestion } from "../question";
 import { ATTRIBUTES, type AttributeName, attributeOf, attributeQuestion } from "./attributes";
+import { CLASS_MODES, DRAW_CLASS_EXERCISE } from "./class-exercises";
 import { CLASS_WORDS } from "./class-words";
 import { drawGeneralScene, type Scene } from "./general-world";
 
@@ -13,7 +14,8 @@ import { drawGeneralScene, type Scene } from "./general-world";
  * - `copyWord`: repeat the word the background names;
  * - `readClass`: find a class word in the background and answer with its number;
  * - `seeClass`: answer with the number of the class the picture shows, half of the time with a background pair;
- * - `compare`: say whether both pictures share an attribute.
+ * - `compare`: say whether both pictures share an attribute;
+ * - and the exercises on long lists of classes (CLASS_MODES).
  */
 export const READING_MODES = [
   "describe",
@@ -23,6 +25,7 @@ export const READING_MODES = [
   "readClass",
   "seeClass",
   "compare",
+  ...CLASS_MODES,
 ] as const;
 export type ReadingMode = (typeof READING_MODES)[number];
 
@@ -156,6 +159,7 @@ const DRAW: Readonly<Record<ReadingMode, (random: Random) => Draft>> = {
   readClass: drawReadClass,
   seeClass: drawSeeClass,
   compare: drawCompare,
+  ...DRAW_CLASS_EXERCISE,
 };
 
 /**

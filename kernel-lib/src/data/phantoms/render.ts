@@ -11,7 +11,8 @@ export interface PictureSize {
 
 const COARSE_CELLS = 6;
 const FINE_CELLS = 16;
-const SLOPE_STRENGTH = 0.12;
+/** How much brighter the right half is than the left where the slope is 1. */
+export const SLOPE_STRENGTH = 0.12;
 const EDGE_WIDTH = 0.1;
 const SPOT_SIGMA = 0.055;
 const LETTER_LEVEL = 0.95;

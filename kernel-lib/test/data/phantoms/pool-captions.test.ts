@@ -46,6 +46,22 @@ const within =
     return mean >= least && mean < most;
   };
 
+/** Mean grey level where this holds of a pixel's column and row, as shares of the picture. */
+function levelWhere({ width, height, channels, data }: RasterImage, holds: (x: number, y: number) => boolean): number {
+  const own = [...data].filter((_, i) => {
+    const pixel = Math.floor(i / channels);
+    return holds(((pixel % width) + 0.5) / width, (Math.floor(pixel / width) + 0.5) / height);
+  });
+  return own.reduce((sum, value) => sum + value, 0) / own.length / 255;
+}
+const isMiddle = (value: number) => Math.abs(value - 0.5) < 0.13;
+const isEdge = (value: number) => Math.abs(value - 0.5) > 0.43;
+const middle = (image: RasterImage) => levelWhere(image, (x, y) => isMiddle(x) && isMiddle(y));
+const edges = (image: RasterImage) =>
+  levelWhere(image, (x, y) => (isMiddle(x) && isEdge(y)) || (isMiddle(y) && isEdge(x)));
+const corners = (image: RasterImage) => levelWhere(image, (x, y) => isEdge(x) && isEdge(y));
+const rise = (image: RasterImage) => levelWhere(image, (x) => x > 0.5) - levelWhere(image, (x) => x < 0.5);
+
 const SKIN: Claims<SkinPhantom & { label: number }> = [
   ["dim device", within(0.38, 0.55)],
   ["bright device", within(0.55, 1)],
@@ -54,6 +70,7 @@ const SKIN: Claims<SkinPhantom & { label: number }> = [
   ["round place", ({ nuisances }) => nuisances.corners > 0],
   ["medium lesion", ({ nuisances }) => nuisances.zoom < 0.43],
   ["large lesion", ({ nuisances }) => nuisances.zoom >= 0.43],
+  ["deep", ({ image }) => middle(image) < edges(image)],
   ["smooth", ({ signs }) => signs.border < 0.1],
   ["wavy", ({ signs }) => signs.border >= 0.1 && signs.border < 0.18],
   ["spiky", ({ signs }) => signs.border >= 0.18],
@@ -78,7 +95,7 @@ const FUNDUS: Claims<DrawnFundus> = [
   ["dark device", within(0, 0.38)],
   ["dim device", within(0.38, 0.55)],
   ["amber red ground", ({ nuisances }) => nuisances.hue < 0.5],
-  ["pale round", ({ nuisances }) => nuisances.field > 0.8],
+  ["pale round", ({ image }) => middle(image) > corners(image) + 0.05],
   ["no red spots", ({ signs }) => signs.bleedings === 0],
   ["speckled red spots", ({ signs }) => signs.bleedings >= 4],
   ["no amber spots", ({ signs }) => signs.exudates === 0],
@@ -106,6 +123,8 @@ const hasSpot = (side: "left" | "right", sign: 1 | -1) => (drawn: ChestPhantom) 
 const CHEST: Claims<ChestPhantom> = [
   ["dim device", within(0.38, 0.55)],
   ["bright device", within(0.55, 1)],
+  ["level", ({ image }) => Math.abs(rise(image)) <= 0.4 * 0.12],
+  ["rising", ({ image }) => rise(image) >= 0.4 * 0.12],
   ["letter left", ({ nuisances }) => nuisances.letter === "L"],
   ["letter right", ({ nuisances }) => nuisances.letter === "R"],
   ["opacity left side", hasSpot("left", 1)],
@@ -145,6 +164,7 @@ const RADIOLOGY: Claims<RadiologyCase> = [
   ["dark device", within(0, 0.38)],
   ["large tall", ({ facts }) => facts.organ === "head"],
   ["large wide", ({ facts }) => facts.organ === "abdomen"],
+  ["pale", ({ image }) => middle(image) > corners(image) + 0.05],
 ];
 const HISTOLOGY: Claims<PathologyCase> = [
   ["glandular tissue", ({ facts }) => facts.pattern === "gland"],

@@ -1,6 +1,6 @@
 import type { Random } from "../../../base/random";
 import type { RasterImage } from "../../../base/types";
-import { wordFor } from "../attributes";
+import { brightnessOf } from "./pixels";
 
 /** Something that is true of a picture, in words, and how often a caption says it. */
 export interface Statement {
@@ -35,12 +35,8 @@ export const said = (kind: keyof typeof SAID, words: string): Statement => ({ wo
 /** The statement where it holds, else none. */
 export const where = (holds: unknown, statement: Statement): readonly Statement[] => (holds ? [statement] : []);
 
-/** "dark device", "dim device" or "bright device": the mean grey level, by the bounds of the general world. */
-export function saidOfBrightness({ data }: RasterImage): Statement {
-  let sum = 0;
-  for (const value of data) sum += value;
-  return said("device", `${wordFor("brightness", sum / data.length / 255)} device`);
-}
+/** "dark device", "dim device" or "bright device". */
+export const saidOfBrightness = (image: RasterImage): Statement => said("device", `${brightnessOf(image)} device`);
 
 /** The word of a value: words[i] up to bounds[i], the last word beyond all of them. */
 export function wordOf(value: number, bounds: readonly number[], words: readonly string[]): string {

@@ -1,13 +1,15 @@
 import type { Random } from "../../../base/random";
+import type { RasterImage } from "../../../base/types";
 import type { ChestSigns } from "../looks/chest-film";
 import type { ChestPhantom } from "../tasks/vindr-phantom";
 import { type Statement, said, saidOfBrightness, where, writeCaption } from "./caption";
+import { slopeOf } from "./pixels";
 
-/** What anyone sees of a chest film: a grey picture with two tall bodies on one level, and fine structure. */
-export const CHEST_GIST: readonly Statement[] = [
+/** What anyone sees of a chest film: a grey picture with two tall bodies and fine structure, the heart's side brighter or not. */
+export const chestGist = (image: RasterImage): readonly Statement[] => [
   said("color", "grey"),
   said("gist", "tall"),
-  said("gist", "level"),
+  said("gist", slopeOf(image)),
   said("gist", "fine"),
 ];
 
@@ -15,7 +17,7 @@ function howTaken({ image, nuisances: { letter } }: ChestPhantom): Statement[] {
   return [
     said("organ", "chest"),
     said("modality", "x-ray"),
-    ...CHEST_GIST,
+    ...chestGist(image),
     saidOfBrightness(image),
     ...where(letter !== "none", said("letter", `letter ${letter === "L" ? "left" : "right"}`)),
   ];

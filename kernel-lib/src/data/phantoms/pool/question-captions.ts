@@ -2,7 +2,7 @@ import type { Random } from "../../../base/random";
 import { type PathologyCase, TISSUES } from "../tasks/pathology-case";
 import { LARGE, type RadiologyCase } from "../tasks/radiology-case";
 import { type Statement, said, saidOfBrightness, where, wordOf, writeCaption } from "./caption";
-import { CHEST_GIST } from "./chest-caption";
+import { chestGist } from "./chest-caption";
 
 /** What anyone sees of a slice: one large pale body, grey, tall for a head, wide for an abdomen. */
 const sliceGist = (organ: "head" | "abdomen"): readonly Statement[] => [
@@ -18,7 +18,7 @@ export function writeRadiologyCaption({ image, facts }: RadiologyCase, random: R
   const taken = [
     said("organ", organ),
     said("modality", modality),
-    ...(organ === "chest" ? CHEST_GIST : sliceGist(organ)),
+    ...(organ === "chest" ? chestGist(image) : sliceGist(organ)),
     saidOfBrightness(image),
   ];
   const seen = [

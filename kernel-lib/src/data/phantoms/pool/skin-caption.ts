@@ -2,6 +2,7 @@ import type { Random } from "../../../base/random";
 import { wordFor } from "../attributes";
 import type { SkinPhantom } from "../tasks/derma-phantom";
 import { always, said, saidOfBrightness, spotsWord, where, wordOf, writeCaption } from "./caption";
+import { isDarkInside } from "./pixels";
 
 /** The caption of a skin lesion under a dermatoscope. */
 export function writeSkinCaption(label: number, { image, signs, nuisances }: SkinPhantom, random: Random): string {
@@ -18,7 +19,7 @@ export function writeSkinCaption(label: number, { image, signs, nuisances }: Ski
   const seen = [
     said("diagnosis", `class ${label}`),
     said("zoom", wordFor("size", zoom)),
-    said("gist", "deep"),
+    ...where(isDarkInside(image), said("gist", "deep")),
     always("lesion"),
     said("sign", wordFor("border", border)),
     said("sign", `${spotsWord(dots)} spots`),

@@ -1,0 +1,122 @@
+import type { Random } from "../../base/random";
+import { classQuestion } from "../question";
+import { ATTRIBUTES } from "./attributes";
+import { CLASS_WORDS } from "./class-words";
+import { drawGeneralScene, type Scene } from "./general-world";
+
+/**
+ * Exercises on long lists of numbered classes, as tasks with up to fifteen labels ask:
+ * - `listClass`: one class of two to fifteen is named in the background; its number is the answer;
+ * - `listSet`: none to three are named; the answer is their numbers, ascending ("0, 3"), or "none";
+ * - `seeSet`: the classes are properties of the picture; the answer is the numbers of those it has;
+ * - `confirmWord`: whether the word that the background names is this one, yes or no.
+ */
+export const CLASS_MODES = ["listClass", "listSet", "seeSet", "confirmWord"] as const;
+export type ClassMode = (typeof CLASS_MODES)[number];
+
+/** A class exercise before its picture is taken out of the scene. */
+export interface ClassDraft {
+  readonly scene: Scene;
+  readonly passage: { readonly image: Scene["image"]; readonly text: string } | null;
+  readonly question: string;
+  readonly answer: string;
+}
+
+const MOST_CLASSES = 15;
+const SYLLABLES = "ba ce di fo gu ka le mi no pu ra se ti vo xy der mel noma itis oma pneu ret".split(" ");
+/** One name in six is an unknown word, spelled in pieces: label names of real tasks are. */
+const UNKNOWN_SHARE = 1 / 6;
+const SET_SIZES = [0, 1, 1, 1, 2, 2, 3];
+
+function unknownWord(random: Random): string {
+  return Array.from({ length: 2 + random.integer(2) }, () => random.pick(SYLLABLES)).join("");
+}
+
+/** Different class names, one or two words each. */
+function drawNames(count: number, random: Random): string[] {
+  const words = random.shuffle(CLASS_WORDS);
+  const names = new Set<string>();
+  while (names.size < count) {
+    const isKnown = words.length > 0 && !random.chance(UNKNOWN_SHARE);
+    names.add(isKnown ? words.pop()! : unknownWord(random));
+  }
+  return [...names];
+}
+
+const countOf = (random: Random): number =>
+  random.chance(0.4) ? 2 + random.integer(4) : 6 + random.integer(MOST_CLASSES - 5);
+
+/** A caption with words put in at random places after its beginning, in their order. */
+function captionWith(words: readonly string[], random: Random) {
+  const companion = drawGeneralScene(random);
+  const caption = companion.caption.split(" ");
+  const places = words.map(() => 3 + random.integer(caption.length - 2)).sort((a, b) => b - a);
+  for (const [i, place] of places.entries()) caption.splice(place, 0, words[words.length - 1 - i]!);
+  return { image: companion.image, text: caption.join(" ") };
+}
+
+/** The numbers of a set, as multi-label answers are written. */
+function setAnswer(numbers: readonly number[]): string {
+  return numbers.length === 0 ? "none" : [...numbers].sort((a, b) => a - b).join(", ");
+}
+
+function drawListClass(random: Random): ClassDraft {
+  const names = drawNames(countOf(random), random);
+  const answer = random.integer(names.length);
+  return {
+    scene: drawGeneralScene(random),
+    passage: captionWith([names[answer]!], random),
+    question: classQuestion("which class is this picture ?", names),
+    answer: String(answer),
+  };
+}
+
+function drawListSet(random: Random): ClassDraft {
+  const names = drawNames(countOf(random), random);
+  const size = Math.min(random.pick(SET_SIZES), names.length);
+  const named = random.shuffle(names.map((_, i) => i)).slice(0, size);
+  return {
+    scene: drawGeneralScene(random),
+    passage: captionWith(
+      named.map((i) => names[i]!),
+      random,
+    ),
+    question: classQuestion("which of these does this picture show ?", names),
+    answer: setAnswer(named),
+  };
+}
+
+/** Words of the pictures' properties; of each property at most one that is true, so that sets stay short. */
+function drawSeeSet(random: Random): ClassDraft {
+  const scene = drawGeneralScene(random);
+  const properties = random.shuffle(ATTRIBUTES).slice(0, 3);
+  const names = random.shuffle([...new Set(properties.flatMap(({ words }) => words))]).slice(0, MOST_CLASSES);
+  const seen = new Set(properties.map(({ name }) => scene.attributes[name]));
+  const numbers = names.flatMap((name, i) => (seen.has(name) ? [i] : []));
+  return {
+    scene,
+    passage: random.chance(0.5) ? captionWith([], random) : null,
+    question: classQuestion("which of these does this picture show ?", names),
+    answer: setAnswer(numbers),
+  };
+}
+
+function drawConfirmWord(random: Random): ClassDraft {
+  const [said, other] = drawNames(2, random) as [string, string];
+  const isSaid = random.chance(0.5);
+  const { image, text } = captionWith([], random);
+  return {
+    scene: drawGeneralScene(random),
+    passage: { image, text: `${text} . the word is ${said}` },
+    question: `is the word ${isSaid ? said : other} ?`,
+    answer: isSaid ? "yes" : "no",
+  };
+}
+
+/** Draws a class exercise. */
+export const DRAW_CLASS_EXERCISE: Readonly<Record<ClassMode, (random: Random) => ClassDraft>> = {
+  listClass: drawListClass,
+  listSet: drawListSet,
+  seeSet: drawSeeSet,
+  confirmWord: drawConfirmWord,
+};
