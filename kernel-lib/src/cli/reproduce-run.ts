@@ -118,7 +118,9 @@ async function runOne(
       },
     });
     const source = await readFile(file, "utf8");
-    const figures = (await figuresSince(options.figuresDir, begun)).filter((figure) => source.includes(figure));
+    const figures = (await figuresSince(options.figuresDir, begun)).filter(
+      (figure) => source.includes(`\\"${figure}\\"`), // a name in a cell's code, as a notebook's JSON holds it
+    );
     progress.finish(name, `${name}  done in ${run.seconds.toFixed(1)} s, ${figures.length} figures`);
     return { notebook: name, seconds: run.seconds, figures };
   } catch (error) {
