@@ -11,11 +11,15 @@ import type { GridStage } from "./grid-stages";
 import { headsOf, type StageParts } from "./grid-verbs";
 import type { GridWorld } from "./grid-world";
 
-/** Opens what stages work on, and keeps it open while stages in a row share it. */
-export interface GridParts {
+/** The data of a grid, read when first asked for; the latest are kept. */
+export interface GridData {
   task(name: string): Promise<Task>;
   /** What is searched for a task. */
   corpusFor(task: string): Promise<Corpus>;
+}
+
+/** Opens what stages work on, and keeps it open while stages in a row share it. */
+export interface GridParts extends GridData {
   /** Everything the stage's verb reads; what it needs must be there. */
   partsOf(run: Run, stage: GridStage): Promise<StageParts>;
   dispose(): void;
@@ -23,18 +27,26 @@ export interface GridParts {
 
 /** Readers open at once: one with passages, one without. */
 const NUM_READERS = 2;
+/** Tasks and corpora in memory at once: this one, and another while a process passes by stages that are held. */
+const NUM_DATA = 2;
+
+function openData(world: GridWorld, control: Control): GridData {
+  const tasks = new Map<string, Promise<Task>>();
+  const corpora = new Map<string, Promise<Corpus>>();
+  return {
+    task: (name) => remember(tasks, name, () => world.loadTask(name, control)),
+    corpusFor: (name) => {
+      const corpus = world.corpusOf(name);
+      return remember(corpora, corpus, () => world.loadCorpus(corpus, control));
+    },
+  };
+}
 
 /** @param world where data and models come from. */
 export function openParts(world: GridWorld, control: Control): GridParts {
-  const tasks = new Map<string, Promise<Task>>();
-  const corpora = new Map<string, Promise<Corpus>>();
+  const { task, corpusFor } = openData(world, control);
   const indexes = new Map<string, Index>();
   const readers = new Map<string, TunedReader>();
-  const task = (name: string): Promise<Task> => remember(tasks, name, () => world.loadTask(name, control));
-  const corpusFor = (name: string): Promise<Corpus> => {
-    const corpus = world.corpusOf(name);
-    return remember(corpora, corpus, () => world.loadCorpus(corpus, control));
-  };
   const indexOf = async (run: Run, name: string): Promise<Index> => {
     if (!indexes.has(name)) free(indexes, 0);
     const open = async () =>
@@ -93,10 +105,12 @@ export function joinAnswers(places: readonly StagePlace[]): Predictions {
   };
 }
 
-/** A failed opening is not remembered. */
+/** Of those asked for before, the latest are kept; a failed opening is not. */
 async function remember<T>(kept: Map<string, Promise<T>>, name: string, open: () => Promise<T>): Promise<T> {
   const found = kept.get(name) ?? open();
+  kept.delete(name);
   kept.set(name, found);
+  for (const oldest of kept.keys()) if (kept.size > NUM_DATA) kept.delete(oldest);
   try {
     return await found;
   } catch (error) {
