@@ -1,5 +1,6 @@
 import { appendFile, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { DataError } from "../../base/errors";
 import type { Control } from "../../base/types";
 import { writeFileAtomic } from "../../base/write-atomic";
 import { makeFolder } from "../artifact-files";
@@ -21,6 +22,8 @@ export interface CellRecord {
   /** Of results: keys of the predictions they were made from. */
   readonly answers: readonly string[];
 }
+
+const CELL_FIELDS = ["kind", "profile", "source", "task", "backbone", "seed", "system", "key", "answers"] as const;
 
 /** A stage that failed when it was last tried. */
 export interface FailureRecord {
@@ -96,14 +99,16 @@ function writeJsonFile(file: string, value: object): void {
 
 /** The failures of a grid by stage id. */
 export async function readFailures(settings: Named): Promise<Map<string, FailureRecord>> {
-  const found = await readAll<FailureRecord>(join(folderOf(settings), "failures"));
+  const found = await readAll<FailureRecord>(join(folderOf(settings), "failures"), ["id", "message", "at"]);
   return new Map(found.map((failure) => [failure.id, failure]));
 }
 
 /** The results of every grid that was run in an artifacts folder. */
 export async function readCells(artifactsDir: string): Promise<CellRecord[]> {
   const grids = await namesIn(join(artifactsDir, RECORDS));
-  const cells = await Promise.all(grids.map((name) => readAll<CellRecord>(join(artifactsDir, RECORDS, name, "cells"))));
+  const cells = await Promise.all(
+    grids.map((name) => readAll<CellRecord>(join(artifactsDir, RECORDS, name, "cells"), CELL_FIELDS)),
+  );
   return cells.flat();
 }
 
@@ -117,9 +122,22 @@ async function namesIn(folder: string): Promise<string[]> {
   );
 }
 
-/** The whole JSON files of a folder; one that goes away meanwhile is none. */
-async function readAll<T>(folder: string): Promise<T[]> {
+/** The records of a folder; one that goes away meanwhile is none. @throws DataError on a file that is no record. */
+async function readAll<T extends object>(folder: string, fields: readonly (keyof T & string)[]): Promise<T[]> {
   const names = (await namesIn(folder)).filter((name) => name.endsWith(".json"));
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8").catch(() => null)));
-  return texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as T]));
+  return texts.flatMap((text, i) => (text === null ? [] : [toRecord<T>(text, join(folder, names[i]!), fields)]));
+}
+
+function toRecord<T extends object>(text: string, file: string, fields: readonly (keyof T & string)[]): T {
+  try {
+    const found = JSON.parse(text) as T;
+    if (fields.every((field) => field in found)) return found;
+  } catch {
+    // said below
+  }
+  throw new DataError(
+    `gridResults: ${file} must be JSON with ${fields.join(", ")}. Delete it; the next run of the grid writes it again.`,
+    { file },
+  );
 }

@@ -132,6 +132,18 @@ describe("a grid on untrained models", () => {
 });
 
 describe("when something goes wrong", () => {
+  test("a record that is none is named", async () => {
+    const place = join(folder, "records", "grid", "phantom-test", "cells");
+    mkdirSync(place, { recursive: true });
+    for (const text of ["{", '{"kind":"results"}', "null"]) {
+      writeFileSync(join(place, "results.toy.json"), text);
+      await expect(gridResults(join(folder, "records"))).rejects.toMatchObject({
+        code: "data",
+        message: expect.stringContaining("results.toy.json must be JSON with kind, profile"),
+      });
+    }
+  });
+
   test("a failing stage costs those that need it; the others are finished; the status and the end name it", async () => {
     const broken: GridWorld = {
       ...world,
