@@ -34,28 +34,31 @@ const FIVE_SYSTEMS = ["closed-book", "ft-rag", "text-head", "image-head", "jomed
 /** The walkthrough's task keeps the notebooks' corpus and options, so that notebooks and grid share its results. */
 const WALKTHROUGH: GridPart["tasks"] = { "breast-mnist": { corpus: "phantom" } };
 
-const SHORT_READER = { steps: 40, evaluateEvery: 20 } as const;
+/** Both readers of a task, evaluated twice after the start. */
+function shortReaders(steps: number, evaluateEvery = steps / 2): Pick<StageChanges, "reader" | "closedBook"> {
+  return { reader: { steps, evaluateEvery }, closedBook: { steps, evaluateEvery } };
+}
+
 const SHORT_RETRIEVER = {
   steps: 40,
   numCandidates: 5,
   warmupSteps: 4,
   evaluateEvery: 20,
   refreshEvery: 2,
-  validationTop: 2, // of 5: the four best of so few would hardly differ from one head to the next
+  validationTop: 2, // the four best of so few would hardly differ from one head to the next
 } as const;
 
 /** The other tasks get fewer steps and candidates, chosen by measured seconds alone: docs/performance.md. */
 const SMALLER: Omit<GridPart, "backbones" | "seeds" | "systems"> = {
   tasks: {
     ...WALKTHROUGH,
+    "retina-mnist": { ...shortReaders(60), retriever: SHORT_RETRIEVER },
+    "vqa-rad": { ...shortReaders(80), retriever: SHORT_RETRIEVER },
+    slake: { ...shortReaders(60), retriever: SHORT_RETRIEVER },
     // 626 validation questions with four passages each: an evaluation takes as long as forty steps
-    "path-vqa": {
-      reader: { ...SHORT_READER, evaluateEvery: 40 },
-      closedBook: { ...SHORT_READER, evaluateEvery: 40 },
-      retriever: { ...SHORT_RETRIEVER, numCandidates: 4 },
-    },
+    "path-vqa": { ...shortReaders(40, 40), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
   },
-  otherTasks: { reader: SHORT_READER, closedBook: SHORT_READER, retriever: SHORT_RETRIEVER },
+  otherTasks: { ...shortReaders(40), retriever: SHORT_RETRIEVER },
   readers: {},
 };
 
