@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { DataError } from "../../base/errors";
 import { repositoryRoot } from "../../base/repository-root";
 import type { Control, Corpus, Task } from "../../base/types";
 import { loadCorpus } from "../../data/corpora/load-corpus";
@@ -18,6 +19,7 @@ export interface GridWorld {
   corpusOf(task: string): string;
   loadCorpus(corpus: string, control: Control): Promise<Corpus>;
   readonly clipFolder: string;
+  /** @throws DataError when there is no such model. */
   readerFolder(backbone: Backbone): string;
 }
 
@@ -41,6 +43,15 @@ export function openWorld(settings: GridSettings): GridWorld {
       return loadCorpus(corpus, { source, dataDir, cacheDir: join(artifactsDir, "corpora"), control });
     },
     clipFolder: join(checkpoints, "clip"),
-    readerFolder: (backbone) => join(checkpoints, backbone),
+    readerFolder: (backbone) => modelFolder(checkpoints, backbone),
   };
+}
+
+function modelFolder(checkpoints: string, backbone: Backbone): string {
+  const folder = join(checkpoints, backbone);
+  if (existsSync(folder)) return folder;
+  throw new DataError(
+    `runGrid: ${folder} must be the folder of a ${backbone} model; there is none. Put one there (npm run checkpoints makes the replicas), name another folder of models with --checkpoints, or leave this reader out with --backbones.`,
+    { folder, backbone },
+  );
 }

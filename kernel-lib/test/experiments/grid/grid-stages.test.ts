@@ -5,6 +5,7 @@ import { stageOptions } from "../../../src/experiments/grid/grid-changes";
 import { BACKBONES, corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/grid-options";
 import { type GridStage, listStages } from "../../../src/experiments/grid/grid-stages";
 import { GRID_SYSTEMS } from "../../../src/experiments/grid/grid-systems";
+import { openWorld } from "../../../src/experiments/grid/grid-world";
 import { profileOf } from "../../../src/experiments/profiles";
 
 const list = (options: GridOptions = {}) => listStages(resolveGrid({ source: "phantom", ...options }));
@@ -113,6 +114,12 @@ test("the walkthrough's task searches the notebooks' corpus, the others the pool
   const corpora = (options: GridOptions) => TASK_NAMES.map((task) => corpusOf(resolveGrid(options), task));
   expect(corpora({})).toEqual(TASK_NAMES.map((task) => (task === "breast-mnist" ? "phantom" : "phantom-pool")));
   expect(new Set(corpora({ corpus: "roco" }))).toEqual(new Set(["roco"]));
+});
+
+test("a reader that is not there is named, with what to do", () => {
+  const world = openWorld(resolveGrid({ checkpointsDir: "/no/models" }));
+  const message = /\/no\/models\/pixtral must be the folder of a pixtral model.*--checkpoints.*--backbones/;
+  expect(() => world.readerFolder("pixtral")).toThrow(message);
 });
 
 test("a name given twice counts once", () => {
