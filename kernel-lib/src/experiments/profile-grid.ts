@@ -55,6 +55,9 @@ const SMALLER: Omit<GridPart, "backbones" | "seeds" | "systems"> = {
     "retina-mnist": { ...shortReaders(60), retriever: SHORT_RETRIEVER },
     "vqa-rad": { ...shortReaders(80), retriever: SHORT_RETRIEVER },
     slake: { ...shortReaders(60), retriever: SHORT_RETRIEVER },
+    // a pair is scored once per label, and these tasks have fifteen and fourteen
+    "vindr-pcxr": { ...shortReaders(30), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
+    brset: { ...shortReaders(30), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
     // 626 validation questions with four passages each: an evaluation takes as long as forty steps
     "path-vqa": { ...shortReaders(40, 40), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
   },
