@@ -53,10 +53,11 @@ async function exists(file: string): Promise<boolean> {
 async function run(options: ReproduceOptions, root: string, signal: AbortSignal): Promise<number> {
   const progress = createTerminalProgress(process.stdout);
   const { grid } = options;
+  const files = await selectNotebooks(join(root, "notebooks"), options.notebooks); // a wrong name is refused before anything runs
   const failures = grid === null ? [] : await gridCommand(grid, { progress, signal });
   if (grid !== null && grid.verb !== "run") return 0;
   try {
-    await runNotebooks(options, { root, signal, progress });
+    await runNotebooks(files, options, { root, signal, progress });
   } finally {
     sayFailures(failures);
   }
@@ -73,12 +74,15 @@ interface Surroundings {
   readonly progress: TerminalProgress;
 }
 
-async function runNotebooks(options: ReproduceOptions, { root, signal, progress }: Surroundings): Promise<void> {
+async function runNotebooks(
+  files: readonly string[],
+  options: ReproduceOptions,
+  { root, signal, progress }: Surroundings,
+): Promise<void> {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   const begun = performance.now();
   // written when a run of all notebooks with these settings has ended well
   const finished = join(root, "data", "artifacts", "reports", `${options.name}.finished`);
-  const files = await selectNotebooks(join(root, "notebooks"), options.notebooks);
   const lanes = lanesFor((await exists(finished)) ? "computed" : "unknown");
   if (options.target === "report")
     say(
