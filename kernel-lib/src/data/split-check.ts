@@ -1,5 +1,8 @@
 import type { Control, Example, Task } from "../base/types";
 
+/** Groups, and examples of one, that the warning names; its details hold all. */
+const NUM_NAMED = 3;
+
 /** A group (patient or equal pictures) that stands in more than one split. */
 export interface SharedGroup {
   readonly group: string;
@@ -26,10 +29,12 @@ export function findSharedGroups(task: Task): SharedGroup[] {
 export function reportSharedGroups(task: Task, control: Control): void {
   const shared = findSharedGroups(task);
   if (shared.length === 0) return;
-  const ids = shared.map(({ exampleIds }) => exampleIds.join(" = ")).join("; ");
+  const first = shared.slice(0, NUM_NAMED).map(({ exampleIds }) => exampleIds.slice(0, NUM_NAMED).join(" = "));
+  const more = shared.length > first.length ? "; …" : "";
+  const does = shared.length === 1 ? "1 does" : `${shared.length} do`;
   control.onWarn?.(
     "split",
-    `loadTask: no picture of ${task.name} should stand in two splits; ${shared.length} does: ${ids}. Kept as published.`,
+    `loadTask: no picture of ${task.name} should stand in two splits; ${does}: ${first.join("; ")}${more}. Kept as published.`,
     { task: task.name, shared },
   );
 }

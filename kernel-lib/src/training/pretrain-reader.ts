@@ -30,6 +30,10 @@ export interface ReaderPretrainingOptions {
   readonly text: ReadingPhase;
   /** Pictures and texts, all weights. */
   readonly pictures: ReadingPhase;
+  /** Long lists of classes and sets of them, texts alone: every number becomes an answer that it knows. */
+  readonly lists: ReadingPhase;
+  /** All kinds of exercises together, with their pictures. */
+  readonly classes: ReadingPhase;
   /** Held-out exercises of each mode. */
   readonly numHeldOut: number;
   readonly seed: number;
@@ -62,6 +66,34 @@ export const READER_RECIPE: ReaderPretrainingOptions = {
       compare: 0.06,
     },
   },
+  lists: {
+    steps: 900,
+    batchSize: 48,
+    learningRate: 1.5e-3,
+    warmupSteps: 40,
+    evaluateEvery: 150,
+    shares: { copyWord: 0.05, readClass: 0.1, listClass: 0.25, listNumber: 0.35, listSet: 0.2, confirmWord: 0.05 },
+  },
+  classes: {
+    steps: 500,
+    batchSize: 24,
+    learningRate: 7e-4,
+    warmupSteps: 50,
+    evaluateEvery: 100,
+    shares: {
+      describe: 0.1,
+      attribute: 0.08,
+      attributeWithPassage: 0.12,
+      copyWord: 0.04,
+      readClass: 0.12,
+      seeClass: 0.12,
+      listClass: 0.12,
+      listNumber: 0.12,
+      listSet: 0.08,
+      seeSet: 0.06,
+      confirmWord: 0.04,
+    },
+  },
   numHeldOut: 64,
   seed: 7,
 };
@@ -74,7 +106,7 @@ export interface ReaderPretraining {
 
 /**
  * Pre-trains a reader on the general-purpose world: the vision tower alone, then reading and copying texts, then exercises on
- * pictures and texts.
+ * pictures and texts; then long lists of classes as texts, and everything together.
  *
  * No medical picture is in it, as in the paper, whose readers are general-purpose models.
  * Loss: negative log-likelihood of the answer's tokens.
@@ -90,10 +122,12 @@ export async function pretrainReader(
   const vision = await runVisionPhase(model, options, hooks);
   const text = await runPhase(model, "text", options, heldOut, hooks);
   const pictures = await runPhase(model, "pictures", options, heldOut, hooks);
+  const lists = await runPhase(model, "lists", options, heldOut, hooks);
+  const classes = await runPhase(model, "classes", options, heldOut, hooks);
   const skills = Object.fromEntries(
     [...heldOut].map(([mode, exercises]) => [mode, measureExercises(model, exercises, "pictures").accuracy]),
   ) as Record<ReadingMode, number>;
-  return { curve: [...vision.curve, ...text.curve, ...pictures.curve], skills };
+  return { curve: [vision, text, pictures, lists, classes].flatMap(({ curve }) => curve), skills };
 }
 
 type HeldOut = ReadonlyMap<ReadingMode, readonly ReadingExercise[]>;
@@ -132,33 +166,35 @@ async function runVisionPhase(
   }
 }
 
+type ReadingPhaseName = "text" | "pictures" | "lists" | "classes";
+
 async function runPhase(
   model: Qwen2Vl,
-  modality: Modality,
+  name: ReadingPhaseName,
   options: ReaderPretrainingOptions,
   heldOut: HeldOut,
   hooks: PretrainingHooks,
 ): Promise<LoopResult> {
-  const phase = options[modality];
-  const isTrained = (name: string): boolean => modality === "pictures" || !name.startsWith("model.visual.");
+  const phase = options[name];
+  const modality: Modality = name === "text" || name === "lists" ? "text" : "pictures";
+  const isTrained = (weight: string): boolean => modality === "pictures" || !weight.startsWith("model.visual.");
   const variables = model.parameters.unfreeze(isTrained);
   const asked = new Map([...heldOut].filter(([mode]) => (phase.shares[mode] ?? 0) > 0));
   try {
-    const trainee = createTrainee(model, modality, variables, { phase, heldOut: asked });
-    return await pretrainLoop(trainee, phase, { name: modality, seed: options.seed, hooks });
+    const trainee = createTrainee({ model, modality, name }, variables, { phase, heldOut: asked });
+    return await pretrainLoop(trainee, phase, { name, seed: options.seed, hooks });
   } finally {
     model.parameters.freeze();
   }
 }
 
 function createTrainee(
-  model: Qwen2Vl,
-  modality: Modality,
+  { model, modality, name }: { readonly model: Qwen2Vl; readonly modality: Modality; readonly name: ReadingPhaseName },
   variables: readonly tf.Variable[],
   { phase, heldOut }: { readonly phase: ReadingPhase; readonly heldOut: HeldOut },
 ): Trainee<PromptBatch> {
   return {
-    stage: `reader pre-training, ${modality}`,
+    stage: `reader pre-training, ${name}`,
     variables,
     prepare: async (_step, random) => {
       const exercises = Array.from({ length: phase.batchSize }, () => drawExercise(phase, random));

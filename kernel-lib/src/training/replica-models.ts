@@ -7,7 +7,7 @@ import { createQwen2Vl, type Qwen2Vl } from "../models/qwen2-vl";
 import { createTokenizer } from "../models/tokenizer";
 
 /** Names the recipe of both replica models; raised when sizes, vocabulary or pre-training change. */
-export const REPLICA_VERSION = 2;
+export const REPLICA_VERSION = 3;
 
 const READER_SPECIAL_TOKENS = [
   "<|endoftext|>",

@@ -7,11 +7,12 @@ import { drawGeneralScene, type Scene } from "./general-world";
 /**
  * Exercises on long lists of numbered classes, as tasks with up to fifteen labels ask:
  * - `listClass`: one class of two to fifteen is named in the background; its number is the answer;
+ * - `listNumber`: the background gives the number itself, or one to three ("class 4 , 11"): they are the answer ("4, 11");
  * - `listSet`: none to three are named; the answer is their numbers, ascending ("0, 3"), or "none";
  * - `seeSet`: the classes are properties of the picture; the answer is the numbers of those it has;
  * - `confirmWord`: whether the word that the background names is this one, yes or no.
  */
-export const CLASS_MODES = ["listClass", "listSet", "seeSet", "confirmWord"] as const;
+export const CLASS_MODES = ["listClass", "listNumber", "listSet", "seeSet", "confirmWord"] as const;
 export type ClassMode = (typeof CLASS_MODES)[number];
 
 /** A class exercise before its picture is taken out of the scene. */
@@ -26,6 +27,8 @@ const MOST_CLASSES = 15;
 const SYLLABLES = "ba ce di fo gu ka le mi no pu ra se ti vo xy der mel noma itis oma pneu ret".split(" ");
 /** One name in six is an unknown word, spelled in pieces: label names of real tasks are. */
 const UNKNOWN_SHARE = 1 / 6;
+/** What stands before a number in a background. */
+const NUMBER_WORDS = ["class", "class", "level"];
 const SET_SIZES = [0, 1, 1, 1, 2, 2, 3];
 
 function unknownWord(random: Random): string {
@@ -46,12 +49,20 @@ function drawNames(count: number, random: Random): string[] {
 const countOf = (random: Random): number =>
   random.chance(0.4) ? 2 + random.integer(4) : 6 + random.integer(MOST_CLASSES - 5);
 
-/** A caption with words put in at random places after its beginning, in their order. */
+/** A caption with words put in after its beginning, each at a place of its own, in their order. */
 function captionWith(words: readonly string[], random: Random) {
+  return captionWithParts(
+    words.map((word) => [word]),
+    random,
+  );
+}
+
+/** The same for runs of words that stay together. */
+function captionWithParts(parts: readonly (readonly string[])[], random: Random) {
   const companion = drawGeneralScene(random);
   const caption = companion.caption.split(" ");
-  const places = words.map(() => 3 + random.integer(caption.length - 2)).sort((a, b) => b - a);
-  for (const [i, place] of places.entries()) caption.splice(place, 0, words[words.length - 1 - i]!);
+  const places = parts.map(() => 3 + random.integer(caption.length - 2)).sort((a, b) => b - a);
+  for (const [i, place] of places.entries()) caption.splice(place, 0, ...parts[parts.length - 1 - i]!);
   return { image: companion.image, text: caption.join(" ") };
 }
 
@@ -68,6 +79,25 @@ function drawListClass(random: Random): ClassDraft {
     passage: captionWith([names[answer]!], random),
     question: classQuestion("which class is this picture ?", names),
     answer: String(answer),
+  };
+}
+
+function drawListNumber(random: Random): ClassDraft {
+  const names = drawNames(countOf(random), random);
+  const isSet = random.chance(0.4);
+  const numbers = random.shuffle(names.map((_, i) => i)).slice(0, isSet ? 1 + random.integer(3) : 1);
+  const said = [...numbers]
+    .sort((a, b) => a - b)
+    .join(" , ")
+    .split(" ");
+  return {
+    scene: drawGeneralScene(random),
+    passage: captionWithParts([[random.pick(NUMBER_WORDS), ...said]], random),
+    question: classQuestion(
+      `which ${isSet ? "of these does" : "class is"} this picture${isSet ? " show" : ""} ?`,
+      names,
+    ),
+    answer: setAnswer(numbers),
   };
 }
 
@@ -116,6 +146,7 @@ function drawConfirmWord(random: Random): ClassDraft {
 /** Draws a class exercise. */
 export const DRAW_CLASS_EXERCISE: Readonly<Record<ClassMode, (random: Random) => ClassDraft>> = {
   listClass: drawListClass,
+  listNumber: drawListNumber,
   listSet: drawListSet,
   seeSet: drawSeeSet,
   confirmWord: drawConfirmWord,
