@@ -52,8 +52,8 @@ const SHORT_RETRIEVER = {
 const SMALLER: Omit<GridPart, "backbones" | "seeds" | "systems"> = {
   tasks: {
     ...WALKTHROUGH,
-    "vqa-rad": { ...shortReaders(80), retriever: SHORT_RETRIEVER },
-    slake: { ...shortReaders(60), retriever: SHORT_RETRIEVER },
+    "vqa-rad": { ...shortReaders(120), retriever: SHORT_RETRIEVER },
+    slake: { ...shortReaders(100), retriever: SHORT_RETRIEVER },
     // a pair is scored once per label, and these tasks have fifteen and fourteen
     "vindr-pcxr": { ...shortReaders(30), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
     brset: { ...shortReaders(30), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
