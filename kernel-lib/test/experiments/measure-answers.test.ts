@@ -38,7 +38,7 @@ const words = (exampleId: string, trueAnswer: string, answer: string | null): Wo
   answer,
 });
 const none = { predictions: [], labelSets: [], words: [] };
-const valueOf = (found: ReturnType<typeof measureAnswers>, metric: MetricName) => {
+const measured = (found: ReturnType<typeof measureAnswers>, metric: MetricName) => {
   const { statistic, groups } = found.find((each) => each.metric === metric)!;
   return { value: statistic(groups.map((_, i) => i)), n: groups.length };
 };
@@ -59,8 +59,8 @@ test("question answering: closed and open questions by kind, whichever form they
     predictions: [label("a", 0, 0), label("b", 1, null), label("e", 0, 1)],
     words: [words("c", "left", "Left."), words("d", "left lung", "lung")],
   });
-  expect(valueOf(found, "closedAccuracy")).toEqual({ value: 2 / 3, n: 3 });
-  expect(valueOf(found, "tokenRecall")).toEqual({ value: 0.25, n: 2 });
+  expect(measured(found, "closedAccuracy")).toEqual({ value: 2 / 3, n: 3 });
+  expect(measured(found, "tokenRecall")).toEqual({ value: 0.25, n: 2 });
 });
 
 test("label sets: exact match and macro-F1 of the sets", () => {
@@ -74,8 +74,8 @@ test("label sets: exact match and macro-F1 of the sets", () => {
     shares: [],
   });
   const found = measureAnswers("test", task, { ...none, labelSets: [set("a", [0], [0]), set("b", [0, 1], [0])] });
-  expect(valueOf(found, "exactMatch")).toEqual({ value: 0.5, n: 2 });
-  expect(valueOf(found, "macroF1")).toEqual({ value: 0.5, n: 2 }); // F1 of yes 1, of no 0
+  expect(measured(found, "exactMatch")).toEqual({ value: 0.5, n: 2 });
+  expect(measured(found, "macroF1")).toEqual({ value: 0.5, n: 2 }); // F1 of yes 1, of no 0
 });
 
 test("refuses an example of another task, and no predictions at all", () => {
