@@ -5,8 +5,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { repositoryRoot } from "../../src/base/repository-root";
 import { openBackend } from "../../src/compute/backend";
 import { loadClip } from "../../src/models/clip";
+import { loadDualEncoder } from "../../src/models/load-dual-encoder";
 import { loadQwen2Vl } from "../../src/models/qwen2-vl";
-import { CLIP_RECIPE } from "../../src/training/pretrain-clip";
+import { CLIP_RECIPE, JINA_CLIP_RECIPE } from "../../src/training/pretrain-clip";
 import { READER_RECIPE } from "../../src/training/pretrain-reader";
 
 const folderOf = (name: string): string => join(repositoryRoot(), "data", "checkpoints", name);
@@ -18,7 +19,7 @@ function manifestOf(name: string): Record<string, unknown> {
 beforeAll(() => openBackend(), 60_000);
 
 describe("the replica checkpoints of this repository", () => {
-  test.each(["clip", "qwen2-vl"])("%s: the manifest is of these weights", (name) => {
+  test.each(["clip", "jina-clip", "qwen2-vl"])("%s: the manifest is of these weights", (name) => {
     const weights = readFileSync(join(folderOf(name), "model.safetensors"));
     const { sha256, bytes } = manifestOf(name);
     expect(createHash("sha256").update(weights).digest("hex")).toBe(sha256);
@@ -27,12 +28,16 @@ describe("the replica checkpoints of this repository", () => {
 
   test("they were made by today's recipes", () => {
     expect(manifestOf("clip")["recipe"]).toEqual(CLIP_RECIPE);
+    expect(manifestOf("jina-clip")["recipe"]).toEqual(JINA_CLIP_RECIPE);
     expect(manifestOf("qwen2-vl")["recipe"]).toEqual(READER_RECIPE);
   });
 
   test("they load, with as many weights as the manifest says", () => {
     const clip = loadClip(folderOf("clip"));
     const reader = loadQwen2Vl(folderOf("qwen2-vl"));
+    const jina = loadDualEncoder(folderOf("jina-clip"));
+    expect(jina.parameters.count()).toBe(manifestOf("jina-clip")["parameters"]);
+    jina.dispose();
     expect(clip.parameters.count()).toBe(manifestOf("clip")["parameters"]);
     expect(reader.parameters.count()).toBe(manifestOf("qwen2-vl")["parameters"]);
     clip.dispose();
