@@ -38,12 +38,6 @@ export function isCorrect(prediction: AnyPrediction): boolean {
   return answer !== null && answer === truth;
 }
 
-/** Whether any reading gives exactly the true answer. */
-export function isAnyCorrect(prediction: AnyPrediction): boolean {
-  const { truth, readings } = answerWordings(prediction);
-  return truth !== null && readings.includes(truth);
-}
-
 function ofLabel(label: number | null): string | null {
   return label === null ? null : String(label);
 }

@@ -1,6 +1,6 @@
 import type { AnyPrediction } from "../base/types";
 import { type BootstrapOptions, bootstrap, type Interval } from "../metrics/bootstrap";
-import { isAnyCorrect, isCorrect } from "./answer-wording";
+import { answerWordings, isCorrect } from "./answer-wording";
 import { bySystem } from "./by-system";
 
 /** What a system could reach if it always knew which of its readings to trust. */
@@ -16,7 +16,10 @@ export interface OracleResult {
 }
 
 /** Whether any reading of the query gives exactly the true answer. */
-export const isOracleCorrect = isAnyCorrect;
+export function isOracleCorrect(prediction: AnyPrediction): boolean {
+  const { truth, readings } = answerWordings(prediction);
+  return truth !== null && readings.includes(truth);
+}
 
 /**
  * The oracle of every system: right if any reading is right. It is at least as accurate as any rule that picks one passage

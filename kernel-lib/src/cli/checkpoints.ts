@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } fro
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
-import { ConfigError, isKernelError } from "../base/errors";
+import { ConfigError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
 import type { Control, CurvePoint } from "../base/types";
 import { writeFileAtomic } from "../base/write-atomic";
@@ -17,6 +17,7 @@ import type { PretrainingHooks } from "../training/pretrain-loop";
 import { pretrainReader, READER_RECIPE } from "../training/pretrain-reader";
 import { createReplicaJinaClip } from "../training/replica-jina-clip";
 import { createReplicaClip, createReplicaReader, REPLICA_VERSION } from "../training/replica-models";
+import { runCommand } from "./run-command";
 import { createTerminalProgress, terminalControl } from "./terminal-progress";
 
 const MODELS = ["clip", "jina-clip", "qwen2-vl"] as const;
@@ -37,9 +38,7 @@ An interrupted pre-training goes on where it stopped. About 50 minutes on two qu
 /** Makes the replica checkpoints. @returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const progress = createTerminalProgress(process.stdout);
-  const stop = new AbortController();
-  process.once("SIGINT", () => stop.abort());
-  try {
+  return runCommand("checkpoints", progress, async (signal) => {
     const options = readOptions(argv);
     if (options === "help") {
       progress.say(HELP);
@@ -47,15 +46,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     const { backend } = await openBackend();
     for (const name of options.models) {
-      await make(name, options.out, backend, terminalControl(progress, stop.signal));
+      await make(name, options.out, backend, terminalControl(progress, signal));
       progress.say(`${name}: written to ${join(options.out, name)}`);
     }
     return 0;
-  } catch (error) {
-    if (!isKernelError(error)) throw error;
-    progress.say(`checkpoints: ${error.message}`);
-    return 1;
-  }
+  });
 }
 
 function readOptions(argv: readonly string[]): "help" | { models: readonly ModelName[]; out: string } {

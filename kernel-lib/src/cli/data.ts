@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
 import { downloadFile } from "../base/download";
-import { ConfigError, isKernelError } from "../base/errors";
+import { ConfigError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
 import type { Control, Split } from "../base/types";
 import { writeFileAtomic } from "../base/write-atomic";
@@ -11,6 +11,7 @@ import { taskCard, withTaskCards } from "../data/obtain/data-card";
 import { KNOWN_TASKS, type KnownTask } from "../data/tasks/known-tasks";
 import { loadTask, TASK_NAMES } from "../data/tasks/load-task";
 import { sayFetchedModel, sayModels } from "./data-models";
+import { runCommand } from "./run-command";
 import { createTerminalProgress, type LineStream, type TerminalProgress, terminalControl } from "./terminal-progress";
 
 const VERBS = ["list", "fetch", "check", "card", "fetch-model", "list-models"] as const;
@@ -163,21 +164,12 @@ async function run(options: Options, progress: TerminalProgress, control: Contro
 /** Says what data there is, gets it, and checks it. @returns the exit code. */
 export async function main(argv: readonly string[], stream: LineStream = process.stdout): Promise<number> {
   const progress = createTerminalProgress(stream);
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt);
-  try {
+  return runCommand("data", progress, async (signal) => {
     const options = readOptions(argv);
     if (options === "help") progress.say(HELP);
-    else await run(options, progress, terminalControl(progress, stop.signal));
+    else await run(options, progress, terminalControl(progress, signal));
     return 0;
-  } catch (error) {
-    if (!isKernelError(error)) throw error;
-    progress.say(`data: ${error.message}`);
-    return 1;
-  } finally {
-    process.removeListener("SIGINT", interrupt);
-  }
+  });
 }
 
 if (require.main === module) {

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
-import { ConfigError, isKernelError } from "../base/errors";
+import { ConfigError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
 import { compareReference } from "./reference-compare";
 import { openReferenceEnvironment, runPython } from "./reference-environment";
+import { runCommand } from "./run-command";
 import { createTerminalProgress, type LineStream } from "./terminal-progress";
 
 const HELP = `npm run reference -- [--write] [--only FOLDER] [--python PROGRAM]
@@ -111,23 +112,14 @@ export async function main(
   places: ReferencePlaces = defaultPlaces(),
 ): Promise<number> {
   const progress = createTerminalProgress(stream);
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt);
-  try {
+  return runCommand("reference", progress, async (signal) => {
     const { write = false, only = null, python = null, help = false } = readOptions(argv);
     if (help) progress.say(HELP);
     if (help) return 0;
     const mode = write ? "write" : "compare";
-    const isGood = await remake({ ...places, python, only, mode, signal: stop.signal, say: progress.say });
+    const isGood = await remake({ ...places, python, only, mode, signal, say: progress.say });
     return isGood || write ? 0 : 1;
-  } catch (error) {
-    if (!isKernelError(error)) throw error;
-    progress.say(`reference: ${error.message}`);
-    return 1;
-  } finally {
-    process.removeListener("SIGINT", interrupt);
-  }
+  });
 }
 
 if (require.main === module) {

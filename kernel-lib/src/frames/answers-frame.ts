@@ -1,4 +1,5 @@
-import { answerWordings, isAnyCorrect, isCorrect } from "../analysis/answer-wording";
+import { answerWordings, isCorrect } from "../analysis/answer-wording";
+import { isOracleCorrect } from "../analysis/oracle";
 import type { AnyPrediction, Task } from "../base/types";
 import { exampleOf, examplesById } from "./data-frames";
 import { FRAMES } from "./schemas";
@@ -28,7 +29,7 @@ export function answersFrame(task: Task, predictions: readonly AnyPrediction[]):
       correct: Number(isCorrect(prediction)),
       numReadings: readings.length,
       distinctAnswers: new Set(readings).size,
-      oracleCorrect: Number(isAnyCorrect(prediction)),
+      oracleCorrect: Number(isOracleCorrect(prediction)),
     };
   });
   return makeFrame(FRAMES.answers, rows);

@@ -49,16 +49,8 @@ function drawNames(count: number, random: Random): string[] {
 const countOf = (random: Random): number =>
   random.chance(0.4) ? 2 + random.integer(4) : 6 + random.integer(MOST_CLASSES - 5);
 
-/** A caption with words put in after its beginning, each at a place of its own, in their order. */
-function captionWith(words: readonly string[], random: Random) {
-  return captionWithParts(
-    words.map((word) => [word]),
-    random,
-  );
-}
-
-/** The same for runs of words that stay together. */
-function captionWithParts(parts: readonly (readonly string[])[], random: Random) {
+/** A caption with runs of words put in after its beginning, each run at a place of its own, in their order. */
+function captionWith(parts: readonly (readonly string[])[], random: Random) {
   const companion = drawGeneralScene(random);
   const caption = companion.caption.split(" ");
   const places = parts.map(() => 3 + random.integer(caption.length - 2)).sort((a, b) => b - a);
@@ -76,7 +68,7 @@ function drawListClass(random: Random): ClassDraft {
   const answer = random.integer(names.length);
   return {
     scene: drawGeneralScene(random),
-    passage: captionWith([names[answer]!], random),
+    passage: captionWith([[names[answer]!]], random),
     question: classQuestion("which class is this picture ?", names),
     answer: String(answer),
   };
@@ -92,7 +84,7 @@ function drawListNumber(random: Random): ClassDraft {
     .split(" ");
   return {
     scene: drawGeneralScene(random),
-    passage: captionWithParts([[random.pick(NUMBER_WORDS), ...said]], random),
+    passage: captionWith([[random.pick(NUMBER_WORDS), ...said]], random),
     question: classQuestion(
       `which ${isSet ? "of these does" : "class is"} this picture${isSet ? " show" : ""} ?`,
       names,
@@ -108,7 +100,7 @@ function drawListSet(random: Random): ClassDraft {
   return {
     scene: drawGeneralScene(random),
     passage: captionWith(
-      named.map((i) => names[i]!),
+      named.map((i) => [names[i]!]),
       random,
     ),
     question: classQuestion("which of these does this picture show ?", names),

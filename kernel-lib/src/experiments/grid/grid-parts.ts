@@ -1,14 +1,10 @@
-import type { Control, Corpus, Head, Task } from "../../base/types";
+import type { Control, Corpus, Task } from "../../base/types";
 import { buildIndex, type Index } from "../build-index";
-import type { Predictions } from "../prediction-files";
-import { readPredictions } from "../prediction-files";
-import { profileOf } from "../profiles";
+import { type Predictions, readPredictions } from "../prediction-files";
 import type { Run, StagePlace } from "../run";
-import { type ReaderMode, type TunedReader, tuneReader } from "../tune-reader";
-import { tuneRetriever } from "../tune-retriever";
-import { stageOptions } from "./grid-changes";
+import type { ReaderMode, TunedReader } from "../tune-reader";
 import type { GridStage } from "./grid-stages";
-import { headsOf, type StageParts } from "./grid-verbs";
+import { headsOf, type StageParts, tuneHeadsOf, tuneReaderOf } from "./grid-verbs";
 import type { GridWorld } from "./grid-world";
 
 /** The data of a grid, read when first asked for; the latest are kept. */
@@ -57,13 +53,10 @@ export function openParts(world: GridWorld, control: Control): GridParts {
     const name = [stage.task, stage.backbone, stage.seed, mode].join(".");
     if (!readers.has(name)) free(readers, NUM_READERS - 1);
     const loaded = await task(stage.task);
-    const { changes } = stageOptions(profileOf(run.profile), stage, loaded);
-    const shared = { task: loaded, mode, readerFolder: world.readerFolder(stage.backbone!) };
-    return keep(readers, name, async () =>
-      mode === "closedBook"
-        ? tuneReader(run, { ...shared, options: changes.closedBook })
-        : tuneReader(run, { ...shared, index: await indexOf(run, stage.task), options: changes.reader }),
-    );
+    return keep(readers, name, async () => {
+      const index = mode === "retrieval" ? { index: await indexOf(run, stage.task) } : {};
+      return tuneReaderOf(run, stage, mode, { task: loaded, ...index }, world);
+    });
   };
   const partsOf = async (run: Run, stage: GridStage): Promise<StageParts> => {
     const needs = (kind: string): boolean => stage.needs.some((id) => id.startsWith(`${kind}.`));
@@ -76,23 +69,13 @@ export function openParts(world: GridWorld, control: Control): GridParts {
     const parts = { task: loaded, ...(index && { index }), ...(reader && { reader }) };
     const heads = headsOf(stage);
     if (heads.length === 0) return parts;
-    return { ...parts, heads: await trainedHeads(run, stage, { task: loaded, index: index!, reader: reader! }, heads) };
+    return { ...parts, heads: await tuneHeadsOf(run, stage, heads, parts) };
   };
   const dispose = (): void => {
     free(readers, 0);
     free(indexes, 0);
   };
   return { task, corpusFor, partsOf, dispose };
-}
-
-function trainedHeads(
-  run: Run,
-  stage: GridStage,
-  parts: { readonly task: Task; readonly index: Index; readonly reader: TunedReader },
-  heads: readonly Head[],
-) {
-  const { changes } = stageOptions(profileOf(run.profile), stage, parts.task);
-  return tuneRetriever(run, { ...parts, heads, options: changes.retriever });
 }
 
 /** All answers of the given predictions artifacts, in their order. */

@@ -8,7 +8,7 @@ import { predict } from "../predict";
 import type { Predictions } from "../prediction-files";
 import { type Profile, profileOf } from "../profiles";
 import type { Run } from "../run";
-import { type TunedReader, tuneReader } from "../tune-reader";
+import { type ReaderMode, type TunedReader, tuneReader } from "../tune-reader";
 import { type TunedHeads, tuneRetriever } from "../tune-retriever";
 import { LEARNED_HEADS } from "../with-system";
 import { stageOptions } from "./grid-changes";
@@ -29,29 +29,49 @@ export interface StageParts {
 
 /** Calls the verb of a stage: the same call whether it computes, finds, or is only asked for the key. */
 export async function callVerb(run: Run, stage: GridStage, parts: StageParts, world: GridWorld): Promise<unknown> {
-  const { task, corpus, index, reader } = parts;
-  const { changes } = stageOptions(profileOf(run.profile), stage, task);
-  const readerFolder = stage.backbone === null ? undefined : world.readerFolder(stage.backbone);
-  const train = (heads: readonly Head[]) =>
-    tuneRetriever(run, { task, index: index!, reader: reader!, heads, options: changes.retriever });
+  const { task, corpus } = parts;
   switch (stage.kind) {
     case "leaks":
       return checkLeaks(run, corpus!, task);
     case "index":
       return buildIndex(run, { task, corpus: corpus!, clipFolder: world.clipFolder });
     case "reader":
-      return stage.mode === "retrieval"
-        ? tuneReader(run, { task, index: index!, readerFolder: readerFolder!, options: changes.reader })
-        : tuneReader(run, { task, mode: "closedBook", readerFolder: readerFolder!, options: changes.closedBook });
+      return tuneReaderOf(run, stage, stage.mode!, parts, world);
     case "candidate-scores":
-      return train([]);
+      return tuneHeadsOf(run, stage, [], parts);
     case "retriever-head":
-      return train([stage.head!]);
+      return tuneHeadsOf(run, stage, [stage.head!], parts);
     case "predictions":
       return predict(run, predictOptions(stage, parts));
     case "results":
       return evaluate(run, { task, ...parts.answers! });
   }
+}
+
+/** The reader of a stage's task, backbone and seed, with the profile's options for it. */
+export function tuneReaderOf(
+  run: Run,
+  stage: GridStage,
+  mode: ReaderMode,
+  { task, index }: Pick<StageParts, "task" | "index">,
+  world: GridWorld,
+): Promise<TunedReader> {
+  const { changes } = stageOptions(profileOf(run.profile), stage, task);
+  const shared = { task, mode, readerFolder: world.readerFolder(stage.backbone!) };
+  return mode === "retrieval"
+    ? tuneReader(run, { ...shared, index: index!, options: changes.reader })
+    : tuneReader(run, { ...shared, options: changes.closedBook });
+}
+
+/** Heads of a stage's variant, with the profile's options for it; of none, only the candidates are scored. */
+export function tuneHeadsOf(
+  run: Run,
+  stage: GridStage,
+  heads: readonly Head[],
+  { task, index, reader }: Pick<StageParts, "task" | "index" | "reader">,
+): Promise<TunedHeads> {
+  const { changes } = stageOptions(profileOf(run.profile), stage, task);
+  return tuneRetriever(run, { task, index: index!, reader: reader!, heads, options: changes.retriever });
 }
 
 function predictOptions(stage: GridStage, { task, index, reader, heads }: StageParts) {
