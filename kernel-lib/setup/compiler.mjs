@@ -1,3 +1,4 @@
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StepSkipped } from "./errors.mjs";
@@ -16,6 +17,14 @@ export function findCompiler(env) {
 /** What a compiled file depends on: the compiler, and the flags of this page. */
 export function compileInputs(env) {
   return { compiler: findCompiler(env), flags: hashFile(fileURLToPath(import.meta.url)) };
+}
+
+/** All instructions of the processor a file is compiled on: such a file is for this machine alone. */
+export const THIS_PROCESSOR = process.arch === "x64" ? ["-march=native"] : [];
+
+/** What a file compiled with THIS_PROCESSOR depends on. */
+export function tunedInputs(env) {
+  return { ...compileInputs(env), processor: cpus()[0]?.model ?? process.arch };
 }
 
 /** Flags that make a loadable Node add-on, by platform. */

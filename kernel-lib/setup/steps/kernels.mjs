@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { COMPILER_ADVICE, compile, compileInputs, findCompiler } from "../compiler.mjs";
+import { COMPILER_ADVICE, compile, findCompiler, THIS_PROCESSOR, tunedInputs } from "../compiler.mjs";
 import { StepSkipped } from "../errors.mjs";
 import { lastLines, run } from "../programs.mjs";
 import { hashFolder } from "../stamps.mjs";
@@ -11,12 +11,7 @@ const PACKAGE = "node_modules/@tensorflow/tfjs-node";
 const OUTPUT = "lib/napi-v8/jomed_kernels.node";
 
 /** TensorFlow picks instructions while it runs; these files are for the processor they are compiled on. */
-const TUNED = [
-  "-pthread",
-  "-ffp-contract=fast",
-  "-fno-math-errno",
-  ...(process.arch === "x64" ? ["-march=native"] : []),
-];
+const TUNED = ["-pthread", "-ffp-contract=fast", "-fno-math-errno", ...THIS_PROCESSOR];
 
 /** The project's own TensorFlow kernels. Without them every operation runs on TensorFlow's own, about half as fast. */
 export const kernels = {
@@ -25,7 +20,7 @@ export const kernels = {
   file: import.meta.url,
   needs: ["binding"],
   after: [],
-  inputs: ({ env }) => ({ ...compileInputs(env), sources: hashFolder(SOURCES), tuned: TUNED }),
+  inputs: ({ env }) => ({ ...tunedInputs(env), sources: hashFolder(SOURCES), tuned: TUNED }),
   async run(context) {
     const { root, env } = context;
     if (findCompiler(env) === null) {
