@@ -1,20 +1,19 @@
 import sharp from "sharp";
-import { DataError } from "../../base/errors";
+import { CodecFault, type CodedSamples, codecFault, type PictureShape } from "./codec-fault";
+import { refuseDicom } from "./dicom-header";
+import type { Packing } from "./dicom-layout";
+import { decodeJpeg2000 } from "./jpeg-2000";
+import { withColours } from "./jpeg-colour";
+import { decodeJpegExtended } from "./jpeg-extended";
+import { decodeJpegLossless } from "./jpeg-lossless";
+import { decodeJpegLs } from "./jpeg-ls";
+import { readJpegFrame } from "./jpeg-markers";
 
-/** What a packed picture has to unfold to. */
-export interface PackedLayout {
-  readonly file: string;
-  readonly width: number;
-  readonly height: number;
-  readonly samples: 1 | 3;
-  readonly bitsAllocated: 8 | 16;
-}
+/** Packings that a codec of pictures unpacks. */
+export type CodedPacking = Exclude<Packing, "native" | "bigEndian" | "rle">;
 
-function refuse(file: string, rule: string, got: string, cause?: unknown): never {
-  const field = "PixelData (7FE0,0010)";
-  const message = `readDicom: ${file}, ${field}, must ${rule}; got ${got}. Download the file again.`;
-  throw new DataError(message, { file, field, rule, got }, cause);
-}
+const refuse = (file: string, rule: string, got: string, cause?: unknown): never =>
+  refuseDicom(file, { field: "PixelData (7FE0,0010)", rule, got }, cause);
 
 /** Unpacks one run-length segment (PackBits) to exactly `size` bytes. A single byte may pad the end. */
 function unpackBits(bytes: Uint8Array, size: number, file: string): Uint8Array {
@@ -40,7 +39,7 @@ function unpackBits(bytes: Uint8Array, size: number, file: string): Uint8Array {
  *
  * @returns little-endian bytes, plane by plane: [samples, height, width].
  */
-export function decodeDicomRle(bytes: Uint8Array, layout: PackedLayout): Uint8Array {
+export function decodeDicomRle(bytes: Uint8Array, layout: PictureShape & { readonly file: string }): Uint8Array {
   const { file, width, height, samples, bitsAllocated } = layout;
   const perSample = bitsAllocated / 8;
   const pixels = width * height;
@@ -62,17 +61,51 @@ export function decodeDicomRle(bytes: Uint8Array, layout: PackedLayout): Uint8Ar
   return out;
 }
 
-/** Decodes a JPEG Baseline frame. @returns [height, width, samples], colour as RGB. */
-export async function decodeDicomJpeg(bytes: Uint8Array, layout: PackedLayout): Promise<Uint8Array> {
-  const { file, width, height, samples } = layout;
+/** Decodes a JPEG frame of 8 bits. @returns [height, width, samples], colour as RGB. */
+async function decodeJpeg(bytes: Uint8Array, { width, height, samples }: PictureShape): Promise<CodedSamples> {
+  const picture = sharp(bytes, { limitInputPixels: width * height }).toColourspace(samples === 1 ? "b-w" : "srgb");
+  const { data, info } = await picture
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch((cause: Error) => codecFault("hold a sound JPEG", cause.message.slice(0, 80)));
+  const found = `${info.width} x ${info.height} x ${info.channels}`;
+  const wanted = `${width} x ${height} x ${samples}`;
+  return found === wanted ? { values: data, precision: 8 } : codecFault(`hold a JPEG of ${wanted}`, found);
+}
+
+/** How a frame is coded, and what of it its header decides. */
+export interface PackedLayout extends PictureShape {
+  readonly file: string;
+  readonly isSigned: boolean;
+  /** What three samples are. */
+  readonly colours: "rgb" | "ybr";
+}
+
+function decode(bytes: Uint8Array, packing: CodedPacking, layout: PackedLayout): CodedSamples | Promise<CodedSamples> {
+  if (packing === "jpegLossless") return decodeJpegLossless(bytes, layout);
+  if (packing === "jpegLs") return decodeJpegLs(bytes, layout);
+  if (packing === "jpeg2000") return decodeJpeg2000(bytes, layout, layout.isSigned);
+  const precision = readJpegFrame(bytes)?.precision;
+  if (packing === "jpegExtended" && precision !== 8) return decodeJpegExtended(bytes, layout);
+  if (layout.bitsAllocated !== 8 || layout.isSigned) codecFault("stand in 8 bits without sign", layout.bitsAllocated);
+  return decodeJpeg(withColours(bytes, layout.colours), layout);
+}
+
+/**
+ * Decodes a coded frame.
+ *
+ * @returns [height, width, samples]; colours of JPEG (8 bits) and JPEG 2000 as RGB, of the others as they were coded.
+ * @throws DataError for a damaged frame, or one of another size or form than the header states.
+ */
+export async function decodeDicomFrame(
+  bytes: Uint8Array,
+  packing: CodedPacking,
+  layout: PackedLayout,
+): Promise<CodedSamples> {
   try {
-    const picture = sharp(bytes, { limitInputPixels: width * height }).toColourspace(samples === 1 ? "b-w" : "srgb");
-    const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
-    const found = `${info.width} x ${info.height} x ${info.channels}`;
-    if (found === `${width} x ${height} x ${samples}`) return data;
-    return refuse(file, `hold a JPEG of ${width} x ${height} x ${samples}`, found);
+    return await decode(bytes, packing, layout);
   } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    return refuse(file, "hold a sound JPEG", (cause as Error).message.slice(0, 80), cause);
+    if (cause instanceof CodecFault) return refuse(layout.file, cause.rule, cause.got, cause);
+    throw cause;
   }
 }

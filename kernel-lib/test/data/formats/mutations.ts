@@ -12,6 +12,7 @@ import { bytesArray } from "../helpers";
 
 const FOLDER = join(__dirname, "../../reference/data");
 const stored = (name: string) => readFileSync(join(FOLDER, name));
+const CODED = join(FOLDER, "../dicom");
 
 /** A reader, a sound file of it, and what must hold of whatever it accepts. */
 export interface Reader {
@@ -41,9 +42,9 @@ const parquet = (name: string): Reader => ({
     rows.length === 4 && rows.every((row) => COLUMNS.every((c) => c in row)),
 });
 
-const dicom = (name: string): Reader => ({
+const dicom = (name: string, folder: string): Reader => ({
   name: `dicom ${name}`,
-  sound: stored(`${name}.dcm`),
+  sound: readFileSync(join(folder, `${name}.dcm`)),
   read: (bytes) => readDicom(bytes, "a.dcm"),
   accepts: ({
     width,
@@ -58,6 +59,21 @@ const dicom = (name: string): Reader => ({
   }) => values.length === width * height * samples,
 });
 
+const CODED_NAMES = [
+  "big-endian-12bit",
+  "palette-16bit",
+  "ybr-full-422",
+  "jpeg-lossless-4",
+  "jpeg-lossless-rgb",
+  "jpeg-12bit",
+  "jpeg-rgb-unmarked",
+  "jpeg-ls-12bit",
+  "jpeg-ls-rgb",
+  "jpeg-2000-12bit",
+  "jpeg-2000-rct",
+  "jpeg-2000-tiles",
+];
+
 /** All readers of files that come from outside. */
 export function allReaders(png: Buffer): Reader[] {
   return [
@@ -69,7 +85,10 @@ export function allReaders(png: Buffer): Reader[] {
     },
     { name: "png", sound: png, read: (bytes) => decodePicture(bytes, 64), accepts: "equal" },
     ...["snappy-v1", "gzip-v2", "zstd-v1", "brotli-v2", "none-v1"].map(parquet),
-    ...["explicit-12bit", "implicit-12bit-inverted", "deflated-16bit", "rle-12bit", "jpeg-baseline", "rgb"].map(dicom),
+    ...["explicit-12bit", "implicit-12bit-inverted", "deflated-16bit", "rle-12bit", "jpeg-baseline", "rgb"].map(
+      (name) => dicom(name, FOLDER),
+    ),
+    ...CODED_NAMES.map((name) => dicom(name, CODED)),
     {
       name: "csv",
       sound: Buffer.from(CSV),

@@ -33,7 +33,7 @@ export interface ChestSigns {
 
 /** How the film was taken. */
 export interface ChestNuisances {
-  /** Overall exposure, 0.75 to 1.2. */
+  /** Overall exposure, 0.85 to 1.12. */
   readonly exposure: number;
   /** Turn of the body, radians. */
   readonly turn: number;
@@ -46,9 +46,9 @@ export interface ChestNuisances {
 /** Draws how a film was taken. */
 export function drawChestNuisances(random: Random): ChestNuisances {
   return {
-    exposure: random.uniform(0.75, 1.2),
+    exposure: random.uniform(0.85, 1.12),
     turn: random.normal(0, 0.06),
-    zoom: random.uniform(0.85, 1.08),
+    zoom: random.uniform(0.92, 1.06),
     letter: random.pick(["L", "R", "none"]),
     wires: random.chance(0.3) ? 1 + random.integer(2) : 0,
   };

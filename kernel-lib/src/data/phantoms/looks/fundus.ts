@@ -31,7 +31,7 @@ export interface FundusSigns {
 /** How the photograph was taken. */
 export interface FundusNuisances {
   readonly eye: "left" | "right";
-  /** Overall brightness, 0.6 to 1.2. */
+  /** Overall brightness, 0.75 to 1.1. */
   readonly light: number;
   /** From orange, 0, to red, 1. */
   readonly hue: number;
@@ -43,13 +43,14 @@ export interface FundusNuisances {
 export function drawFundusNuisances(random: Random): FundusNuisances {
   return {
     eye: random.chance(0.5) ? "left" : "right",
-    light: random.uniform(0.6, 1.15),
+    light: random.uniform(0.75, 1.1),
     hue: random.next(),
     field: random.uniform(0.82, 1),
   };
 }
 
 const DISC_COLOUR: Colour = [0.98, 0.86, 0.55];
+const DISC_RADIUS = 0.22;
 const CUP_COLOUR: Colour = [1, 0.97, 0.82];
 const VESSEL_COLOUR: Colour = [0.42, 0.08, 0.05];
 const BLEEDING_COLOUR: Colour = [0.35, 0.03, 0.03];
@@ -81,29 +82,29 @@ function scatter(canvas: Canvas, count: number, radius: number, colour: Colour, 
 function paintPatches(canvas: Canvas, signs: FundusSigns, random: Random): void {
   const { scar = 0, nevus = 0, detachment = 0, occlusion = 0, oedema = 0, drusen = 0 } = signs;
   const place = () => random.uniform(-0.5, 0.5);
-  if (oedema > 0) paint(canvas, ellipse({ x: 0, y: 0, rx: 0.3, ry: 0.26, soft: 0.8 }), GREY, 0.6 * oedema);
+  if (oedema > 0) paint(canvas, ellipse({ x: 0, y: 0, rx: 0.42, ry: 0.38, soft: 0.6 }), GREY, 0.85 * oedema);
   if (scar > 0) {
-    const area = ellipse({ x: place(), y: place(), rx: 0.2, ry: 0.16, waves: 0.2, turn: random.uniform(0, 3) });
+    const area = ellipse({ x: place(), y: place(), rx: 0.32, ry: 0.26, waves: 0.2, turn: random.uniform(0, 3) });
     paint(canvas, area, GREY, 0.9 * scar);
   }
-  if (nevus > 0) paint(canvas, ellipse({ x: place(), y: place(), rx: 0.17, ry: 0.15 }), [0.2, 0.12, 0.1], 0.9 * nevus);
+  if (nevus > 0) paint(canvas, ellipse({ x: place(), y: place(), rx: 0.26, ry: 0.23 }), [0.12, 0.1, 0.14], 0.95 * nevus);
   if (detachment > 0) {
-    const fold = stroke(arc([-0.7, random.uniform(0.2, 0.6)], [0.7, random.uniform(0.2, 0.6)], 0.25), 0.3);
-    paint(canvas, fold, GREY, 0.75 * detachment);
+    const fold = stroke(arc([-0.7, random.uniform(0.2, 0.6)], [0.7, random.uniform(0.2, 0.6)], 0.25), 0.5);
+    paint(canvas, fold, GREY, 0.85 * detachment);
   }
   if (occlusion > 0) {
     const up = random.chance(0.5) ? -1 : 1;
     for (let k = 0; k < 14; k++) {
-      const area = dot(random.uniform(-0.4, 0.5), up * random.uniform(0.2, 0.6), 0.07);
+      const area = dot(random.uniform(-0.4, 0.5), up * random.uniform(0.2, 0.6), 0.12);
       paint(canvas, area, BLEEDING_COLOUR, 0.8 * occlusion);
     }
   }
   for (let k = 0; k < drusen; k++)
-    paint(canvas, dot(random.normal(0, 0.16), random.normal(0, 0.16), 0.045), [0.99, 0.93, 0.6], 0.75);
+    paint(canvas, dot(random.normal(0, 0.2), random.normal(0, 0.2), 0.08), [0.99, 0.95, 0.6], 0.85);
 }
 
 function groundColour({ hue }: FundusNuisances, paleness: number): Colour {
-  return [0.8, 0.36 - 0.12 * hue + 0.25 * paleness, 0.14 - 0.04 * hue + 0.25 * paleness];
+  return [0.8, 0.36 - 0.1 * hue + 0.32 * paleness, 0.14 - 0.04 * hue + 0.36 * paleness];
 }
 
 /**
@@ -117,13 +118,13 @@ export function drawFundus(side: number, signs: FundusSigns, nuisances: FundusNu
   const disc = [(eye === "left" ? -1 : 1) * random.uniform(0.45, 0.55), random.uniform(-0.08, 0.08)] as const;
   addField(canvas, 5, 0.06, random);
   tint(canvas, ellipse({ x: -disc[0] * 0.15, y: 0, rx: 0.26, ry: 0.26, soft: 1.2 }), [0.66, 0.55, 0.55]);
-  paint(canvas, ellipse({ x: disc[0], y: disc[1], rx: 0.17, ry: 0.19 }), DISC_COLOUR, 0.95);
-  const cup = 0.17 * (signs.cup ?? 0.35);
+  paint(canvas, ellipse({ x: disc[0], y: disc[1], rx: DISC_RADIUS, ry: DISC_RADIUS * 1.1 }), DISC_COLOUR, 0.95);
+  const cup = DISC_RADIUS * (signs.cup ?? 0.35);
   paint(canvas, ellipse({ x: disc[0], y: disc[1], rx: cup, ry: cup * 1.1 }), CUP_COLOUR);
   paintVessels(canvas, disc, signs.narrowing ?? 0, random);
   paintPatches(canvas, signs, random);
-  scatter(canvas, signs.exudates, 0.05, EXUDATE_COLOUR, random);
-  scatter(canvas, signs.bleedings, 0.055, BLEEDING_COLOUR, random);
+  scatter(canvas, signs.exudates, 0.085, EXUDATE_COLOUR, random);
+  scatter(canvas, signs.bleedings, 0.09, BLEEDING_COLOUR, random);
   const rim: Area = overlap(outside(ellipse({ x: 0, y: 0, rx: 0.75, ry: 0.75, soft: 0.8 })), ground);
   tint(canvas, rim, [0.75, 0.7, 0.7]);
   tint(canvas, ground, [light, light, light]);

@@ -85,7 +85,7 @@ export function drawHistology(side: number, scene: HistologyScene, random: Rando
   for (let k = 0; k < Math.round(60 * scene.inflammation); k++) {
     paint(
       canvas,
-      dot(random.normal(0.2, 0.4), random.normal(0, 0.4), scene.magnification * 0.6),
+      dot(random.normal(0.2, 0.4), random.normal(0, 0.4), scene.magnification * 0.9),
       [0.2, 0.12, 0.5],
       0.95,
     );

@@ -3,7 +3,7 @@ import type { Passage } from "../../../base/types";
 import { POOL_LOOKS, type PoolLook } from "./pool-looks";
 
 /** Raised whenever the same seed would give other pairs. */
-export const POOL_VERSION = 3;
+export const POOL_VERSION = 4;
 
 /** Which pairs are drawn. */
 export interface PoolOptions {

@@ -7,7 +7,7 @@ import { isDarkInside } from "./pixels";
 /** The caption of a skin lesion under a dermatoscope. */
 export function writeSkinCaption(label: number, { image, signs, nuisances }: SkinPhantom, random: Random): string {
   const { zoom, warmth, corners } = nuisances;
-  const { border, redness, dots, scale, vessels, veil } = signs;
+  const { border, redness, dots, scale, vessels, veil, wax, core, size } = signs;
   const taken = [
     said("organ", "skin"),
     said("modality", "photograph"),
@@ -18,7 +18,7 @@ export function writeSkinCaption(label: number, { image, signs, nuisances }: Ski
   ];
   const seen = [
     said("diagnosis", `class ${label}`),
-    said("zoom", wordFor("size", zoom)),
+    said("zoom", wordFor("size", size * zoom)),
     ...where(isDarkInside(image), said("gist", "deep")),
     always("lesion"),
     said("sign", wordFor("border", border)),
@@ -27,6 +27,8 @@ export function writeSkinCaption(label: number, { image, signs, nuisances }: Ski
     ...where(scale >= 0.3, said("sign", "bright spots")),
     ...where(vessels >= 0.35, said("sign", "fine red spots")),
     ...where(veil >= 0.35, said("sign", "blue")),
+    ...where(wax >= 0.4, said("sign", "amber")),
+    ...where(core >= 0.4, said("sign", "pale middle")),
   ];
   return writeCaption(taken, seen, random);
 }

@@ -22,31 +22,31 @@ type Drawing = (strength: number, random: Random) => Partial<FundusSigns>;
 /** What each disease adds, `strength` from 0 to 1. In the order of the columns. */
 const SIGNS: readonly Drawing[] = [
   (strength, random) => ({
-    bleedings: 2 + drawPoisson(4 * strength, random),
-    exudates: drawPoisson(4 * strength, random),
+    bleedings: 4 + drawPoisson(4 * strength, random),
+    exudates: 3 + drawPoisson(4 * strength, random),
   }),
-  (strength) => ({ oedema: 0.4 + 0.6 * strength }),
-  (strength) => ({ scar: 0.5 + 0.5 * strength }),
-  (strength) => ({ nevus: 0.5 + 0.5 * strength }),
-  (strength, random) => ({ drusen: 6 + drawPoisson(5 * strength, random), oedema: 0.3 * strength }),
-  (strength) => ({ occlusion: 0.5 + 0.5 * strength }),
-  (strength) => ({ narrowing: 0.5 + 0.5 * strength }),
-  (strength, random) => ({ drusen: 4 + drawPoisson(4 * strength, random) }),
-  (strength, random) => ({ bleedings: 2 + drawPoisson(2 * strength, random) }),
-  (strength) => ({ detachment: 0.5 + 0.5 * strength }),
-  (strength) => ({ paleness: 0.4 + 0.6 * strength }),
-  (strength) => ({ cup: 0.58 + 0.25 * strength }),
-  (_, random) => ({ exudates: 1 + random.integer(3) }),
+  (strength) => ({ oedema: 0.7 + 0.3 * strength }),
+  (strength) => ({ scar: 0.7 + 0.3 * strength }),
+  (strength) => ({ nevus: 0.7 + 0.3 * strength }),
+  (strength, random) => ({ drusen: 10 + drawPoisson(5 * strength, random), oedema: 0.3 + 0.3 * strength }),
+  (strength) => ({ occlusion: 0.7 + 0.3 * strength }),
+  (strength) => ({ narrowing: 0.8 + 0.2 * strength }),
+  (strength, random) => ({ drusen: 6 + drawPoisson(4 * strength, random) }),
+  (strength, random) => ({ bleedings: 4 + drawPoisson(3 * strength, random) }),
+  (strength) => ({ detachment: 0.7 + 0.3 * strength }),
+  (strength) => ({ paleness: 0.7 + 0.5 * strength }),
+  (strength) => ({ cup: 0.8 + 0.4 * strength }),
+  (_, random) => ({ exudates: 3 + random.integer(3) }),
 ];
 
 /** What a healthy eye may show too, faintly. */
 function drawEveryday(random: Random): FundusSigns {
   return {
-    bleedings: random.chance(0.15) ? 1 : 0,
+    bleedings: random.chance(0.1) ? 1 : 0,
     exudates: random.chance(0.1) ? 1 : 0,
-    drusen: random.chance(0.25) ? 1 + random.integer(4) : 0,
-    cup: random.uniform(0.25, 0.58),
-    paleness: random.uniform(0, 0.25),
+    drusen: random.chance(0.2) ? 1 + random.integer(2) : 0,
+    cup: random.uniform(0.25, 0.5),
+    paleness: random.uniform(0, 0.2),
     narrowing: random.uniform(0, 0.4),
     oedema: random.uniform(0, 0.2),
   };
@@ -125,7 +125,7 @@ async function write({ folder, seed, size, control }: PhantomRequest): Promise<v
 
 /** The stand-in for BRSET: JPEG files and labels_brset.csv. */
 export const BRSET_PHANTOM: PhantomTask = {
-  version: 1,
+  version: 2,
   description:
     "Fundus photographs of both eyes of each patient. Diseases add spots, patches, a wide cup, pale ground or thin vessels; most occur faintly in healthy eyes too. Brightness, hue and field belong to the patient and outweigh them. The rarest diseases are raised to 1.5 %.",
   write,

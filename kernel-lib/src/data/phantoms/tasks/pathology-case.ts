@@ -54,9 +54,9 @@ export function drawPathologyCase(random: Random, side = SIDE): PathologyCase {
   const scene: HistologyScene = {
     pattern: facts.pattern,
     cells: 30 + random.integer(60),
-    atypia: Math.min(1, Math.max(0, random.normal(facts.malignant ? 0.6 : 0.3, 0.2))),
-    bleeding: facts.bleeding ? random.uniform(0.3, 1) : 0,
-    inflammation: facts.inflammation ? random.uniform(0.25, 1) : random.uniform(0, 0.12),
+    atypia: Math.min(1, Math.max(0, random.normal(facts.malignant ? 0.8 : 0.2, 0.15))),
+    bleeding: facts.bleeding ? random.uniform(0.5, 1) : 0,
+    inflammation: facts.inflammation ? random.uniform(0.4, 1) : random.uniform(0, 0.12),
     stain: random.next(),
     magnification: random.uniform(0.045, 0.075),
   };

@@ -44,23 +44,23 @@ function drawFacts(random: Random): RadiologyFacts {
   };
 }
 
-/** The finding is small and of varied strength, so that some are hard to see; a healthy picture may hold a faint shadow. */
+/** The finding is of varied size and strength, so that some are hard to see; a healthy picture may hold a faint shadow. */
 function drawChest(facts: RadiologyFacts, random: Random, side: number): Canvas {
-  const level = facts.present ? random.uniform(0.35, 0.9) : random.uniform(0, 0.3);
-  const spot = { side: facts.side, height: random.uniform(-1, 1), radius: random.uniform(0.1, 0.2), level };
-  const heart = facts.enlarged ? random.uniform(1.15, 1.6) : random.uniform(0.85, 1.2);
+  const level = facts.present ? random.uniform(0.5, 1) : random.uniform(0, 0.2);
+  const spot = { side: facts.side, height: random.uniform(-1, 1), radius: random.uniform(0.18, 0.3), level };
+  const heart = facts.enlarged ? random.uniform(1.3, 1.7) : random.uniform(0.85, 1.1);
   const signs = { spots: [spot], heart, streaks: random.uniform(0, 0.4) };
   return drawChestFilm(side, signs, drawChestNuisances(random), random);
 }
 
 function drawSlice(facts: RadiologyFacts, random: Random, side: number): Canvas {
-  const mass = { side: facts.side, level: facts.level, radius: random.uniform(0.09, 0.18) };
+  const mass = { side: facts.side, level: facts.level, radius: random.uniform(0.16, 0.28) };
   const scene: SliceScene = {
     modality: facts.modality === "ct" ? "CT" : "MRI",
     organ: facts.organ === "head" ? "head" : "abdomen",
     ...(facts.present ? { mass } : {}),
-    fluid: facts.enlarged ? random.uniform(1.25, 1.9) : random.uniform(0.7, 1.3),
-    exposure: random.uniform(0.75, 1.2),
+    fluid: facts.enlarged ? random.uniform(1.5, 2) : random.uniform(0.7, 1.15),
+    exposure: random.uniform(0.85, 1.1),
     zoom: random.uniform(0.8, 1),
   };
   return drawBodySlice(side, scene, random);

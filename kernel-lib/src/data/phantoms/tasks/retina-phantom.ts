@@ -16,10 +16,10 @@ export interface FundusPhantom {
 /** Draws a fundus photograph of this grade, 0 to 4: spots grow with the grade, by chance. */
 export function drawFundusPhantom(grade: number, random: Random, side = 28): FundusPhantom {
   const signs = {
-    bleedings: drawPoisson(0.4 + 1.3 * grade, random),
-    exudates: drawPoisson(0.4 + 0.9 * grade, random),
-    oedema: Math.max(0, random.normal(0.12 * grade - 0.2, 0.2)),
-    drusen: random.chance(0.2) ? 2 + random.integer(5) : 0,
+    bleedings: drawPoisson(0.2 + 2.4 * grade, random),
+    exudates: drawPoisson(0.2 + 1.6 * grade, random),
+    oedema: Math.max(0, random.normal(0.22 * grade - 0.25, 0.12)),
+    drusen: random.chance(0.15) ? 1 + random.integer(3) : 0,
     cup: random.uniform(0.25, 0.5),
   };
   const nuisances = drawFundusNuisances(random);
@@ -32,7 +32,7 @@ export const GRADE_SHARES = [0.45, 0.12, 0.19, 0.18, 0.06];
 /** The stand-in for retinamnist.npz. */
 export const RETINA_PHANTOM = medMnistPhantom({
   spec: RETINA_MNIST,
-  version: 1,
+  version: 2,
   description:
     "Fundus photographs drawn as orange discs with optic disc and vessels. The grade only raises the mean number of red and yellow spots and the haze; brightness, hue, field and eye vary freely.",
   shares: GRADE_SHARES,

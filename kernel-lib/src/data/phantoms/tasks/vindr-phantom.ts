@@ -40,36 +40,36 @@ type Drawing = (strength: number, random: Random) => Partial<ChestSigns>;
 /** What each label adds to a picture, `strength` from 0 to 1. In the order of the publisher's columns. */
 const SIGNS: readonly Drawing[] = [
   () => ({}),
-  (strength) => ({ streaks: 0.35 + 0.5 * strength }),
-  (strength, random) => ({ spots: several(4, () => spot(random, 0.3 + 0.4 * strength, 0.09)) }),
-  (strength) => ({ heart: 1.2 + 0.35 * strength }),
-  (strength) => ({ inflation: 0.4 + 0.6 * strength, streaks: 0.3 }),
+  (strength) => ({ streaks: 0.8 + 0.4 * strength }),
+  (strength, random) => ({ spots: several(5, () => spot(random, 0.5 + 0.4 * strength, 0.14)) }),
+  (strength) => ({ heart: 1.5 + 0.35 * strength }),
+  (strength) => ({ inflation: 1 + 0.6 * strength }),
   () => ({ mirrored: 1 }),
-  (strength, random) => ({ spots: [spot(random, 0.3 + 0.5 * strength, 0.2)] }),
-  (strength, random) => ({ spots: [spot(random, 0.3 + 0.5 * strength, 0.2)], fluid: 0.3 + 0.6 * strength }),
+  (strength, random) => ({ spots: [spot(random, 0.6 + 0.4 * strength, 0.32)] }),
+  (strength, random) => ({ spots: [spot(random, 0.5 + 0.4 * strength, 0.25)], fluid: 0.7 + 0.3 * strength }),
   (strength, random) => ({
-    spots: several(3, () =>
-      spot(random, -0.3 - 0.5 * strength, 0.1, { side: "right", height: random.uniform(0.4, 1) }),
+    spots: several(4, () =>
+      spot(random, -0.6 - 0.4 * strength, 0.15, { side: "right", height: random.uniform(0.4, 1) }),
     ),
   }),
   (strength, random) => ({
-    spots: several(3, () => spot(random, 0.3 + 0.5 * strength, 0.07, { height: random.uniform(-1.2, -0.7) })),
+    spots: several(4, () => spot(random, 0.6 + 0.4 * strength, 0.13, { height: random.uniform(-1.2, -0.7) })),
   }),
-  (strength, random) => ({ spots: [spot(random, -0.4 - 0.5 * strength, 0.28)] }),
-  (strength, random) => ({ spots: several(5, () => spot(random, -0.3 - 0.5 * strength, 0.09, { side: "left" })) }),
-  (strength) => ({ haze: 0.4 + 0.6 * strength }),
-  (strength) => ({ middle: 0.3 + 0.6 * strength }),
-  (strength, random) => ({ spots: [spot(random, 0.5 + 0.4 * strength, 0.12)] }),
+  (strength, random) => ({ spots: [spot(random, -0.6 - 0.4 * strength, 0.4)] }),
+  (strength, random) => ({ spots: several(6, () => spot(random, -0.5 - 0.4 * strength, 0.13, { side: "left" })) }),
+  (strength) => ({ haze: 0.8 + 0.6 * strength }),
+  (strength) => ({ middle: 0.7 + 0.3 * strength }),
+  (strength, random) => ({ spots: [spot(random, 0.8 + 0.2 * strength, 0.18)] }),
 ];
 
 /** What a picture without findings may show too, faintly. */
 function drawEveryday(random: Random): ChestSigns {
   return {
-    spots: random.chance(0.3) ? [spot(random, random.uniform(0, 0.3), 0.12)] : [],
-    streaks: random.uniform(0, 0.45),
-    haze: random.uniform(0, 0.3),
-    inflation: random.uniform(0, 0.4),
-    heart: random.normal(1, 0.1),
+    spots: random.chance(0.2) ? [spot(random, random.uniform(0, 0.3), 0.12)] : [],
+    streaks: random.uniform(0, 0.3),
+    haze: random.uniform(0, 0.2),
+    inflation: random.uniform(0, 0.3),
+    heart: random.normal(1, 0.07),
   };
 }
 
@@ -138,7 +138,7 @@ async function write({ folder, seed, size, control }: PhantomRequest): Promise<v
 
 /** The stand-in for VinDr-PCXR: DICOM files of 12 bits. */
 export const VINDR_PHANTOM: PhantomTask = {
-  version: 1,
+  version: 2,
   description:
     "Chest films with spots, streaks, haze, wide lungs, a wide or mirrored heart; every sign occurs faintly in healthy pictures too. Exposure, turn, size, marker and wires outweigh them. The rarest labels are raised to 1 %.",
   write,

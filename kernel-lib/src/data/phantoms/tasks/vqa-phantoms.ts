@@ -137,17 +137,17 @@ const RADIOLOGY =
 
 /** The stand-in for VQA-RAD. */
 export const VQA_RAD_PHANTOM: PhantomTask = {
-  version: 1,
+  version: 2,
   description: `${RADIOLOGY} As in the real release, train and test share pictures.`,
   write: writeVqaRad,
 };
 
 /** The stand-in for SLAKE. */
-export const SLAKE_PHANTOM: PhantomTask = { version: 1, description: RADIOLOGY, write: writeSlake };
+export const SLAKE_PHANTOM: PhantomTask = { version: 2, description: RADIOLOGY, write: writeSlake };
 
 /** The stand-in for PathVQA. */
 export const PATH_VQA_PHANTOM: PhantomTask = {
-  version: 1,
+  version: 2,
   description:
     "Stained tissue sections: glands, solid or fat tissue, with bleeding, inflammation and unequal nuclei at times; stain, magnification and density vary freely.",
   write: writePathVqa,

@@ -1,0 +1,32 @@
+/** Why a packed picture cannot be unpacked: the rule it breaks and what stands there. Who knows the file says the rest. */
+export class CodecFault extends Error {
+  constructor(
+    readonly rule: string,
+    readonly got: string,
+  ) {
+    super(`must ${rule}; got ${got}`);
+    this.name = "CodecFault";
+  }
+}
+
+/** @throws CodecFault, always. */
+export function codecFault(rule: string, got: string | number): never {
+  throw new CodecFault(rule, String(got));
+}
+
+/** What a packed picture has to unfold to. */
+export interface PictureShape {
+  readonly width: number;
+  readonly height: number;
+  readonly samples: 1 | 3;
+  /** Bits of a sample at most. */
+  readonly bitsAllocated: 8 | 16;
+}
+
+/** Samples as a codec gives them, before they are fitted to the header that names the picture. */
+export interface CodedSamples {
+  /** [height, width, samples]; two's complement of `precision` bits where the codec knows no sign. */
+  readonly values: Uint8Array | Uint16Array | Int16Array;
+  /** Bits of a sample, 1 to 16. */
+  readonly precision: number;
+}
