@@ -15,6 +15,7 @@ napi_value Init(napi_env env, napi_value exports) {
     jomed::RegisterAttention();
     jomed::RegisterLora();
     jomed::RegisterAdamW();
+    jomed::RegisterLinear();
   } catch (const std::runtime_error& error) {
     napi_throw_error(env, nullptr, error.what());
   }

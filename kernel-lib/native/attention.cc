@@ -41,15 +41,17 @@ struct Sizes {
 
 // Rows of one head, padded with zeros: to [rows, width8] = from * factor.
 void CopyHead(const float* from, int64_t step, int64_t rows, const Sizes& s, float factor, float* to) {
-  for (int64_t row = 0; row < rows; row++)
-    for (int64_t c = 0; c < s.width8; c++) to[row * s.width8 + c] = c < s.width ? from[row * step + c] * factor : 0.0f;
+  for (int64_t row = 0; row < rows; row++, from += step, to += s.width8) {
+    for (int64_t c = 0; c < s.width; c++) to[c] = from[c] * factor;
+    std::fill(to + s.width, to + s.width8, 0.0f);
+  }
 }
 
 // The same on its side: to [width, keys8].
 void TransposeHead(const float* from, const Sizes& s, float* to) {
-  for (int64_t c = 0; c < s.width; c++)
-    for (int64_t row = 0; row < s.keys8; row++)
-      to[c * s.keys8 + row] = row < s.keys ? from[row * s.key_step + c] : 0.0f;
+  for (int64_t row = 0; row < s.keys; row++, from += s.key_step)  // reading whole rows, writing columns
+    for (int64_t c = 0; c < s.width; c++) to[c * s.keys8 + row] = from[c];
+  for (int64_t c = 0; c < s.width; c++) std::fill(to + c * s.keys8 + s.keys, to + (c + 1) * s.keys8, 0.0f);
 }
 
 // Rows of one head back to their place among the others.
@@ -62,9 +64,14 @@ void PlaceHead(const float* from, int64_t rows, const Sizes& s, float factor, fl
 void SoftmaxRow(float* row, const float* mask, int64_t keys, int64_t keys8) {
   if (mask != nullptr)
     for (int64_t j = 0; j < keys; j++) row[j] += mask[j];
-  float high = row[0];
-  for (int64_t j = 1; j < keys; j++) high = std::max(high, row[j]);
   for (int64_t j = keys; j < keys8; j++) row[j] = -1e30f;
+  Vec highs = Load(row);
+  for (int64_t j = kLanes; j < keys8; j += kLanes) {
+    const Vec next = Load(row + j);
+    highs = next > highs ? next : highs;
+  }
+  float high = highs[0];
+  for (int lane = 1; lane < kLanes; lane++) high = std::max(high, highs[lane]);
   Vec sum = Fill(0);
   for (int64_t j = 0; j < keys8; j += kLanes) {
     const Vec power = Exp(Load(row + j) - high);
@@ -107,8 +114,12 @@ void ComputeAttention(void* kernel, TF_OpKernelContext* context) {
   float* weights = Output(context, 1, {s.batch, s.heads, s.length, s.keys8});
   ParallelFor(s.batch * s.groups, [&](int64_t item) {
     const int64_t batch = item / s.groups, group = item % s.groups, shared = s.heads / s.groups;
-    std::vector<float> keys(s.width * s.keys8), values(s.keys * s.width8), queries(s.length * s.width8),
-        out(kBlock * s.width8);
+    // kept from item to item: every value is written before it is read
+    thread_local std::vector<float> keys, values, queries, out;
+    keys.resize(s.width * s.keys8);
+    values.resize(s.keys * s.width8);
+    queries.resize(s.length * s.width8);
+    out.resize(kBlock * s.width8);
     const int64_t from = batch * s.keys * s.key_step + group * s.width;
     TransposeHead(k.data() + from, s, keys.data());
     CopyHead(v.data() + from, s.key_step, s.keys, s, 1.0f, values.data());

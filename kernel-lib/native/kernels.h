@@ -9,5 +9,6 @@ void RegisterRotary();
 void RegisterAttention();
 void RegisterLora();
 void RegisterAdamW();
+void RegisterLinear();
 
 }  // namespace jomed

@@ -38,3 +38,8 @@ export function runFused<T extends tf.Tensor>(op: FusedOp<T>): T {
     backwardsFunc: (dy, saved) => op.backward(dy as T, saved),
   }) as T;
 }
+
+/** Whether a tensor is a variable that does not learn: no gradient is made for it. */
+export function isFrozen(tensor: tf.Tensor): boolean {
+  return tensor instanceof tf.Variable && !tensor.trainable;
+}

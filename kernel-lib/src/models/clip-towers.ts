@@ -3,11 +3,15 @@ import { assertShape } from "../base/check";
 import { ShapeError } from "../base/errors";
 import { gelu, quickGelu } from "../compute/ops/activations";
 import { attention } from "../compute/ops/attention";
+import { dense } from "../compute/ops/dense";
 import { embedding } from "../compute/ops/embedding";
 import { l2Normalise, layerNorm } from "../compute/ops/norms";
 import type { ClipConfig, ClipTowerConfig } from "./clip-config";
-import { applyLinear, linear } from "./linear";
+import { clipLinear } from "./clip-linear";
 import type { ParameterStore } from "./parameters";
+
+/** Added to a score, it leaves no weight. */
+const HIDDEN = -1e9;
 
 /** What a tower needs: sizes and weights. A whole model is one, and so is a copy of one tower. */
 export interface ClipTower {
@@ -34,14 +38,14 @@ export interface ClipTexts {
  */
 export function clipImageEmbeddings(tower: ClipTower, pixels: tf.Tensor4D): tf.Tensor2D {
   const { parameters, config } = tower;
-  const { imageSize, hiddenSize, layerNormEpsilon } = config.vision;
+  const { imageSize, layerNormEpsilon } = config.vision;
   assertShape("clipImageEmbeddings: pixels", pixels.shape, [null, imageSize, imageSize, 3]);
   return tf.tidy(() => {
     const tokens = norm(parameters, "vision_model.pre_layrnorm", embedPatches(tower, pixels), layerNormEpsilon);
-    const encoded = encode(parameters, "vision_model", tokens, { ...config.vision, mask: "none" });
-    const first = tf.reshape(tf.slice(encoded, [0, 0, 0], [-1, 1, -1]), [pixels.shape[0], hiddenSize]);
-    const pooled = norm(parameters, "vision_model.post_layernorm", first, layerNormEpsilon);
-    return l2Normalise(linear(parameters, "visual_projection", pooled) as tf.Tensor2D);
+    const classTokens = new Int32Array(pixels.shape[0]);
+    const read = encode(parameters, "vision_model", tokens, { ...config.vision, mask: "none", readAt: classTokens });
+    const pooled = norm(parameters, "vision_model.post_layernorm", read, layerNormEpsilon);
+    return l2Normalise(clipLinear(parameters, "visual_projection", pooled));
   });
 }
 
@@ -64,11 +68,9 @@ export function clipTextEmbeddings({ parameters, config }: ClipTower, texts: Cli
     const words = embedding(parameters.get("text_model.embeddings.token_embedding.weight"), ids);
     const places = tf.slice(parameters.get("text_model.embeddings.position_embedding.weight"), 0, columns);
     const tokens = tf.add(tf.reshape(words, [rows, columns, hiddenSize]), places) as tf.Tensor3D;
-    const encoded = encode(parameters, "text_model", tokens, { ...config.text, mask: "causal" });
-    const lastRows = ends.map((end, row) => row * columns + end);
-    const last = embedding(tf.reshape(encoded, [rows * columns, hiddenSize]), lastRows); // [B, hidden]
-    const pooled = norm(parameters, "text_model.final_layer_norm", last, layerNormEpsilon);
-    return l2Normalise(linear(parameters, "text_projection", pooled));
+    const read = encode(parameters, "text_model", tokens, { ...config.text, mask: "causal", readAt: ends });
+    const pooled = norm(parameters, "text_model.final_layer_norm", read, layerNormEpsilon);
+    return l2Normalise(clipLinear(parameters, "text_projection", pooled));
   });
 }
 
@@ -77,12 +79,13 @@ function embedPatches({ parameters, config }: ClipTower, pixels: tf.Tensor4D): t
   const { imageSize, patchSize, hiddenSize } = config.vision;
   const side = imageSize / patchSize;
   const batch = pixels.shape[0];
-  const cut = tf.transpose(tf.reshape(pixels, [batch, side, patchSize, side, patchSize, 3]), [0, 1, 3, 5, 2, 4]);
-  const patches = tf.reshape(cut, [batch * side * side, 3 * patchSize * patchSize]) as tf.Tensor2D;
-  const moduleName = "vision_model.embeddings.patch_embedding";
-  const kernel = parameters.get(`${moduleName}.weight`);
-  const weight = tf.reshape(kernel, [hiddenSize, 3 * patchSize * patchSize]) as tf.Tensor2D;
-  const embedded = applyLinear(patches, { moduleName, weight, bias: null, update: null });
+  // the colours of a row of a patch stay together: whole runs are moved, and the small weight follows their order
+  const runs = tf.reshape(pixels, [batch, side, patchSize, side, 3 * patchSize]);
+  const inside = 3 * patchSize * patchSize;
+  const patches = tf.reshape(tf.transpose(runs, [0, 1, 3, 2, 4]), [batch * side * side, inside]) as tf.Tensor2D;
+  const kernel = parameters.get("vision_model.embeddings.patch_embedding.weight"); // [hidden, 3, height, width]
+  const weight = tf.reshape(tf.transpose(kernel, [0, 2, 3, 1]), [hiddenSize, inside]) as tf.Tensor2D;
+  const embedded = dense(patches, { weight, bias: null });
   const grid = tf.reshape(embedded, [batch, side * side, hiddenSize]) as tf.Tensor3D;
 
   // the class token is a zero row plus its embedding, so one addition places it and all positions
@@ -102,26 +105,56 @@ function embedPatches({ parameters, config }: ClipTower, pixels: tf.Tensor4D): t
 
 interface EncoderOptions extends ClipTowerConfig {
   readonly mask: "none" | "causal";
+  /** [B]: which token of each row is read out. */
+  readonly readAt: Int32Array;
 }
 
-/** Transformer layers with the norm before each part. [B, N, hidden] -> [B, N, hidden] */
-function encode(parameters: ParameterStore, name: string, tokens: tf.Tensor3D, options: EncoderOptions): tf.Tensor3D {
+/**
+ * Transformer layers with the norm before each part, read out at one token per row. What the last layer would make of
+ * the other tokens is never read, so it is not computed. [B, N, hidden] -> [B, hidden]
+ */
+function encode(parameters: ParameterStore, name: string, tokens: tf.Tensor3D, options: EncoderOptions): tf.Tensor2D {
+  const { numLayers, mask, readAt } = options;
+  const [rows, columns] = tokens.shape;
   let x = tokens;
-  for (let index = 0; index < options.numLayers; index++) {
+  for (let index = 0; index < numLayers; index++) {
     const layer = `${name}.encoder.layers.${index}`;
     const before = norm(parameters, `${layer}.layer_norm1`, x, options.layerNormEpsilon);
-    const [q, k, v] = ["q", "k", "v"].map((part) => linear(parameters, `${layer}.self_attn.${part}_proj`, before));
-    const seen = attention(q!, k!, v!, { numHeads: options.numHeads, mask: options.mask });
-    x = tf.add(x, linear(parameters, `${layer}.self_attn.out_proj`, seen)) as tf.Tensor3D;
-    const wide = linear(
-      parameters,
-      `${layer}.mlp.fc1`,
-      norm(parameters, `${layer}.layer_norm2`, x, options.layerNormEpsilon),
-    );
-    const active = options.activation === "gelu" ? gelu(wide) : quickGelu(wide);
-    x = tf.add(x, linear(parameters, `${layer}.mlp.fc2`, active)) as tf.Tensor3D;
+    const last = index === numLayers - 1;
+    const seen = last ? (mask === "none" ? mask : maskAfter(readAt, columns)) : mask;
+    if (last) x = tokensAt(x, readAt);
+    const queries = last ? tokensAt(before, readAt) : before;
+    const [k, v] = ["k", "v"].map((part) => clipLinear(parameters, `${layer}.self_attn.${part}_proj`, before));
+    const q = clipLinear(parameters, `${layer}.self_attn.q_proj`, queries);
+    const mixed = attention(q, k!, v!, { numHeads: options.numHeads, mask: seen });
+    x = clipLinear(parameters, `${layer}.self_attn.out_proj`, mixed, x);
+    x = addMlp(parameters, layer, x, options);
   }
-  return x;
+  return tf.reshape(numLayers === 0 ? tokensAt(x, readAt) : x, [rows, options.hiddenSize]);
+}
+
+/** x + the layer's MLP of x. */
+function addMlp(parameters: ParameterStore, layer: string, x: tf.Tensor3D, options: EncoderOptions): tf.Tensor3D {
+  const before = norm(parameters, `${layer}.layer_norm2`, x, options.layerNormEpsilon);
+  const wide = clipLinear(parameters, `${layer}.mlp.fc1`, before);
+  const active = options.activation === "gelu" ? gelu(wide) : quickGelu(wide);
+  return clipLinear(parameters, `${layer}.mlp.fc2`, active, x);
+}
+
+/** One token of each row. [B, N, hidden] -> [B, 1, hidden] */
+function tokensAt(x: tf.Tensor3D, places: Int32Array): tf.Tensor3D {
+  const [rows, columns, width] = x.shape;
+  const flat = places.map((place, row) => row * columns + place);
+  return tf.reshape(embedding(tf.reshape(x, [rows * columns, width]), flat), [rows, 1, width]);
+}
+
+/** What a query at each row's token must not see, as attention's mask: [B, 1, 1, N]. */
+function maskAfter(places: Int32Array, columns: number): tf.Tensor4D {
+  const values = new Float32Array(places.length * columns);
+  places.forEach((place, row) => {
+    values.fill(HIDDEN, row * columns + place + 1, (row + 1) * columns);
+  });
+  return tf.tensor4d(values, [places.length, 1, 1, columns]);
 }
 
 function norm<T extends tf.Tensor>(parameters: ParameterStore, name: string, x: T, epsilon: number): T {

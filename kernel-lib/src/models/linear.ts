@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors";
-import { runFused } from "../compute/fused-op";
+import { isFrozen, runFused } from "../compute/fused-op";
 import { hasNativeKernels, runNativeKernel } from "../compute/native-kernels";
 import { reshapeTo } from "../compute/reshape-to";
 import { droppedUpdates, hasDropout } from "./linear-dropout";
@@ -119,9 +119,4 @@ function joinBiases(parts: readonly LinearWeights[]): tf.Tensor | null {
   const biases = parts.flatMap(({ bias }) => (bias === null ? [] : [bias]));
   if (biases.length === 0) return null;
   return biases.length === 1 ? biases[0]! : tf.concat(biases);
-}
-
-/** Whether a tensor is a variable that does not learn. */
-export function isFrozen(tensor: tf.Tensor): boolean {
-  return tensor instanceof tf.Variable && !tensor.trainable;
 }

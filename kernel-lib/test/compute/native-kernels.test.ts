@@ -6,6 +6,7 @@ import { openBackend } from "../../src/compute/backend";
 import { hasNativeKernels, loadNativeKernels } from "../../src/compute/native-kernels";
 import { gatedSilu, quickGelu } from "../../src/compute/ops/activations";
 import { attention } from "../../src/compute/ops/attention";
+import { dense } from "../../src/compute/ops/dense";
 import { layerNorm, rmsNorm } from "../../src/compute/ops/norms";
 import { joinedLinear } from "../../src/models/linear";
 import { createParameterStore } from "../../src/models/parameters";
@@ -59,6 +60,12 @@ const OPS: readonly (readonly [string, Op, Arrays])[] = [
     "layerNorm",
     (x, weight, bias) => layerNorm(x!, { weight: weight!, bias: bias!, epsilon: 1e-5 }),
     [draw(ROWS, 21), draw(21), draw(21)],
+  ],
+  [
+    "dense",
+    (x, weight, bias, residual) =>
+      dense(x!, { weight: weight as tf.Tensor2D, bias: bias ?? null, ...(residual && { residual }) }),
+    [draw(ROWS, 21), draw(53, 21), draw(53), draw(ROWS, 53)],
   ],
   ["quickGelu", (x) => quickGelu(x!), [draw(ROWS, 13)]],
   ["gatedSilu", (x) => gatedSilu(x as tf.Tensor2D), [draw(ROWS, 26)]],

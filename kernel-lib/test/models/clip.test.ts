@@ -10,6 +10,7 @@ import { type Clip, createClip, loadClip, saveClip } from "../../src/models/clip
 import { clipPixels, clipTexts, encodeImages, encodeTexts } from "../../src/models/clip-encode";
 import { contrastiveLoss } from "../../src/models/clip-loss";
 import { clipImageEmbeddings, clipTextEmbeddings } from "../../src/models/clip-towers";
+import { createParameterStore } from "../../src/models/parameters";
 import { expectNoLeak } from "../helpers/tensors";
 
 interface Reference {
@@ -76,6 +77,38 @@ describe("against transformers", () => {
 });
 
 describe("CLIP", () => {
+  it("embeds the same bits on every run", async () => {
+    expect((await encodeImages(clip, images)).data).toEqual((await encodeImages(clip, images)).data);
+    expect((await encodeTexts(clip, reference.texts)).data).toEqual((await encodeTexts(clip, reference.texts)).data);
+  });
+
+  it("has a tower without layers read out its embedded tokens", () => {
+    const sizes = { numHeads: 1, intermediateSize: 4, hiddenSize: 4, layerNormEpsilon: 1e-5, activation: "gelu" };
+    const vision = { ...clip.config.vision, ...sizes, numLayers: 0, imageSize: 2, patchSize: 1 } as const;
+    const config = { ...clip.config, vision } as Clip["config"];
+    const one = (shape: number[]) => {
+      const data = new Float32Array(shape.reduce((product, n) => product * n, 1));
+      return { shape, data: data.map((_, i) => Math.sin(i + 1)) };
+    };
+    const parameters = createParameterStore([
+      ["vision_model.embeddings.class_embedding", one([4])],
+      ["vision_model.embeddings.patch_embedding.weight", one([4, 3, 1, 1])],
+      ["vision_model.embeddings.position_embedding.weight", { shape: [5, 4], data: new Float32Array(20) }],
+      ...["pre_layrnorm", "post_layernorm"].flatMap((part): [string, { shape: number[]; data: Float32Array }][] => [
+        [`vision_model.${part}.weight`, { shape: [4], data: Float32Array.of(1, 1, 1, 1) }],
+        [`vision_model.${part}.bias`, { shape: [4], data: new Float32Array(4) }],
+      ]),
+      ["visual_projection.weight", { shape: [2, 4], data: Float32Array.of(1, 0, 0, 0, 0, 1, 0, 0) }],
+    ]);
+    const [a, b] = clipImageEmbeddings({ config, parameters }, tf.ones([1, 2, 2, 3]) as tf.Tensor4D).dataSync();
+    const token = [1, 2, 3, 4].map(Math.sin); // the class token, whatever the picture; norms keep its direction from the mean
+    const mean = (token[0]! + token[1]! + token[2]! + token[3]!) / 4;
+    const [first, second] = [token[0]! - mean, token[1]! - mean];
+    expect(a).toBeCloseTo(first / Math.hypot(first, second), 3);
+    expect(b).toBeCloseTo(second / Math.hypot(first, second), 3);
+    parameters.dispose();
+  });
+
   it("gives the same embeddings after saving and loading", async () => {
     const copy = mkdtempSync(join(tmpdir(), "clip-"));
     saveClip(clip, copy);

@@ -5,6 +5,7 @@ import { openBackend } from "../../../src/compute/backend";
 import { gelu, quickGelu, silu } from "../../../src/compute/ops/activations";
 import { type AttentionOptions, attention } from "../../../src/compute/ops/attention";
 import { crossEntropy } from "../../../src/compute/ops/cross-entropy";
+import { dense } from "../../../src/compute/ops/dense";
 import { embedding } from "../../../src/compute/ops/embedding";
 import { layerNorm, rmsNorm } from "../../../src/compute/ops/norms";
 import { expectNoLeak, maxDifference } from "../../helpers/tensors";
@@ -72,6 +73,27 @@ describe.each(["tensorflow", "cpu"])("on %s", (backend) => {
     expectEqual((x, weight) => rmsNorm(x!, weight!, 1e-6), plain, [draw(2, 3, 5), draw(5)]);
   });
 
+  // 70 outputs: a whole panel of the native kernel and a part; 19 rows: whole tiles and a part
+  it.each([[[19, 24]], [[2, 9, 24]]])("dense equals product, bias and skip connection on %j", (shape) => {
+    const plain: Op = (x, weight, bias, residual) => {
+      const product = tf.matMul(tf.reshape(x!, [-1, 24]), weight as tf.Tensor2D, false, true);
+      const y = tf.reshape(product, [...shape.slice(0, -1), 70]);
+      return [bias, residual].reduce((sum: tf.Tensor, part) => (part === undefined ? sum : tf.add(sum, part)), y);
+    };
+    const fused: Op = (x, weight, bias, residual) =>
+      dense(x!, { weight: weight as tf.Tensor2D, bias: bias ?? null, ...(residual && { residual }) });
+    const inputs = [draw(...shape), draw(70, 24), draw(70), draw(...shape.slice(0, -1), 70)];
+    for (const given of [2, 3, 4]) expectEqual(fused, plain, inputs.slice(0, given));
+  });
+
+  it("dense gives no gradient to a frozen weight, and the same to x", () => {
+    const [x, values] = [draw(3, 4), draw(2, 4) as tf.Tensor2D];
+    const frozen = tf.variable(values, false) as unknown as tf.Tensor2D;
+    const gradientOf = (weight: tf.Tensor2D) => tf.grad((input) => dense(input, { weight, bias: null }))(x);
+    expect(maxDifference(gradientOf(frozen), gradientOf(values))).toBe(0);
+    expect(() => tf.variableGrads(() => tf.sum(dense(x, { weight: frozen, bias: null })))).toThrow(/trainable/);
+  });
+
   it("activations equal the plain compositions", () => {
     const x = [draw(5, 7)];
     expectEqual(
@@ -127,6 +149,9 @@ describe.each(["tensorflow", "cpu"])("on %s", (backend) => {
   });
 
   it("refuses wrong shapes and ids, saying which", () => {
+    const weight = draw(5, 3) as tf.Tensor2D;
+    expect(() => dense(draw(2, 4), { weight, bias: null })).toThrow("x must have shape [..., 3]");
+    expect(() => dense(draw(2, 3), { weight, bias: null, residual: draw(2, 4) })).toThrow("got [2, 3] and [2, 4].");
     const q = draw(1, 2, 8) as tf.Tensor3D;
     expect(() => attention(q, q, draw(1, 3, 8) as tf.Tensor3D, { numHeads: 2 })).toThrow(
       "got [1, 2, 8], [1, 2, 8], [1, 3, 8].",
