@@ -1,15 +1,19 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
-import { downloadFile } from "../base/download";
 import { ConfigError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
-import type { Control, Split } from "../base/types";
+import type { Control } from "../base/types";
 import { writeFileAtomic } from "../base/write-atomic";
-import { taskCard, withTaskCards } from "../data/obtain/data-card";
-import { KNOWN_TASKS, type KnownTask } from "../data/tasks/known-tasks";
-import { loadTask, TASK_NAMES } from "../data/tasks/load-task";
+import { KNOWN_CORPORA } from "../data/corpora/known-corpora";
+import { corpusCard, taskCard, withCards } from "../data/obtain/data-card";
+import { PUBLISHERS, type Publisher } from "../data/obtain/publication";
+import { KNOWN_TASKS } from "../data/tasks/known-tasks";
+import { TASK_NAMES } from "../data/tasks/load-task";
+import { sayCheckedData } from "./data-check";
+import { sayFetchedData } from "./data-fetch";
+import { sayData } from "./data-list";
 import { sayFetchedModel, sayModels } from "./data-models";
 import { runCommand } from "./run-command";
 import { createTerminalProgress, type LineStream, type TerminalProgress, terminalControl } from "./terminal-progress";
@@ -17,21 +21,27 @@ import { createTerminalProgress, type LineStream, type TerminalProgress, termina
 const VERBS = ["list", "fetch", "check", "card", "fetch-model", "list-models"] as const;
 type Verb = (typeof VERBS)[number];
 
-const HELP = `npm run data -- list | fetch <task> | check <task> | card <task> [--dir DIR] [--size N] [--write]
+const CORPUS_NAMES = [...KNOWN_CORPORA.keys()];
+const DATA_NAMES: readonly string[] = [...TASK_NAMES, ...CORPUS_NAMES];
+
+const HELP = `npm run data -- list | fetch <name> | check <name> | card <name> [--dir DIR] [--size N] [--from PUBLISHER] [--write]
 npm run data -- list-models | fetch-model <owner/name> [--revision R] [--dir DIR]
-list    which tasks there are, which of their files are here, licence, how to get them
-fetch   downloads a task's file (MedMNIST: --size 28, 64, 128 or 224), or says the steps where a login is needed
-check   reads a task's files as the notebooks would, and says what is in them or what is wrong
-card    the data card of a task; card --write brings the cards of data/README.md up to date
+list    which tasks and corpora there are, which of their files are here, licence, how to get them
+fetch   downloads a task or corpus (MedMNIST: --size 28, 64, 128 or 224), or says the steps where a login is needed
+check   reads its files as the notebooks would, and says what is in them or what is wrong
+card    its data card; card --write brings the cards of data/README.md up to date
 fetch-model  downloads a model from the Hugging Face hub (HF_ENDPOINT; HF_TOKEN for gated ones) to DIR/models
 list-models  which models are there, in DIR/models and in JOMED_MODELS_DIR
-DIR     default: JOMED_DATA_DIR, else data/raw. Tasks: ${TASK_NAMES.join(", ")}.`;
+DIR     default: JOMED_DATA_DIR, else data/raw. PUBLISHER: ${PUBLISHERS.join(", ")}; default: the first of the card.
+Tasks: ${TASK_NAMES.join(", ")}. Corpora: ${CORPUS_NAMES.join(", ")}.`;
 
 interface Options {
   readonly verb: Verb;
-  readonly task: string | null;
+  /** A task or a corpus. */
+  readonly data: string | null;
   readonly dir: string;
   readonly size: number | null;
+  readonly from: Publisher | null;
   readonly isWriting: boolean;
   readonly model: string | null;
   readonly revision: string | null;
@@ -40,6 +50,7 @@ interface Options {
 const KNOWN = {
   dir: { type: "string" },
   size: { type: "string" },
+  from: { type: "string" },
   revision: { type: "string" },
   write: { type: "boolean" },
   help: { type: "boolean" },
@@ -49,7 +60,7 @@ function parseWords(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: KNOWN, allowPositionals: true });
   } catch (error) {
-    const advice = "Use --dir, --size, --revision, --write or --help.";
+    const advice = "Use --dir, --size, --from, --revision, --write or --help.";
     throw new ConfigError(`${(error as Error).message} ${advice}`, {}, error);
   }
 }
@@ -60,105 +71,46 @@ function readOptions(argv: readonly string[]): Options | "help" {
   if (values.help === true || verb === undefined) return "help";
   assertOneOf("data: the first word", verb, VERBS);
   const isOfModels = verb === "fetch-model" || verb === "list-models";
-  const task = isOfModels ? null : word;
-  if (task !== null) assertOneOf("data: the task", task, TASK_NAMES);
+  const data = isOfModels ? null : word;
+  if (data !== null) assertOneOf("data: the task or corpus", data, DATA_NAMES);
   const needsWord = ["fetch", "check", "fetch-model"].includes(verb) || (verb === "card" && values.write !== true);
   if (rest.length > 0 || (needsWord && word === null) || (verb === "list-models" && word !== null)) {
-    const rule = verb === "list-models" ? "nothing else" : isOfModels ? "one model, owner/name" : "one task";
+    const rule = verb === "list-models" ? "nothing else" : isOfModels ? "one model, owner/name" : "one task or corpus";
     throw new ConfigError(`data: ${verb} must name ${rule}; got ${positionals.slice(1).join(" ") || "none"}.\n${HELP}`);
   }
   if (values.revision !== undefined && verb !== "fetch-model")
     throw new ConfigError(`data: --revision goes with fetch-model only; got ${verb}. Leave it out.`);
+  const { from = null } = values;
+  if (from !== null) assertOneOf("data: --from", from, PUBLISHERS);
+  if (from !== null && verb !== "fetch")
+    throw new ConfigError(`data: --from goes with fetch only; got ${verb}. Leave it out.`);
   const size = values.size === undefined ? null : Number(values.size);
   const named = process.env["JOMED_DATA_DIR"];
   const dir = values.dir ?? (named === undefined || named === "" ? join(repositoryRoot(), "data", "raw") : named);
   const model = isOfModels ? word : null;
-  return { verb, task, dir, size, isWriting: values.write === true, model, revision: values.revision ?? null };
+  return { verb, data, dir, size, from, isWriting: values.write === true, model, revision: values.revision ?? null };
 }
 
-/** Whether a task's files are found, without reading them. */
-function placeOf({ definition }: KnownTask, dir: string): string {
-  const { downloads, layout } = definition;
-  const here = downloads.filter(({ file }) => existsSync(join(dir, file)));
-  if (here.length > 0) return `here: ${here.map(({ file }) => file).join(", ")}`;
-  const folder = layout[0]!.split("/")[0]!;
-  if (downloads.length === 0 && existsSync(join(dir, folder))) return `here: ${folder}/ (look with check)`;
-  return "missing";
-}
-
-function list(dir: string, progress: TerminalProgress): void {
-  progress.say(`data folder: ${dir}`);
-  for (const task of KNOWN_TASKS.values()) {
-    const { name, access, downloads, card } = task.definition;
-    const way = access === "credentialed" ? "PhysioNet login" : downloads.length > 0 ? `fetch ${name}` : "by hand";
-    progress.say(`${name.padEnd(13)} ${placeOf(task, dir)}; ${card.licence}; get it: ${way}`);
+function card(name: string | null, isWriting: boolean, progress: TerminalProgress): void {
+  if (name !== null) {
+    const corpus = KNOWN_CORPORA.get(name);
+    progress.say(corpus === undefined ? taskCard(KNOWN_TASKS.get(name)!) : corpusCard(corpus));
   }
-}
-
-async function fetchTask(
-  { definition }: KnownTask,
-  { dir, size }: Options,
-  progress: TerminalProgress,
-  control: Control,
-) {
-  const { downloads, card, name } = definition;
-  if (downloads.length === 0) {
-    progress.say(`${card.title} is not downloaded by this program. ${card.obtain}`);
-    return;
-  }
-  const ending = size === null || size === 28 ? /mnist\.npz$/ : new RegExp(`_${size}\\.npz$`);
-  const wanted = downloads.find(({ file }) => ending.test(file));
-  if (wanted === undefined) throw new ConfigError(`data: --size must be 28, 64, 128 or 224 for ${name}; got ${size}.`);
-  const file = join(dir, wanted.file);
-  const outcome = await downloadFile({
-    url: wanted.url,
-    file,
-    digest: wanted.md5 === null ? null : { kind: "md5", value: wanted.md5 },
-    advise: () => "Check the address in data/README.md.",
-    control,
-  });
-  progress.say(`${name}: ${outcome === "present" ? "already there" : "fetched"}, ${file}. Licence: ${card.licence}.`);
-}
-
-async function check(
-  name: string,
-  { dir, size }: Options,
-  progress: TerminalProgress,
-  control: Control,
-): Promise<void> {
-  const task = await loadTask(name, {
-    source: "real",
-    dataDir: dir,
-    control,
-    ...(size === null ? {} : { imageSize: size }),
-  });
-  for (const split of ["train", "validation", "test"] as Split[]) {
-    const examples = task.splits[split];
-    const counts = task.labels.map(({ index, name: label }) => {
-      return `${label} ${examples.filter(({ labels }) => labels.includes(index)).length}`;
-    });
-    progress.say(`${split}: ${examples.length} examples; ${counts.join(", ")}`);
-  }
-  progress.say(`${name}: sound. Fingerprint ${task.fingerprint}`);
-}
-
-function card(task: string | null, isWriting: boolean, progress: TerminalProgress): void {
-  if (task !== null) progress.say(taskCard(KNOWN_TASKS.get(task)!));
   if (!isWriting) return;
   const file = join(repositoryRoot(), "data", "README.md");
-  writeFileAtomic(file, withTaskCards(readFileSync(file, "utf8")));
+  writeFileAtomic(file, withCards(readFileSync(file, "utf8")));
   progress.say(`written: ${file}`);
 }
 
 async function run(options: Options, progress: TerminalProgress, control: Control): Promise<void> {
-  const { verb, task, dir, isWriting } = options;
-  if (verb === "list") list(dir, progress);
+  const { verb, data, dir, size, from, isWriting } = options;
+  if (verb === "list") sayData(dir, progress);
   else if (verb === "list-models") sayModels(dir, progress);
   else if (verb === "fetch-model")
     await sayFetchedModel({ name: options.model!, revision: options.revision, dir }, progress, control);
-  else if (verb === "card") card(task, isWriting, progress);
-  else if (verb === "fetch") await fetchTask(KNOWN_TASKS.get(task!)!, options, progress, control);
-  else await check(task!, options, progress, control);
+  else if (verb === "card") card(data, isWriting, progress);
+  else if (verb === "fetch") await sayFetchedData({ name: data!, dir, size, from }, progress, control);
+  else await sayCheckedData({ name: data!, dir, size }, progress, control);
 }
 
 /** Says what data there is, gets it, and checks it. @returns the exit code. */

@@ -6,11 +6,16 @@ import { StateError } from "../base/errors";
  * Does something that one process at a time may do to a folder. A process that died holds nothing.
  *
  * @param file created while `run` runs; holds the number of the process.
+ * @param where who wants what, for the message.
  * @throws StateError when another one is at it.
  */
-export async function withFetchLock<T>(file: string, run: () => Promise<T>): Promise<T> {
+export async function withFetchLock<T>(
+  file: string,
+  run: () => Promise<T>,
+  where = "fetchModel: the model",
+): Promise<T> {
   mkdirSync(dirname(file), { recursive: true });
-  take(file);
+  take(file, where);
   try {
     return await run();
   } finally {
@@ -18,7 +23,7 @@ export async function withFetchLock<T>(file: string, run: () => Promise<T>): Pro
   }
 }
 
-function take(file: string): void {
+function take(file: string, where: string): void {
   try {
     writeFileSync(file, String(process.pid), { flag: "wx" });
   } catch (cause) {
@@ -26,7 +31,7 @@ function take(file: string): void {
     const owner = Number(readFileSync(file, "utf8"));
     if (isAlive(owner))
       throw new StateError(
-        `fetchModel: the model must not be fetched twice at once; process ${owner} is at it. Wait for it, or delete ${file} if that is another program.`,
+        `${where} must not be fetched twice at once; process ${owner} is at it. Wait for it, or delete ${file} if that is another program.`,
         { file, owner },
         cause,
       );

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { assertDiskRoom } from "../base/disk-room";
 import { downloadFile } from "../base/download";
-import { DataError, EnvironmentError } from "../base/errors";
+import { DataError } from "../base/errors";
 import type { Control } from "../base/types";
 import { writeFileAtomic } from "../base/write-atomic";
 import { checkpointFiles, OPTIONAL_FILES, REQUIRED_FILES } from "./checkpoint";
@@ -152,14 +153,8 @@ async function fetchFile({ hub, model, commit, file, draft, control }: FileWork)
 
 /** Throws EnvironmentError when the disk cannot hold what is still to come. */
 function assertRoom(folder: string, files: readonly HubFile[]): void {
-  const { bavail, bsize } = statfsSync(folder);
   const needed = files.filter(({ path }) => !existsSync(join(folder, path))).reduce((sum, { bytes }) => sum + bytes, 0);
-  if (needed <= bavail * bsize) return;
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-  throw new EnvironmentError(
-    `fetchModel: ${folder} must have ${gigabytes(needed)} free; got ${gigabytes(bavail * bsize)}. Make room, or name another folder with --dir.`,
-    { folder, needed },
-  );
+  assertDiskRoom("fetchModel", folder, needed, "name another folder with --dir");
 }
 
 /** Puts a complete folder in its place; an older one gives way. */

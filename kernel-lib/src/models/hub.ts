@@ -1,5 +1,6 @@
-import { ConfigError, DataError, EnvironmentError } from "../base/errors";
-import { createWatch, isPassing, openUrl, type Patience, retryConnection } from "../base/http";
+import { askJson } from "../base/ask-json";
+import { ConfigError, DataError } from "../base/errors";
+import type { Patience } from "../base/http";
 import type { Control } from "../base/types";
 
 /** Where models are published, and as whom it is asked. */
@@ -10,7 +11,6 @@ export interface Hub extends Patience {
 }
 
 const PUBLIC = "https://huggingface.co";
-const MOST_BYTES = 64 * 2 ** 20;
 const LOCAL: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 
 /**
@@ -43,10 +43,10 @@ export function adviseOnHub(hub: Hub, id: string): (response: Response) => strin
     const code = headers.get("x-error-code");
     const page = `${hub.endpoint}/${id}`;
     if (code === "GatedRepo" || status === 403 || (status === 401 && code !== "RepoNotFound"))
-      return `Accept the model's licence at ${page} and set HF_TOKEN to a token that may read it.`;
+      return `Accept the licence at ${page} and set HF_TOKEN to a token that may read it.`;
     if (code === "RevisionNotFound") return `Choose one of the revisions at ${page}/tree/main.`;
     if (code === "RepoNotFound" || status === 401 || status === 404)
-      return `Check the name at ${page}; a private model needs HF_TOKEN.`;
+      return `Check the name at ${page}; a private one needs HF_TOKEN.`;
     return "Try again later.";
   };
 }
@@ -64,45 +64,10 @@ export interface HubAnswer {
  * @throws EnvironmentError when it does not answer, or with another status than 200. DataError when it answers no JSON.
  */
 export async function askHub(hub: Hub, url: string, id: string, control: Control): Promise<HubAnswer> {
-  return retryConnection("askHub", { ...hub, url, control }, async () => {
-    const watch = createWatch(hub.idleMs ?? 30_000, control.signal);
-    try {
-      const response = await openUrl({ url, token: hub.token }, watch.signal);
-      if (isPassing(response.status)) throw new Error(`status ${response.status}`);
-      if (response.status !== 200) {
-        await response.body?.cancel();
-        throw new EnvironmentError(
-          `askHub: ${url} must answer 200; got status ${response.status}. ${adviseOnHub(hub, id)(response)}`,
-          { url, status: response.status },
-        );
-      }
-      const text = await readText(url, response, watch.heard);
-      return { json: parse(url, text), next: nextPage(url, response.headers.get("link")) };
-    } finally {
-      watch.stop();
-    }
-  });
-}
-
-async function readText(url: string, response: Response, heard: () => void): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of response.body ?? []) {
-    heard();
-    bytes += piece.length;
-    if (bytes > MOST_BYTES) throw new DataError(`askHub: ${url} must answer at most ${MOST_BYTES} bytes; got more.`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString("utf8");
-}
-
-function parse(url: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const got = JSON.stringify(text.slice(0, 60));
-    throw new DataError(`askHub: ${url} must answer JSON; got ${got}. Check HF_ENDPOINT.`, { url }, cause);
-  }
+  const advise = adviseOnHub(hub, id);
+  const doubt = "Check HF_ENDPOINT.";
+  const { json, link } = await askJson({ ...hub, where: "askHub", url, advise, doubt, control });
+  return { json, next: nextPage(url, link) };
 }
 
 /** The next page, which is asked with the token: of the same origin only. */

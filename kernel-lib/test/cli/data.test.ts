@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { main } from "../../src/cli/data";
 import { writeBreastArchive } from "../../src/data/phantoms/breast-archive";
+import { writePmcOaTwin } from "../../src/data/phantoms/corpora/pmc-oa-twin";
 import { HUB_MODEL, startHubServer } from "../helpers/hub-server";
 
 let folder = "";
@@ -17,7 +18,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Runs the program. @returns exit code and everything it wrote. */
 async function run(...argv: string[]): Promise<[number, string]> {
   let text = "";
-  const code = await main([...argv, "--dir", folder], { write: (line: string) => (text += line) });
+  const place = argv.includes("--dir") ? [] : ["--dir", folder];
+  const code = await main([...argv, ...place], { write: (line: string) => (text += line) });
   return [code, text];
 }
 
@@ -27,6 +29,7 @@ test("list says what is here, what is missing, and the way to get it", async () 
   expect(text).toMatch(/breast-mnist +here: medmnist\/breastmnist\.npz; CC BY 4\.0; get it: fetch breast-mnist/);
   expect(text).toMatch(/derma-mnist +missing; CC BY-NC 4\.0/);
   expect(text).toMatch(/vindr-pcxr +missing; .*get it: PhysioNet login/);
+  expect(text).toMatch(/corpora:\npmc-oa +missing; .*get it: fetch pmc-oa\nmimic-cxr +missing; .*PhysioNet login/);
 });
 
 test("check reads a task and counts its labels, or says what is wrong", async () => {
@@ -45,8 +48,29 @@ test("fetch says the steps for credentialed data", async () => {
   expect(text).toMatch(/not downloaded by this program\. BRSET from physionet\.org.*credentialed user/);
 });
 
-test("card prints a task's card", async () => {
+test("check reads a corpus and counts its pairs, licences and groups, and names what is broken", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "corpus-"));
+  try {
+    await writePmcOaTwin(dir, { seed: 3, numPassages: 60 });
+    const [code, text] = await run("check", "pmc-oa", "--dir", dir);
+    expect(code).toBe(0);
+    expect(text).toMatch(
+      /\n\d+ pairs, 0 broken; \d+ groups; texts of \d+ letters in the mean\nlicence PMC Open Access/,
+    );
+    const table = join(dir, "pmc-oa", readdirSync(join(dir, "pmc-oa")).find((name) => name.endsWith(".jsonl"))!);
+    appendFileSync(table, '{"image":"nowhere.jpg","caption":"x"}\n');
+    const [failed, reason] = await run("check", "pmc-oa", "--dir", dir);
+    expect(failed).toBe(1);
+    expect(reason).toMatch(/broken: .*nowhere|broken: .*line \d+/);
+    expect(reason).toMatch(/must have at most 1 % broken rows/);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test("card prints the card of a task or corpus", async () => {
   expect((await run("card", "retina-mnist"))[1]).toMatch(/### RetinaMNIST .*Citation/s);
+  expect((await run("card", "roco"))[1]).toMatch(/### ROCO .*Fetch: .*--from zenodo/s);
 });
 
 test("fetch-model asks the hub that HF_ENDPOINT names, and list-models shows what came", async () => {
@@ -76,10 +100,15 @@ test.each([
   [["fetch-model", "../x"], /name must be owner\/name/],
   [["list-models", "x"], /list-models must name nothing else; got x/],
   [["fetch", "breast-mnist", "--revision", "x"], /--revision goes with fetch-model only/],
-  [["fetch"], /fetch must name one task; got none/],
+  [["fetch"], /fetch must name one task or corpus; got none/],
   [["fetch", "brain"], /must be one of breast-mnist/],
   [["fetch", "derma-mnist", "--size", "32"], /--size must be 28, 64, 128 or 224/],
-  [["list", "--colour"], /Use --dir, --size, --revision, --write or --help/],
+  [["fetch", "slake", "--size", "64"], /--size goes with MedMNIST tasks only; got slake/],
+  [["fetch", "slake", "--from", "zenodo"], /--from must be one of hugging-face for slake; got zenodo/],
+  [["fetch", "breast-mnist", "--from", "osf"], /--from must be one of none for breast-mnist; got osf/],
+  [["check", "slake", "--from", "osf"], /--from goes with fetch only/],
+  [["fetch", "slake", "--from", "home"], /--from must be one of hugging-face, zenodo, osf/],
+  [["list", "--colour"], /Use --dir, --size, --from, --revision, --write or --help/],
 ])("a wrong call is refused: %s", async (argv, wording) => {
   const [code, text] = await run(...(argv as string[]));
   expect(code).toBe(1);

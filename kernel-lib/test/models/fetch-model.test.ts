@@ -234,23 +234,23 @@ describe("refusals, which leave no model behind", () => {
 
   test("a model that is not there, and a revision that is not", async () => {
     const error = await refusal(() => fetchIt({}, "some-owner/Other-Model"));
-    expect(error.message).toMatch(/got status 404\. Check the name at .*\/some-owner\/Other-Model; a private model/);
+    expect(error.message).toMatch(/got status 404\. Check the name at .*\/some-owner\/Other-Model; a private one/);
     hub.mischief = answer(/\/revision\//, 404, { "x-error-code": "RevisionNotFound" });
     await refused("environment", /got status 404\. Choose one of the revisions/);
   });
 
   test("a gated model, with the way to open it", async () => {
     hub.mischief = answer(/resolve/, 401, { "x-error-code": "GatedRepo" });
-    await refused("environment", /got status 401\. Accept the model's licence at .*HF_TOKEN/);
+    await refused("environment", /got status 401\. Accept the licence at .*HF_TOKEN/);
     hub.mischief = answer(/revision/, 403);
-    await refused("environment", /got status 403\. Accept the model's licence/);
+    await refused("environment", /got status 403\. Accept the licence/);
   });
 
   test.each(["../config.json", "/etc/passwd", "a/../../b", "..\\b", "C:b", "./config.json", ""])(
     "a listing with the path %j",
     async (path) => {
       hub.phantoms.push({ type: "file", path, size: 1, oid: "0".repeat(40) });
-      await refused("data", /must list paths inside the model's folder; got/);
+      await refused("data", /must list paths inside its folder; got/);
       expect(held()).toEqual([]);
     },
   );

@@ -13,32 +13,16 @@ import { drawCorpusPhantom } from "../phantoms/corpus-phantom";
 import { POOL_VERSION } from "../phantoms/pool/phantom-pool";
 import { phantomFolder } from "../phantoms/tasks/phantom-folder";
 import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
-import { openMimicCxr } from "./mimic-cxr";
+import { KNOWN_CORPORA } from "./known-corpora";
 import { type OpenCorpusOptions, openCorpus } from "./open-corpus";
 import { type OpenPoolOptions, openPool, POOL_NAME } from "./open-pool";
 import { openOwnFolder } from "./own-folder";
-import { openPmcOa } from "./pmc-oa";
-import { openRoco } from "./roco";
 
-const MEDPIX = {
-  name: "medpix2",
-  licence: "MedPix 2.0, research use, not redistributable",
-  card: {
-    title: "MedPix 2.0",
-    description: "CT and MR pictures with captions.",
-    citation: "Siragusa et al., MedPix 2.0 (2024).",
-    obtain: "the MedPix 2.0 release; a folder medpix2 with corpus.jsonl and images",
-  },
-};
-
-/** How each corpus's files are found in the data folder. */
-const SOURCES: Readonly<Record<Exclude<CorpusName, PhantomCorpus>, (dataDir: string) => Promise<CorpusSource>>> = {
-  "pmc-oa": openPmcOa,
-  "mimic-cxr": openMimicCxr,
-  roco: openRoco,
-  medpix2: (dataDir) => openOwnFolder(join(dataDir, "medpix2"), MEDPIX),
-  folder: (dataDir) => openOwnFolder(dataDir, { name: "folder", licence: "not stated" }),
-};
+/** Finds the files of a corpus in the data folder. */
+function openSource(name: Exclude<CorpusName, PhantomCorpus>, dataDir: string): Promise<CorpusSource> {
+  if (name === "folder") return openOwnFolder(dataDir, { name, licence: "not stated" });
+  return KNOWN_CORPORA.get(name)!.open(dataDir);
+}
 
 /** How each stand-in is written in its publisher's format. */
 const TWINS: Readonly<Record<CorpusTwin, (folder: string, options: CorpusTwinOptions) => Promise<void>>> = {
@@ -131,7 +115,7 @@ async function loadTwin(request: TwinRequest): Promise<Corpus> {
   const folder = await twinFolder(request);
   try {
     const { numPassages: _numPassages, ...settings } = reading; // already drawn
-    const corpus = await openCorpus(ownWork(await SOURCES[name](folder)), settings);
+    const corpus = await openCorpus(ownWork(await openSource(name, folder)), settings);
     const card = {
       title: `${corpus.card.title} phantom`,
       source: "phantom" as const,
@@ -189,5 +173,5 @@ export async function loadCorpus(name: string, options: LoadCorpusOptions = {}):
   if (dataDir === undefined) {
     throw new ConfigError(`loadCorpus: dataDir must be given for ${name}; got none. Set JOMED_DATA_DIR or pass it.`);
   }
-  return openCorpus(await SOURCES[name](dataDir), settings);
+  return openCorpus(await openSource(name, dataDir), settings);
 }

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
+import type { CorpusDefinition } from "./corpus-definition";
 import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
 import { corpusFolder, firstFolder, isFolder, namesIn } from "./find-place";
 import { findingsAndImpression } from "./report-sections";
@@ -24,7 +25,7 @@ const CARD = {
   licence: LICENCE,
   citation: "Johnson et al., MIMIC-CXR, Scientific Data 6, 317 (2019).",
   obtain:
-    "A PhysioNet login, the CITI course and the signed agreement are needed; then get mimic-cxr-jpg (files/p10/…/*.jpg) and mimic-cxr-reports.zip, unpacked, into a folder mimic-cxr of the data folder.",
+    "MIMIC-CXR from physionet.org/content/mimic-cxr-jpg and physionet.org/content/mimic-cxr: become a credentialed user, complete the required training, sign the agreement of each, then download the pictures (files/p10/…/*.jpg) and mimic-cxr-reports.zip, unpacked, into a folder mimic-cxr of the data folder. The data must not go to third parties, online services included.",
 };
 
 /** Patient folders as "p10/p10000032", in order. */
@@ -102,3 +103,18 @@ async function firstReports(folder: string, group: string): Promise<string> {
   for (const name of REPORTS) if (await isFolder(join(folder, name, group))) return join(folder, name);
   return folder;
 }
+
+/** MIMIC-CXR: chest x-rays with parts of their reports. */
+export const MIMIC_CXR: CorpusDefinition = {
+  name: "mimic-cxr",
+  modality: "chest x-rays",
+  card: CARD,
+  layout: [
+    "mimic-cxr/files/p<NN>/p<patient>/s<study>/*.jpg + reports s<study>.txt beside them or in mimic-cxr-reports/files/",
+  ],
+  access: "credentialed",
+  publications: [],
+  standIn:
+    "the pairs of the corpus phantom (or of phantom-pool: drawnFrom) that stand in for it, written in this format",
+  open: openMimicCxr,
+};

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
+import type { CorpusDefinition } from "./corpus-definition";
 import type { CorpusSource } from "./corpus-source";
 import { corpusFolder, firstFolder, namesIn } from "./find-place";
 import { type ByteProgress, countBytes, readJsonlRows, stringField } from "./jsonl-rows";
@@ -14,7 +15,7 @@ const CARD = {
   licence: LICENCE,
   citation: "Lin et al., PMC-CLIP, MICCAI 2023 (arXiv 2303.07240).",
   obtain:
-    "Get the data set axiong/pmc_oa from Hugging Face (jsonl and images.zip, unpacked) or its webdataset archives, into a folder pmc-oa of the data folder.",
+    "Run npm run data -- fetch pmc-oa (Hugging Face axiong/pmc_oa: pmc_oa.jsonl and images.zip, 22.7 GB, unpacked), or put .jsonl and images, or webdataset archives, into a folder pmc-oa of the data folder.",
 };
 
 /**
@@ -52,3 +53,24 @@ export async function openPmcOa(dataDir: string): Promise<CorpusSource> {
     );
   return { ...common, files: [...files, pictures], rows };
 }
+
+/** PMC-OA: figures of open-access articles. */
+export const PMC_OA: CorpusDefinition = {
+  name: "pmc-oa",
+  modality: "figures of biomedical articles",
+  card: CARD,
+  layout: ["pmc-oa/*.jsonl + images/ (or figures/)", "pmc-oa/*.tar (or .tar.gz)"],
+  access: "open",
+  publications: [
+    {
+      from: "hugging-face",
+      id: "axiong/pmc_oa",
+      wanted: [/^pmc_oa\.jsonl$/, /^images\.zip$/],
+      folder: "pmc-oa",
+      unpack: { "images.zip": "images" },
+    },
+  ],
+  standIn:
+    "the pairs of the corpus phantom (or of phantom-pool: drawnFrom) that stand in for it, written in this format",
+  open: openPmcOa,
+};

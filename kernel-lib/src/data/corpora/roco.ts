@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import { DataError } from "../../base/errors";
 import { readLines } from "../formats/lines";
+import type { CorpusDefinition } from "./corpus-definition";
 import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
 import { corpusFolder, firstFolder, isFolder, namesIn } from "./find-place";
 import { type ByteProgress, countBytes } from "./jsonl-rows";
@@ -16,7 +17,7 @@ const CARD = {
   citation:
     "Pelka et al., Radiology Objects in COntext (ROCO), LABELS 2018; Rückert et al., ROCOv2, Scientific Data 11, 688 (2024).",
   obtain:
-    "Get github.com/razorx89/roco-dataset and run its scripts/fetch.py, or the published archive with captions.txt, licences.txt and images for each split; or ROCO v2 (Zenodo record 8333645, or its parquet files); put it into a folder roco of the data folder.",
+    "Run npm run data -- fetch roco for ROCO v2 (Hugging Face eltorio/ROCOv2-radiology, parquet; with --from zenodo record 10821435, captions and archives of pictures); or get ROCO v1 from github.com/razorx89/roco-dataset with its scripts/fetch.py, or as the published archive with captions.txt, licences.txt and images for each split, into a folder roco of the data folder.",
 };
 
 /** One list of captions with its licences and pictures. */
@@ -111,3 +112,34 @@ export async function openRoco(dataDir: string): Promise<CorpusSource> {
   }
   return { name: "roco", card: CARD, files: [folder], rows, progress: () => progress };
 }
+
+const V2_SPLITS = ["train", "valid", "test"];
+
+/** ROCO, versions 1 and 2: radiology pictures of articles. */
+export const ROCO: CorpusDefinition = {
+  name: "roco",
+  modality: "radiology pictures of articles",
+  card: CARD,
+  layout: [
+    "roco/<split>/radiology/captions.txt + licences.txt + images/",
+    "roco/data/*.parquet",
+    "rocov2/<split>_captions.csv + <split>_images/",
+  ],
+  access: "open",
+  publications: [
+    { from: "hugging-face", id: "eltorio/ROCOv2-radiology", wanted: [/^data\/.*\.parquet$/], folder: "roco" },
+    {
+      from: "zenodo",
+      id: "10821435",
+      wanted: V2_SPLITS.flatMap((split) => [
+        new RegExp(`^${split}_captions\\.csv$`),
+        new RegExp(`^${split}_images\\.zip$`),
+      ]),
+      folder: "rocov2",
+      unpack: Object.fromEntries(V2_SPLITS.map((split) => [`${split}_images.zip`, `${split}_images`])),
+    },
+  ],
+  standIn:
+    "the pairs of the corpus phantom (or of phantom-pool: drawnFrom) that stand in for it, written in this format",
+  open: openRoco,
+};

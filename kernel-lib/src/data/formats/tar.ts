@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
-import { posix } from "node:path";
 import { createGunzip } from "node:zlib";
 import { DataError, isKernelError } from "../../base/errors";
+import { plainPathWithin } from "../../base/stays-inside";
 import { BLOCK, formatTarHeader, parsePaxRecords, parseTarHeader, type TarHeader } from "./tar-header";
 
 /** How much an archive may hold. */
@@ -83,12 +83,9 @@ async function* piecesOf(path: string, counter: { in: number }, maxRatio: number
 
 /** The member's name, if it stays in the folder it would be unpacked to. */
 function assertInside(name: string, path: string): string {
-  const plain = posix.normalize(name.replaceAll("\\", "/"));
-  const leaves = plain.startsWith("/") || plain === ".." || plain.startsWith("../") || /^[a-z]:/i.test(plain);
-  if (leaves || name.includes("\0")) {
-    refuse(path, "hold names that stay in its folder", JSON.stringify(name), "Do not use this archive.");
-  }
-  return plain;
+  const plain = plainPathWithin(name);
+  if (plain !== null) return plain;
+  return refuse(path, "hold names that stay in its folder", JSON.stringify(name), "Do not use this archive.");
 }
 
 /** Takes the name, and the size, from extended headers that stood before. */

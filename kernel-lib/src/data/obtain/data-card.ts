@@ -1,8 +1,26 @@
+import type { CorpusDefinition } from "../corpora/corpus-definition";
+import { KNOWN_CORPORA } from "../corpora/known-corpora";
 import { KNOWN_TASKS, type KnownTask } from "../tasks/known-tasks";
 import type { TaskDefinition } from "../tasks/task-definition";
+import { type Publication, pageOf } from "./publication";
 
-const MARK_START = "<!-- task cards: written by `npm run data -- card --write`, do not edit -->";
-const MARK_END = "<!-- end of task cards -->";
+/** A part of data/README.md that is written by this program. */
+interface Part {
+  readonly heading: string;
+  readonly start: string;
+  readonly end: string;
+  readonly text: () => string;
+}
+
+const marksOf = (what: string) => ({
+  start: `<!-- ${what} cards: written by \`npm run data -- card --write\`, do not edit -->`,
+  end: `<!-- end of ${what} cards -->`,
+});
+
+const PARTS: readonly Part[] = [
+  { heading: "Task cards", ...marksOf("task"), text: () => [...KNOWN_TASKS.values()].map(taskCard).join("\n") },
+  { heading: "Corpus cards", ...marksOf("corpus"), text: () => [...KNOWN_CORPORA.values()].map(corpusCard).join("\n") },
+];
 
 function labelLines({ labels, question }: TaskDefinition): string[] {
   if (question === null) return [`- Labels: ${labels.map(({ name }) => name).join(", ")}, for yes/no questions`];
@@ -15,9 +33,29 @@ function downloadLines({ downloads }: TaskDefinition): string[] {
   );
 }
 
+const DIGESTS: Readonly<Record<Publication["from"], string>> = {
+  "hugging-face": "sha256 of large files and git's digest of small ones",
+  zenodo: "md5",
+  osf: "sha256",
+};
+
+function publicationLines(name: string, publications: readonly Publication[]): string[] {
+  return publications.map((publication, k) => {
+    const { from, folder } = publication;
+    const command = `npm run data -- fetch ${name}${k === 0 ? "" : ` --from ${from}`}`;
+    return `- Fetch: \`${command}\`: <${pageOf(publication)}> → \`data/raw/${folder}/\`, checked by what the publisher lists (size, ${DIGESTS[from]})`;
+  });
+}
+
+const licenceLine = (licence: string, access: "open" | "credentialed"): string =>
+  `- Licence: ${licence}${access === "credentialed" ? " (credentialed access)" : ""}`;
+
+const layoutLine = (layout: readonly string[]): string =>
+  `- Read from: ${layout.map((path) => `\`${path}\``).join("; ")}`;
+
 /** The data card of one task, in Markdown. */
 export function taskCard({ definition, phantom }: KnownTask): string {
-  const { card, name, modality, answerFormat, metrics, splitsNote, layout, access } = definition;
+  const { card, name, modality, answerFormat, metrics, splitsNote, layout, access, publications = [] } = definition;
   return [
     `### ${card.title} (\`${name}\`)`,
     "",
@@ -28,24 +66,41 @@ export function taskCard({ definition, phantom }: KnownTask): string {
     `- Answer: ${answerFormat}`,
     `- Metrics: ${metrics.join(", ")}`,
     `- Splits: ${splitsNote}`,
-    `- Licence: ${card.licence}${access === "credentialed" ? " (credentialed access)" : ""}`,
+    licenceLine(card.licence, access),
     `- Citation: ${card.citation}`,
     `- Obtain: ${card.obtain}`,
-    `- Read from: ${layout.map((path) => `\`${path}\``).join("; ")}`,
+    layoutLine(layout),
     ...downloadLines(definition),
+    ...publicationLines(name, publications),
     `- Stand-in: ${phantom.description}`,
     "",
   ].join("\n");
 }
 
-/** The cards of all tasks, between the marks that data/README.md holds them in. */
-export function taskCards(): string {
-  return [MARK_START, "", ...[...KNOWN_TASKS.values()].map(taskCard), MARK_END].join("\n");
+/** The data card of one corpus, in Markdown. */
+export function corpusCard({ name, card, modality, layout, access, publications, standIn }: CorpusDefinition): string {
+  return [
+    `### ${card.title} (\`${name}\`)`,
+    "",
+    card.description,
+    "",
+    `- Pictures: ${modality}`,
+    licenceLine(card.licence, access),
+    `- Citation: ${card.citation}`,
+    `- Obtain: ${card.obtain}`,
+    layoutLine(layout),
+    ...publicationLines(name, publications),
+    `- Stand-in: ${standIn ?? "none"}`,
+    "",
+  ].join("\n");
 }
 
-/** A README with its task cards replaced; they are put at its end where it has none. */
-export function withTaskCards(readme: string): string {
-  const [start, end] = [readme.indexOf(MARK_START), readme.indexOf(MARK_END)];
-  if (start < 0 || end < start) return `${readme.trimEnd()}\n\n## Task cards\n\n${taskCards()}\n`;
-  return readme.slice(0, start) + taskCards() + readme.slice(end + MARK_END.length);
+/** A README with its task and corpus cards replaced; they are put at its end where it has none. */
+export function withCards(readme: string): string {
+  return PARTS.reduce((text, { heading, start, end, text: write }) => {
+    const cards = `${start}\n\n${write()}\n${end}`;
+    const [from, to] = [text.indexOf(start), text.indexOf(end)];
+    if (from < 0 || to < from) return `${text.trimEnd()}\n\n## ${heading}\n\n${cards}\n`;
+    return text.slice(0, from) + cards + text.slice(to + end.length);
+  }, readme);
 }

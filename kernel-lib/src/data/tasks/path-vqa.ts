@@ -13,7 +13,7 @@ const CARD = {
   licence: "MIT (questions and answers); pictures from copyrighted textbooks, research use",
   citation: "He et al., PathVQA: 30000+ questions for medical visual question answering, arXiv 2003.10286 (2020).",
   obtain:
-    "PathVQA from Hugging Face (flaviagiammarino/path-vqa, folder data with parquet files), or train.json, validation.json, test.json (objects with image, question, answer) and images/; put it in data/raw/path_vqa/. The original release in pickles is not read: a pickle can run code.",
+    "PathVQA by npm run data -- fetch path-vqa (Hugging Face flaviagiammarino/path-vqa, folder data with parquet files), or as train.json, validation.json, test.json (objects with image, question, answer) and images/; put it in data/raw/path_vqa/. The original release in pickles is not read: a pickle can run code.",
 } as const;
 
 async function readRows(request: ReadRequest): Promise<VqaRow[]> {
@@ -59,6 +59,14 @@ export const PATH_VQA: TaskDefinition = {
   layout: ["path_vqa/data/{train,validation,test}-*.parquet", "path_vqa/{train,validation,test}.json + images/"],
   access: "open",
   downloads: [],
+  publications: [
+    {
+      from: "hugging-face",
+      id: "flaviagiammarino/path-vqa",
+      wanted: SPLITS.map((split) => new RegExp(`^data/${split}-.*\\.parquet$`)),
+      folder: "path_vqa",
+    },
+  ],
   card: CARD,
   read: async (request) => readVqa("path-vqa", await readRows(request), request),
 };

@@ -6,7 +6,8 @@ import type { ReadRequest, TaskDefinition } from "./task-definition";
 import { readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
 import { jsonRows, kindField } from "./vqa-files";
 
-const FILES = { train: "train.json", validation: "validate.json", test: "test.json" } as const;
+/** The release of Hugging Face calls its middle file validation.json. */
+const VALIDATION = ["validate.json", "validation.json"] as const;
 const CARD = {
   title: "SLAKE-English",
   description: "The English questions of SLAKE: 642 CT, MRI and x-ray pictures, yes/no and open.",
@@ -14,15 +15,16 @@ const CARD = {
   citation:
     "Liu et al., SLAKE: a semantically-labeled knowledge-enhanced dataset for medical visual question answering, ISBI (2021).",
   obtain:
-    "SLAKE 1.0 (med-vqa.com/slake, or Hugging Face BoKelvin/SLAKE): train.json, validate.json, test.json and imgs.zip unpacked to imgs/; put it in data/raw/slake/.",
+    "SLAKE 1.0 by npm run data -- fetch slake (Hugging Face BoKelvin/SLAKE), or from med-vqa.com/slake: train.json, validate.json or validation.json, test.json and imgs.zip unpacked to imgs/; put it in data/raw/slake/.",
 } as const;
 
 async function readRows(request: ReadRequest): Promise<VqaRow[]> {
-  const layouts = [{ name: "json", files: Object.values(FILES) }];
-  const { folder } = findLayout(request.dataDir, ["slake", "SLAKE", "Slake1.0"], layouts, CARD);
+  const layouts = VALIDATION.map((name) => ({ name, files: ["train.json", name, "test.json"] }));
+  const { folder, layout } = findLayout(request.dataDir, ["slake", "SLAKE", "Slake1.0"], layouts, CARD);
   const pictures = { folder: join(folder, "imgs"), field: "img_name", side: sideOf(request) };
+  const files = { train: "train.json", validation: layout, test: "test.json" } as const;
   const parts = (["train", "validation", "test"] as const).map((split) =>
-    jsonRows(join(folder, FILES[split]), pictures, (row) =>
+    jsonRows(join(folder, files[split]), pictures, (row) =>
       textField(row, "q_lang") !== "en"
         ? null
         : {
@@ -47,9 +49,18 @@ export const SLAKE: TaskDefinition = {
   answerFormat: VQA_ANSWER_FORMAT,
   metrics: ["closedAccuracy", "tokenRecall"],
   splitsNote: "published, English rows (q_lang en): 4,919 / 1,053 / 1,061 questions",
-  layout: ["slake/{train,validate,test}.json + imgs/"],
+  layout: ["slake/{train,validate,test}.json (or validation.json) + imgs/"],
   access: "open",
   downloads: [],
+  publications: [
+    {
+      from: "hugging-face",
+      id: "BoKelvin/SLAKE",
+      wanted: [/^train\.json$/, /^valid(ate|ation)\.json$/, /^test\.json$/, /^imgs\.zip$/],
+      folder: "slake",
+      unpack: { "imgs.zip": "imgs" },
+    },
+  ],
   card: CARD,
   read: async (request) => readVqa("slake", await readRows(request), request),
 };

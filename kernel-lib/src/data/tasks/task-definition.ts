@@ -1,4 +1,5 @@
 import type { Control, DataCard, DataSource, Example, Label, MetricName, Split } from "../../base/types";
+import type { Publication } from "../obtain/publication";
 
 /** A file that `npm run data -- fetch` can get. */
 export interface Download {
@@ -49,8 +50,10 @@ export interface TaskDefinition {
   /** Files and folders looked for within the data folder. */
   readonly layout: readonly string[];
   readonly access: "open" | "credentialed";
-  /** Empty for credentialed data: `card.obtain` says the steps. */
+  /** Single files at fixed addresses; empty where there are none. */
   readonly downloads: readonly Download[];
+  /** Where else it can be fetched, the first by default. Default none: `card.obtain` says the steps. */
+  readonly publications?: readonly Publication[];
   readonly card: Omit<DataCard, "source">;
   readonly read: (request: ReadRequest) => Promise<TaskContent>;
 }

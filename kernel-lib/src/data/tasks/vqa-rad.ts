@@ -16,7 +16,7 @@ const CARD = {
   citation:
     "Lau et al., A dataset of clinically generated visual questions and answers about radiology images, Scientific Data 5, 180251 (2018).",
   obtain:
-    "VQA-RAD from OSF (osf.io/89kps: the public JSON and the image folder), from Hugging Face (flaviagiammarino/vqa-rad, folder data), or as trainset.json, testset.json and images; put it in data/raw/vqa_rad/.",
+    "VQA-RAD by npm run data -- fetch vqa-rad: from Hugging Face (flaviagiammarino/vqa-rad, folder data) or, with --from osf, from OSF (osf.io/89kps: the public JSON and the image folder, which say which questions are closed); or as trainset.json, testset.json and images; put it in data/raw/vqa_rad/.",
 } as const;
 
 function pick(row: JsonRow, split: Split) {
@@ -72,6 +72,20 @@ export const VQA_RAD: TaskDefinition = {
   ],
   access: "open",
   downloads: [],
+  publications: [
+    {
+      from: "hugging-face",
+      id: "flaviagiammarino/vqa-rad",
+      wanted: [/^data\/train-.*\.parquet$/, /^data\/test-.*\.parquet$/],
+      folder: "vqa_rad",
+    },
+    {
+      from: "osf",
+      id: "89kps",
+      wanted: [/^VQA_RAD Dataset Public\.json$/, /^VQA_RAD Image Folder\/[^/]+\.jpg$/],
+      folder: "vqa_rad",
+    },
+  ],
   card: CARD,
   read: async (request) => readVqa("vqa-rad", await readRows(request), request),
 };

@@ -136,5 +136,5 @@ test("captions and licences of ROCO belong together, and a missing folder says h
   expect(new Set(corpus.passages.map((passage) => passage.licence))).toEqual(new Set(["CC0-1.0"]));
   expect(corpus.passages[0]!.group).toMatch(/^PMC7\d+$/);
   const error = await refusal(() => loadCorpus("mimic-cxr", { dataDir: join(folder, "pmc-oa") }));
-  expect(error.message).toMatch(/got no folder .*mimic-cxr.* PhysioNet login/);
+  expect(error.message).toMatch(/got no folder .*mimic-cxr.*credentialed user/);
 });

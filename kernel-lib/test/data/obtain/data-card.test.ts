@@ -2,19 +2,20 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { repositoryRoot } from "../../../src/base/repository-root";
-import { taskCard, withTaskCards } from "../../../src/data/obtain/data-card";
+import { KNOWN_CORPORA } from "../../../src/data/corpora/known-corpora";
+import { corpusCard, taskCard, withCards } from "../../../src/data/obtain/data-card";
 import { KNOWN_TASKS } from "../../../src/data/tasks/known-tasks";
 
 test("data/README.md holds the cards as the task files make them (npm run data -- card --write)", () => {
   const readme = readFileSync(join(repositoryRoot(), "data", "README.md"), "utf8");
-  expect(withTaskCards(readme)).toBe(readme);
+  expect(withCards(readme)).toBe(readme);
 });
 
-test("withTaskCards keeps the text around the cards and changes nothing the second time", () => {
-  const once = withTaskCards("# Data\n\nabove\n");
+test("withCards keeps the text around the cards and changes nothing the second time", () => {
+  const once = withCards("# Data\n\nabove\n");
   expect(once).toMatch(/^# Data\n\nabove\n\n## Task cards\n/);
-  expect(withTaskCards(once)).toBe(once);
-  expect(withTaskCards(once.replace("- Pictures: dermoscopy", "- Pictures: edited"))).toBe(once);
+  expect(withCards(once)).toBe(once);
+  expect(withCards(once.replace("- Pictures: dermoscopy", "- Pictures: edited"))).toBe(once);
 });
 
 test("every task's card says licence, citation, splits, and where it comes from", () => {
@@ -23,5 +24,15 @@ test("every task's card says licence, citation, splits, and where it comes from"
     for (const field of ["Licence", "Citation", "Splits", "Obtain", "Read from", "Answer", "Metrics", "Stand-in"]) {
       expect(card).toMatch(new RegExp(`\\n- ${field}: \\S`));
     }
+  }
+});
+
+test("every corpus's card says licence, citation, and where it comes from", () => {
+  for (const corpus of KNOWN_CORPORA.values()) {
+    const card = corpusCard(corpus);
+    for (const field of ["Licence", "Citation", "Obtain", "Read from", "Stand-in"]) {
+      expect(card).toMatch(new RegExp(`\\n- ${field}: \\S`));
+    }
+    expect(/- Fetch: /.test(card)).toBe(corpus.publications.length > 0);
   }
 });

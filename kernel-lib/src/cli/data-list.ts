@@ -1,0 +1,52 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { KNOWN_CORPORA } from "../data/corpora/known-corpora";
+import { FETCHED_DATA_FILE } from "../data/obtain/fetch-publication";
+import { KNOWN_TASKS } from "../data/tasks/known-tasks";
+import type { TerminalProgress } from "./terminal-progress";
+
+/** What a line of the list is made of; tasks and corpora alike. */
+interface Listed {
+  readonly name: string;
+  readonly access: "open" | "credentialed";
+  readonly layout: readonly string[];
+  readonly downloads?: readonly { readonly file: string }[];
+  readonly publications?: readonly { readonly folder: string }[];
+  readonly card: { readonly licence: string };
+}
+
+/** Whether files are found, without reading them. */
+function placeOf({ downloads = [], layout, publications = [] }: Listed, dir: string): string {
+  const files = downloads.filter(({ file }) => existsSync(join(dir, file)));
+  if (files.length > 0) return `here: ${files.map(({ file }) => file).join(", ")}`;
+  if (downloads.length > 0) return "missing";
+  const folders = [
+    ...new Set([...layout.map((path) => path.split("/")[0]!), ...publications.map(({ folder }) => folder)]),
+  ];
+  const here = folders.filter((folder) => existsSync(join(dir, folder)));
+  if (here.length === 0) return "missing";
+  const isHalf = publications.length > 0 && here.every((folder) => existsSync(join(dir, `${folder}.lock`)));
+  const isFetched = here.some((folder) => existsSync(join(dir, folder, FETCHED_DATA_FILE)));
+  const state = isHalf ? "being fetched" : isFetched ? "fetched; look with check" : "look with check";
+  return `here: ${here.map((folder) => `${folder}/`).join(", ")} (${state})`;
+}
+
+function wayOf({ name, access, downloads = [], publications = [] }: Listed): string {
+  if (access === "credentialed") return "PhysioNet login";
+  return downloads.length > 0 || publications.length > 0 ? `fetch ${name}` : "by hand";
+}
+
+/** `npm run data -- list`: a line for every task and corpus. */
+export function sayData(dir: string, progress: TerminalProgress): void {
+  const tasks: readonly Listed[] = [...KNOWN_TASKS.values()].map(({ definition }) => definition);
+  const corpora: readonly Listed[] = [...KNOWN_CORPORA.values()];
+  progress.say(`data folder: ${dir}`);
+  for (const [heading, list] of [
+    ["tasks", tasks],
+    ["corpora", corpora],
+  ] as const) {
+    progress.say(`${heading}:`);
+    for (const entry of list)
+      progress.say(`${entry.name.padEnd(13)} ${placeOf(entry, dir)}; ${entry.card.licence}; get it: ${wayOf(entry)}`);
+  }
+}

@@ -1,0 +1,170 @@
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { assertDiskRoom } from "../../base/disk-room";
+import { downloadFile } from "../../base/download";
+import { DataError } from "../../base/errors";
+import type { Control } from "../../base/types";
+import { writeFileAtomic } from "../../base/write-atomic";
+import { withFetchLock } from "../../models/fetch-lock";
+import { adviseOnHub, type Hub, openHub } from "../../models/hub";
+import { listHubFiles } from "../../models/hub-listing";
+import { listOsf } from "./list-osf";
+import { listZenodo } from "./list-zenodo";
+import {
+  type Publication,
+  type PublishedFile,
+  type PublishedListing,
+  type PublisherAddresses,
+  pageOf,
+} from "./publication";
+import { unpackArchive } from "./unpack-archive";
+
+/** Options of fetchPublication; every one but the folder has a default. */
+export interface FetchPublicationOptions {
+  /** The data folder. */
+  readonly dataDir: string;
+  /** Default: the one that HF_ENDPOINT and HF_TOKEN name. */
+  readonly hub?: Hub;
+  readonly addresses?: PublisherAddresses;
+  readonly control?: Control;
+}
+
+/** What was fetched. */
+export interface FetchOutcome {
+  readonly folder: string;
+  /** "present" when everything was there. */
+  readonly outcome: "present" | "fetched";
+  readonly numFiles: number;
+  readonly bytes: number;
+}
+
+/** Written beside what was fetched: whence, in which state, and which files. */
+export const FETCHED_DATA_FILE = "fetched.json";
+
+interface Record {
+  readonly from: string;
+  readonly id: string;
+  readonly version: string | null;
+  readonly files: readonly PublishedFile[];
+}
+
+async function list(publication: Publication, hub: Hub, options: FetchPublicationOptions): Promise<PublishedListing> {
+  const { from, id } = publication;
+  const { addresses = {}, control = {} } = options;
+  if (from === "zenodo") return listZenodo(id, addresses.zenodo, control);
+  if (from === "osf") return listOsf(id, addresses, control);
+  const { commit, files } = await listHubFiles(hub, { id, revision: null }, control, {
+    kind: "datasets",
+    depth: "all",
+  });
+  const address = (path: string) => path.split("/").map(encodeURIComponent).join("/");
+  const url = (path: string) => `${hub.endpoint}/datasets/${id}/resolve/${commit}/${address(path)}`;
+  return { version: commit, files: files.map((file) => ({ ...file, url: url(file.path) })) };
+}
+
+function pickWanted({ from, id, wanted }: Publication, { files }: PublishedListing): PublishedFile[] {
+  for (const pattern of wanted) {
+    if (files.some(({ path }) => pattern.test(path))) continue;
+    const names = files.map(({ path }) => path).slice(0, 20);
+    throw new DataError(
+      `fetchPublication: ${id} of ${from} must hold a file ${pattern}; got ${names.join(", ") || "none"}. It was published anew: look at ${pageOf({ from, id })}.`,
+      { id, from, pattern: String(pattern) },
+    );
+  }
+  return files.filter(({ path }) => wanted.some((pattern) => pattern.test(path)));
+}
+
+function readRecord(folder: string): Record | null {
+  try {
+    const record = JSON.parse(readFileSync(join(folder, FETCHED_DATA_FILE), "utf8")) as Record | null;
+    return Array.isArray(record?.files) ? record : null;
+  } catch {
+    return null; // none, or a damaged one: everything is looked at again
+  }
+}
+
+/** Where a file is to be in the end: itself, or what it was unpacked to. */
+function targetOf({ unpack = {} }: Publication, folder: string, { path }: PublishedFile): string {
+  return join(folder, unpack[path] ?? path);
+}
+
+/** Whether a file is there in the state in which it is published now, as it is or unpacked. */
+function isThere(
+  publication: Publication,
+  folder: string,
+  file: PublishedFile,
+  held: readonly PublishedFile[],
+): boolean {
+  const found = statSync(targetOf(publication, folder, file), { throwIfNoEntry: false });
+  const known = held.find(({ path }) => path === file.path);
+  if (found === undefined || known === undefined || known.digest?.value !== file.digest?.value) return false;
+  return found.isDirectory() || found.size === file.bytes;
+}
+
+interface Work {
+  readonly publication: Publication;
+  readonly folder: string;
+  readonly hub: Hub;
+  readonly control: Control;
+}
+
+/** Fetches one file, and unpacks it where it is an archive. */
+async function take({ publication, folder, hub, control }: Work, file: PublishedFile): Promise<void> {
+  const { from, id, unpack = {} } = publication;
+  const place = join(folder, file.path);
+  const target = targetOf(publication, folder, file);
+  mkdirSync(dirname(place), { recursive: true });
+  await downloadFile({
+    url: file.url,
+    file: place,
+    bytes: file.bytes,
+    digest: file.digest,
+    stage: `${id} ${file.path}`,
+    token: from === "hugging-face" ? hub.token : null,
+    advise: from === "hugging-face" ? adviseOnHub(hub, `datasets/${id}`) : () => `Look at ${pageOf({ from, id })}.`,
+    control,
+  });
+  if (unpack[file.path] === undefined) return;
+  rmSync(target, { recursive: true, force: true }); // of an older state
+  await unpackArchive(place, target, { control });
+  rmSync(place);
+}
+
+/**
+ * Fetches a data set from its publisher: every wanted file, checked by the size and digest that the publisher states, archives
+ * unpacked. A call after an interruption goes on where it stopped; what is there in the same state is not fetched again.
+ *
+ * @throws StateError when another process fetches it. EnvironmentError when the publisher does not deliver, or the disk is too
+ * small. DataError when what is delivered is not what is stated, or an archive is unsound. InterruptedError on abort.
+ */
+export async function fetchPublication(
+  publication: Publication,
+  options: FetchPublicationOptions,
+): Promise<FetchOutcome> {
+  const { from, id } = publication;
+  const { dataDir, control = {} } = options;
+  const hub = options.hub ?? openHub();
+  const folder = join(dataDir, publication.folder);
+  const listing = await list(publication, hub, options);
+  const wanted = pickWanted(publication, listing);
+  const bytes = wanted.reduce((sum, file) => sum + file.bytes, 0);
+  const said = { folder, numFiles: wanted.length, bytes };
+  const held = (): readonly PublishedFile[] => readRecord(folder)?.files ?? [];
+  const missing = wanted.filter((file) => !isThere(publication, folder, file, held()));
+  if (missing.length === 0) return { ...said, outcome: "present" };
+  mkdirSync(folder, { recursive: true });
+  const run = async (): Promise<void> => {
+    const onDisk = ({ path, bytes: size }: PublishedFile) => size * (publication.unpack?.[path] === undefined ? 1 : 2);
+    const needed = missing.reduce((sum, file) => sum + onDisk(file), 0);
+    assertDiskRoom("fetchPublication", folder, needed, "name another folder with --dir");
+    let done = held().filter((file) => isThere(publication, folder, file, wanted));
+    for (const file of missing) {
+      await take({ publication, folder, hub, control }, file);
+      done = [...done.filter(({ path }) => path !== file.path), file];
+      const record: Record = { from, id, version: listing.version, files: done };
+      writeFileAtomic(join(folder, FETCHED_DATA_FILE), `${JSON.stringify(record, null, 2)}\n`);
+    }
+  };
+  await withFetchLock(join(dataDir, `${publication.folder}.lock`), run, `fetchPublication: ${id}`);
+  return { ...said, outcome: "fetched" };
+}
