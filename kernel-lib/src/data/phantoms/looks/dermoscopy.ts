@@ -77,11 +77,21 @@ function paintDetails(canvas: Canvas, body: ReturnType<typeof ellipse>, signs: S
   }
   for (let k = 0; k < Math.round(8 * signs.scale); k++) {
     const [x, y] = spot();
-    paint(canvas, ellipse({ x, y, rx: 0.13, ry: 0.09, turn: random.uniform(0, 3), waves: 0.2 }), [0.97, 0.94, 0.9], 0.75);
+    paint(
+      canvas,
+      ellipse({ x, y, rx: 0.13, ry: 0.09, turn: random.uniform(0, 3), waves: 0.2 }),
+      [0.97, 0.94, 0.9],
+      0.75,
+    );
   }
   if (signs.veil > 0) {
     const [x, y] = spot();
-    paint(canvas, overlap(ellipse({ x, y, rx: 0.32, ry: 0.28, soft: 0.6 }), body), [0.42, 0.52, 0.86], 0.8 * signs.veil);
+    paint(
+      canvas,
+      overlap(ellipse({ x, y, rx: 0.32, ry: 0.28, soft: 0.6 }), body),
+      [0.42, 0.52, 0.86],
+      0.8 * signs.veil,
+    );
   }
 }
 

@@ -87,7 +87,8 @@ function paintPatches(canvas: Canvas, signs: FundusSigns, random: Random): void 
     const area = ellipse({ x: place(), y: place(), rx: 0.32, ry: 0.26, waves: 0.2, turn: random.uniform(0, 3) });
     paint(canvas, area, GREY, 0.9 * scar);
   }
-  if (nevus > 0) paint(canvas, ellipse({ x: place(), y: place(), rx: 0.26, ry: 0.23 }), [0.12, 0.1, 0.14], 0.95 * nevus);
+  if (nevus > 0)
+    paint(canvas, ellipse({ x: place(), y: place(), rx: 0.26, ry: 0.23 }), [0.12, 0.1, 0.14], 0.95 * nevus);
   if (detachment > 0) {
     const fold = stroke(arc([-0.7, random.uniform(0.2, 0.6)], [0.7, random.uniform(0.2, 0.6)], 0.25), 0.5);
     paint(canvas, fold, GREY, 0.85 * detachment);

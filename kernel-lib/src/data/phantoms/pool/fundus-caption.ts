@@ -17,6 +17,7 @@ function howTaken({ image, nuisances: { eye, hue } }: DrawnFundus): Statement[] 
     said("side", `${eye} side`),
     saidOfBrightness(image),
     said("color", `${wordOf(hue, [0.5], ["amber red", "red"])} ground`),
+    said("gist", "coarse"),
     said("gist", "large"),
     said("gist", "smooth"),
     said("gist", "pale round"),

@@ -127,6 +127,6 @@ async function write({ folder, seed, size, control }: PhantomRequest): Promise<v
 export const BRSET_PHANTOM: PhantomTask = {
   version: 2,
   description:
-    "Fundus photographs of both eyes of each patient. Diseases add spots, patches, a wide cup, pale ground or thin vessels; most occur faintly in healthy eyes too. Brightness, hue and field belong to the patient and outweigh them. The rarest diseases are raised to 1.5 %.",
+    "Fundus photographs of both eyes of each patient. Diseases add spots, patches, a wide cup, pale ground or thin vessels; most occur faintly in healthy eyes too. Brightness, hue and field belong to the patient. The rarest diseases are raised to 1.5 %.",
   write,
 };

@@ -17,13 +17,57 @@ type Means = Readonly<Record<keyof SkinSigns, number>>;
 
 /** Mean of each sign by class, in the order of the task's labels. They overlap: no sign alone tells the class. */
 const MEANS: readonly Means[] = [
-  { border: 0.08, darkness: 0.1, redness: 0.45, dots: 0.5, scale: 0.8, vessels: 0.1, veil: 0, wax: 0, core: 0, size: 0.5 },
+  {
+    border: 0.08,
+    darkness: 0.1,
+    redness: 0.45,
+    dots: 0.5,
+    scale: 0.8,
+    vessels: 0.1,
+    veil: 0,
+    wax: 0,
+    core: 0,
+    size: 0.5,
+  },
   { border: 0.06, darkness: 0, redness: 0.15, dots: 1, scale: 0, vessels: 0.8, veil: 0, wax: 0, core: 0.7, size: 0.5 },
   { border: 0.1, darkness: 0.35, redness: 0, dots: 2, scale: 0.2, vessels: 0, veil: 0, wax: 0.75, core: 0, size: 0.55 },
-  { border: 0.04, darkness: 0.45, redness: 0.1, dots: 0.5, scale: 0, vessels: 0, veil: 0, wax: 0, core: 0.8, size: 0.34 },
+  {
+    border: 0.04,
+    darkness: 0.45,
+    redness: 0.1,
+    dots: 0.5,
+    scale: 0,
+    vessels: 0,
+    veil: 0,
+    wax: 0,
+    core: 0.8,
+    size: 0.34,
+  },
   { border: 0.16, darkness: 0.95, redness: 0, dots: 3, scale: 0, vessels: 0.1, veil: 0.7, wax: 0, core: 0, size: 0.66 },
-  { border: 0.05, darkness: 0.55, redness: 0.05, dots: 2, scale: 0, vessels: 0, veil: 0, wax: 0.1, core: 0, size: 0.42 },
-  { border: 0.05, darkness: 0.3, redness: 0.9, dots: 0.5, scale: 0, vessels: 0.2, veil: 0.1, wax: 0, core: 0, size: 0.42 },
+  {
+    border: 0.05,
+    darkness: 0.55,
+    redness: 0.05,
+    dots: 2,
+    scale: 0,
+    vessels: 0,
+    veil: 0,
+    wax: 0.1,
+    core: 0,
+    size: 0.42,
+  },
+  {
+    border: 0.05,
+    darkness: 0.3,
+    redness: 0.9,
+    dots: 0.5,
+    scale: 0,
+    vessels: 0.2,
+    veil: 0.1,
+    wax: 0,
+    core: 0,
+    size: 0.42,
+  },
 ];
 
 function drawSigns(label: number, random: Random): SkinSigns {
@@ -43,7 +87,7 @@ function drawSigns(label: number, random: Random): SkinSigns {
   };
 }
 
-/** Draws a skin lesion of this class of DermaMNIST. Skin tone, zoom, light, hairs and device dominate the picture. */
+/** Draws a skin lesion of this class of DermaMNIST. Skin tone, distance, light, hairs and device vary freely. */
 export function drawSkinPhantom(label: number, random: Random, side = 28): SkinPhantom {
   const signs = drawSigns(label, random);
   const nuisances = drawSkinNuisances(random);
@@ -58,7 +102,7 @@ export const DERMA_PHANTOM = medMnistPhantom({
   spec: DERMA_MNIST,
   version: 2,
   description:
-    "Skin lesions drawn as wavy brown bodies. The class moves outline, colour, dots, scale, vessels and veil by less than they vary within a class; skin tone, zoom, light, hairs and dark corners vary more.",
+    "Skin lesions drawn as wavy brown bodies. The class moves size, outline, colour, dots, scale, vessels, veil and core, each of which overlaps between classes; skin tone, distance, light, hairs and dark corners vary freely.",
   shares: SKIN_SHARES,
   quickShare: 0.1,
   draw: (label, random) => drawSkinPhantom(label, random).image,

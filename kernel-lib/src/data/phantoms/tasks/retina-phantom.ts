@@ -34,7 +34,7 @@ export const RETINA_PHANTOM = medMnistPhantom({
   spec: RETINA_MNIST,
   version: 2,
   description:
-    "Fundus photographs drawn as orange discs with optic disc and vessels. The grade only raises the mean number of red and yellow spots and the haze; brightness, hue, field and eye vary freely.",
+    "Fundus photographs drawn as orange discs with optic disc and vessels. The grade raises the mean number of red and yellow spots and the haze, so that neighbouring grades overlap; brightness, hue, field and eye vary freely.",
   shares: GRADE_SHARES,
   quickShare: 0.5,
   draw: (grade, random) => drawFundusPhantom(grade, random).image,

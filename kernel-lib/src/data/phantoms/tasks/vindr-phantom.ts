@@ -140,6 +140,6 @@ async function write({ folder, seed, size, control }: PhantomRequest): Promise<v
 export const VINDR_PHANTOM: PhantomTask = {
   version: 2,
   description:
-    "Chest films with spots, streaks, haze, wide lungs, a wide or mirrored heart; every sign occurs faintly in healthy pictures too. Exposure, turn, size, marker and wires outweigh them. The rarest labels are raised to 1 %.",
+    "Chest films with spots, streaks, haze, wide lungs, a wide or mirrored heart; every sign occurs faintly in healthy pictures too. Exposure, turn, size, marker and wires vary freely. The rarest labels are raised to 1 %.",
   write,
 };

@@ -133,7 +133,7 @@ async function writePathVqa(request: PhantomRequest): Promise<void> {
 }
 
 const RADIOLOGY =
-  "Chest films and slices of head and abdomen; half of the pictures hold an opacity or a mass of varied strength, which exposure, zoom, markers and wires outweigh.";
+  "Chest films and slices of head and abdomen; half of the pictures hold an opacity or a mass of varied size and strength; exposure, zoom, markers and wires vary freely.";
 
 /** The stand-in for VQA-RAD. */
 export const VQA_RAD_PHANTOM: PhantomTask = {
