@@ -211,9 +211,9 @@ export { type F1Options, type LabelAnswer, macroF1, perLabelF1 } from "./metrics
 export { recallAtK } from "./metrics/recall-at-k";
 export { tokenRecall } from "./metrics/token-recall";
 export { unparsedShare } from "./metrics/unparsed-share";
+export { type AnswerScore, scoreAnswers } from "./models/answer-scores";
 // models: CLIP, tokenizer, images, weights
 export { type BpeOptions, trainBpe } from "./models/bpe-trainer";
-
 // models: Qwen2-VL reader and LoRA
 export {
   type ChatMessage,
@@ -235,6 +235,7 @@ export { clipPixels, clipTexts, encodeImages, encodeTexts } from "./models/clip-
 export { contrastiveLoss } from "./models/clip-loss";
 export { type ClipTexts, type ClipTower, clipImageEmbeddings, clipTextEmbeddings } from "./models/clip-towers";
 export type { DualEncoder } from "./models/dual-encoder";
+export { encodeVision } from "./models/encode-vision";
 export { findModel } from "./models/find-model";
 export { type Generated, type GenerateOptions, generate } from "./models/generate";
 export { type QwenPatches, qwenPatches, smartResize } from "./models/image-processor";
@@ -254,6 +255,7 @@ export { loadLora, saveLora } from "./models/lora-files";
 export { type MergeMemory, mergeLora, unmergeLora } from "./models/lora-merge";
 export type { LoraTargets } from "./models/lora-targets";
 export { createParameterStore, type LowRankUpdate, type ParameterStore, type WeightArray } from "./models/parameters";
+export type { ImageTokens } from "./models/picture-album";
 export { createPixtral, loadPixtral, type Pixtral, type PixtralParts, savePixtral } from "./models/pixtral";
 export { PIXTRAL_CHAT_TEMPLATE } from "./models/pixtral-chat-template";
 export type { PixtralConfig } from "./models/pixtral-config";
@@ -267,13 +269,10 @@ export {
   type TokenPosition,
   tokenizePrompt,
 } from "./models/prompt-batch";
-export { encodeVision } from "./models/qwen2-vision-encode";
 export { createQwen2Vl, loadQwen2Vl, type Qwen2Vl, type Qwen2VlParts, saveQwen2Vl } from "./models/qwen2-vl";
 export type { Qwen2VlConfig } from "./models/qwen2-vl-config";
 export { parseQwen2VlConfig } from "./models/qwen2-vl-config-json";
-export type { ImageTokens } from "./models/qwen2-vl-images";
-export { qwen2VlLogits } from "./models/qwen2-vl-logits";
-export { type AnswerScore, scoreAnswers } from "./models/qwen2-vl-score";
+export { readerLogits } from "./models/reader-logits";
 export { resizeBicubic } from "./models/resize-bicubic";
 export { createTokenizer, type JsonObject, type TextTokenizer } from "./models/tokenizer";
 export type { VisionLanguageModel } from "./models/vision-language";

@@ -11,16 +11,19 @@ import { openBackend } from "../compute/backend";
 import { codeVersion } from "../experiments/manifest";
 import type { DualEncoder } from "../models/dual-encoder";
 import { saveDualEncoder } from "../models/load-dual-encoder";
+import { savePixtral } from "../models/pixtral";
 import { saveQwen2Vl } from "../models/qwen2-vl";
+import type { VisionLanguageModel } from "../models/vision-language";
 import { CLIP_RECIPE, type ClipPretrainingOptions, JINA_CLIP_RECIPE, pretrainClip } from "../training/pretrain-clip";
 import type { PretrainingHooks } from "../training/pretrain-loop";
 import { pretrainReader, READER_RECIPE } from "../training/pretrain-reader";
 import { createReplicaJinaClip } from "../training/replica-jina-clip";
 import { createReplicaClip, createReplicaReader, REPLICA_VERSION } from "../training/replica-models";
+import { createReplicaPixtral } from "../training/replica-pixtral";
 import { runCommand } from "./run-command";
 import { createTerminalProgress, terminalControl } from "./terminal-progress";
 
-const MODELS = ["clip", "jina-clip", "qwen2-vl"] as const;
+const MODELS = ["clip", "jina-clip", "qwen2-vl", "pixtral"] as const;
 type ModelName = (typeof MODELS)[number];
 
 /** What a maker hands over: facts for the manifest, after the folder was written. */
@@ -31,7 +34,7 @@ interface Made {
   readonly curve: readonly CurvePoint[];
 }
 
-const HELP = `npm run checkpoints [-- --only clip|jina-clip|qwen2-vl] [--out DIR] [--help]
+const HELP = `npm run checkpoints [-- --only clip|jina-clip|qwen2-vl|pixtral] [--out DIR] [--help]
 Makes the replica-scale models of data/checkpoints again: pre-training on the procedural general-purpose world, seeded.
 An interrupted pre-training goes on where it stopped. About 50 minutes on two quiet cores.`;
 
@@ -105,14 +108,10 @@ const MAKERS: Readonly<Record<ModelName, (folder: string, hooks: PretrainingHook
   clip: (folder, hooks) => makeEncoder(createReplicaClip(CLIP_RECIPE.seed), CLIP_RECIPE, folder, hooks),
   "jina-clip": (folder, hooks) =>
     makeEncoder(createReplicaJinaClip(JINA_CLIP_RECIPE.seed), JINA_CLIP_RECIPE, folder, hooks),
-  "qwen2-vl": async (folder, hooks) => {
-    const model = createReplicaReader(READER_RECIPE.seed);
-    const { curve, skills } = await pretrainReader(model, READER_RECIPE, hooks);
-    saveQwen2Vl(model, folder);
-    const made = { recipe: READER_RECIPE, parameters: model.parameters.count(), skills, curve };
-    model.dispose();
-    return made;
-  },
+  "qwen2-vl": (folder, hooks) =>
+    makeReader(createReplicaReader(READER_RECIPE.seed), (model) => saveQwen2Vl(model, folder), hooks),
+  pixtral: (folder, hooks) =>
+    makeReader(createReplicaPixtral(READER_RECIPE.seed), (model) => savePixtral(model, folder), hooks),
 };
 
 async function makeEncoder(
@@ -124,6 +123,18 @@ async function makeEncoder(
   const { curve, ...skills } = await pretrainClip(model, recipe, hooks);
   saveDualEncoder(model, folder);
   const made = { recipe, parameters: model.parameters.count(), skills, curve };
+  model.dispose();
+  return made;
+}
+
+async function makeReader<Model extends VisionLanguageModel>(
+  model: Model,
+  save: (model: Model) => void,
+  hooks: PretrainingHooks,
+): Promise<Made> {
+  const { curve, skills } = await pretrainReader(model, READER_RECIPE, hooks);
+  save(model);
+  const made = { recipe: READER_RECIPE, parameters: model.parameters.count(), skills, curve };
   model.dispose();
   return made;
 }

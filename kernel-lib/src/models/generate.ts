@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { assertInteger, assertNotInterrupted } from "../base/check";
 import type { Control } from "../base/types";
 import type { PromptBatch } from "./prompt-batch";
-import { closeMemory, continueReading, openMemory } from "./qwen2-vl-memory";
+import { closeMemory, continueReading, openMemory } from "./reading-memory";
 import type { VisionLanguageModel } from "./vision-language";
 
 /** What a reader wrote for one prompt. */

@@ -1,7 +1,7 @@
 import { ConfigError, DataError, ShapeError } from "../base/errors";
 import type { RasterImage } from "../base/types";
 import { type ChatMessage, imagesOf, renderChat } from "./chat-template";
-import { type Album, type BatchImages, gatherImages, type ImageTokens } from "./qwen2-vl-images";
+import { type Album, type BatchImages, gatherImages, type ImageTokens } from "./picture-album";
 import type { VisionLanguageModel } from "./vision-language";
 
 /** A prompt as token ids, image placeholders expanded to one id per image token. */

@@ -1,7 +1,7 @@
 import { ConfigError } from "../base/errors";
 import type { Label } from "../base/types";
+import { scoreAnswers } from "../models/answer-scores";
 import type { PromptBatch } from "../models/prompt-batch";
-import { scoreAnswers } from "../models/qwen2-vl-score";
 import type { VisionLanguageModel } from "../models/vision-language";
 import type { LabelScores } from "./reader";
 

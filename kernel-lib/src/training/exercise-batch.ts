@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { ReadingExercise } from "../data/phantoms/reading-exercises";
 import type { ChatMessage } from "../models/chat-template";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../models/prompt-batch";
-import { qwen2VlLogits } from "../models/qwen2-vl-logits";
+import { readerLogits } from "../models/reader-logits";
 import type { VisionLanguageModel } from "../models/vision-language";
 import { buildPrompt } from "../reader/prompt";
 import { answerNll } from "./losses/answer-nll";
@@ -25,7 +25,7 @@ export function collateExercises(
 /** Mean negative log-likelihood of the answers, nats per exercise; differentiable. */
 export function exerciseLoss(model: VisionLanguageModel, batch: PromptBatch): tf.Scalar {
   const { positions, targets } = batch.answers!;
-  return answerNll(qwen2VlLogits(model, batch, positions), targets, batch.rows);
+  return answerNll(readerLogits(model, batch, positions), targets, batch.rows);
 }
 
 /** Mean negative log-likelihood, and the share of answers of which every token is the most likely one. */
@@ -40,7 +40,7 @@ export function measureExercises(
     const batch = collateExercises(model, exercises.slice(start, start + MEASURE_BATCH), modality);
     const { positions, targets } = batch.answers!;
     const { loss, best } = tf.tidy(() => {
-      const logits = qwen2VlLogits(model, batch, positions);
+      const logits = readerLogits(model, batch, positions);
       return { loss: answerNll(logits, targets, 1).dataSync()[0]!, best: tf.argMax(logits, 1).dataSync() };
     });
     nll += loss;

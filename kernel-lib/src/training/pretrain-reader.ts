@@ -1,16 +1,15 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { createRandom, type Random } from "../base/random";
-import type { CurvePoint } from "../base/types";
+import type { CurvePoint, RasterImage } from "../base/types";
 import {
   drawReadingExercise,
   READING_MODES,
   type ReadingExercise,
   type ReadingMode,
 } from "../data/phantoms/reading-exercises";
+import { groupPatches } from "../models/picture-album";
 import type { PromptBatch } from "../models/prompt-batch";
-import { runVisionTower } from "../models/qwen2-vision";
-import type { Qwen2Vl } from "../models/qwen2-vl";
-import { groupPatches } from "../models/qwen2-vl-images";
+import type { VisionLanguageModel } from "../models/vision-language";
 import { collateExercises, exerciseLoss, type Modality, measureExercises } from "./exercise-batch";
 import type { Evaluation, LoopResult, Trainee } from "./loop";
 import { type PretrainingHooks, type PretrainingPhase, pretrainLoop } from "./pretrain-loop";
@@ -114,7 +113,7 @@ export interface ReaderPretraining {
  * @throws NumericError when the loss is no longer finite. InterruptedError when the control's signal is aborted.
  */
 export async function pretrainReader(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   options: ReaderPretrainingOptions,
   hooks: PretrainingHooks = {},
 ): Promise<ReaderPretraining> {
@@ -144,20 +143,15 @@ function drawHeldOut(options: ReaderPretrainingOptions): HeldOut {
 
 /** The probes see the mean of a picture's tokens, as the text model gets them. */
 async function runVisionPhase(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   { vision, seed, numHeldOut }: ReaderPretrainingOptions,
   hooks: PretrainingHooks,
 ): Promise<LoopResult> {
-  const width = model.config.text.hiddenSize;
   const tower: ImageTower = {
     stage: "reader pre-training, vision",
-    variables: model.parameters.unfreeze((name) => name.startsWith("model.visual.")),
-    width,
-    features: (images) => {
-      const [{ group }] = groupPatches(model, images) as [ReturnType<typeof groupPatches>[number]];
-      const tokens = runVisionTower(model.parameters, model.config.vision, group); // [B * T, hiddenSize]
-      return tf.mean(tf.reshape(tokens, [images.length, -1, width]), 1);
-    },
+    variables: model.parameters.unfreeze((name) => isOfVision(model, name)),
+    width: model.config.text.hiddenSize,
+    features: (images) => meanTokens(model, images),
   };
   try {
     return await pretrainTower(tower, vision, { numHeldOut: numHeldOut * READING_MODES.length, seed, hooks });
@@ -166,10 +160,29 @@ async function runVisionPhase(
   }
 }
 
+/** Whether a weight is part of what turns pictures into tokens. */
+function isOfVision({ pictures }: VisionLanguageModel, weight: string): boolean {
+  return pictures.modules.some((module) => weight.startsWith(`${module}.`));
+}
+
+/** Mean of each picture's tokens, [B, hiddenSize]; pictures of one size go through the tower together. */
+function meanTokens(model: VisionLanguageModel, images: readonly RasterImage[]): tf.Tensor2D {
+  const width = model.config.text.hiddenSize;
+  const groups = groupPatches(model, images);
+  const means = groups.map(({ group }) => {
+    const tokens = model.pictures.run(model.parameters, group); // [numImages * tokens, hiddenSize]
+    return tf.mean(tf.reshape(tokens, [group.numImages, -1, width]), 1) as tf.Tensor2D;
+  });
+  if (means.length === 1) return means[0]!;
+  const order = groups.flatMap(({ members }) => members);
+  const places = images.map((image) => order.indexOf(image));
+  return tf.gather(tf.concat(means, 0), tf.tensor1d(places, "int32"));
+}
+
 type ReadingPhaseName = "text" | "pictures" | "lists" | "classes";
 
 async function runPhase(
-  model: Qwen2Vl,
+  model: VisionLanguageModel,
   name: ReadingPhaseName,
   options: ReaderPretrainingOptions,
   heldOut: HeldOut,
@@ -177,7 +190,7 @@ async function runPhase(
 ): Promise<LoopResult> {
   const phase = options[name];
   const modality: Modality = name === "text" || name === "lists" ? "text" : "pictures";
-  const isTrained = (weight: string): boolean => modality === "pictures" || !weight.startsWith("model.visual.");
+  const isTrained = (weight: string): boolean => modality === "pictures" || !isOfVision(model, weight);
   const variables = model.parameters.unfreeze(isTrained);
   const asked = new Map([...heldOut].filter(([mode]) => (phase.shares[mode] ?? 0) > 0));
   try {
@@ -189,7 +202,11 @@ async function runPhase(
 }
 
 function createTrainee(
-  { model, modality, name }: { readonly model: Qwen2Vl; readonly modality: Modality; readonly name: ReadingPhaseName },
+  {
+    model,
+    modality,
+    name,
+  }: { readonly model: VisionLanguageModel; readonly modality: Modality; readonly name: ReadingPhaseName },
   variables: readonly tf.Variable[],
   { phase, heldOut }: { readonly phase: ReadingPhase; readonly heldOut: HeldOut },
 ): Trainee<PromptBatch> {
@@ -216,7 +233,7 @@ function drawExercise({ shares }: ReadingPhase, random: Random): ReadingExercise
   return drawReadingExercise(mode ?? modes.at(-1)!, random);
 }
 
-function evaluateModes(model: Qwen2Vl, modality: Modality, heldOut: HeldOut): Evaluation {
+function evaluateModes(model: VisionLanguageModel, modality: Modality, heldOut: HeldOut): Evaluation {
   const accuracies: Record<string, number> = {};
   let sum = 0;
   for (const [mode, exercises] of heldOut) {

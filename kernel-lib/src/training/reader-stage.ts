@@ -6,7 +6,7 @@ import type { Control, Example, Passage } from "../base/types";
 import { attachLora, type LoraAdapter } from "../models/lora";
 import { withLoraDropout } from "../models/lora-dropout";
 import { collatePrompts, type PromptBatch } from "../models/prompt-batch";
-import { qwen2VlLogits } from "../models/qwen2-vl-logits";
+import { readerLogits } from "../models/reader-logits";
 import type { VisionLanguageModel } from "../models/vision-language";
 import { promptTokensOf } from "../reader/prompt-tokens";
 import type { ReadPair } from "../reader/reader";
@@ -185,7 +185,7 @@ function collateValidation({ model, validation }: ReaderStageInputs): PromptBatc
 
 function batchNll(model: VisionLanguageModel, batch: PromptBatch): tf.Scalar {
   const { positions, targets } = batch.answers!;
-  return answerNll(qwen2VlLogits(model, batch, positions), targets, batch.rows);
+  return answerNll(readerLogits(model, batch, positions), targets, batch.rows);
 }
 
 async function meanNll(model: VisionLanguageModel, batches: readonly PromptBatch[]): Promise<number> {

@@ -1,7 +1,7 @@
 import { createJinaClip, type JinaClip } from "../models/jina-clip";
 import { createTokenizer } from "../models/tokenizer";
 import { BERT_TOKENS, buildWordPieces } from "../models/word-pieces";
-import { replicaPieces } from "./replica-models";
+import { encoderPieces } from "./replica-models";
 
 /** Tokens read of a text, as the replica CLIP. */
 const MAX_POSITIONS = 64;
@@ -13,7 +13,7 @@ const HEAD_WIDTH = 32;
  * scaled to a 16 x 16 grid, ALiBi, no map behind the towers) in three layers, 32 x 32 pictures, and the replica models' words.
  */
 export function createReplicaJinaClip(seed: number): JinaClip {
-  const tokenizer = buildWordPieces(replicaPieces().keys());
+  const tokenizer = buildWordPieces(encoderPieces().keys());
   const bert = {
     use_flash_attn: false,
     vocab_size: createTokenizer(tokenizer).vocabularySize,

@@ -1,4 +1,4 @@
-import { vocabularyWords } from "../data/vocabulary";
+import { readerWords, type VocabularyWord, vocabularyWords } from "../data/vocabulary";
 import { trainBpe } from "../models/bpe-trainer";
 import { QWEN2_VL_CHAT_TEMPLATE } from "../models/chat-template";
 import { type Clip, createClip } from "../models/clip";
@@ -7,7 +7,7 @@ import { createQwen2Vl, type Qwen2Vl } from "../models/qwen2-vl";
 import { createTokenizer } from "../models/tokenizer";
 
 /** Names the recipe of both replica models; raised when sizes, vocabulary or pre-training change. */
-export const REPLICA_VERSION = 3;
+export const REPLICA_VERSION = 4;
 
 const READER_SPECIAL_TOKENS = [
   "<|endoftext|>",
@@ -20,10 +20,14 @@ const READER_SPECIAL_TOKENS = [
   "<|video_pad|>",
 ] as const;
 
-/** The words the replica models know as one token each, cut as the pre-tokenizer cuts: "background:" is two pieces, "12" two digits. */
-export function replicaPieces(): ReadonlyMap<string, number> {
+/** What the replica encoders, or the readers, know as one token each. */
+export const encoderPieces = (): ReadonlyMap<string, number> => toPieces(vocabularyWords());
+export const readerPieces = (): ReadonlyMap<string, number> => toPieces(readerWords());
+
+/** Cut as the pre-tokenizer cuts: "background:" is two pieces, "12" two digits. */
+function toPieces(words: readonly VocabularyWord[]): ReadonlyMap<string, number> {
   const pieces = new Map<string, number>();
-  for (const { word, count } of vocabularyWords()) {
+  for (const { word, count } of words) {
     for (const piece of word.match(/\p{L}+|\p{N}|[^\p{L}\p{N}]+/gu) ?? []) pieces.set(piece, count);
   }
   return pieces;
@@ -47,7 +51,7 @@ const REPLICA_IMAGES: QwenImageConfig = {
  * Heads are 32 wide, so that servers that take Qwen2-VL take this one too.
  */
 export function createReplicaReader(seed: number): Qwen2Vl {
-  const tokenizer = createTokenizer(trainBpe({ words: replicaPieces(), specialTokens: READER_SPECIAL_TOKENS }));
+  const tokenizer = createTokenizer(trainBpe({ words: readerPieces(), specialTokens: READER_SPECIAL_TOKENS }));
   const id = (token: (typeof READER_SPECIAL_TOKENS)[number]): number => tokenizer.idOf(token);
   return createQwen2Vl(
     {
@@ -92,7 +96,7 @@ const CLIP_SPECIAL_TOKENS = ["<|endoftext|>", "<|startoftext|>"] as const;
 /** A CLIP-shaped dual encoder of about half a million weights, not yet trained. */
 export function createReplicaClip(seed: number): Clip {
   const [end, begin] = CLIP_SPECIAL_TOKENS;
-  const json = trainBpe({ words: replicaPieces(), specialTokens: CLIP_SPECIAL_TOKENS, wrap: { begin, end } });
+  const json = trainBpe({ words: encoderPieces(), specialTokens: CLIP_SPECIAL_TOKENS, wrap: { begin, end } });
   const tokenizer = createTokenizer(json);
   const tower = {
     hidden_size: 96,

@@ -3,7 +3,7 @@ import { createPixtral, PIXTRAL_TOKENS, type Pixtral } from "../models/pixtral";
 import { PIXTRAL_CHAT_TEMPLATE } from "../models/pixtral-chat-template";
 import type { PixtralImageConfig } from "../models/pixtral-images";
 import { createTokenizer } from "../models/tokenizer";
-import { replicaPieces } from "./replica-models";
+import { readerPieces } from "./replica-models";
 
 const SPECIAL_TOKENS = [
   "<unk>",
@@ -32,7 +32,7 @@ const HEAD_WIDTH = 32;
  * Heads are 32 wide, so that servers that take Pixtral take this one too.
  */
 export function createReplicaPixtral(seed: number): Pixtral {
-  const json = trainBpe({ words: replicaPieces(), specialTokens: SPECIAL_TOKENS });
+  const json = trainBpe({ words: readerPieces(), specialTokens: SPECIAL_TOKENS });
   const tokenizer = createTokenizer(json, { bos_token: "<s>", eos_token: "</s>" });
   const text = {
     vocabSize: tokenizer.vocabularySize,

@@ -10,7 +10,7 @@ import { loadLora, saveLora } from "../../src/models/lora-files";
 import { mergeLora, unmergeLora } from "../../src/models/lora-merge";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../../src/models/prompt-batch";
 import type { Qwen2Vl } from "../../src/models/qwen2-vl";
-import { qwen2VlLogits } from "../../src/models/qwen2-vl-logits";
+import { readerLogits } from "../../src/models/reader-logits";
 import { ask, noiseImage, tinyModel } from "./qwen2-vl-tiny";
 
 let model: Qwen2Vl;
@@ -30,7 +30,7 @@ afterEach(() => {
 });
 
 function logits(): number[] {
-  const found = qwen2VlLogits(model, batch, [{ row: 0, column: batch.columns - 1 }]);
+  const found = readerLogits(model, batch, [{ row: 0, column: batch.columns - 1 }]);
   const values = [...found.dataSync()];
   found.dispose();
   return values;
@@ -108,7 +108,7 @@ test("detaching gives the plain model back, attaching again the adapted one, mer
   const own = tinyModel();
   const before = tf.memory().numTensors;
   const read = (): number[] => {
-    const found = qwen2VlLogits(own, batch, [{ row: 0, column: batch.columns - 1 }]);
+    const found = readerLogits(own, batch, [{ row: 0, column: batch.columns - 1 }]);
     const values = [...found.dataSync()];
     found.dispose();
     return values;

@@ -12,7 +12,7 @@ import { openBackend } from "../../src/compute/backend";
 import { readCheckpoint, writeCheckpoint } from "../../src/models/checkpoint";
 import { loadReaderModel } from "../../src/models/load-reader";
 import { collatePrompts, tokenizePrompt } from "../../src/models/prompt-batch";
-import { qwen2VlLogits } from "../../src/models/qwen2-vl-logits";
+import { readerLogits } from "../../src/models/reader-logits";
 import type { VisionLanguageModel } from "../../src/models/vision-language";
 import { mutateBytes, mutateJson } from "./mutate";
 
@@ -68,7 +68,7 @@ function read(folder: string): Outcome {
       },
     ] as const;
     const batch = collatePrompts(model, [tokenizePrompt(model, chat)]);
-    const logits = qwen2VlLogits(model, batch, [{ row: 0, column: batch.columns - 1 }]);
+    const logits = readerLogits(model, batch, [{ row: 0, column: batch.columns - 1 }]);
     expect(logits.shape).toEqual([1, model.config.text.vocabSize]);
     logits.dispose();
     return { kind: "loaded", message: "" };

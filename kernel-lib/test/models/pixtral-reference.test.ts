@@ -8,7 +8,7 @@ import { mergeLora, unmergeLora } from "../../src/models/lora-merge";
 import type { Pixtral } from "../../src/models/pixtral";
 import { pixtralPatches, pixtralSize } from "../../src/models/pixtral-images";
 import { collatePrompts, type PromptBatch } from "../../src/models/prompt-batch";
-import { qwen2VlLogits } from "../../src/models/qwen2-vl-logits";
+import { readerLogits } from "../../src/models/reader-logits";
 import { assemblePatches, loadPixtralCase, PIXTRAL_CASES, unpack } from "./pixtral-reference-case";
 
 beforeAll(async () => {
@@ -51,7 +51,7 @@ describe.each(PIXTRAL_CASES)("a tiny Pixtral (%s) against transformers", (name) 
     const positions = Array.from(batch.mask).flatMap((real, i) =>
       real === 1 ? [{ row: Math.floor(i / batch.columns), column: i % batch.columns }] : [],
     );
-    const logits = tf.tidy(() => qwen2VlLogits(model, batch, positions).arraySync());
+    const logits = tf.tidy(() => readerLogits(model, batch, positions).arraySync());
     const perToken = Math.ceil(model.config.text.vocabSize / 16);
     const found = logits.flatMap((row) => row.filter((_, id) => id % 16 === 0));
     const expected = positions.flatMap(({ row, column }) => {
@@ -136,7 +136,7 @@ test.each(PIXTRAL_CASES)(
 
 function lastLogits(model: Pixtral, batch: PromptBatch): Float32Array {
   const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
-  return tf.tidy(() => qwen2VlLogits(model, batch, last).dataSync() as Float32Array);
+  return tf.tidy(() => readerLogits(model, batch, last).dataSync() as Float32Array);
 }
 
 /** Cross-entropy of token 20 after the last two real tokens of each row, averaged. */
@@ -146,7 +146,7 @@ function lastLoss(model: Pixtral, batch: PromptBatch): tf.Scalar {
     { row, column },
   ]);
   return tf.tidy(() => {
-    const logProbabilities = tf.logSoftmax(qwen2VlLogits(model, batch, positions));
+    const logProbabilities = tf.logSoftmax(readerLogits(model, batch, positions));
     return tf.neg(tf.mean(tf.slice(logProbabilities, [0, 20], [positions.length, 1])));
   });
 }

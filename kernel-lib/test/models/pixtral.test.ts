@@ -8,7 +8,9 @@ import { createAdamW } from "../../src/compute/adamw";
 import { openBackend } from "../../src/compute/backend";
 import { crossEntropy } from "../../src/compute/ops/cross-entropy";
 import { readSafetensors } from "../../src/compute/safetensors";
+import { scoreAnswers } from "../../src/models/answer-scores";
 import { type ChatMessage, renderChat } from "../../src/models/chat-template";
+import { encodeVision } from "../../src/models/encode-vision";
 import { generate } from "../../src/models/generate";
 import { loadReaderModel, saveReaderModel } from "../../src/models/load-reader";
 import { attachLora } from "../../src/models/lora";
@@ -17,9 +19,7 @@ import { PIXTRAL_CHAT_TEMPLATE } from "../../src/models/pixtral-chat-template";
 import { parsePixtralConfig, pixtralConfigJson } from "../../src/models/pixtral-config-json";
 import { pixtralSize } from "../../src/models/pixtral-images";
 import { collatePrompts, type PromptTokens } from "../../src/models/prompt-batch";
-import { encodeVision } from "../../src/models/qwen2-vision-encode";
-import { qwen2VlLogits } from "../../src/models/qwen2-vl-logits";
-import { scoreAnswers } from "../../src/models/qwen2-vl-score";
+import { readerLogits } from "../../src/models/reader-logits";
 import { loadPixtralCase } from "./pixtral-reference-case";
 import { tinyModel } from "./qwen2-vl-tiny";
 
@@ -40,7 +40,7 @@ const stored = (name: string): string => join(__dirname, "../reference/pixtral",
 function logitsOf(model: ReturnType<typeof loadPixtral>, prompts: readonly PromptTokens[], options = {}): number[] {
   const batch = collatePrompts(model, prompts, options);
   const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
-  return tf.tidy(() => [...qwen2VlLogits(model, batch, last).dataSync()]);
+  return tf.tidy(() => [...readerLogits(model, batch, last).dataSync()]);
 }
 
 function largestDifference(a: readonly number[], b: readonly number[]): number {
@@ -181,7 +181,7 @@ describe("reading with a Pixtral", () => {
     for (const [column, answer] of answers.entries()) {
       const batch = collatePrompts(model, prompts, { answers: prompts.map(() => answer), answerEnd: "open" });
       const { positions, targets } = batch.answers!;
-      const all = tf.tidy(() => tf.logSoftmax(qwen2VlLogits(model, batch, positions)).arraySync()) as number[][];
+      const all = tf.tidy(() => tf.logSoftmax(readerLogits(model, batch, positions)).arraySync()) as number[][];
       prompts.forEach((_, row) => {
         const sum = positions.reduce((total, place, i) => total + (place.row === row ? all[i]![targets[i]!]! : 0), 0);
         expect(scores[row]![column]!.logLikelihood).toBeCloseTo(sum, 3);
@@ -200,7 +200,7 @@ describe("reading with a Pixtral", () => {
       const batch = collatePrompts(model, prompts);
       await generate(model, batch, { maxNewTokens: 3 });
       await scoreAnswers(model, batch, ["yes, tall"]);
-      const loss = () => tf.tidy((): tf.Scalar => tf.mean(qwen2VlLogits(model, batch, [{ row: 0, column: 3 }])));
+      const loss = () => tf.tidy((): tf.Scalar => tf.mean(readerLogits(model, batch, [{ row: 0, column: 3 }])));
       const { value, grads } = tf.variableGrads(loss, [...adapter.variables]);
       tf.dispose([value, grads]);
     };
@@ -219,7 +219,7 @@ describe("reading with a Pixtral", () => {
     const optimiser = createAdamW(adapter.variables);
     const batch = collatePrompts(model, prompts, { side: "right", answers: ["yes", "no"] });
     const { positions, targets } = batch.answers!;
-    const loss = (): tf.Scalar => tf.tidy(() => tf.mean(crossEntropy(qwen2VlLogits(model, batch, positions), targets)));
+    const loss = (): tf.Scalar => tf.tidy(() => tf.mean(crossEntropy(readerLogits(model, batch, positions), targets)));
     const values: number[] = [];
     for (let step = 0; step < 5; step++) {
       const { value, grads } = tf.variableGrads(loss, [...adapter.variables]);

@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../src/compute/backend";
+import { scoreAnswers } from "../../src/models/answer-scores";
+import { encodeVision } from "../../src/models/encode-vision";
 import { generate } from "../../src/models/generate";
 import { type CollateOptions, collatePrompts, type PromptTokens, tokenizePrompt } from "../../src/models/prompt-batch";
-import { encodeVision } from "../../src/models/qwen2-vision-encode";
 import type { Qwen2Vl } from "../../src/models/qwen2-vl";
-import { qwen2VlLogits } from "../../src/models/qwen2-vl-logits";
-import { scoreAnswers } from "../../src/models/qwen2-vl-score";
+import { readerLogits } from "../../src/models/reader-logits";
 import { ask, noiseImage, tinyModel } from "./qwen2-vl-tiny";
 
 let model: Qwen2Vl;
@@ -26,7 +26,7 @@ beforeAll(async () => {
 function lastLogits(chosen: readonly PromptTokens[], options: CollateOptions = {}): number[][] {
   const batch = collatePrompts(model, chosen, options);
   const places = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
-  const logits = qwen2VlLogits(model, batch, places);
+  const logits = readerLogits(model, batch, places);
   const rows = logits.arraySync();
   logits.dispose();
   return rows;
@@ -83,9 +83,9 @@ describe("collatePrompts", () => {
     expect(() => collatePrompts(model, [stray])).toThrow(/image placeholders/);
   });
 
-  test("qwen2VlLogits refuses a position outside the batch", () => {
+  test("readerLogits refuses a position outside the batch", () => {
     const batch = collatePrompts(model, prompts);
-    expect(() => qwen2VlLogits(model, batch, [{ row: 3, column: 0 }])).toThrow(/within 3 rows/);
+    expect(() => readerLogits(model, batch, [{ row: 3, column: 0 }])).toThrow(/within 3 rows/);
   });
 });
 
@@ -97,7 +97,7 @@ describe("scoreAnswers", () => {
     for (const [i, answer] of answers.entries()) {
       const batch = collatePrompts(model, prompts, { answers: prompts.map(() => answer), answerEnd: "open" });
       const { positions, targets } = batch.answers!;
-      const logits = qwen2VlLogits(model, batch, positions);
+      const logits = readerLogits(model, batch, positions);
       const [raw, logs] = [logits.arraySync(), tf.tidy(() => tf.logSoftmax(logits).arraySync() as number[][])];
       logits.dispose();
       prompts.forEach((_, row) => {

@@ -6,7 +6,7 @@ import { loadLora } from "../../src/models/lora-files";
 import type { PromptBatch } from "../../src/models/prompt-batch";
 import { runVisionTower } from "../../src/models/qwen2-vision";
 import type { Qwen2Vl } from "../../src/models/qwen2-vl";
-import { qwen2VlLogits } from "../../src/models/qwen2-vl-logits";
+import { readerLogits } from "../../src/models/reader-logits";
 import { loadReference, realPositions } from "./qwen2-vl-reference-case";
 
 beforeAll(async () => {
@@ -28,7 +28,7 @@ describe.each(["tied", "untied"] as const)("a tiny Qwen2-VL (%s head) against tr
     const { model, batch, numbers } = loadReference(name);
     const vocabSize = model.config.text.vocabSize;
     const positions = realPositions(batch);
-    const logits = qwen2VlLogits(model, batch, positions);
+    const logits = readerLogits(model, batch, positions);
     const expected = positions.flatMap(({ row, column }) => {
       const start = (row * batch.columns + column) * vocabSize;
       return numbers.logits.slice(start, start + vocabSize);
@@ -93,7 +93,7 @@ function lastLoss(model: Qwen2Vl, batch: PromptBatch): tf.Scalar {
     { row, column },
   ]);
   return tf.tidy(() => {
-    const logProbabilities = tf.logSoftmax(qwen2VlLogits(model, batch, positions));
+    const logProbabilities = tf.logSoftmax(readerLogits(model, batch, positions));
     return tf.neg(tf.mean(tf.slice(logProbabilities, [0, 20], [positions.length, 1])));
   });
 }

@@ -6,7 +6,7 @@ import { crossEntropy } from "../../src/compute/ops/cross-entropy";
 import { attachLora } from "../../src/models/lora";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../../src/models/prompt-batch";
 import type { Qwen2Vl } from "../../src/models/qwen2-vl";
-import { qwen2VlLogits } from "../../src/models/qwen2-vl-logits";
+import { readerLogits } from "../../src/models/reader-logits";
 import { loadReference } from "./qwen2-vl-reference-case";
 import { ask, noiseImage, tinyModel } from "./qwen2-vl-tiny";
 
@@ -23,7 +23,7 @@ function pictureBatch(model: Qwen2Vl): PromptBatch {
 
 function lossOf(model: Qwen2Vl, batch: PromptBatch): tf.Scalar {
   const { positions, targets } = batch.answers!;
-  return tf.tidy(() => tf.mean(crossEntropy(qwen2VlLogits(model, batch, positions), targets)));
+  return tf.tidy(() => tf.mean(crossEntropy(readerLogits(model, batch, positions), targets)));
 }
 
 function train(model: Qwen2Vl, batch: PromptBatch, variables: readonly tf.Variable[], steps: number): number[] {

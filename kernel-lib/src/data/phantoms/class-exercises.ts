@@ -3,6 +3,7 @@ import { classQuestion } from "../question";
 import { ATTRIBUTES } from "./attributes";
 import { CLASS_WORDS } from "./class-words";
 import { drawGeneralScene, type Scene } from "./general-world";
+import { LABEL_WORDS } from "./task-words";
 
 /**
  * Exercises on long lists of numbered classes, as tasks with up to fifteen labels ask:
@@ -25,8 +26,10 @@ export interface ClassDraft {
 
 const MOST_CLASSES = 15;
 const SYLLABLES = "ba ce di fo gu ka le mi no pu ra se ti vo xy der mel noma itis oma pneu ret".split(" ");
-/** One name in six is an unknown word, spelled in pieces: label names of real tasks are. */
+/** One name in six is an unknown word, spelled in pieces: label names of other tasks would be. */
 const UNKNOWN_SHARE = 1 / 6;
+/** One in three has several words. */
+const LONG_LIMIT = UNKNOWN_SHARE + 1 / 3;
 /** What stands before a number in a background. */
 const NUMBER_WORDS = ["class", "class", "level"];
 const SET_SIZES = [0, 1, 1, 1, 2, 2, 3];
@@ -35,13 +38,16 @@ function unknownWord(random: Random): string {
   return Array.from({ length: 2 + random.integer(2) }, () => random.pick(SYLLABLES)).join("");
 }
 
-/** Different class names, one or two words each. */
+const NAME_WORDS = [...new Set([...CLASS_WORDS, ...LABEL_WORDS])];
+
+/** Names of one to three words, no word in two of them: what the background names is never in doubt. */
 function drawNames(count: number, random: Random): string[] {
-  const words = random.shuffle(CLASS_WORDS);
+  const words = random.shuffle(NAME_WORDS);
   const names = new Set<string>();
   while (names.size < count) {
-    const isKnown = words.length > 0 && !random.chance(UNKNOWN_SHARE);
-    names.add(isKnown ? words.pop()! : unknownWord(random));
+    const kind = random.next();
+    const numWords = kind < LONG_LIMIT ? 2 + random.integer(2) : 1;
+    names.add(kind < UNKNOWN_SHARE ? unknownWord(random) : words.splice(0, numWords).join(" "));
   }
   return [...names];
 }
@@ -68,7 +74,7 @@ function drawListClass(random: Random): ClassDraft {
   const answer = random.integer(names.length);
   return {
     scene: drawGeneralScene(random),
-    passage: captionWith([[names[answer]!]], random),
+    passage: captionWith([names[answer]!.split(" ")], random),
     question: classQuestion("which class is this picture ?", names),
     answer: String(answer),
   };
@@ -100,7 +106,7 @@ function drawListSet(random: Random): ClassDraft {
   return {
     scene: drawGeneralScene(random),
     passage: captionWith(
-      named.map((i) => [names[i]!]),
+      named.map((i) => names[i]!.split(" ")),
       random,
     ),
     question: classQuestion("which of these does this picture show ?", names),

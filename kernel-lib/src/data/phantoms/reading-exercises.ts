@@ -5,6 +5,7 @@ import { ATTRIBUTES, type AttributeName, attributeOf, attributeQuestion } from "
 import { CLASS_MODES, DRAW_CLASS_EXERCISE } from "./class-exercises";
 import { CLASS_WORDS } from "./class-words";
 import { drawGeneralScene, type Scene } from "./general-world";
+import { TASK_WORDS } from "./task-words";
 
 /**
  * What a general-purpose reader is asked in its pre-training:
@@ -84,7 +85,7 @@ function drawAttributeWithPassage(random: Random): Draft {
 
 function drawCopyWord(random: Random): Draft {
   const companion = drawGeneralScene(random);
-  const word = random.pick(CLASS_WORDS);
+  const word = random.pick(random.chance(0.5) ? CLASS_WORDS : TASK_WORDS);
   const text = `${companion.caption} . the word is ${word}`;
   return {
     scene: drawGeneralScene(random),

@@ -21,9 +21,10 @@ test.each(["listClass", "listSet"] as const)("%s: the background names exactly t
   for (let i = 0; i < COUNT; i++) {
     const { passage, question, answer } = draw(mode, i);
     const names = namesOf(question);
-    const words = passage!.text.split(" ");
     expect(new Set(names).size).toBe(names.length);
-    expect(names.flatMap((name, number) => (words.includes(name) ? [number] : []))).toEqual(numbersOf(answer));
+    expect(names.flatMap((name, number) => (` ${passage!.text} `.includes(` ${name} `) ? [number] : []))).toEqual(
+      numbersOf(answer),
+    );
     sizes.add(names.length);
     answers.add(answer);
   }
@@ -49,7 +50,7 @@ test("confirmWord: yes exactly when the background's word is the asked one, abou
   let yes = 0;
   for (let i = 0; i < COUNT; i++) {
     const { passage, question, answer } = draw("confirmWord", i);
-    const asked = question.match(/^is the word (\w+) \?$/)![1];
+    const asked = question.match(/^is the word (.+) \?$/)![1];
     expect(answer).toBe(passage!.text.endsWith(`the word is ${asked}`) ? "yes" : "no");
     yes += Number(answer === "yes");
   }

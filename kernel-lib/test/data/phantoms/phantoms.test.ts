@@ -9,12 +9,20 @@ import { drawCorpusPhantom } from "../../../src/data/phantoms/corpus-phantom";
 import { drawGeneralScene } from "../../../src/data/phantoms/general-world";
 import { drawReadingExercise, READING_MODES } from "../../../src/data/phantoms/reading-exercises";
 import { renderScene } from "../../../src/data/phantoms/render";
+import { drawPathologyCase } from "../../../src/data/phantoms/tasks/pathology-case";
+import { drawRadiologyCase } from "../../../src/data/phantoms/tasks/radiology-case";
 import { BREAST_MNIST } from "../../../src/data/tasks/breast-mnist";
-import { vocabularyWords } from "../../../src/data/vocabulary";
+import { KNOWN_TASKS } from "../../../src/data/tasks/known-tasks";
+import { readerWords, vocabularyWords } from "../../../src/data/vocabulary";
+import { readerPieces } from "../../../src/training/replica-models";
 import { refusal } from "../helpers";
 
 const VOCABULARY = new Set(vocabularyWords().map((entry) => entry.word));
-const unknownWords = (text: string) => text.split(" ").filter((word) => word !== "" && !VOCABULARY.has(word));
+const READER_VOCABULARY = new Set(readerWords().map((entry) => entry.word));
+const missingIn = (known: ReadonlySet<string>) => (text: string) =>
+  text.split(" ").filter((word) => word !== "" && !known.has(word));
+const unknownWords = missingIn(VOCABULARY);
+const unknownToReader = missingIn(READER_VOCABULARY);
 const isGrey = ({ data }: RasterImage) => data.every((value, i) => Math.abs(value - data[i - (i % 3)]!) <= 1);
 
 test("no word names two attributes, and a word drawn is the word found", () => {
@@ -120,7 +128,7 @@ test.each(SMALL_MODES)("exercises of mode %s are answerable and in the vocabular
   for (let i = 0; i < 40; i++) {
     const exercise = drawReadingExercise(mode, createRandom(`exercise/${i}`));
     const text = exercise.passage?.text ?? "";
-    expect(unknownWords(`${text} ${exercise.question} ${exercise.answer}`)).toEqual([]);
+    expect(unknownToReader(`${text} ${exercise.question} ${exercise.answer}`)).toEqual([]);
     if (mode === "copyWord") expect(text.split(" ").at(-1)).toBe(exercise.answer);
     if (mode !== "readClass") continue;
     const names = exercise.question.split(/ \d+ : /).slice(1);
@@ -133,4 +141,19 @@ test("the question of BreastMNIST is in the vocabulary and numbers its classes",
   expect(unknownWords(BREAST_MNIST.question)).toEqual([]);
   expect(BREAST_MNIST.question).toBe("which class is this breast ultrasound ? 0 : malignant 1 : normal , benign");
   expect(attributeOf("border").words).toContain("spiky");
+});
+
+test("the readers know every word and sign of the questions, labels and phantom answers of all tasks", () => {
+  const pieces = readerPieces();
+  const texts = [...KNOWN_TASKS.values()].flatMap(({ definition: { question, labels } }) => [
+    ...(question === null ? [] : [question]),
+    ...labels.map(({ name }) => name),
+  ]);
+  for (let i = 0; i < 40; i++) {
+    const random = createRandom(`asked/${i}`);
+    const cases = [drawRadiologyCase(random, 8), drawPathologyCase(random, 8)];
+    texts.push(...cases.flatMap(({ questions }) => questions.flatMap(({ question, answer }) => [question, answer])));
+  }
+  const cut = texts.flatMap((text) => text.match(/\p{L}+|\p{N}|[^\p{L}\p{N}\s]/gu) ?? []);
+  expect([...new Set(cut)].filter((piece) => !pieces.has(piece))).toEqual([]);
 });

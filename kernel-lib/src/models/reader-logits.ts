@@ -2,12 +2,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors";
 import { runFused } from "../compute/fused-op";
 import { embedding } from "../compute/ops/embedding";
+import { type DecoderResult, runDecoder } from "./decoder";
 import { applyLinear } from "./linear";
 import type { ParameterStore } from "./parameters";
 import type { PromptBatch, TokenPosition } from "./prompt-batch";
-import { type DecoderResult, runDecoder } from "./qwen2-vl-decoder";
-import { placeRows } from "./qwen2-vl-rows";
 import { multimodalAngles } from "./rotary";
+import { placeRows } from "./token-rows";
 import { TEXT_PREFIX, type VisionLanguageModel } from "./vision-language";
 
 /**
@@ -18,7 +18,7 @@ import { TEXT_PREFIX, type VisionLanguageModel } from "./vision-language";
  *
  * @throws ShapeError when a position is outside the batch.
  */
-export function qwen2VlLogits(
+export function readerLogits(
   model: VisionLanguageModel,
   batch: PromptBatch,
   positions: readonly TokenPosition[],
@@ -36,7 +36,7 @@ export function readBatch(
   const keep = Int32Array.from(positions, ({ row, column }) => {
     if (row >= 0 && row < rows && column >= 0 && column < columns) return row * columns + column;
     throw new ShapeError(
-      `qwen2VlLogits: positions must lie within ${rows} rows and ${columns} columns; got row ${row}, column ${column}.`,
+      `readerLogits: positions must lie within ${rows} rows and ${columns} columns; got row ${row}, column ${column}.`,
       { row, column, rows, columns },
     );
   });

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../base/errors";
 import type { PromptBatch } from "./prompt-batch";
-import { closeMemory, continueReading, openMemory, type ReadingMemory } from "./qwen2-vl-memory";
+import { closeMemory, continueReading, openMemory, type ReadingMemory } from "./reading-memory";
 import type { VisionLanguageModel } from "./vision-language";
 
 /** What a reader thinks of one answer to one prompt. */

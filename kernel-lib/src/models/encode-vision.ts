@@ -1,7 +1,7 @@
 import { setImmediate as nextTick } from "node:timers/promises";
 import { assertNotInterrupted } from "../base/check";
 import type { Control, RasterImage } from "../base/types";
-import { groupPatches, type ImageTokens } from "./qwen2-vl-images";
+import { groupPatches, type ImageTokens } from "./picture-album";
 import type { PatchGroup, VisionLanguageModel } from "./vision-language";
 
 const BATCH_SIZE = 64;

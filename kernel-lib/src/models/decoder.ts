@@ -5,8 +5,8 @@ import { rmsNorm } from "../compute/ops/norms";
 import type { DecoderConfig } from "./decoder-config";
 import { joinedLinear, linear } from "./linear";
 import type { ParameterStore } from "./parameters";
-import { gatherRows } from "./qwen2-vl-rows";
 import { createRotaryTable, type RotaryAngles, type RotaryTable, rotate } from "./rotary";
+import { gatherRows } from "./token-rows";
 import { TEXT_PREFIX } from "./vision-language";
 
 const HIDDEN_SCORE = -1e9;

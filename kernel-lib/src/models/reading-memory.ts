@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { type LayerMemory, runDecoder } from "./decoder";
 import type { PromptBatch } from "./prompt-batch";
-import { type LayerMemory, runDecoder } from "./qwen2-vl-decoder";
-import { applyHead, embedIds, readBatch } from "./qwen2-vl-logits";
+import { applyHead, embedIds, readBatch } from "./reader-logits";
 import { multimodalAngles } from "./rotary";
 import type { VisionLanguageModel } from "./vision-language";
 
