@@ -1,99 +1,91 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openCases } from "./cases.mjs";
-import { makePeerEnvironment, startPeer } from "./peer.mjs";
-import { spreadOf, tableOf } from "./summary.mjs";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const require = createRequire(import.meta.url);
-const CHECKPOINTS = join(ROOT, "data/checkpoints");
-const OUTPUT = join(ROOT, "data/artifacts/bench");
+const USAGE = `npm run bench -- [--with-peers] [--python file] [--threads number] [--pairs number] [--only case …]
 
-const USAGE = `npm run bench -- [--with-peers] [--python file] [--pairs number] [--only case]
+Measures training steps, scoring, generation, embedding, the index, start-up, memory and growth. With --with-peers the same
+work is done by PyTorch, transformers, PEFT, hnswlib and faiss, in an environment made once in
+data/artifacts/bench/peers; each pair runs one after the other.
+--python names a Python that has the packages already; --threads limits both sides (default: all cores);
+--only is a name, and may be given several times: CASES.
+Writes bench.json and figures to data/artifacts/bench and prints tables.`;
 
-Measures training steps, scoring, embedding and the index. With --with-peers the same work is done by PyTorch, transformers,
-PEFT and hnswlib, in an environment made once in data/artifacts/bench/peers; each pair runs one after the other.
---python names a Python that has the packages already; --only is a name: lora, full, score, clip, hnsw_build,
-hnsw_search (which needs hnsw_build). Writes data/artifacts/bench/bench.json and prints a table.`;
+const options = {
+  "with-peers": { type: "boolean", default: false },
+  python: { type: "string" },
+  threads: { type: "string" },
+  pairs: { type: "string", default: "9" },
+  only: { type: "string", multiple: true },
+  help: { type: "boolean", default: false },
+};
 
-/** Both sides run once to warm up, then in pairs, the order turning about. */
-async function measure(each, peer, pairs) {
-  const own = () => {
-    const start = performance.now();
-    each.run();
-    return (performance.now() - start) / 1000;
-  };
-  const other = async () => (peer === null ? null : (await peer.run(each.peer)).seconds);
-  own();
-  await other();
-  const times = [];
-  for (let i = 0; i < pairs; i++) {
-    const first = i % 2 === 0 ? own() : await other();
-    const second = i % 2 === 0 ? await other() : own();
-    times.push(i % 2 === 0 ? { own: first, peer: second } : { own: second, peer: first });
-  }
-  return {
-    name: each.name,
-    own: spreadOf(times.map((pair) => pair.own)),
-    peer: peer === null ? null : spreadOf(times.map((pair) => pair.peer)),
-    ratio: peer === null ? null : spreadOf(times.map((pair) => pair.own / pair.peer)),
-    times,
-  };
+function wholeNumber(name, text) {
+  if (text === undefined || /^[1-9]\d*$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new Error(`bench: --${name} must be a whole number above 0; got "${text}".`);
 }
 
-async function main() {
-  const options = {
-    "with-peers": { type: "boolean", default: false },
-    python: { type: "string" },
-    pairs: { type: "string", default: "9" },
-    only: { type: "string", multiple: true },
-    help: { type: "boolean", default: false },
-  };
-  const { values } = parseArgs({ options });
-  if (values.help) return void process.stdout.write(`${USAGE}\n`);
-  const { openBackend } = require("../dist/compute/backend.js");
-  const { hasNativeKernels } = require("../dist/compute/native-kernels.js");
-  const { writeSafetensors } = require("../dist/compute/safetensors.js");
-  const engine = await openBackend();
-  const cases = (await openCases(CHECKPOINTS)).filter(({ peer }) => values.only?.includes(peer) ?? true);
+async function run(values) {
+  const [threads, pairs] = ["threads", "pairs"].map((name) => wholeNumber(name, values[name]));
+  // TensorFlow reads these when it is loaded, so before anything of the library
+  if (threads !== undefined)
+    for (const name of ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"]) process.env[name] = String(threads);
+  const { CHECKPOINTS, from, OUTPUT, say } = await import("./library.mjs");
+  const { openEngine, measureCases } = await import("./measure.mjs");
+  const engine = await openEngine();
+  const { EXTRAS, listCases } = await import("./cases.mjs");
+  const { cases, corpora } = listCases();
+  const known = [...cases.map(({ key }) => key), ...EXTRAS];
+  if (values.help) return void process.stdout.write(`${USAGE.replace("CASES", known.join(", "))}\n`);
+  const wanted = values.only ?? known;
+  const unknown = wanted.find((key) => !known.includes(key));
+  if (unknown !== undefined) throw new Error(`bench: --only must be one of ${known.join(", ")}; got "${unknown}".`);
+  const { makePeerEnvironment, startPeer } = await import("./peer.mjs");
+  const { describeMachine, tablesOf, writeReport } = await import("./report.mjs");
+  const { rooflineOf } = await import("./summary.mjs");
+  const { measureGrowth } = await import("./growth.mjs");
+  const { measureMemory } = await import("./cases/start.mjs");
   const inputs = mkdtempSync(join(tmpdir(), "jomed-bench-"));
+  const { writeSafetensors } = from("compute/safetensors");
+  const writeInputs = (key, tensors) => writeSafetensors(join(inputs, `${key}.safetensors`), Object.entries(tensors));
   let peer = null;
   try {
-    for (const { peer: name, tensors } of cases)
-      if (Object.keys(tensors).length > 0)
-        writeSafetensors(join(inputs, `${name}.safetensors`), Object.entries(tensors));
     if (values["with-peers"] || values.python) {
-      peer = await startPeer(values.python ?? makePeerEnvironment(join(OUTPUT, "peers")), CHECKPOINTS, inputs);
+      const python = values.python ?? makePeerEnvironment(join(OUTPUT, "peers"));
+      peer = await startPeer(python, { checkpoints: CHECKPOINTS, inputs, threads });
     }
-    const results = [];
-    for (const each of cases) results.push(await measure(each, peer, Number(values.pairs)));
-    const machine = {
-      processor: cpus()[0].model,
-      cores: availableParallelism(),
-      platform: `${process.platform}-${process.arch}`,
-    };
+    const begun = performance.now();
+    const machine = describeMachine();
+    const chosen = cases.filter(({ key }) => wanted.includes(key));
+    const results = await measureCases(chosen, peer, { pairs, writeInputs });
+    const memory = wanted.includes("memory") ? await measureMemory(peer) : null;
+    const growth = wanted.includes("growth") ? await measureGrowth(corpora, peer, writeInputs) : [];
+    const seconds = Math.round((performance.now() - begun) / 1000);
     const report = {
-      machine,
+      machine: { ...machine, loadAfter: describeMachine().load },
       engine,
-      fusedKernels: hasNativeKernels(),
+      threads: threads ?? machine.cores,
       peer: peer?.about ?? null,
-      pairs: Number(values.pairs),
+      pairs,
+      seconds,
       results,
+      roofline: rooflineOf(results),
+      memory,
+      growth,
     };
-    mkdirSync(OUTPUT, { recursive: true });
-    writeFileSync(join(OUTPUT, "bench.json"), `${JSON.stringify(report, null, 2)}\n`);
-    process.stdout.write(`${tableOf(results)}\n`);
+    await writeReport(OUTPUT, report);
+    process.stdout.write(`${tablesOf(report)}\n`);
+    say(`${seconds} s; bench.json and figures are in ${OUTPUT}`);
   } finally {
     peer?.stop();
     rmSync(inputs, { recursive: true });
   }
 }
 
-main().catch((error) => {
+try {
+  await run(parseArgs({ options }).values);
+} catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
-});
+}

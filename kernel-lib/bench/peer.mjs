@@ -21,9 +21,11 @@ export function makePeerEnvironment(folder) {
   return python;
 }
 
-/** Starts the peers; resolves when they have loaded everything. */
-export async function startPeer(python, checkpoints, inputs) {
-  const child = spawn(python, [join(HERE, "peers.py"), checkpoints, inputs], { stdio: ["pipe", "pipe", "inherit"] });
+/** Starts the peers; resolves when their packages are loaded. `threads` limits them where it is given. */
+export async function startPeer(python, { checkpoints, inputs, threads }) {
+  const env = threads === undefined ? process.env : { ...process.env, OMP_NUM_THREADS: String(threads) };
+  const program = [join(HERE, "peers"), checkpoints, inputs];
+  const child = spawn(python, program, { env, stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => {
     const { value, done } = await lines.next();
@@ -33,9 +35,9 @@ export async function startPeer(python, checkpoints, inputs) {
   const about = await answer();
   return {
     about,
-    /** Does one case once: { seconds, result }. */
-    run: (name) => {
-      child.stdin.write(`${name}\n`);
+    /** Does one case once, {case, …its settings}: {seconds, result}. The first request of a case opens it, untimed. */
+    run: (request) => {
+      child.stdin.write(`${JSON.stringify(request)}\n`);
       return answer();
     },
     stop: () => child.kill(),

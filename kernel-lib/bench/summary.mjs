@@ -1,4 +1,4 @@
-/** Median and quartiles of numbers. */
+/** Median and quartiles of numbers, linear between neighbours. */
 export function spreadOf(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share) => {
@@ -9,16 +9,84 @@ export function spreadOf(values) {
   return { low: at(0.25), median: at(0.5), high: at(0.75) };
 }
 
-/** One row per case: our time, the peer's, and the median of the ratios of pairs that ran one after the other. */
-export function tableOf(results) {
-  const show = (seconds) =>
-    `${(1000 * seconds.median).toFixed(1)} (${(1000 * seconds.low).toFixed(1)}-${(1000 * seconds.high).toFixed(1)})`;
-  const rows = results.map(({ name, own, peer, ratio }) => [
-    name,
-    show(own),
-    peer === null ? "-" : show(peer),
-    ratio === null ? "-" : `${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)}-${ratio.high.toFixed(2)})`,
+/** "162 (155 to 177)": a median and its quartiles, with `digits` decimals. */
+export function showSpread({ low, median, high }, digits, factor = 1) {
+  const show = (value) =>
+    (factor * value).toLocaleString("en-US", { maximumFractionDigits: digits, minimumFractionDigits: digits });
+  return low === high ? show(median) : `${show(median)} (${show(low)} to ${show(high)})`;
+}
+
+function tableOf(head, rows) {
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** Thousandths of a second with the digits that mean something. */
+const milliseconds = (spread) => showSpread(spread, spread.median < 0.1 ? 1 : 0, 1000);
+
+/** One row per case and peer: our time, the peer's, and the ratios of pairs that ran one after the other. */
+export function timesTable(results) {
+  const rows = results.flatMap(({ name, own, peers }) =>
+    peers.length === 0
+      ? [[name, milliseconds(own), "-", "-", "-"]]
+      : peers.map((peer) => [name, milliseconds(own), peer.name, milliseconds(peer.time), showSpread(peer.ratio, 2)]),
+  );
+  return tableOf(["case", "ours, ms", "peer", "peer, ms", "ours / peer"], rows);
+}
+
+/** "0.98 ± 0.03": an exponent with its standard error. */
+export function showExponent(law) {
+  if (law === null) return "-";
+  return law.error === null ? law.exponent.toFixed(2) : `${law.exponent.toFixed(2)} ± ${law.error.toFixed(2)}`;
+}
+
+/** One row per thing that grows: from which to which size, and the exponents. */
+export function growthTable(growth) {
+  const rows = growth.map(({ what, axis, sizes, own, peer }) => [
+    `${what}, ${axis}`,
+    `${sizes[0].toLocaleString("en-US")} to ${sizes.at(-1).toLocaleString("en-US")}`,
+    showExponent(own),
+    showExponent(peer),
   ]);
-  const lines = [["case", "ours, ms", "peer, ms", "ours / peer"], ["---", "---", "---", "---"], ...rows];
-  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return tableOf(["growth of", "sizes", "exponent, ours", "exponent, peer"], rows);
+}
+
+/**
+ * Achieved GFLOP/s of a step over what the matrix product reaches in the same run; null unless both cases ran.
+ *
+ * @returns {{step: string, sides: {name, achieved, peak, share}[]} | null}
+ */
+export function rooflineOf(results) {
+  const [step, peak] = ["decoder", "matmul"].map((key) => results.find((result) => result.key === key));
+  if (step === undefined || peak === undefined) return null;
+  const rate = ({ flops }, { median }) => flops / median / 1e9;
+  const side = (name, stepTime, peakTime) => {
+    const [achieved, top] = [rate(step, stepTime), rate(peak, peakTime)];
+    return { name, achieved, peak: top, share: achieved / top };
+  };
+  const others = step.peers.flatMap(({ name, time }) => {
+    const same = peak.peers.find((peer) => peer.name === name);
+    return same === undefined ? [] : [side(name, time, same.time)];
+  });
+  return { step: step.name, sides: [side("own", step.own, peak.own), ...others] };
+}
+
+/** One row per side. */
+export function rooflineTable({ sides }) {
+  const rows = sides.map(({ name, achieved, peak, share }) => [
+    name === "own" ? "ours" : name,
+    achieved.toFixed(0),
+    peak.toFixed(0),
+    `${(100 * share).toFixed(0)} %`,
+  ]);
+  return tableOf(["training step of the transformer", "GFLOP/s", "matrix product, GFLOP/s", "share"], rows);
+}
+
+/** One row per state of a process. */
+export function memoryTable({ own, peer }) {
+  const show = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 0 });
+  const rows = [
+    ["library loaded, engine open", "library"],
+    ["both replica models loaded, 64 pictures embedded", "models"],
+  ].map(([label, key]) => [label, show(own[key]), peer === null ? "-" : show(peer[key])]);
+  return tableOf(["resident memory", "ours, MiB", "peer, MiB"], rows);
 }

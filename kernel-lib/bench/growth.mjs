@@ -1,0 +1,79 @@
+import { openDecoder } from "./cases/decoder.mjs";
+import { fitExponent } from "./exponents.mjs";
+import { say } from "./library.mjs";
+import { spreadOf } from "./summary.mjs";
+
+/** Steps measured per size, after one that warms up. */
+const STEPS = 5;
+
+/** What grows in a training step of the small transformer, everything else as it is there. */
+const AXES = [
+  { axis: "batch", sizes: [4, 8, 16, 32, 64], shape: (batch) => ({ batch }) },
+  { axis: "sequence length", sizes: [24, 48, 96, 192, 384], shape: (length) => ({ length, batch: 4 }) },
+  { axis: "model width", sizes: [64, 128, 256, 512], shape: (width) => ({ width, batch: 4 }) },
+];
+
+const CORPUS = [1000, 3162, 10_000, 31_623, 100_000];
+
+async function secondsOf(run, steps) {
+  await run();
+  const seconds = [];
+  for (let step = 0; step < steps; step++) {
+    const start = performance.now();
+    await run();
+    seconds.push((performance.now() - start) / 1000);
+  }
+  return spreadOf(seconds).median;
+}
+
+/** The power law of one side; a peer that was not measured has none. */
+function law(sizes, seconds) {
+  return seconds === null ? null : { seconds, ...fitExponent(sizes, seconds) };
+}
+
+async function growStep({ axis, sizes, shape }, peer, writeInputs) {
+  const [own, other] = [[], []];
+  for (const size of sizes) {
+    say(`growth of a training step: ${axis} ${size}`);
+    const step = openDecoder(shape(size));
+    own.push(await secondsOf(step.run, STEPS));
+    if (peer !== null) {
+      const key = `decoder-${axis.replace(" ", "-")}-${size}`;
+      writeInputs(key, step.tensors);
+      const request = { ...step.peers.PyTorch, inputs: key };
+      await peer.run(request);
+      const seconds = [];
+      for (let i = 0; i < STEPS; i++) seconds.push((await peer.run(request)).seconds);
+      other.push(spreadOf(seconds).median);
+      await peer.run({ case: "forget", key });
+    }
+    step.close();
+  }
+  const peerLaw = law(sizes, peer === null ? null : other);
+  return { what: "training step", axis, sizes, own: law(sizes, own), peer: peerLaw };
+}
+
+/** Building a graph once per size, and asking it and the exact index: seconds of the build, of 1,000 and of 100 queries. */
+async function growCorpus(corpora) {
+  const [build, search, exact] = [[], [], []];
+  for (const size of CORPUS) {
+    say(`growth of the index: ${size} rows`);
+    if (corpora().built(size) === undefined) await corpora().build(size);
+    const { graph, seconds } = corpora().built(size);
+    build.push(seconds);
+    graph.setEf(64);
+    search.push(await secondsOf(() => graph.search(corpora().questions, 10), 3));
+    const flat = corpora().flat(size);
+    const few = corpora().few(100);
+    exact.push(await secondsOf(() => flat.search(few, 10), 1));
+  }
+  const rows = (what, seconds) => ({ what, axis: "corpus", sizes: CORPUS, own: law(CORPUS, seconds), peer: null });
+  return [rows("HNSW build", build), rows("HNSW search, ef 64", search), rows("exact search", exact)];
+}
+
+/** How times grow with batch, length, width and corpus: the fitted exponents, each with its standard error. */
+export async function measureGrowth(corpora, peer, writeInputs) {
+  const steps = [];
+  for (const axis of AXES) steps.push(await growStep(axis, peer, writeInputs));
+  return [...steps, ...(await growCorpus(corpora))];
+}

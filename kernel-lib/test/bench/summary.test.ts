@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import {
+  growthTable,
+  memoryTable,
+  rooflineOf,
+  rooflineTable,
+  showExponent,
+  spreadOf,
+  timesTable,
+} from "../../bench/summary.mjs";
+
+const flat = (median: number) => ({ low: median, median, high: median });
+
+describe("spreadOf", () => {
+  it("is the median with quartiles, linear between neighbours", () => {
+    expect(spreadOf([4, 1, 3, 2])).toEqual({ low: 1.75, median: 2.5, high: 3.25 });
+    expect(spreadOf([5])).toEqual({ low: 5, median: 5, high: 5 });
+  });
+});
+
+describe("the tables", () => {
+  const result = {
+    key: "decoder",
+    name: "a step",
+    flops: 6e9,
+    own: { low: 0.09, median: 0.1, high: 0.12 },
+    peers: [{ name: "PyTorch", time: flat(0.2), ratio: { low: 0.45, median: 0.5, high: 0.625 } }],
+  };
+
+  it("have one row per case and peer, in milliseconds", () => {
+    expect(
+      timesTable([result, { ...result, name: "alone", peers: [] }])
+        .split("\n")
+        .slice(2),
+    ).toEqual([
+      "| a step | 100 (90 to 120) | PyTorch | 200 | 0.50 (0.45 to 0.63) |",
+      "| alone | 100 (90 to 120) | - | - | - |",
+    ]);
+  });
+
+  it("say how near a step comes to the matrix product of the same run", () => {
+    const peak = { ...result, key: "matmul", flops: 8e9, own: flat(0.04), peers: [] };
+    const roofline = rooflineOf([result, peak])!;
+    expect(roofline.sides).toEqual([{ name: "own", achieved: 6 / 0.1, peak: 8 / 0.04, share: 6 / 0.1 / (8 / 0.04) }]);
+    expect(rooflineTable(roofline).split("\n")[2]).toBe("| ours | 60 | 200 | 30 % |");
+    const both = [result, { ...peak, peers: [{ name: "PyTorch", time: flat(0.05), ratio: flat(1) }] }];
+    expect(rooflineOf(both)!.sides[1]).toEqual({ name: "PyTorch", achieved: 6 / 0.2, peak: 8 / 0.05, share: 30 / 160 });
+    expect(rooflineOf([result])).toBeNull();
+  });
+
+  it("give exponents with their standard errors, and a dash where nothing was measured", () => {
+    const law = { seconds: [1, 2], exponent: 1.042, error: 0.031, factor: 1 };
+    const rows = growthTable([{ what: "step", axis: "batch", sizes: [4, 1024], own: law, peer: null }]).split("\n");
+    expect(rows[2]).toBe("| step, batch | 4 to 1,024 | 1.04 ± 0.03 | - |");
+    expect(showExponent({ ...law, error: null })).toBe("1.04");
+    const memory = { own: { library: 400.4, models: 1500 }, peer: { library: 700, models: 900 } };
+    expect(memoryTable(memory).split("\n").slice(2)).toEqual([
+      "| library loaded, engine open | 400 | 700 |",
+      "| both replica models loaded, 64 pictures embedded | 1,500 | 900 |",
+    ]);
+  });
+});
