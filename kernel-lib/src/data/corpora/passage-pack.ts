@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Passage, RasterImage } from "../../base/types";
 import { readLines } from "../formats/lines";
+import { openStoredBytes, readStoredBytes, type StoredBytes } from "../formats/stored-bytes";
 
 /** What stands beside a pack: how many passages it holds and what they are. */
 export interface PackSummary {
@@ -71,30 +71,16 @@ async function writeRows(
   return { count, hash: hash.digest("hex") };
 }
 
-/** An open file; closed when the last passage that reads from it is gone. */
-interface OpenFile {
-  readonly handle: number;
-}
-const closer = new FinalizationRegistry<number>((handle) => closeSync(handle));
-
-function openForGood(path: string): OpenFile {
-  const file = { handle: openSync(path, "r") };
-  closer.register(file, file.handle);
-  return file;
-}
-
-function readAt(file: OpenFile, start: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  if (readSync(file.handle, bytes, 0, length, start) !== length) {
-    throw new DataError(
-      "readPassage: the corpus's cached file must not change while it is read; got a shorter one. Load the corpus again.",
-    );
-  }
-  return bytes;
+function readAt(file: StoredBytes, start: number, length: number): Buffer {
+  const bytes = readStoredBytes(file, start, length);
+  if (bytes !== null) return bytes;
+  throw new DataError(
+    "readPassage: the corpus's cached file must not change while it is read; got a shorter one. Load the corpus again.",
+  );
 }
 
 /** A passage that holds its id; text and picture are read whenever they are asked for. */
-function lazyPassage(file: OpenFile, [id, corpus, licence, group, size, truth]: WrittenRow): Passage {
+function lazyPassage(file: StoredBytes, [id, corpus, licence, group, size, truth]: WrittenRow): Passage {
   const [width, height, channels, start, textBytes] = size;
   return {
     id,
@@ -122,7 +108,7 @@ export async function readPackSummary(folder: string): Promise<PackSummary | nul
 
 /** The passages of a finished pack; about 300 bytes each are held in memory. */
 export async function openPack(folder: string): Promise<Passage[]> {
-  const file = openForGood(join(folder, DATA));
+  const file = openStoredBytes(join(folder, DATA));
   const known = new Map<string, string>();
   const shared = (text: string): string => {
     if (!known.has(text)) known.set(text, text); // corpus and licence repeat on every line: one string each is kept

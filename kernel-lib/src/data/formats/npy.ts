@@ -58,13 +58,22 @@ function parseShape(list: string, place: string): number[] {
   return refuse(place, `have a shape of at most ${MOST_AXES} whole numbers`, `(${list})`, "Save it with numpy.save.");
 }
 
+/** What the header of an .npy array says. */
+export interface NpyHead {
+  readonly type: NpyType;
+  readonly shape: readonly number[];
+  /** Bytes of the header. */
+  readonly start: number;
+  /** Bytes of the numbers that must follow it. */
+  readonly size: number;
+}
+
 /**
- * Reads one .npy array strictly: little-endian numbers in C order and nothing behind them.
+ * Reads the header of an .npy array: little-endian numbers in C order. More bytes than the header may be given.
  *
- * @param place what to call the array in an error, e.g. "breastmnist.npz, member train_images.npy".
  * @throws DataError naming the broken rule.
  */
-export function readNpy(bytes: Uint8Array, place: string): NpyArray {
+export function readNpyHead(bytes: Uint8Array, place: string): NpyHead {
   const { text, start } = readHeader(bytes, place);
   const match = HEADER.exec(text);
   if (match === null) {
@@ -79,13 +88,27 @@ export function readNpy(bytes: Uint8Array, place: string): NpyArray {
   }
   const type = descr as NpyType;
   const shape = parseShape(list, place);
-  const count = shape.reduce((product, n) => product * n, 1);
-  const size = count * TYPES[type].BYTES_PER_ELEMENT;
-  const found = bytes.length - start;
-  if (found !== size) {
-    const what = found < size ? "a truncated array" : "trailing bytes";
-    refuse(place, `hold ${size} bytes of numbers`, `${found} bytes (${what})`, "Download the file again.");
-  }
+  const size = shape.reduce((product, n) => product * n, 1) * TYPES[type].BYTES_PER_ELEMENT;
+  return { type, shape, start, size };
+}
+
+/** Throws DataError unless an array has as many bytes of numbers as its header states. */
+export function assertNpySize({ size }: NpyHead, found: number, place: string): void {
+  if (found === size) return;
+  const what = found < size ? "a truncated array" : "trailing bytes";
+  refuse(place, `hold ${size} bytes of numbers`, `${found} bytes (${what})`, "Download the file again.");
+}
+
+/**
+ * Reads one .npy array strictly: little-endian numbers in C order and nothing behind them.
+ *
+ * @param place what to call the array in an error, e.g. "breastmnist.npz, member train_images.npy".
+ * @throws DataError naming the broken rule.
+ */
+export function readNpy(bytes: Uint8Array, place: string): NpyArray {
+  const head = readNpyHead(bytes, place);
+  assertNpySize(head, bytes.length - head.start, place);
+  const { type, shape, start } = head;
   // a copy: the view would have to begin at a multiple of the number's size
   const data = new TYPES[type](Uint8Array.from(bytes.subarray(start)).buffer);
   return { type, shape, data };

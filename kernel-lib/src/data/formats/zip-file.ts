@@ -1,6 +1,7 @@
+import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { crc32, inflateRawSync } from "node:zlib";
-import { DataError } from "../../base/errors";
+import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
+import { DataError, isKernelError } from "../../base/errors";
 import { plainPathWithin } from "../../base/stays-inside";
 
 /** How much an archive may unfold to. */
@@ -22,6 +23,8 @@ export interface ZipFileMember {
   readonly bytesRead: number;
   /** Its content, checked. */
   readonly read: () => Promise<Uint8Array>;
+  /** Its content piece by piece, for members that do not fit into memory; what is wrong is said with the last piece. */
+  readonly pieces: () => AsyncGenerator<Buffer>;
 }
 
 const MEBIBYTE = 2 ** 20;
@@ -143,10 +146,15 @@ function assertEntry(entry: Entry, place: string, { maxMemberBytes, maxRatio }: 
   return plain;
 }
 
-async function readMember(file: FileHandle, entry: Entry, place: string): Promise<Uint8Array> {
-  const head = await readAt(file, entry.offset, 30);
+/** Where a member's packed bytes begin: behind a header of its own. */
+async function contentStart(file: FileHandle, { offset }: Entry, place: string): Promise<number> {
+  const head = await readAt(file, offset, 30);
   if (head.length < 30 || head.readUInt32LE(0) !== LOCAL) refuse(place, "have a local header", "none");
-  const start = entry.offset + 30 + head.readUInt16LE(26) + head.readUInt16LE(28);
+  return offset + 30 + head.readUInt16LE(26) + head.readUInt16LE(28);
+}
+
+async function readMember(file: FileHandle, entry: Entry, place: string): Promise<Uint8Array> {
+  const start = await contentStart(file, entry, place);
   const packed = await readAt(file, start, entry.packedSize);
   if (packed.length < entry.packedSize) refuse(place, "lie within the file", "a truncated file");
   const content = unpack(packed, entry, place);
@@ -162,6 +170,32 @@ function unpack(packed: Buffer, { method, size }: Entry, place: string): Uint8Ar
   } catch {
     return refuse(place, `unfold to its declared ${size} bytes`, "damaged data or more");
   }
+}
+
+/** Unpacks a member as it is read, never beyond its declared size. */
+async function* memberPieces(file: FileHandle, path: string, entry: Entry, place: string): AsyncGenerator<Buffer> {
+  const { method, packedSize, size, crc } = entry;
+  const start = await contentStart(file, entry, place);
+  if (packedSize === 0) return void (size > 0 && refuse(place, `unfold to its declared ${size} bytes`, 0));
+  const packed = createReadStream(path, { start, end: start + packedSize - 1 });
+  const stream = method === 0 ? packed : packed.pipe(createInflateRaw());
+  packed.on("error", (error) => stream.destroy(error));
+  let [length, sum] = [0, 0];
+  try {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      length += piece.length;
+      if (length > size) refuse(place, `unfold to its declared ${size} bytes`, "more than that");
+      sum = crc32(piece, sum);
+      yield piece;
+    }
+  } catch (cause) {
+    if (isKernelError(cause)) throw cause;
+    refuse(place, `unfold to its declared ${size} bytes`, "damaged data");
+  } finally {
+    packed.destroy();
+  }
+  if (length !== size) refuse(place, `unfold to its declared ${size} bytes`, length);
+  if (sum !== crc) refuse(place, "match its checksum", "other content");
 }
 
 /**
@@ -192,7 +226,8 @@ export async function* readZipFile(path: string, limits: ZipFileLimits = {}): As
       }
       end = entry.offset + 30 + entry.packedSize;
       if (name.endsWith("/")) continue;
-      yield { name, size: entry.size, bytesRead: end, read: () => readMember(file, entry, place) };
+      const [read, pieces] = [() => readMember(file, entry, place), () => memberPieces(file, path, entry, place)];
+      yield { name, size: entry.size, bytesRead: end, read, pieces };
     }
   } finally {
     await file.close();

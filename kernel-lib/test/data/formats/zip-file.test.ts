@@ -21,7 +21,13 @@ const MEMBERS = new Map([
 async function contents(bytes: Uint8Array, limits?: ZipFileLimits): Promise<Map<string, Uint8Array>> {
   writeFileSync(FILE, bytes);
   const found = new Map<string, Uint8Array>();
-  for await (const { name, read } of readZipFile(FILE, limits)) found.set(name, await read());
+  for await (const { name, read, pieces } of readZipFile(FILE, limits)) {
+    const whole = await read();
+    const streamed: Buffer[] = [];
+    for await (const piece of pieces()) streamed.push(piece);
+    expect(Buffer.concat(streamed).equals(whole)).toBe(true);
+    found.set(name, whole);
+  }
   return found;
 }
 const zip = (names: readonly string[] = [...MEMBERS.keys()], packing: "stored" | "deflated" = "deflated") =>
@@ -133,6 +139,21 @@ test.each([
   expect(code).toBe("data");
   expect(message).toMatch(/^readZipFile: /);
   expect(message).toMatch(wording);
+});
+
+test("a member read piece by piece is held to size and checksum like one read whole", async () => {
+  for (const [bytes, wording] of [
+    [withNumber("entry", 16, 1, 4), /must match its checksum/],
+    [withNumber("entry", 24, 10, 4), /must unfold to its declared 10 bytes/],
+    [withNumber("entry", 24, 2001, 4), /must unfold to its declared 2001 bytes; got 2000/],
+  ] as const) {
+    writeFileSync(FILE, bytes);
+    const error = await refusal(async () => {
+      for await (const { pieces } of readZipFile(FILE))
+        for await (const piece of pieces()) expect(piece.length).toBeGreaterThan(0);
+    });
+    expect(error.message).toMatch(wording);
+  }
 });
 
 test("300 mutated archives are refused by name or read as they were", async () => {

@@ -4,7 +4,7 @@ import type { RasterImage, Split } from "../../../base/types";
 import { writeFileAtomic } from "../../../base/write-atomic";
 import type { NpyArray } from "../../formats/npy";
 import { formatNpz } from "../../formats/npz";
-import type { MedMnistSpec } from "../../tasks/medmnist";
+import type { MedMnistSpec } from "../../tasks/medmnist-examples";
 import { drawClasses } from "./draws";
 import { type PhantomRequest, type PhantomTask, scaled } from "./phantom-task";
 
