@@ -49,13 +49,16 @@ export type WorkerOutcome = { readonly rows: Record<string, unknown>[] } | { rea
 
 /**
  * Reads columns of a parquet file in a thread of its own, with bounds on its lists and its time: see PROGRAM.
+ *
+ * @param file goes to the thread: it is empty here afterwards.
  */
 export function readInWorker(file: ArrayBuffer, columns: readonly string[]): Promise<WorkerOutcome> {
-  const sizeMb = file.byteLength / MEBIBYTE;
+  const sizeMb = file.byteLength / MEBIBYTE; // before it is gone
   const paths = { hyparquet: resolve("hyparquet"), fzstd: resolve("fzstd") };
   const worker = new Worker(PROGRAM, {
     eval: true,
     workerData: { file, columns, paths },
+    transferList: [file],
     resourceLimits: { maxOldGenerationSizeMb: Math.round(HEAP_MB + 4 * sizeMb) },
   });
   return new Promise((done) => {

@@ -108,11 +108,21 @@ function assertSound(groups: readonly RowGroup[], numRows: number, columns: read
  * @param file what to call it in an error.
  * @throws DataError for a damaged file, a missing column, an unknown codec, or one beyond the limits.
  */
-export async function parseParquet(
+export function parseParquet(
   bytes: Uint8Array,
   file: string,
   columns: readonly string[],
   limits: ParquetLimits = {},
+): Promise<Record<string, unknown>[]> {
+  return parseOwned(Uint8Array.from(bytes), file, columns, limits);
+}
+
+/** As parseParquet; the bytes, all of their buffer, are used up. */
+async function parseOwned(
+  bytes: Uint8Array<ArrayBuffer>,
+  file: string,
+  columns: readonly string[],
+  limits: ParquetLimits,
 ): Promise<Record<string, unknown>[]> {
   const { maxBytes = GIBIBYTE, maxRatio = 1000, maxRows = 5_000_000 } = limits;
   const ends = [bytes.subarray(0, 4), bytes.subarray(-4)].map((end) => Buffer.from(end).toString("latin1"));
@@ -120,7 +130,7 @@ export async function parseParquet(
     refuse(file, "begin and end with PAR1", "a truncated file or another format", AGAIN);
   }
   try {
-    const buffer = Uint8Array.from(bytes).buffer;
+    const { buffer } = bytes;
     const metadata = hyparquet.parquetMetadata(buffer);
     const names = hyparquet.parquetSchema(metadata).children.map(({ element }) => element.name);
     const missing = columns.filter((name) => !names.includes(name));
@@ -145,5 +155,8 @@ export async function readParquet(
   limits: ParquetLimits = {},
 ): Promise<Record<string, unknown>[]> {
   const bytes = await readBytes(path, { maxBytes: limits.maxBytes ?? GIBIBYTE });
-  return parseParquet(bytes, basename(path), columns, limits);
+  // a large file has a buffer of its own: no second copy of it is made
+  const isAlone = bytes.byteOffset === 0 && bytes.buffer.byteLength === bytes.length;
+  const owned = isAlone ? new Uint8Array(bytes.buffer as ArrayBuffer) : Uint8Array.from(bytes);
+  return parseOwned(owned, basename(path), columns, limits);
 }

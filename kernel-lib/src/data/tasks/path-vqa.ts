@@ -28,23 +28,27 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
   );
   const side = sideOf(request);
   const pictures = { folder: join(folder, "images"), field: "image", side };
-  const parts = SPLITS.map((split) =>
-    layout === "parquet"
-      ? parquetRows(parquetFiles(folder, split), split, side)
-      : jsonRows(join(folder, `${split}.json`), pictures, (row, index) => {
-          const answer = textField(row, "answer");
-          const question = textField(row, "question");
-          return {
-            id: String(index).padStart(5, "0"),
-            split,
-            question,
-            answer,
-            kind: kindByAnswer(answer),
-            topic: null,
-          };
-        }),
-  );
-  return (await Promise.all(parts)).flat();
+  const rows: VqaRow[] = [];
+  // one split after the other: their files are large
+  for (const split of SPLITS) {
+    const part =
+      layout === "parquet"
+        ? await parquetRows(parquetFiles(folder, split), { split, side, task: "path-vqa", control: request.control })
+        : await jsonRows(join(folder, `${split}.json`), pictures, (row, index) => {
+            const answer = textField(row, "answer");
+            const question = textField(row, "question");
+            return {
+              id: String(index).padStart(5, "0"),
+              split,
+              question,
+              answer,
+              kind: kindByAnswer(answer),
+              topic: null,
+            };
+          });
+    for (const row of part) rows.push(row);
+  }
+  return rows;
 }
 
 /** PathVQA: questions about pathology pictures. */

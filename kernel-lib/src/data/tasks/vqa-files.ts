@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
-import type { Split } from "../../base/types";
+import type { Control, Split } from "../../base/types";
 import { type JsonRow, readJsonRows, textField } from "../formats/json-rows";
 import { readParquet } from "../formats/parquet";
-import { type PictureSource, pictureOf } from "./load-pictures";
+import { loadPictures, type PictureSource, pictureOf } from "./load-pictures";
 import { namedPicture } from "./named-picture";
 import { kindByAnswer, type VqaRow } from "./vqa";
 
@@ -48,11 +48,25 @@ function embeddedPicture(value: unknown, place: string, side: number): PictureSo
   });
 }
 
-/** Rows of parquet files with the columns image {bytes, path}, question and answer: pictures are inside. */
-export async function parquetRows(files: readonly string[], split: Split, side: number): Promise<VqaRow[]> {
+/** Where parquet rows go. */
+export interface ParquetRequest {
+  readonly split: Split;
+  /** Longest side of a picture, pixels. */
+  readonly side: number;
+  readonly task: string;
+  readonly control: Control;
+}
+
+/**
+ * Rows of parquet files with the columns image {bytes, path}, question and answer: pictures are inside. They are decoded file by
+ * file: the encoded ones of a large release do not fit into memory together.
+ */
+export async function parquetRows(files: readonly string[], request: ParquetRequest): Promise<VqaRow[]> {
+  const { split, side, task, control } = request;
   const rows: VqaRow[] = [];
   for (const path of files) {
     const file = path.slice(path.lastIndexOf("/") + 1);
+    const first = rows.length;
     for (const [i, row] of (await readParquet(path, ["image", "question", "answer"])).entries()) {
       const place = `${file}, row ${i}`;
       const answer = asText(row["answer"], `${place}, column answer`);
@@ -66,6 +80,13 @@ export async function parquetRows(files: readonly string[], split: Split, side: 
         topic: null,
         picture: embeddedPicture(row["image"], `${place}, column image`, side),
       });
+    }
+    const fresh = rows.splice(first);
+    const sources = fresh.map(({ picture }) => picture);
+    const decoded = await loadPictures(`${task}, ${file}`, sources, control);
+    for (const row of fresh) {
+      const { key, place } = row.picture;
+      rows.push({ ...row, picture: { key, place, load: async () => decoded.get(key)! } });
     }
   }
   return rows;

@@ -50,7 +50,7 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
   const parts = (["train", "test"] as const).map((split) =>
     layout === "json"
       ? jsonRows(join(folder, `${split}set.json`), pictures, (row) => pick(row, split))
-      : parquetRows(parquetFiles(folder, split), split, side),
+      : parquetRows(parquetFiles(folder, split), { split, side, task: "vqa-rad", control: request.control }),
   );
   return (await Promise.all(parts)).flat();
 }

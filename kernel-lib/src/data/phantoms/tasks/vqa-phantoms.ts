@@ -109,6 +109,9 @@ const PARQUET_SCHEMA = [
   { name: "answer", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
 ];
 
+/** As the real release, the large one is in several files: a file is read as a whole. */
+const QUESTIONS_A_FILE = 3000;
+
 async function writePathVqa(request: PhantomRequest): Promise<void> {
   const { folder, seed, size } = request;
   for (const { split, pictures, questions } of PATH_PARTS) {
@@ -116,19 +119,22 @@ async function writePathVqa(request: PhantomRequest): Promise<void> {
     const cases = drawCases(scaled(pictures, size), drawPathologyCase, random, request);
     const files = await Promise.all(cases.map(({ image }) => encodePicture(image, "png")));
     const dealt = dealQuestions(cases, scaled(questions, size), random.fork("questions"));
-    const bytes = parquetWriteBuffer({
-      columnData: [
-        {
-          name: "image",
-          data: dealt.map(({ at }) => ({ bytes: new Uint8Array(files[at]!), path: `${split}_${at}.png` })),
-        },
-        { name: "question", data: dealt.map(({ question }) => question.question) },
-        { name: "answer", data: dealt.map(({ question }) => question.answer) },
-      ],
-      schema: PARQUET_SCHEMA,
-      rowGroupSize: 1000,
-    });
-    write(join(folder, "data", `${split}-00000-of-00001.parquet`), new Uint8Array(bytes));
+    const parts = Math.ceil(dealt.length / QUESTIONS_A_FILE);
+    const numbered = (part: number) => String(part).padStart(5, "0");
+    for (let part = 0; part < parts; part++) {
+      const rows = dealt.slice(part * QUESTIONS_A_FILE, (part + 1) * QUESTIONS_A_FILE);
+      const pictureOf = (at: number) => ({ bytes: new Uint8Array(files[at]!), path: `${split}_${at}.png` });
+      const bytes = parquetWriteBuffer({
+        columnData: [
+          { name: "image", data: rows.map(({ at }) => pictureOf(at)) },
+          { name: "question", data: rows.map(({ question }) => question.question) },
+          { name: "answer", data: rows.map(({ question }) => question.answer) },
+        ],
+        schema: PARQUET_SCHEMA,
+        rowGroupSize: 1000,
+      });
+      write(join(folder, "data", `${split}-${numbered(part)}-of-${numbered(parts)}.parquet`), new Uint8Array(bytes));
+    }
   }
 }
 
