@@ -8,8 +8,17 @@ import { readBytes } from "./text-file";
 /** What is used of hyparquet here. The package is an ES module; Node loads it by require, the compiler does not type that. */
 interface Hyparquet {
   parquetMetadata(bytes: ArrayBuffer): { readonly num_rows: bigint; readonly row_groups: readonly RowGroup[] };
-  parquetSchema(metadata: object): { readonly children: readonly { readonly element: { readonly name: string } }[] };
+  parquetSchema(metadata: object): SchemaNode;
 }
+
+/** A column, or a group of columns. */
+interface SchemaNode {
+  readonly children: readonly SchemaNode[];
+  readonly element: { readonly name: string; readonly repetition_type?: string };
+}
+
+const hasList = ({ children, element }: SchemaNode): boolean =>
+  element.repetition_type === "REPEATED" || children.some(hasList);
 
 interface RowGroup {
   readonly num_rows: bigint;
@@ -132,9 +141,14 @@ async function parseOwned(
   try {
     const { buffer } = bytes;
     const metadata = hyparquet.parquetMetadata(buffer);
-    const names = hyparquet.parquetSchema(metadata).children.map(({ element }) => element.name);
+    const fields = hyparquet.parquetSchema(metadata).children;
+    const names = fields.map(({ element }) => element.name);
     const missing = columns.filter((name) => !names.includes(name));
     if (missing.length > 0) refuse(file, `hold the column ${missing.join(", ")}`, names.join(", "), "Check the file.");
+    const list = fields.find((field) => columns.includes(field.element.name) && hasList(field));
+    if (list !== undefined) {
+      refuse(`${file}, column ${list.element.name}`, "hold one value a row", "lists", "Lists are not read.");
+    }
     const source = { file, buffer, limits: { maxBytes, maxRatio, maxRows } };
     assertSound(metadata.row_groups, Number(metadata.num_rows), columns, source);
     const outcome = await readInWorker(buffer, columns);

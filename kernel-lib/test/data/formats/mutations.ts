@@ -34,12 +34,14 @@ const ARRAYS = new Map([
   ["labels", bytesArray([6, 1], (i) => i % 2)],
 ]);
 
-const parquet = (name: string): Reader => ({
+const MIXED_COLUMNS = ["image", "image_id", "caption", "kind"];
+
+const parquet = (name: string, columns: readonly string[], count: number): Reader => ({
   name: `parquet ${name}`,
   sound: stored(`${name}.parquet`),
-  read: (bytes) => parseParquet(bytes, "a.parquet", COLUMNS),
+  read: (bytes) => parseParquet(bytes, "a.parquet", columns),
   accepts: (rows: Record<string, unknown>[]) =>
-    rows.length === 4 && rows.every((row) => COLUMNS.every((c) => c in row)),
+    rows.length === count && rows.every((row) => columns.every((c) => c in row)),
 });
 
 const dicom = (name: string, folder: string): Reader => ({
@@ -84,7 +86,8 @@ export function allReaders(png: Buffer): Reader[] {
       accepts: "equal",
     },
     { name: "png", sound: png, read: (bytes) => decodePicture(bytes, 64), accepts: "equal" },
-    ...["snappy-v1", "gzip-v2", "zstd-v1", "brotli-v2", "none-v1"].map(parquet),
+    ...["snappy-v1", "gzip-v2", "zstd-v1", "brotli-v2", "none-v1"].map((name) => parquet(name, COLUMNS, 4)),
+    ...["mixed-zstd", "mixed-snappy"].map((name) => parquet(name, MIXED_COLUMNS, 40)),
     ...["explicit-12bit", "implicit-12bit-inverted", "deflated-16bit", "rle-12bit", "jpeg-baseline", "rgb"].map(
       (name) => dicom(name, FOLDER),
     ),

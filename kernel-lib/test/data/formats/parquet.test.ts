@@ -23,6 +23,30 @@ test.each(FILES)("a file of PyArrow reads back: %s", async (name) => {
   expect([...(await decodePicture(bytes, 64)).data]).toEqual(REFERENCE.pictures[0]);
 });
 
+const { mixed: MIXED } = JSON.parse(readFileSync(join(FOLDER, "reference.json"), "utf8")) as {
+  mixed: Record<"image_id" | "caption" | "kind", string[]>;
+};
+
+test.each(["zstd", "snappy"])(
+  "a file of PyArrow with lists beside what is wanted, in small pages: %s",
+  async (codec) => {
+    const rows = await readParquet(join(FOLDER, `mixed-${codec}.parquet`), ["image", "image_id", "caption", "kind"]);
+    for (const column of ["image_id", "caption", "kind"] as const) {
+      expect(rows.map((row) => row[column])).toEqual(MIXED[column]);
+    }
+    const { bytes } = rows[39]!["image"] as { bytes: Uint8Array };
+    expect(await decodePicture(bytes, 64)).toMatchObject({ width: 5, height: 5 });
+  },
+);
+
+test.each(["cui", "boxes"])("the list %s is refused by its name", async (column) => {
+  const error = await refusal(() => readParquet(join(FOLDER, "mixed-zstd.parquet"), ["image_id", column]));
+  expect(error.code).toBe("data");
+  expect(error.message).toMatch(
+    new RegExp(`mixed-zstd\\.parquet, column ${column} must hold one value a row; got lists\\. Lists are not read`),
+  );
+});
+
 test("only the wanted columns are read", async () => {
   expect(await readParquet(join(FOLDER, "snappy-v1.parquet"), ["answer"])).toEqual(
     REFERENCE.answers.map((answer) => ({ answer })),

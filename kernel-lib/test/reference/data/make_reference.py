@@ -62,6 +62,34 @@ def write_parquet(facts):
     }
 
 
+def write_mixed(facts):
+    """Columns as data sets of pictures have them: lists and groups of lists beside what is read, texts repeated and large, both encodings."""
+    pictures = [png((6, 8), "RGB")[0], png((5, 5), "L")[0]]
+    rows = 40
+    columns = {
+        "image": pyarrow.array(
+            [{"bytes": pictures[i % 2], "path": f"{i}.png"} for i in range(rows)],
+            type=pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())]),
+        ),
+        "image_id": pyarrow.array([f"ROCOv2_{i:06}" for i in range(rows)], type=pyarrow.large_string()),
+        "caption": [["Chest x-ray, “a”", "", "MRI\nof the knee", "CT"][i % 4] for i in range(rows)],
+        "cui": pyarrow.array([[f"C{k}" for k in range(i % 4)] for i in range(rows)], type=pyarrow.list_(pyarrow.string())),
+        "boxes": pyarrow.array(
+            [[{"x": i, "y": [float(i)]}] for i in range(rows)],
+            type=pyarrow.list_(pyarrow.struct([("x", pyarrow.int32()), ("y", pyarrow.list_(pyarrow.float64()))])),
+        ),
+        "kind": pyarrow.array([["CT", "MR"][i % 2] for i in range(rows)]).dictionary_encode(),
+        "seen": pyarrow.array([None if i % 5 == 0 else i * 1000 for i in range(rows)], type=pyarrow.timestamp("ms")),
+    }
+    table = pyarrow.table(columns)
+    for codec, dictionary in (("zstd", True), ("snappy", False)):
+        name = f"mixed-{codec}.parquet"
+        pyarrow.parquet.write_table(
+            table, HERE / name, compression=codec, use_dictionary=dictionary, row_group_size=16, data_page_size=256
+        )
+    facts["mixed"] = {name: table[name].to_pylist() for name in ("image_id", "caption", "kind")}
+
+
 def dataset(pixels, syntax, bits, photometric, signed=0, **extra):
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = syntax
@@ -132,4 +160,5 @@ def write_dicom(facts):
 facts = {"versions": {"pyarrow": pyarrow.__version__, "pydicom": pydicom.__version__, "numpy": numpy.__version__}}
 write_parquet(facts)
 write_dicom(facts)
+write_mixed(facts)
 (HERE / "reference.json").write_text(json.dumps(facts) + "\n")
