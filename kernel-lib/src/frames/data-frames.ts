@@ -21,12 +21,13 @@ export function exampleOf(where: string, examples: ReadonlyMap<string, Example>,
   });
 }
 
-/** All examples of a task: columns id, split, form, label, labelName, question, answer, kind, group. */
+/** All examples of a task: columns id, task, split, form, label, labelName, question, answer, kind, topic, group. */
 export function examplesFrame(task: Task): Table {
   const rows = Object.values(task.splits)
     .flat()
-    .map(({ id, split, form = "label", labels, question, answer, kind, group }) => ({
+    .map(({ id, task: name, split, form = "label", labels, question, answer, kind, topic, group }) => ({
       id,
+      task: name,
       split,
       form,
       label: labels.length === 1 ? labels[0]! : null,
@@ -34,6 +35,7 @@ export function examplesFrame(task: Task): Table {
       question,
       answer,
       kind: kind ?? null,
+      topic: topic ?? null,
       group,
     }));
   return makeFrame(FRAMES.examples, rows);
@@ -43,14 +45,15 @@ function labelNames(task: Task, labels: readonly number[]): string[] {
   return labels.map((label) => task.labels[label]!.name);
 }
 
-/** All passages of a corpus: columns id, corpus, text, truth, licence. */
+/** All passages of a corpus: columns id, corpus, text, truth, licence, group. Their pictures are not read. */
 export function passagesFrame(corpus: Corpus): Table {
-  const rows = corpus.passages.map(({ id, corpus: part, text, truth, licence }) => ({
+  const rows = corpus.passages.map(({ id, corpus: part, text, truth, licence, group }) => ({
     id,
     corpus: part,
     text,
     truth: truth ?? null,
     licence,
+    group: group ?? null,
   }));
   return makeFrame(FRAMES.passages, rows);
 }

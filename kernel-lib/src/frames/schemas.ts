@@ -4,6 +4,7 @@ import { defineFrame } from "./table";
 export const FRAMES = {
   examples: defineFrame("examples", "none", [
     "id: example id",
+    "task: task it belongs to",
     "split: train, validation or test",
     "form: label, labels or words: how it is answered",
     "label: index of the true label, null unless there is exactly one",
@@ -11,6 +12,7 @@ export const FRAMES = {
     "question: what is asked",
     "answer: the true answer as the reader should write it",
     "kind: closed or open, null but for question answering",
+    "topic: the publisher's type of question, null where there is none",
     "group: patient or image group, the unit of resampling",
   ]),
   passages: defineFrame("passages", "none", [
@@ -19,6 +21,7 @@ export const FRAMES = {
     "text: its caption",
     "truth: label name it was drawn with, null where unknown",
     "licence: its licence",
+    "group: patient, case or article it comes from, null where unknown",
   ]),
   curve: defineFrame("curve", "none", [
     "stage: which training",

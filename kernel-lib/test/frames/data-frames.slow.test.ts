@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { CORPUS_NAMES, loadCorpus } from "../../src/data/corpora/load-corpus";
+import { loadTask, TASK_NAMES } from "../../src/data/tasks/load-task";
+import { examplesFrame, passagesFrame } from "../../src/frames/data-frames";
+import { FRAMES, type FrameName } from "../../src/frames/schemas";
+import type { Table } from "../../src/frames/table";
+
+const CORPORA = CORPUS_NAMES.filter((name) => name !== "medpix2" && name !== "folder");
+
+/** Columns that may hold nothing, and those that may not. */
+function expectFilled(name: FrameName, table: Table): void {
+  const { columns } = FRAMES[name];
+  expect(table.columnNames()).toEqual(columns.map((column) => column.name));
+  for (const column of columns.filter(({ meaning }) => !meaning.includes("null"))) {
+    const values = Array.from({ length: table.numRows() }, (_, row) => table.get(column.name, row));
+    expect(values.filter((value) => value === null || value === undefined || value === "")).toEqual([]);
+  }
+}
+
+test.each(TASK_NAMES)("the examples of %s as a table", async (name) => {
+  const task = await loadTask(name);
+  const table = examplesFrame(task);
+  expect(table.numRows()).toBe(Object.values(task.splits).flat().length);
+  expectFilled("examples", table);
+  expect(new Set(Array.from(table.array("task")))).toEqual(new Set([name]));
+});
+
+test.each(CORPORA)("the passages of %s as a table", async (name) => {
+  const corpus = await loadCorpus(name, { numPassages: 200 });
+  const table = passagesFrame(corpus);
+  expect(table.numRows()).toBe(corpus.passages.length);
+  expectFilled("passages", table);
+});
