@@ -1,28 +1,32 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { COMPILER_ADVICE, compile, findCompiler, THIS_PROCESSOR, tunedInputs } from "../compiler.mjs";
 import { StepSkipped } from "../errors.mjs";
 import { lastLines, run } from "../programs.mjs";
+import { hashFile } from "../stamps.mjs";
 
+const SOURCE = fileURLToPath(new URL("../../native/index/graph.cc", import.meta.url));
 const FOLDER = "node_modules/hnswlib-node";
-const OUTPUT = "build/Release/addon.node";
+const OUTPUT = "build/Release/jomed_graph.node";
 
 /** Builds and asks a graph of 32 numbers a row: instructions the processor lacks would end the process. */
-const PROBE = `const { HierarchicalNSW } = require(process.argv[1]);
-const graph = new HierarchicalNSW("ip", 32);
-graph.initIndex(2);
-graph.addPoint(new Array(32).fill(1), 0);
-graph.addPoint(new Array(32).fill(-1), 1);
-if (graph.searchKnn(new Array(32).fill(1), 1).neighbors[0] !== 0) throw new Error("it finds the wrong row");`;
+const PROBE = `const { Graph } = require(process.argv[1]);
+const graph = new Graph(32);
+graph.create(2, 16, 200, 7);
+graph.add(new Float32Array(64).fill(1).fill(-1, 32), 0);
+const positions = new Int32Array(1);
+graph.search(new Float32Array(32).fill(1), 1, positions, new Float32Array(1));
+if (positions[0] !== 0) throw new Error("it finds the wrong row");`;
 
-/** The approximate index's add-on, compiled for this processor. Without it the exact index does all searches. */
+/** The approximate index: hnswlib's graph, compiled for this processor with a door for typed arrays. Without it the exact index does all searches. */
 export const hnswlib = {
   name: "hnswlib",
   title: "approximate index",
   file: import.meta.url,
   needs: ["packages"],
   after: [],
-  inputs: ({ env }) => tunedInputs(env),
+  inputs: ({ env }) => ({ ...tunedInputs(env), source: hashFile(SOURCE) }),
   async run(context) {
     if (findCompiler(context.env) === null) {
       throw new StepSkipped("no C++ compiler was found; only the exact index is there", COMPILER_ADVICE);
@@ -43,8 +47,8 @@ export const hnswlib = {
 async function build(context, folder, flags) {
   try {
     await compile(context, hnswlib, folder, {
-      sources: ["src/addon.cc"],
-      includes: ["../node-addon-api"],
+      sources: [SOURCE],
+      includes: ["../node-addon-api", "src"],
       defines: ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NDEBUG"],
       flags,
       link: [],

@@ -1,9 +1,8 @@
-import type { HierarchicalNSW } from "hnswlib-node";
 import { assertInteger, assertKnownKeys } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Control, Matrix } from "../base/types";
-import { inTurns, rowOf, searchHnsw } from "./hnsw-search";
-import { loadHnswlib } from "./hnswlib";
+import { inTurns, rowsOf, searchHnsw } from "./hnsw-search";
+import { loadHnswlib, type NativeGraph } from "./hnswlib";
 import { hashCorpus, readIndexFiles, type Sidecar, saveIndexFiles } from "./sidecar";
 import { assertCorpus, disposedError, type VectorIndex } from "./vector-index";
 
@@ -44,8 +43,8 @@ function settingsOf(options: HnswOptions): Settings {
 }
 
 /** Puts a filled graph behind the interface. */
-function wrapGraph(filled: HierarchicalNSW, sidecar: Omit<Sidecar, "settings">, settings: Settings): HnswIndex {
-  let graph: HierarchicalNSW | null = filled;
+function wrapGraph(filled: NativeGraph, sidecar: Omit<Sidecar, "settings">, settings: Settings): HnswIndex {
+  let graph: NativeGraph | null = filled;
   let ef = settings.ef;
   const held = () => {
     if (graph === null) throw disposedError("HNSW");
@@ -67,7 +66,7 @@ function wrapGraph(filled: HierarchicalNSW, sidecar: Omit<Sidecar, "settings">, 
     search: async (queries, k, options = {}) => searchHnsw(index, held(), queries, k, options),
     save: async (folder) => {
       const stored: Sidecar = { ...sidecar, settings: { ...settings, ef } };
-      await saveIndexFiles(folder, stored, (file) => held().writeIndex(file));
+      await saveIndexFiles(folder, stored, async (file) => held().save(file));
     },
     dispose: () => {
       graph = null;
@@ -91,11 +90,11 @@ export async function createHnswIndex(
 ): Promise<HnswIndex> {
   assertCorpus("createHnswIndex", ids, embeddings);
   const settings = settingsOf(options);
-  const { HierarchicalNSW, version } = loadHnswlib();
-  const graph = new HierarchicalNSW("ip", embeddings.cols);
-  graph.initIndex(embeddings.rows, settings.m, settings.efConstruction, settings.seed);
-  await inTurns("building the HNSW index", embeddings.rows, options.control, (row) => {
-    graph.addPoint(rowOf(embeddings, row), row);
+  const { Graph, version } = loadHnswlib();
+  const graph = new Graph(embeddings.cols);
+  graph.create(embeddings.rows, settings.m, settings.efConstruction, settings.seed);
+  await inTurns("building the HNSW index", embeddings.rows, options.control, (first, last) => {
+    graph.add(rowsOf(embeddings, first, last), first);
   });
   const corpusHash = hashCorpus(ids, embeddings);
   const { rows: size, cols: dimension } = embeddings;
@@ -111,11 +110,11 @@ export async function createHnswIndex(
  */
 export async function loadHnswIndex(folder: string): Promise<HnswIndex> {
   const { sidecar, file } = await readIndexFiles("loadHnswIndex", folder, "hnsw");
-  const graph = new (loadHnswlib().HierarchicalNSW)("ip", sidecar.dimension);
+  const graph = new (loadHnswlib().Graph)(sidecar.dimension);
   let settings: Settings;
   try {
     settings = settingsOf(sidecar.settings);
-    await graph.readIndex(file);
+    graph.load(file);
   } catch (error) {
     throw new DataError(
       `loadHnswIndex: ${file} must be an HNSW graph with usable settings. Build and save the index again.`,
@@ -123,10 +122,10 @@ export async function loadHnswIndex(folder: string): Promise<HnswIndex> {
       error,
     );
   }
-  if (graph.getCurrentCount() !== sidecar.size) {
+  if (graph.count() !== sidecar.size) {
     throw new DataError(
-      `loadHnswIndex: ${file} must hold ${sidecar.size} vectors, as its sidecar says; got ${graph.getCurrentCount()}. Build and save the index again.`,
-      { file, expected: sidecar.size, got: graph.getCurrentCount() },
+      `loadHnswIndex: ${file} must hold ${sidecar.size} vectors, as its sidecar says; got ${graph.count()}. Build and save the index again.`,
+      { file, expected: sidecar.size, got: graph.count() },
     );
   }
   return wrapGraph(graph, sidecar, settings);

@@ -1,26 +1,33 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { HierarchicalNSW } from "hnswlib-node";
 import { assertNotInterrupted } from "../base/check";
 import type { Control, Matrix } from "../base/types";
+import type { NativeGraph } from "./hnswlib";
 import { TopK } from "./top-k";
 import { acceptedPositions, assertQueries, type Hits, type SearchOptions, type VectorIndex } from "./vector-index";
 
 const TURN_MS = 20;
 
-/** A row as the plain list the binding insists on. */
-export function rowOf({ data, cols }: Matrix, row: number): number[] {
-  const values = new Array<number>(cols); // Array.from() would walk an iterator, at ten times the price
-  for (let i = 0; i < cols; i++) values[i] = data[row * cols + i]!;
-  return values;
+/** Rows per call of the graph: a few milliseconds of building, less than one of searching. */
+const CHUNK = 16;
+
+/** Some rows of a matrix, without a copy. */
+export function rowsOf({ data, cols }: Matrix, first: number, last: number): Float32Array {
+  return data.subarray(first * cols, last * cols);
 }
 
-/** Calls `step` for 0 … count-1, letting the event loop turn about every 20 ms. */
-export async function inTurns(stage: string, count: number, control: Control | undefined, step: (i: number) => void) {
+/** Calls `step` for pieces of 0 … count-1 (`last` exclusive), letting the event loop turn about every 20 ms. */
+export async function inTurns(
+  stage: string,
+  count: number,
+  control: Control | undefined,
+  step: (first: number, last: number) => void,
+) {
   let turnEnds = Date.now() + TURN_MS;
-  for (let i = 0; i < count; i++) {
-    step(i);
-    if (Date.now() < turnEnds && i < count - 1) continue;
-    control?.onProgress?.({ stage, done: i + 1, total: count });
+  for (let first = 0; first < count; first += CHUNK) {
+    const last = Math.min(count, first + CHUNK);
+    step(first, last);
+    if (Date.now() < turnEnds && last < count) continue;
+    control?.onProgress?.({ stage, done: last, total: count });
     await nextTurn();
     assertNotInterrupted(stage, control?.signal);
     turnEnds = Date.now() + TURN_MS;
@@ -30,19 +37,19 @@ export async function inTurns(stage: string, count: number, control: Control | u
 /** How many times k are fetched under a filter before every vector is compared instead. */
 const FILTER_FACTOR = 4;
 
-/** Which positions one query may find. */
-interface Allowed {
-  readonly isAllowed: (position: number) => boolean;
-  /** How many of the best are enough to hold k allowed ones, unless a filter is strict. */
-  readonly fetch: number;
+/** The best positions of a query and their inner products. */
+interface Best {
+  readonly positions: readonly number[];
+  readonly scores: readonly number[];
 }
 
 /** Every allowed vector compared: for a filter so strict that the fetched ones hold too few. */
-function scanAll(graph: HierarchicalNSW, query: readonly number[], k: number, { isAllowed }: Allowed): TopK {
+function scanAll(graph: NativeGraph, query: Float32Array, k: number, isAllowed: (position: number) => boolean): Best {
   const best = new TopK(k);
-  for (let position = 0; position < graph.getCurrentCount(); position++) {
+  const point = new Float32Array(query.length);
+  for (let position = 0; position < graph.count(); position++) {
     if (!isAllowed(position)) continue;
-    const point = graph.getPoint(position);
+    graph.row(position, point);
     let score = 0;
     for (let i = 0; i < query.length; i++) score += query[i]! * point[i]!;
     best.push(position, Math.fround(score));
@@ -50,36 +57,71 @@ function scanAll(graph: HierarchicalNSW, query: readonly number[], k: number, { 
   return best;
 }
 
-/**
- * The k best allowed positions of one query. The binding's own filter callback is not used: an error thrown
- * in it ends the process, and it leaks. Instead more than k are fetched and the forbidden ones left out.
- */
-function searchOne(graph: HierarchicalNSW, query: number[], k: number, allowed: Allowed): TopK {
-  const { neighbors, distances } = graph.searchKnn(query, Math.min(graph.getCurrentCount(), allowed.fetch));
-  const order = neighbors.map((_, i) => i);
-  order.sort((a, b) => distances[a]! - distances[b]! || neighbors[a]! - neighbors[b]!);
-  const best = new TopK(k);
-  for (const i of order) if (allowed.isAllowed(neighbors[i]!)) best.push(neighbors[i]!, Math.fround(1 - distances[i]!));
-  return best.positions.length === k ? best : scanAll(graph, query, k, allowed);
+/** What the graph found for some queries, `fetch` places each. */
+interface Fetched {
+  readonly fetch: number;
+  readonly positions: Int32Array;
+  readonly distances: Float32Array;
 }
 
-/** The k best of every query, over a graph whose labels are positions. */
+function fetchRows(graph: NativeGraph, queries: Float32Array, count: number, wanted: number): Fetched {
+  const fetch = Math.min(graph.count(), wanted);
+  const positions = new Int32Array(count * fetch);
+  const distances = new Float32Array(count * fetch);
+  graph.search(queries, fetch, positions, distances);
+  return { fetch, positions, distances };
+}
+
+/** The first k allowed of a query's fetched ones, best first; fewer where too many are forbidden. */
+function firstAllowed(
+  { fetch, positions, distances }: Fetched,
+  query: number,
+  k: number,
+  isAllowed: (position: number) => boolean,
+): Best {
+  const best = { positions: [] as number[], scores: [] as number[] };
+  for (let i = query * fetch; i < (query + 1) * fetch && best.positions.length < k; i++) {
+    const position = positions[i]!;
+    if (position < 0) break;
+    if (!isAllowed(position)) continue;
+    best.positions.push(position);
+    best.scores.push(Math.fround(1 - distances[i]!));
+  }
+  return best;
+}
+
+/**
+ * The k best of every query, over a graph whose labels are positions. Instead of filtering inside the graph, more than k
+ * are fetched and the forbidden ones left out: a callback from native code could not throw.
+ */
 export async function searchHnsw(
   index: VectorIndex,
-  graph: HierarchicalNSW,
+  graph: NativeGraph,
   queries: Matrix,
   k: number,
   options: SearchOptions,
 ): Promise<Hits[]> {
   assertQueries(index, queries, k, options);
-  const mask = acceptedPositions(index.ids, options.accept);
+  const { accept, excludeIds, control } = options;
+  const mask = accept === undefined ? null : acceptedPositions(index.ids, accept);
+  const wanted = Math.min(k, index.size);
   const found: Hits[] = [];
-  await inTurns("approximate search", queries.rows, options.control, (q) => {
-    const excluded = options.excludeIds?.[q] ?? [];
-    const isAllowed = (position: number) => mask[position] === 1 && !excluded.includes(index.ids[position]!);
-    const fetch = (k + excluded.length) * (options.accept === undefined ? 1 : FILTER_FACTOR);
-    const { positions, scores } = searchOne(graph, rowOf(queries, q), Math.min(k, index.size), { isAllowed, fetch });
-    found.push({ ids: positions.map((p) => index.ids[p]!), positions, scores });
+  const readQueries = (first: number, last: number, excluded: readonly string[]) => {
+    const fetch = (k + excluded.length) * (mask === null ? 1 : FILTER_FACTOR);
+    const fetched = fetchRows(graph, rowsOf(queries, first, last), last - first, fetch);
+    const isAllowed = (position: number) =>
+      (mask === null || mask[position] === 1) && !excluded.includes(index.ids[position]!);
+    for (let q = first; q < last; q++) {
+      const best = firstAllowed(fetched, q - first, wanted, isAllowed);
+      const whole = best.positions.length === wanted;
+      const { positions, scores } = whole ? best : scanAll(graph, rowsOf(queries, q, q + 1), wanted, isAllowed);
+      found.push({ ids: positions.map((p) => index.ids[p]!), positions, scores });
+    }
+  };
+  await inTurns("approximate search", queries.rows, control, (first, last) => {
+    if (excludeIds === undefined) return readQueries(first, last, []);
+    // one at a time: what is found for a query must not depend on how many its neighbours exclude
+    for (let q = first; q < last; q++) readQueries(q, q + 1, excludeIds[q]!);
   });
   return found;
 }

@@ -69,6 +69,14 @@ describe("createHnswIndex", () => {
     expect(found!.ids.filter((id) => best!.ids.includes(id))).toEqual([]);
   });
 
+  it("finds the same for a query alone and among others that exclude much", async () => {
+    const excludeIds = Array.from({ length: 100 }, (_, q) => (q === 1 ? IDS.slice(0, 300) : []));
+    const among = await index.search(QUERIES, 10, { excludeIds });
+    expect(among[0]).toEqual((await index.search(QUERIES, 10))[0]);
+    const one = { ...QUERIES, rows: 1, data: QUERIES.data.slice(0, QUERIES.cols) };
+    expect((await index.search(one, 10))[0]).toEqual(among[0]);
+  });
+
   it("is exact under a filter that leaves four of 2,000, and clamps k to them", async () => {
     const accept = (id: string) => ["p5", "p600", "p1200", "p1999"].includes(id);
     const found = await index.search(QUERIES, 10, { accept });

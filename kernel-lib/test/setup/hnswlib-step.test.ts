@@ -4,13 +4,13 @@ import { describe, expect, it } from "vitest";
 import { hnswlib } from "../../setup/steps/hnswlib.mjs";
 import { fakeContext, fakeProgram, place, REPOSITORY, temporaryFolder } from "./fakes";
 
-const ADDON = "node_modules/hnswlib-node/build/Release/addon.node";
+const ADDON = "node_modules/hnswlib-node/build/Release/jomed_graph.node";
 const BUILT = join(REPOSITORY, ADDON);
 
 /** A compiler that says what to do with and without the processor's own instructions; "$2" is the file to write. */
 function compilerContext(tuned: string, plain: string) {
   const root = temporaryFolder();
-  place(root, "node_modules/hnswlib-node/src/addon.cc");
+  place(root, "node_modules/hnswlib-node/src/hnswlib/hnswlib.h");
   const own = 'case "$*" in *-march=native*) own=1;; esac; while [ "$1" != "-o" ]; do shift; done;';
   fakeProgram(join(root, "bin"), "g++", `${own} if [ "$own" = 1 ]; then ${tuned}; else ${plain}; fi`);
   return fakeContext(root, join(root, "bin"));
