@@ -22,14 +22,20 @@ function extentOf(folder) {
   return { files: files.length, megabytes: Number((bytes / MEGABYTE).toFixed(1)) };
 }
 
+const cpuTotal = 0;
+
 async function measure(name, load) {
   const begun = performance.now();
+  const before = process.cpuUsage();
   const count = await load();
+  const { user, system } = process.cpuUsage(before);
+  const cpuSeconds = Number(((user + system) / 1e6).toFixed(1));
   const seconds = Number(((performance.now() - begun) / 1000).toFixed(1));
   const peakMegabytes = Math.round((process.resourceUsage().maxRSS * 1024) / MEGABYTE);
+  cpuTotal += cpuSeconds;
   const folder = readdirSync(cacheDir).find((entry) => entry === name || entry.startsWith(`${name}-of-`));
   process.stdout.write(
-    `${JSON.stringify({ name, size, count, seconds, ...extentOf(join(cacheDir, folder)), peakMegabytes })}\n`,
+    `${JSON.stringify({ name, size, count, seconds, cpuSeconds, ...extentOf(join(cacheDir, folder)), peakMegabytes })}\n`,
   );
   return seconds;
 }
@@ -48,7 +54,9 @@ try {
   for (const name of CORPUS_TWINS.filter(wanted)) {
     total += await measure(name, async () => String((await loadCorpus(name, { cacheDir, ...drawn })).passages.length));
   }
-  process.stdout.write(`${JSON.stringify({ size, seconds: Number(total.toFixed(1)) })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ size, seconds: Number(total.toFixed(1)), cpuSeconds: Number(cpuTotal.toFixed(1)) })}\n`,
+  );
 } finally {
   rmSync(cacheDir, { recursive: true, force: true });
 }
