@@ -22,7 +22,7 @@ function extentOf(folder) {
   return { files: files.length, megabytes: Number((bytes / MEGABYTE).toFixed(1)) };
 }
 
-const cpuTotal = 0;
+let cpuTotal = 0;
 
 async function measure(name, load) {
   const begun = performance.now();
