@@ -147,10 +147,13 @@ function assertEntry(entry: Entry, place: string, { maxMemberBytes, maxRatio }: 
 }
 
 /** Where a member's packed bytes begin: behind a header of its own. */
-async function contentStart(file: FileHandle, { offset }: Entry, place: string): Promise<number> {
+async function contentStart(file: FileHandle, { offset, name }: Entry, place: string): Promise<number> {
   const head = await readAt(file, offset, 30);
   if (head.length < 30 || head.readUInt32LE(0) !== LOCAL) refuse(place, "have a local header", "none");
-  return offset + 30 + head.readUInt16LE(26) + head.readUInt16LE(28);
+  const nameLength = head.readUInt16LE(26);
+  const found = (await readAt(file, offset + 30, nameLength)).toString("utf8");
+  if (found !== name) refuse(place, "have the same name in both headers", JSON.stringify(found));
+  return offset + 30 + nameLength + head.readUInt16LE(28);
 }
 
 async function readMember(file: FileHandle, entry: Entry, place: string): Promise<Uint8Array> {

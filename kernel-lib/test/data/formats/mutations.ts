@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isKernelError } from "../../../src/base/errors";
 import { createRandom, type Random } from "../../../src/base/random";
@@ -7,7 +8,9 @@ import { parseCsv } from "../../../src/data/formats/csv";
 import { readDicom } from "../../../src/data/formats/dicom";
 import { parseJsonRows } from "../../../src/data/formats/json-rows";
 import { formatNpz, parseNpz } from "../../../src/data/formats/npz";
+import { storeNpz } from "../../../src/data/formats/npz-store";
 import { parseParquet } from "../../../src/data/formats/parquet";
+import { formatTar, readTar } from "../../../src/data/formats/tar";
 import { bytesArray } from "../helpers";
 
 const FOLDER = join(__dirname, "../../reference/data");
@@ -76,6 +79,24 @@ const CODED_NAMES = [
   "jpeg-2000-tiles",
 ];
 
+const TAR: [string, Uint8Array][] = [
+  ["x/PMC1_a.txt", Buffer.from("a cyst")],
+  ["x/PMC1_a.jpg", Buffer.alloc(700, 7)],
+];
+
+/** Reads bytes by way of a file, for readers that want one. */
+function onDisk<T>(name: string, read: (path: string) => Promise<T>): (bytes: Buffer) => Promise<T> {
+  return async (bytes) => {
+    const folder = mkdtempSync(join(tmpdir(), "mutation-"));
+    try {
+      writeFileSync(join(folder, name), bytes);
+      return await read(join(folder, name));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+}
+
 /** All readers of files that come from outside. */
 export function allReaders(png: Buffer): Reader[] {
   return [
@@ -92,6 +113,37 @@ export function allReaders(png: Buffer): Reader[] {
       (name) => dicom(name, FOLDER),
     ),
     ...CODED_NAMES.map((name) => dicom(name, CODED)),
+    {
+      name: "npz on disk",
+      sound: Buffer.from(formatNpz(ARRAYS, "deflated")),
+      read: onDisk("a.npz", async (path) => {
+        const arrays = await storeNpz(path, 2 ** 20);
+        return [...arrays].map(([name, { shape, read }]) => [
+          name,
+          shape,
+          [
+            ...read(
+              0,
+              shape.reduce((n, k) => n * k, 1),
+            ),
+          ],
+        ]);
+      }),
+      accepts: "equal",
+    },
+    {
+      name: "tar",
+      sound: Buffer.from(formatTar(TAR)),
+      read: onDisk("a.tar", async (path) => {
+        const members: { name: string; content: number[] }[] = [];
+        for await (const { name, content } of readTar(path)) members.push({ name, content: [...content] });
+        return members;
+      }),
+      accepts: (members: { name: string; content: number[] }[]) =>
+        members.every(
+          ({ name, content }) => !name.startsWith("/") && !name.startsWith("..") && content.length < 2 ** 16,
+        ),
+    },
     {
       name: "csv",
       sound: Buffer.from(CSV),

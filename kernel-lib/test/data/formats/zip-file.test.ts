@@ -130,6 +130,12 @@ test.each([
   ["a checksum of something else", () => withNumber("entry", 16, 1, 4), {}, /must match its checksum/],
   ["a smaller size than its content", () => withNumber("entry", 24, 10, 4), {}, /must unfold to its declared 10 bytes/],
   ["a bomb", bomb, {}, /must unfold at most 200 times; got \d+ to 4194304 bytes\. Do not use it/],
+  [
+    "two names for one member",
+    () => Buffer.from(zip().toString("latin1").replace("two.bin", "tow.bin"), "latin1"),
+    {},
+    /must have the same name in both headers; got "tow\.bin"/,
+  ],
   ["a member too large", () => zip(), { maxMemberBytes: 1000 }, /must have at most 1000 bytes; got 2000/],
   ["too much in all", () => zip(), { maxBytes: 4000 }, /must keep the archive within 4000 bytes; got 5000/],
   ["members that share bytes", overlapping, {}, /must have bytes of its own/],
