@@ -115,6 +115,7 @@ async function take({ publication, folder, hub, control }: Work, file: Published
   const target = targetOf(publication, folder, file);
   mkdirSync(dirname(place), { recursive: true });
   await downloadFile({
+    ...hub,
     url: file.url,
     file: place,
     bytes: file.bytes,
@@ -130,6 +131,24 @@ async function take({ publication, folder, hub, control }: Work, file: Published
   rmSync(place);
 }
 
+/** Fetches what is missing, one file after the other, and notes each in the record. */
+async function takeMissing(work: Work, version: string | null, wanted: readonly PublishedFile[]): Promise<void> {
+  const { publication, folder } = work;
+  const { from, id, unpack = {} } = publication;
+  const held = readRecord(folder)?.files ?? [];
+  const missing = wanted.filter((file) => !isThere(publication, folder, file, held));
+  const onDisk = ({ path, bytes }: PublishedFile) => bytes * (unpack[path] === undefined ? 1 : 2);
+  const needed = missing.reduce((sum, file) => sum + onDisk(file), 0);
+  assertDiskRoom("fetchPublication", folder, needed, "name another folder with --dir");
+  const done = wanted.filter((file) => !missing.includes(file));
+  for (const file of missing) {
+    await take(work, file);
+    done.push(file);
+    const record: Record = { from, id, version, files: done };
+    writeFileAtomic(join(folder, FETCHED_DATA_FILE), `${JSON.stringify(record, null, 2)}\n`);
+  }
+}
+
 /**
  * Fetches a data set from its publisher: every wanted file, checked by the size and digest that the publisher states, archives
  * unpacked. A call after an interruption goes on where it stopped; what is there in the same state is not fetched again.
@@ -141,7 +160,7 @@ export async function fetchPublication(
   publication: Publication,
   options: FetchPublicationOptions,
 ): Promise<FetchOutcome> {
-  const { from, id } = publication;
+  const { id } = publication;
   const { dataDir, control = {} } = options;
   const hub = options.hub ?? openHub();
   const folder = join(dataDir, publication.folder);
@@ -149,22 +168,10 @@ export async function fetchPublication(
   const wanted = pickWanted(publication, listing);
   const bytes = wanted.reduce((sum, file) => sum + file.bytes, 0);
   const said = { folder, numFiles: wanted.length, bytes };
-  const held = (): readonly PublishedFile[] => readRecord(folder)?.files ?? [];
-  const missing = wanted.filter((file) => !isThere(publication, folder, file, held()));
-  if (missing.length === 0) return { ...said, outcome: "present" };
+  const held = readRecord(folder)?.files ?? [];
+  if (wanted.every((file) => isThere(publication, folder, file, held))) return { ...said, outcome: "present" };
   mkdirSync(folder, { recursive: true });
-  const run = async (): Promise<void> => {
-    const onDisk = ({ path, bytes: size }: PublishedFile) => size * (publication.unpack?.[path] === undefined ? 1 : 2);
-    const needed = missing.reduce((sum, file) => sum + onDisk(file), 0);
-    assertDiskRoom("fetchPublication", folder, needed, "name another folder with --dir");
-    let done = held().filter((file) => isThere(publication, folder, file, wanted));
-    for (const file of missing) {
-      await take({ publication, folder, hub, control }, file);
-      done = [...done.filter(({ path }) => path !== file.path), file];
-      const record: Record = { from, id, version: listing.version, files: done };
-      writeFileAtomic(join(folder, FETCHED_DATA_FILE), `${JSON.stringify(record, null, 2)}\n`);
-    }
-  };
+  const run = () => takeMissing({ publication, folder, hub, control }, listing.version, wanted);
   await withFetchLock(join(dataDir, `${publication.folder}.lock`), run, `fetchPublication: ${id}`);
   return { ...said, outcome: "fetched" };
 }
