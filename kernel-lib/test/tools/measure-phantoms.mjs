@@ -33,7 +33,7 @@ async function measure(name, load) {
   const seconds = Number(((performance.now() - begun) / 1000).toFixed(1));
   const peakMegabytes = Math.round((process.resourceUsage().maxRSS * 1024) / MEGABYTE);
   cpuTotal += cpuSeconds;
-  const folder = readdirSync(cacheDir).find((entry) => entry === name || entry.startsWith(`${name}-of-`));
+  const folder = readdirSync(cacheDir).find((entry) => entry.startsWith(`${name}-of-`)) ?? name;
   process.stdout.write(
     `${JSON.stringify({ name, size, count, seconds, cpuSeconds, ...extentOf(join(cacheDir, folder)), peakMegabytes })}\n`,
   );
