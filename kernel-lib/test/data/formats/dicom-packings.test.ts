@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readDicom } from "../../../src/data/formats/dicom";
 import { renderDicom } from "../../../src/data/formats/dicom-render";
+import { decodeJpeg2000 } from "../../../src/data/formats/jpeg-2000";
+import { decodeJpegLs } from "../../../src/data/formats/jpeg-ls";
+import { decodeInWasm } from "../../../src/data/formats/wasm-codec";
 import { refusal } from "../helpers";
 
 const FOLDER = join(__dirname, "../../reference/dicom");
@@ -150,4 +153,18 @@ test("several pictures at once are decoded one after the other, and a broken one
     expect(outcome.status).toBe(names[k] === null ? "rejected" : "fulfilled");
     if (outcome.status === "fulfilled") expect([...outcome.value.values]).toEqual(pictures[names[k]!]!.values);
   }
+});
+
+const shape = { width: 16_000, height: 16_000, samples: 1, bitsAllocated: 8 } as const;
+
+test("a few bytes that unfold to 256 million samples are refused before they are unfolded, and by the decoder's memory", async () => {
+  const [j2k, jls] = ["bomb.j2k", "bomb.jls"].map((name) => readFileSync(join(FOLDER, name)));
+  expect(j2k!.length + jls!.length).toBeLessThan(4000);
+  const before = performance.now();
+  const outcome = await decodeInWasm("openjpeg", j2k!);
+  expect(outcome).toEqual({ fault: expect.stringMatching(/Size of tile data exceeds system limits/) });
+  await expect(decodeJpeg2000(j2k!, { ...shape, width: 18 }, false)).rejects.toThrow(/must be 18 x 16000 x 1/);
+  await expect(decodeJpegLs(jls!, { ...shape, width: 18 })).rejects.toThrow(/must be 18 x 16000 x 1/);
+  expect(performance.now() - before).toBeLessThan(5000);
+  expect(process.memoryUsage().rss).toBeLessThan(2 ** 30);
 });

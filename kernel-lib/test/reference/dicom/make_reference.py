@@ -224,12 +224,19 @@ def run_length():
     save("rle-high-bit-15", values, coded, RLELossless, 12, "MONOCHROME2", HighBit=15)
 
 
+def bombs():
+    """A few bytes that unfold to 256 million samples."""
+    zeros = numpy.zeros((16_000, 16_000), numpy.uint8)
+    (HERE / "bomb.j2k").write_bytes(imagecodecs.jpeg2k_encode(zeros, level=0, codecformat="j2k", reversible=True))
+    (HERE / "bomb.jls").write_bytes(imagecodecs.jpegls_encode(zeros))
+
+
 facts = {
     "versions": {"pydicom": pydicom.__version__, "numpy": numpy.__version__, "imagecodecs": imagecodecs.__version__},
     "rows": ROWS,
     "columns": COLUMNS,
     "pictures": {},
 }
-for part in (plain, colours, lossless_jpeg, lossy_jpeg, jpeg_ls, jpeg_2000, run_length):
+for part in (plain, colours, lossless_jpeg, lossy_jpeg, jpeg_ls, jpeg_2000, run_length, bombs):
     part()
 (HERE / "reference.json").write_text(json.dumps(facts) + "\n")
