@@ -4,10 +4,14 @@ import { spreadOf } from "./summary.mjs";
 /** Largest relative difference of the two sides' first results, where a case says that they are the same number. */
 const TOLERANCE = 1e-2;
 
+/** Seconds on the clock, and of all threads on processors: the latter hardly change when others use the machine too. */
 async function timed(run) {
+  const before = process.cpuUsage();
   const start = performance.now();
   const result = await run();
-  return { seconds: (performance.now() - start) / 1000, result };
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { seconds, cpu: (user + system) / 1e6, result };
 }
 
 /** Who does the work: this library, then every peer of the case. */
@@ -32,7 +36,8 @@ function checkAgreement(each, first) {
 /**
  * Does the work of a case on every side, one after the other, `pairs` times, the order turning about.
  *
- * A case: {key, name, run, peers: {label: request}, result?: "same", warm?: "no", pairs?: most rounds of a long one, about?}.
+ * A case: {key, name, run, peers: {label: request}, result?: "same", warm?: "no",
+ * work?: "other programs", pairs?: most rounds of a long one, about?}.
  */
 export async function measureCase(each, peer, pairs) {
   const sides = sidesOf(each, peer);
@@ -43,18 +48,24 @@ export async function measureCase(each, peer, pairs) {
   const times = [];
   for (let round = 0; round < rounds; round++) {
     const order = sides.map((_, i) => sides[(i + round) % sides.length]);
-    const seconds = {};
-    for (const side of order) seconds[side.name] = (await side.run()).seconds;
-    times.push(seconds);
+    const taken = {};
+    for (const side of order) {
+      const { seconds, cpu } = await side.run();
+      taken[side.name] = { seconds, cpu };
+    }
+    times.push(taken);
   }
-  const spread = (name) => spreadOf(times.map((seconds) => seconds[name]));
+  const spread = (pick) => spreadOf(times.map(pick));
   const peers = sides.slice(1).map(({ name }) => ({
     name,
-    time: spread(name),
-    ratio: spreadOf(times.map((seconds) => seconds.own / seconds[name])),
+    time: spread((taken) => taken[name].seconds),
+    ratio: spread((taken) => taken.own.seconds / taken[name].seconds),
+    // a case that starts other programs spends no processor time of its own
+    cpuRatio: each.work === "other programs" ? null : spread((taken) => taken.own.cpu / taken[name].cpu),
   }));
   const { key, name, flops = null } = each;
-  return { key, name, flops, own: spread("own"), peers, rounds, about: each.about?.() ?? null, times };
+  const own = spread((taken) => taken.own.seconds);
+  return { key, name, flops, own, peers, rounds, about: each.about?.() ?? null, times };
 }
 
 /** Opens, measures and closes every case that is asked for; says how far it is. */

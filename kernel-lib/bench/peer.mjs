@@ -35,7 +35,7 @@ export async function startPeer(python, { checkpoints, inputs, threads }) {
   const about = await answer();
   return {
     about,
-    /** Does one case once, {case, …its settings}: {seconds, result}. The first request of a case opens it, untimed. */
+    /** Does one case once, {case, …its settings}: {seconds, cpu, result}. The first request of a case opens it, untimed. */
     run: (request) => {
       child.stdin.write(`${JSON.stringify(request)}\n`);
       return answer();

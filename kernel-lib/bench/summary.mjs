@@ -27,10 +27,17 @@ const milliseconds = (spread) => showSpread(spread, spread.median < 0.1 ? 1 : 0,
 export function timesTable(results) {
   const rows = results.flatMap(({ name, own, peers }) =>
     peers.length === 0
-      ? [[name, milliseconds(own), "-", "-", "-"]]
-      : peers.map((peer) => [name, milliseconds(own), peer.name, milliseconds(peer.time), showSpread(peer.ratio, 2)]),
+      ? [[name, milliseconds(own), "-", "-", "-", "-"]]
+      : peers.map(({ name: peer, time, ratio, cpuRatio }) => [
+          name,
+          milliseconds(own),
+          peer,
+          milliseconds(time),
+          showSpread(ratio, 2),
+          cpuRatio === null ? "-" : showSpread(cpuRatio, 2),
+        ]),
   );
-  return tableOf(["case", "ours, ms", "peer", "peer, ms", "ours / peer"], rows);
+  return tableOf(["case", "ours, ms", "peer", "peer, ms", "ours / peer", "processor time, ours / peer"], rows);
 }
 
 /** "0.98 ± 0.03": an exponent with its standard error. */

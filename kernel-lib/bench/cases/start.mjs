@@ -18,6 +18,7 @@ export function openStart() {
     run: () => runChild("library").product,
     peers: { "torch, transformers, peft": { case: "start" } },
     result: "same",
+    work: "other programs",
     pairs: 2,
   };
 }

@@ -24,7 +24,7 @@ describe("the tables", () => {
     name: "a step",
     flops: 6e9,
     own: { low: 0.09, median: 0.1, high: 0.12 },
-    peers: [{ name: "PyTorch", time: flat(0.2), ratio: { low: 0.45, median: 0.5, high: 0.625 } }],
+    peers: [{ name: "PyTorch", time: flat(0.2), ratio: { low: 0.45, median: 0.5, high: 0.625 }, cpuRatio: flat(0.75) }],
   };
 
   it("have one row per case and peer, in milliseconds", () => {
@@ -33,8 +33,8 @@ describe("the tables", () => {
         .split("\n")
         .slice(2),
     ).toEqual([
-      "| a step | 100 (90 to 120) | PyTorch | 200 | 0.50 (0.45 to 0.63) |",
-      "| alone | 100 (90 to 120) | - | - | - |",
+      "| a step | 100 (90 to 120) | PyTorch | 200 | 0.50 (0.45 to 0.63) | 0.75 |",
+      "| alone | 100 (90 to 120) | - | - | - | - |",
     ]);
   });
 
@@ -43,7 +43,7 @@ describe("the tables", () => {
     const roofline = rooflineOf([result, peak])!;
     expect(roofline.sides).toEqual([{ name: "own", achieved: 6 / 0.1, peak: 8 / 0.04, share: 6 / 0.1 / (8 / 0.04) }]);
     expect(rooflineTable(roofline).split("\n")[2]).toBe("| ours | 60 | 200 | 30 % |");
-    const both = [result, { ...peak, peers: [{ name: "PyTorch", time: flat(0.05), ratio: flat(1) }] }];
+    const both = [result, { ...peak, peers: [{ name: "PyTorch", time: flat(0.05), ratio: flat(1), cpuRatio: null }] }];
     expect(rooflineOf(both)!.sides[1]).toEqual({ name: "PyTorch", achieved: 6 / 0.2, peak: 8 / 0.05, share: 30 / 160 });
     expect(rooflineOf([result])).toBeNull();
   });
