@@ -62,8 +62,8 @@ async function listen(handle: (request: IncomingMessage, response: ServerRespons
   return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-/** Serves one model, `HUB_MODEL`, in any revision. */
-export async function startHubServer(files: ReadonlyMap<string, Buffer>): Promise<HubServer> {
+/** Serves one model or data set, `HUB_MODEL` unless another is named, in any revision. */
+export async function startHubServer(files: ReadonlyMap<string, Buffer>, id = HUB_MODEL): Promise<HubServer> {
   const seen: Seen[] = [];
   const note = (server: Seen["server"], { url, headers }: IncomingMessage): Seen => {
     const { range = null, authorization = null } = headers;
@@ -79,8 +79,8 @@ export async function startHubServer(files: ReadonlyMap<string, Buffer>): Promis
     if (hub.mischief(note("hub", request), response)) return;
     const url = new URL(request.url!, front.origin);
     const [, path] = /\/resolve\/[0-9a-f]{40}\/(.+)$/.exec(url.pathname) ?? [];
-    if (!url.pathname.includes(HUB_MODEL)) response.writeHead(404, { "x-error-code": "RepoNotFound" }).end();
-    else if (/\/revision\/[^/]+$/.test(url.pathname)) sendJson(response, { id: HUB_MODEL, sha: hub.commit });
+    if (!url.pathname.includes(id)) response.writeHead(404, { "x-error-code": "RepoNotFound" }).end();
+    else if (/\/revision\/[^/]+$/.test(url.pathname)) sendJson(response, { id, sha: hub.commit });
     else if (url.pathname.endsWith(`/tree/${hub.commit}`)) sendPage(response, url);
     else if (path === undefined || !hub.files.has(path)) response.writeHead(404).end();
     else if (!path.endsWith(".safetensors")) sendFile(request, response, hub.files.get(path)!);
