@@ -106,6 +106,15 @@ test.each([
   ["a sign that its JPEG 2000 has not", () => withValue("jpeg-2000-16bit", SIGN, 1), /must be signed; got the other/],
   ["colours with a sign", () => withValue("jpeg-ls-rgb", SIGN, 1), /BitsStored .* must be 8, without sign, for colour/],
   [
+    "a packing that is not read",
+    () => {
+      const bytes = fileOf("jpeg-2000-12bit");
+      bytes.write("9", bytes.indexOf("1.2.840.10008.1.2.4.90") + 21, "latin1");
+      return bytes;
+    },
+    /TransferSyntaxUID \(0002,0010\), must be one of .*JPEG 2000; got unknown \(1\.2\.840\.10008\.1\.2\.4\.99\)\. Convert it/,
+  ],
+  [
     "a .jp2 in place of a codestream",
     () => withFrame("jpeg-2000-12bit", (frame) => Buffer.from("0000000c6a502020", "hex").copy(frame)),
     /must be a JPEG 2000 codestream; got a \.jp2 file/,
