@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { readCsv } from "../formats/csv";
-import { readParquet } from "../formats/parquet";
+import { readParquetGroups } from "../formats/parquet";
 import type { BrokenRow, CorpusRow } from "./corpus-source";
 import { firstFolder, namesIn } from "./find-place";
 import type { ByteProgress } from "./jsonl-rows";
@@ -35,18 +35,21 @@ async function* captionRows(file: string, folder: string): AsyncGenerator<Corpus
 
 /** One file of the Hugging Face release: columns image (with its bytes), image_id, caption. */
 async function* parquetRows(file: string): AsyncGenerator<CorpusRow | BrokenRow> {
-  const rows = await readParquet(file, ["image", "image_id", "caption"]);
-  for (const [position, { image, image_id: id, caption }] of rows.entries()) {
-    const place = `${basename(file)}, row ${position}`;
-    const bytes = (image as { bytes?: unknown } | null)?.bytes;
-    if (!(bytes instanceof Uint8Array)) yield { place, reason: "no bytes in column image" };
-    else if (typeof id !== "string" || typeof caption !== "string") {
-      yield { place, reason: "image_id and caption must be text" };
-    } else yield { place, id, text: caption, licence: LICENCE, picture: bytes };
-  }
+  let position = 0;
+  for await (const rows of readParquetGroups(file, ["image", "image_id", "caption"]))
+    for (const row of rows) yield pairOf(row, `${basename(file)}, row ${position++}`);
 }
 
-/** The pairs of ROCO v2's files; one file is held in memory at a time. */
+/** One row: its picture's bytes stand in the file. */
+function pairOf({ image, image_id: id, caption }: Record<string, unknown>, place: string): CorpusRow | BrokenRow {
+  const bytes = (image as { bytes?: unknown } | null)?.bytes;
+  if (!(bytes instanceof Uint8Array)) return { place, reason: "no bytes in column image" };
+  if (typeof id !== "string" || typeof caption !== "string")
+    return { place, reason: "image_id and caption must be text" };
+  return { place, id, text: caption, licence: LICENCE, picture: bytes };
+}
+
+/** The pairs of ROCO v2's files; one file is held in memory at a time, unpacked group by group. */
 export async function* rocoV2Rows(
   files: readonly string[],
   folder: string,

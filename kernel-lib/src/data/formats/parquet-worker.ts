@@ -25,7 +25,7 @@ globalThis.Array = new Proxy(PlainArray, {
 });
 const { parentPort, workerData } = require("node:worker_threads");
 const { brotliDecompressSync, gunzipSync } = require("node:zlib");
-const { parquetReadObjects } = require(workerData.paths.hyparquet);
+const { parquetMetadata, parquetReadObjects } = require(workerData.paths.hyparquet);
 const { decompress } = require(workerData.paths.fzstd);
 const most = (length) => ({ maxOutputLength: Math.max(1, length) });
 const compressors = {
@@ -34,25 +34,36 @@ const compressors = {
   ZSTD: (input, length) => decompress(input, new Uint8Array(length)),
 };
 const { file, columns } = workerData;
-parquetReadObjects({ file, columns, compressors, utf8: false }).then(
-  (rows) => parentPort.postMessage({ rows }),
-  (error) => parentPort.postMessage({ fault: String(error.message) }),
-);
+const metadata = parquetMetadata(file);
+parentPort.on("message", ([rowStart, rowEnd]) => {
+  parquetReadObjects({ file, metadata, columns, compressors, utf8: false, rowStart, rowEnd }).then(
+    (rows) => parentPort.postMessage({ rows }),
+    (error) => parentPort.postMessage({ fault: String(error.message) }),
+  );
+});
 `;
 
 const MEBIBYTE = 2 ** 20;
 const HEAP_MB = 512;
 const LEAST_MS = 20_000;
 
-/** What came of reading a file: its rows, or why it could not be read. */
+/** What came of reading some rows: the rows, or why they could not be read. */
 export type WorkerOutcome = { readonly rows: Record<string, unknown>[] } | { readonly fault: string };
 
+/** Reads rows of one file, one call after the other. */
+export interface ParquetReader {
+  /** Rows from `start` up to, not including, `end`. After a fault nothing more can be read. */
+  read(start: number, end: number): Promise<WorkerOutcome>;
+  /** Ends the thread. */
+  close(): void;
+}
+
 /**
- * Reads columns of a parquet file in a thread of its own, with bounds on its lists and its time: see PROGRAM.
+ * Opens a parquet file in a thread of its own, with bounds on its lists and its time: see PROGRAM.
  *
  * @param file goes to the thread: it is empty here afterwards.
  */
-export function readInWorker(file: ArrayBuffer, columns: readonly string[]): Promise<WorkerOutcome> {
+export function openInWorker(file: ArrayBuffer, columns: readonly string[]): ParquetReader {
   const sizeMb = file.byteLength / MEBIBYTE; // before it is gone
   const paths = { hyparquet: resolve("hyparquet"), fzstd: resolve("fzstd") };
   const worker = new Worker(PROGRAM, {
@@ -61,16 +72,19 @@ export function readInWorker(file: ArrayBuffer, columns: readonly string[]): Pro
     transferList: [file],
     resourceLimits: { maxOldGenerationSizeMb: Math.round(HEAP_MB + 4 * sizeMb) },
   });
-  return new Promise((done) => {
-    const limitMs = LEAST_MS + 1000 * sizeMb;
-    const timer = setTimeout(() => end({ fault: `no end within ${Math.round(limitMs / 1000)} s` }), limitMs);
-    const end = (outcome: WorkerOutcome) => {
-      clearTimeout(timer);
-      void worker.terminate();
-      done(outcome);
-    };
-    worker.on("message", end);
-    worker.on("error", (error) => end({ fault: error.message }));
-    worker.on("exit", (code) => end({ fault: `the reading thread ended with ${code}` }));
-  });
+  let answer: (outcome: WorkerOutcome) => void = () => {};
+  worker.on("message", (outcome: WorkerOutcome) => answer(outcome));
+  worker.on("error", (error) => answer({ fault: error.message }));
+  worker.on("exit", (code) => answer({ fault: `the reading thread ended with ${code}` }));
+  const limitMs = LEAST_MS + 1000 * sizeMb;
+  const read = (start: number, end: number) =>
+    new Promise<WorkerOutcome>((done) => {
+      const timer = setTimeout(() => answer({ fault: `no end within ${Math.round(limitMs / 1000)} s` }), limitMs);
+      answer = (outcome) => {
+        clearTimeout(timer);
+        done(outcome);
+      };
+      worker.postMessage([start, end]);
+    });
+  return { read, close: () => void worker.terminate() };
 }

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { DataError, isKernelError } from "../../base/errors";
 import { findPageFault } from "./parquet-pages";
-import { readInWorker } from "./parquet-worker";
+import { openInWorker } from "./parquet-worker";
 import { readBytes } from "./text-file";
 
 /** What is used of hyparquet here. The package is an ES module; Node loads it by require, the compiler does not type that. */
@@ -110,6 +110,62 @@ function assertSound(groups: readonly RowGroup[], numRows: number, columns: read
   }
 }
 
+type Rows = Record<string, unknown>[];
+
+/** Looks through the whole file before anything is unpacked. @returns rows of each group. */
+function assertFile(bytes: Uint8Array<ArrayBuffer>, file: string, columns: readonly string[], limits: ParquetLimits) {
+  const { maxBytes = GIBIBYTE, maxRatio = 1000, maxRows = 5_000_000 } = limits;
+  const ends = [bytes.subarray(0, 4), bytes.subarray(-4)].map((end) => Buffer.from(end).toString("latin1"));
+  if (bytes.length < 12 || ends.some((end) => end !== "PAR1")) {
+    refuse(file, "begin and end with PAR1", "a truncated file or another format", AGAIN);
+  }
+  const { buffer } = bytes;
+  const metadata = hyparquet.parquetMetadata(buffer);
+  const fields = hyparquet.parquetSchema(metadata).children;
+  const names = fields.map(({ element }) => element.name);
+  const missing = columns.filter((name) => !names.includes(name));
+  if (missing.length > 0) refuse(file, `hold the column ${missing.join(", ")}`, names.join(", "), "Check the file.");
+  const list = fields.find((field) => columns.includes(field.element.name) && hasList(field));
+  if (list !== undefined) {
+    refuse(`${file}, column ${list.element.name}`, "hold one value a row", "lists", "Lists are not read.");
+  }
+  const source = { file, buffer, limits: { maxBytes, maxRatio, maxRows } };
+  assertSound(metadata.row_groups, Number(metadata.num_rows), columns, source);
+  return metadata.row_groups.map((group) => Number(group.num_rows));
+}
+
+/** The rows of a file, group by group; the bytes, all of their buffer, are used up. */
+async function* groupsOf(
+  bytes: Uint8Array<ArrayBuffer>,
+  file: string,
+  columns: readonly string[],
+  limits: ParquetLimits,
+): AsyncGenerator<Rows> {
+  const unsound = (fault: string, cause?: unknown) =>
+    refuse(file, "be a sound parquet file", fault.slice(0, 120), AGAIN, cause);
+  let counts: number[];
+  try {
+    counts = assertFile(bytes, file, columns, limits);
+  } catch (cause) {
+    if (isKernelError(cause)) throw cause;
+    return unsound((cause as Error).message, cause);
+  }
+  const reader = openInWorker(bytes.buffer, columns);
+  try {
+    let start = 0;
+    for (const count of counts) {
+      const outcome = await reader.read(start, start + count);
+      if ("fault" in outcome) return unsound(outcome.fault);
+      if (outcome.rows.length !== count)
+        refuse(file, `hold its declared ${count} rows`, String(outcome.rows.length), AGAIN);
+      yield outcome.rows;
+      start += count;
+    }
+  } finally {
+    reader.close();
+  }
+}
+
 /**
  * Parses these columns of a parquet file held in memory. Groups come as objects, bytes as Uint8Array, annotated text as
  * string, 64-bit whole numbers as bigint. Lists are not read.
@@ -117,60 +173,38 @@ function assertSound(groups: readonly RowGroup[], numRows: number, columns: read
  * @param file what to call it in an error.
  * @throws DataError for a damaged file, a missing column, an unknown codec, or one beyond the limits.
  */
-export function parseParquet(
+export async function parseParquet(
   bytes: Uint8Array,
   file: string,
   columns: readonly string[],
   limits: ParquetLimits = {},
-): Promise<Record<string, unknown>[]> {
-  return parseOwned(Uint8Array.from(bytes), file, columns, limits);
+): Promise<Rows> {
+  const rows: Rows = [];
+  for await (const group of groupsOf(Uint8Array.from(bytes), file, columns, limits))
+    for (const row of group) rows.push(row);
+  return rows;
 }
 
-/** As parseParquet; the bytes, all of their buffer, are used up. */
-async function parseOwned(
-  bytes: Uint8Array<ArrayBuffer>,
-  file: string,
-  columns: readonly string[],
-  limits: ParquetLimits,
-): Promise<Record<string, unknown>[]> {
-  const { maxBytes = GIBIBYTE, maxRatio = 1000, maxRows = 5_000_000 } = limits;
-  const ends = [bytes.subarray(0, 4), bytes.subarray(-4)].map((end) => Buffer.from(end).toString("latin1"));
-  if (bytes.length < 12 || ends.some((end) => end !== "PAR1")) {
-    refuse(file, "begin and end with PAR1", "a truncated file or another format", AGAIN);
-  }
-  try {
-    const { buffer } = bytes;
-    const metadata = hyparquet.parquetMetadata(buffer);
-    const fields = hyparquet.parquetSchema(metadata).children;
-    const names = fields.map(({ element }) => element.name);
-    const missing = columns.filter((name) => !names.includes(name));
-    if (missing.length > 0) refuse(file, `hold the column ${missing.join(", ")}`, names.join(", "), "Check the file.");
-    const list = fields.find((field) => columns.includes(field.element.name) && hasList(field));
-    if (list !== undefined) {
-      refuse(`${file}, column ${list.element.name}`, "hold one value a row", "lists", "Lists are not read.");
-    }
-    const source = { file, buffer, limits: { maxBytes, maxRatio, maxRows } };
-    assertSound(metadata.row_groups, Number(metadata.num_rows), columns, source);
-    const outcome = await readInWorker(buffer, columns);
-    if ("fault" in outcome) return refuse(file, "be a sound parquet file", outcome.fault.slice(0, 120), AGAIN);
-    const { rows } = outcome;
-    if (BigInt(rows.length) === metadata.num_rows) return rows;
-    return refuse(file, `hold its declared ${metadata.num_rows} rows`, String(rows.length), AGAIN);
-  } catch (cause) {
-    if (isKernelError(cause)) throw cause;
-    return refuse(file, "be a sound parquet file", (cause as Error).message.slice(0, 120), AGAIN, cause);
-  }
-}
-
-/** Reads these columns of a parquet file. @throws DataError as parseParquet, and for a missing or too large file. */
-export async function readParquet(
+/**
+ * Reads these columns of a parquet file, a group of rows at a time: memory holds the packed file and one group.
+ *
+ * @throws DataError as parseParquet, and for a missing or too large file.
+ */
+export async function* readParquetGroups(
   path: string,
   columns: readonly string[],
   limits: ParquetLimits = {},
-): Promise<Record<string, unknown>[]> {
+): AsyncGenerator<Rows> {
   const bytes = await readBytes(path, { maxBytes: limits.maxBytes ?? GIBIBYTE });
   // a large file has a buffer of its own: no second copy of it is made
   const isAlone = bytes.byteOffset === 0 && bytes.buffer.byteLength === bytes.length;
   const owned = isAlone ? new Uint8Array(bytes.buffer as ArrayBuffer) : Uint8Array.from(bytes);
-  return parseOwned(owned, basename(path), columns, limits);
+  yield* groupsOf(owned, basename(path), columns, limits);
+}
+
+/** Reads these columns of a parquet file. @throws DataError as parseParquet, and for a missing or too large file. */
+export async function readParquet(path: string, columns: readonly string[], limits: ParquetLimits = {}): Promise<Rows> {
+  const rows: Rows = [];
+  for await (const group of readParquetGroups(path, columns, limits)) for (const row of group) rows.push(row);
+  return rows;
 }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { DataError } from "../../base/errors";
-import type { Control, Split } from "../../base/types";
+import type { Control, RasterImage, Split } from "../../base/types";
 import { type JsonRow, readJsonRows, textField } from "../formats/json-rows";
-import { readParquet } from "../formats/parquet";
+import { readParquetGroups } from "../formats/parquet";
 import { loadPictures, type PictureSource, pictureOf } from "./load-pictures";
 import { namedPicture } from "./named-picture";
 import { kindByAnswer, type VqaRow } from "./vqa";
@@ -57,37 +57,49 @@ export interface ParquetRequest {
   readonly control: Control;
 }
 
+/** A row of a parquet file, its picture still encoded. */
+function parquetRow(
+  row: Readonly<Record<string, unknown>>,
+  id: number,
+  place: string,
+  request: ParquetRequest,
+): VqaRow {
+  const answer = asText(row["answer"], `${place}, column answer`);
+  return {
+    id: String(id).padStart(5, "0"),
+    split: request.split,
+    place,
+    question: asText(row["question"], `${place}, column question`),
+    answer,
+    kind: kindByAnswer(answer),
+    topic: null,
+    picture: embeddedPicture(row["image"], `${place}, column image`, request.side),
+  };
+}
+
 /**
- * Rows of parquet files with the columns image {bytes, path}, question and answer: pictures are inside. They are decoded file by
- * file: the encoded ones of a large release do not fit into memory together.
+ * Rows of parquet files with the columns image {bytes, path}, question and answer: pictures are inside. They are decoded group by
+ * group: the encoded ones of a large release do not fit into memory together.
  */
 export async function parquetRows(files: readonly string[], request: ParquetRequest): Promise<VqaRow[]> {
-  const { split, side, task, control } = request;
+  const { split, task, control } = request;
   const rows: VqaRow[] = [];
-  for (const path of files) {
-    const file = path.slice(path.lastIndexOf("/") + 1);
-    const first = rows.length;
-    for (const [i, row] of (await readParquet(path, ["image", "question", "answer"])).entries()) {
-      const place = `${file}, row ${i}`;
-      const answer = asText(row["answer"], `${place}, column answer`);
-      rows.push({
-        id: String(rows.length).padStart(5, "0"),
-        split,
-        place,
-        question: asText(row["question"], `${place}, column question`),
-        answer,
-        kind: kindByAnswer(answer),
-        topic: null,
-        picture: embeddedPicture(row["image"], `${place}, column image`, side),
-      });
+  const decoded = new Map<string, RasterImage>();
+  for (const [done, path] of files.entries()) {
+    const file = basename(path);
+    let position = 0;
+    for await (const group of readParquetGroups(path, ["image", "question", "answer"])) {
+      const fresh = group.map((row, i) => parquetRow(row, rows.length + i, `${file}, row ${position + i}`, request));
+      position += group.length;
+      const sources = fresh.map(({ picture }) => picture).filter(({ key }) => !decoded.has(key));
+      const quiet = control.signal === undefined ? {} : { signal: control.signal };
+      for (const [key, image] of await loadPictures(task, sources, quiet)) decoded.set(key, image);
+      for (const row of fresh) {
+        const { key, place } = row.picture;
+        rows.push({ ...row, picture: { key, place, load: async () => decoded.get(key)! } });
+      }
     }
-    const fresh = rows.splice(first);
-    const sources = fresh.map(({ picture }) => picture);
-    const decoded = await loadPictures(`${task}, ${file}`, sources, control);
-    for (const row of fresh) {
-      const { key, place } = row.picture;
-      rows.push({ ...row, picture: { key, place, load: async () => decoded.get(key)! } });
-    }
+    control.onProgress?.({ stage: `${split} files of ${task}`, done: done + 1, total: files.length });
   }
   return rows;
 }
