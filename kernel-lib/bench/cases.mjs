@@ -14,7 +14,10 @@ function once(open) {
 }
 
 /** Everything that is measured beside the timed cases. */
-export const EXTRAS = ["memory", "growth"];
+export const EXTRAS = ["memory", "growth", "profile"];
+
+/** The cases whose time is broken down by kernel. */
+export const PROFILED = ["decoder", "lora", "clip"];
 
 /** All timed cases, in the order they are run; each is opened when its turn comes. */
 export function listCases() {

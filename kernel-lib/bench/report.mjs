@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { growthFigure, timesFigure } from "./figures.mjs";
 import { from } from "./library.mjs";
-import { growthTable, memoryTable, rooflineTable, timesTable } from "./summary.mjs";
+import { growthTable, memoryTable, profileTable, rooflineTable, timesTable } from "./summary.mjs";
 
 /** What the numbers were measured on; the load says whether the machine was shared. */
 export function describeMachine() {
@@ -17,12 +17,13 @@ export function describeMachine() {
 }
 
 /** What is printed at the end. */
-export function tablesOf({ results, growth, roofline, memory }) {
+export function tablesOf({ results, growth, roofline, memory, profiles }) {
   return [
     ...(results.length > 0 ? [timesTable(results)] : []),
     ...(roofline === null ? [] : [rooflineTable(roofline)]),
     ...(memory === null ? [] : [memoryTable(memory)]),
     ...(growth.length > 0 ? [growthTable(growth)] : []),
+    ...profiles.map(profileTable),
   ].join("\n\n");
 }
 

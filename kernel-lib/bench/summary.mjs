@@ -97,3 +97,18 @@ export function memoryTable({ own, peer }) {
   ].map(([label, key]) => [label, show(own[key]), peer === null ? "-" : show(peer[key])]);
   return tableOf(["resident memory", "ours, MiB", "peer, MiB"], rows);
 }
+
+/** The most expensive kernels of a case, then the other kernels and JavaScript; shares of the whole. */
+export function profileTable({ name, seconds, kernels, outside }, most = 6) {
+  const rest = kernels.slice(most);
+  const sum = (field) => rest.reduce((total, kernel) => total + kernel[field], 0);
+  const others = { name: "other kernels", calls: sum("calls"), seconds: sum("seconds") };
+  const rows = [...kernels.slice(0, most), ...(rest.length > 0 ? [others] : [])].map((kernel) => [
+    kernel.name,
+    kernel.calls.toFixed(0),
+    (1000 * kernel.seconds).toFixed(2),
+    `${((100 * kernel.seconds) / seconds).toFixed(0)} %`,
+  ]);
+  const javaScript = ["JavaScript", "-", (1000 * outside).toFixed(2), `${((100 * outside) / seconds).toFixed(0)} %`];
+  return tableOf([name, "calls", "ms", "share"], [...rows, javaScript]);
+}

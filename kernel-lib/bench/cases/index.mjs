@@ -84,7 +84,7 @@ export function openIndexCases(corpora) {
     peers: { hnswlib: { case: "hnswlib_build", ...settings }, faiss: { case: "faiss_build", ...settings } },
     tensors: await inputs(),
     warm: "no",
-    pairs: 2,
+    pairs: 1,
   });
   const openSearch = async () => {
     if (corpora().built(points) === undefined) await corpora().build(points);

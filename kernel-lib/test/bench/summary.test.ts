@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   growthTable,
   memoryTable,
+  profileTable,
   rooflineOf,
   rooflineTable,
   showExponent,
@@ -46,6 +47,17 @@ describe("the tables", () => {
     const both = [result, { ...peak, peers: [{ name: "PyTorch", time: flat(0.05), ratio: flat(1), cpuRatio: null }] }];
     expect(rooflineOf(both)!.sides[1]).toEqual({ name: "PyTorch", achieved: 6 / 0.2, peak: 8 / 0.05, share: 30 / 160 });
     expect(rooflineOf([result])).toBeNull();
+  });
+
+  it("break a case down by kernel, the cheap ones together", () => {
+    const kernel = (name: string, seconds: number) => ({ name, calls: 2, seconds });
+    const kernels = [kernel("MatMul", 0.05), kernel("Add", 0.02), kernel("Mul", 0.01)];
+    const rows = profileTable({ name: "a step", seconds: 0.1, kernels, outside: 0.02 }, 1).split("\n");
+    expect(rows.slice(2)).toEqual([
+      "| MatMul | 2 | 50.00 | 50 % |",
+      "| other kernels | 4 | 30.00 | 30 % |",
+      "| JavaScript | - | 20.00 | 20 % |",
+    ]);
   });
 
   it("give exponents with their standard errors, and a dash where nothing was measured", () => {
