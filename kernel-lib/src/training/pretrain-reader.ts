@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { createRandom, type Random } from "../base/random";
 import type { CurvePoint, RasterImage } from "../base/types";
+import { ATTRIBUTES } from "../data/phantoms/attributes";
 import {
   drawReadingExercise,
   READING_MODES,
@@ -33,6 +34,8 @@ export interface ReaderPretrainingOptions {
   readonly lists: ReadingPhase;
   /** All kinds of exercises together, with their pictures. */
   readonly classes: ReadingPhase;
+  /** Backgrounds that are right most of the time, as retrieved ones are. */
+  readonly hints: ReadingPhase;
   /** Held-out exercises of each mode. */
   readonly numHeldOut: number;
   readonly seed: number;
@@ -93,6 +96,23 @@ export const READER_RECIPE: ReaderPretrainingOptions = {
       confirmWord: 0.04,
     },
   },
+  hints: {
+    steps: 300,
+    batchSize: 24,
+    learningRate: 5e-4,
+    warmupSteps: 30,
+    evaluateEvery: 100,
+    shares: {
+      describe: 0.12,
+      attribute: 0.08,
+      attributeWithPassage: 0.1,
+      copyWord: 0.05,
+      readClass: 0.05,
+      listNumber: 0.05,
+      confirmWord: 0.05,
+      hintClass: 0.5,
+    },
+  },
   numHeldOut: 64,
   seed: 7,
 };
@@ -105,7 +125,7 @@ export interface ReaderPretraining {
 
 /**
  * Pre-trains a reader on the general-purpose world: the vision tower alone, then reading and copying texts, then exercises on
- * pictures and texts; then long lists of classes as texts, and everything together.
+ * pictures and texts; then long lists of classes as texts, everything together, and backgrounds that are no more than hints.
  *
  * No medical picture is in it, as in the paper, whose readers are general-purpose models.
  * Loss: negative log-likelihood of the answer's tokens.
@@ -123,10 +143,11 @@ export async function pretrainReader(
   const pictures = await runPhase(model, "pictures", options, heldOut, hooks);
   const lists = await runPhase(model, "lists", options, heldOut, hooks);
   const classes = await runPhase(model, "classes", options, heldOut, hooks);
+  const hints = await runPhase(model, "hints", options, heldOut, hooks);
   const skills = Object.fromEntries(
     [...heldOut].map(([mode, exercises]) => [mode, measureExercises(model, exercises, "pictures").accuracy]),
   ) as Record<ReadingMode, number>;
-  return { curve: [vision, text, pictures, lists, classes].flatMap(({ curve }) => curve), skills };
+  return { curve: [vision, text, pictures, lists, classes, hints].flatMap(({ curve }) => curve), skills };
 }
 
 type HeldOut = ReadonlyMap<ReadingMode, readonly ReadingExercise[]>;
@@ -154,7 +175,7 @@ async function runVisionPhase(
     features: (images) => meanTokens(model, images),
   };
   try {
-    return await pretrainTower(tower, vision, { numHeldOut: numHeldOut * READING_MODES.length, seed, hooks });
+    return await pretrainTower(tower, vision, { numHeldOut: numHeldOut * ATTRIBUTES.length, seed, hooks });
   } finally {
     model.parameters.freeze();
   }
@@ -179,7 +200,7 @@ function meanTokens(model: VisionLanguageModel, images: readonly RasterImage[]):
   return tf.gather(tf.concat(means, 0), tf.tensor1d(places, "int32"));
 }
 
-type ReadingPhaseName = "text" | "pictures" | "lists" | "classes";
+type ReadingPhaseName = "text" | "pictures" | "lists" | "classes" | "hints";
 
 async function runPhase(
   model: VisionLanguageModel,

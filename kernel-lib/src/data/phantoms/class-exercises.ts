@@ -11,9 +11,11 @@ import { LABEL_WORDS } from "./task-words";
  * - `listNumber`: the background gives the number itself, or one to three ("class 4 , 11"): they are the answer ("4, 11");
  * - `listSet`: none to three are named; the answer is their numbers, ascending ("0, 3"), or "none";
  * - `seeSet`: the classes are properties of the picture; the answer is the numbers of those it has;
- * - `confirmWord`: whether the word that the background names is this one, yes or no.
+ * - `confirmWord`: whether the word that the background names is this one, yes or no;
+ * - `hintClass`: the background names a class by name or number, and is right three times in five: a retrieved pair is a hint,
+ *   and a reader that believes it to the letter has to unlearn that first.
  */
-export const CLASS_MODES = ["listClass", "listNumber", "listSet", "seeSet", "confirmWord"] as const;
+export const CLASS_MODES = ["listClass", "listNumber", "listSet", "seeSet", "confirmWord", "hintClass"] as const;
 export type ClassMode = (typeof CLASS_MODES)[number];
 
 /** A class exercise before its picture is taken out of the scene. */
@@ -32,6 +34,8 @@ const UNKNOWN_SHARE = 1 / 6;
 const LONG_LIMIT = UNKNOWN_SHARE + 1 / 3;
 /** What stands before a number in a background. */
 const NUMBER_WORDS = ["class", "class", "level"];
+/** How often a hint is right, those right by chance left out. */
+const HINT_SHARE = 0.6;
 const SET_SIZES = [0, 1, 1, 1, 2, 2, 3];
 
 function unknownWord(random: Random): string {
@@ -141,6 +145,20 @@ function drawConfirmWord(random: Random): ClassDraft {
   };
 }
 
+function drawHintClass(random: Random): ClassDraft {
+  const names = drawNames(countOf(random), random);
+  const answer = random.integer(names.length);
+  const said = random.chance(HINT_SHARE) ? answer : random.integer(names.length);
+  const words = random.chance(0.5) ? [random.pick(NUMBER_WORDS), String(said)] : names[said]!.split(" ");
+  const opening = random.pick(["which class is this picture ?", "which of these does this picture show ?"]);
+  return {
+    scene: drawGeneralScene(random),
+    passage: captionWith([words], random),
+    question: classQuestion(opening, names),
+    answer: String(answer),
+  };
+}
+
 /** Draws a class exercise. */
 export const DRAW_CLASS_EXERCISE: Readonly<Record<ClassMode, (random: Random) => ClassDraft>> = {
   listClass: drawListClass,
@@ -148,4 +166,5 @@ export const DRAW_CLASS_EXERCISE: Readonly<Record<ClassMode, (random: Random) =>
   listSet: drawListSet,
   seeSet: drawSeeSet,
   confirmWord: drawConfirmWord,
+  hintClass: drawHintClass,
 };

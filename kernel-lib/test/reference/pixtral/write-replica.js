@@ -49,7 +49,7 @@ function disturb(adapter, random) {
 
 async function answersOf(model, batch) {
   const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
-  const logits = kernel.qwen2VlLogits(model, batch, last);
+  const logits = kernel.readerLogits(model, batch, last);
   const written = await kernel.generate(model, batch, { maxNewTokens: 6 });
   return { inputIds: [...batch.inputIds], logits: [...logits.dataSync()], generated: written.map(({ ids }) => ids) };
 }
