@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { repositoryRoot } from "../../src/base/repository-root";
 import { openBackend } from "../../src/compute/backend";
-import { loadClip } from "../../src/models/clip";
+import { DERMA_MNIST } from "../../src/data/tasks/derma-mnist";
 import { loadDualEncoder } from "../../src/models/load-dual-encoder";
-import { loadQwen2Vl } from "../../src/models/qwen2-vl";
+import { loadReaderModel } from "../../src/models/load-reader";
 import { CLIP_RECIPE, JINA_CLIP_RECIPE } from "../../src/training/pretrain-clip";
 import { READER_RECIPE } from "../../src/training/pretrain-reader";
 
@@ -19,7 +19,7 @@ function manifestOf(name: string): Record<string, unknown> {
 beforeAll(() => openBackend(), 60_000);
 
 describe("the replica checkpoints of this repository", () => {
-  test.each(["clip", "jina-clip", "qwen2-vl"])("%s: the manifest is of these weights", (name) => {
+  test.each(["clip", "jina-clip", "qwen2-vl", "pixtral"])("%s: the manifest is of these weights", (name) => {
     const weights = readFileSync(join(folderOf(name), "model.safetensors"));
     const { sha256, bytes } = manifestOf(name);
     expect(createHash("sha256").update(weights).digest("hex")).toBe(sha256);
@@ -30,24 +30,34 @@ describe("the replica checkpoints of this repository", () => {
     expect(manifestOf("clip")["recipe"]).toEqual(CLIP_RECIPE);
     expect(manifestOf("jina-clip")["recipe"]).toEqual(JINA_CLIP_RECIPE);
     expect(manifestOf("qwen2-vl")["recipe"]).toEqual(READER_RECIPE);
+    expect(manifestOf("pixtral")["recipe"]).toEqual(READER_RECIPE);
   });
 
-  test("they load, with as many weights as the manifest says", () => {
-    const clip = loadClip(folderOf("clip"));
-    const reader = loadQwen2Vl(folderOf("qwen2-vl"));
-    const jina = loadDualEncoder(folderOf("jina-clip"));
-    expect(jina.parameters.count()).toBe(manifestOf("jina-clip")["parameters"]);
-    jina.dispose();
-    expect(clip.parameters.count()).toBe(manifestOf("clip")["parameters"]);
-    expect(reader.parameters.count()).toBe(manifestOf("qwen2-vl")["parameters"]);
-    clip.dispose();
-    reader.dispose();
+  test.each([
+    ["clip", loadDualEncoder],
+    ["jina-clip", loadDualEncoder],
+    ["qwen2-vl", loadReaderModel],
+    ["pixtral", loadReaderModel],
+  ] as const)("%s loads, with as many weights as the manifest says", (name, load) => {
+    const model = load(folderOf(name));
+    expect(model.parameters.count()).toBe(manifestOf(name)["parameters"]);
+    model.dispose();
+  });
+
+  test.each(["qwen2-vl", "pixtral"])("%s: its tokenizer is today's, so prompts of the tasks are short", (name) => {
+    const { tokenizer, dispose } = loadReaderModel(folderOf(name));
+    const { question } = DERMA_MNIST;
+    const pieces = question!.match(/\p{L}+| (?=\p{N})|\p{N}|[^\p{L}\p{N}\s]/gu)!; // the blank before a digit stands alone
+    expect(tokenizer.encode(question!).length).toBe(pieces.length);
+    dispose();
   });
 
   test("their heads are 32 wide, so that servers take them", () => {
     const { text, vision } = loadConfig("qwen2-vl");
     expect(text.hidden_size / text.num_attention_heads).toBe(32);
     expect(vision.embed_dim / vision.num_heads).toBe(32);
+    const pixtral = loadConfig("pixtral");
+    expect([pixtral.text.head_dim, pixtral.vision.head_dim]).toEqual([32, 32]);
   });
 });
 
