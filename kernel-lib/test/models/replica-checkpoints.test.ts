@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { repositoryRoot } from "../../src/base/repository-root";
 import { openBackend } from "../../src/compute/backend";
+import { READING_MODES } from "../../src/data/phantoms/reading-exercises";
 import { DERMA_MNIST } from "../../src/data/tasks/derma-mnist";
 import { loadDualEncoder } from "../../src/models/load-dual-encoder";
 import { loadReaderModel } from "../../src/models/load-reader";
@@ -50,6 +51,16 @@ describe("the replica checkpoints of this repository", () => {
     const pieces = question!.match(/\p{L}+| (?=\p{N})|\p{N}|[^\p{L}\p{N}\s]/gu)!; // the blank before a digit stands alone
     expect(tokenizer.encode(question!).length).toBe(pieces.length);
     dispose();
+  });
+
+  test("docs/models.md says what the readers can do", () => {
+    const page = readFileSync(join(repositoryRoot(), "docs", "models.md"), "utf8");
+    const [qwen, pixtral] = ["qwen2-vl", "pixtral"].map((name) => manifestOf(name)["skills"] as Record<string, number>);
+    expect(READING_MODES.filter((mode) => qwen![mode] === undefined || pixtral![mode] === undefined)).toEqual([]);
+    for (const mode of READING_MODES) {
+      const percent = (share: number) => (100 * share).toFixed(0);
+      expect(page).toContain(`| \`${mode}\` | ${percent(qwen![mode]!)} | ${percent(pixtral![mode]!)} |`);
+    }
   });
 
   test("their heads are 32 wide, so that servers take them", () => {
