@@ -36,11 +36,13 @@ function marks(points, { name, color, symbol }) {
 
 /** Times of every case, ours and the peers', with quartiles and the median ratio beside them. */
 export function timesFigure(results) {
-  const lines = results.flatMap(({ name, own, peers }) =>
-    peers.length === 0
-      ? [{ label: name, own, peer: null }]
-      : peers.map((peer) => ({ label: `${name} (${peer.name})`, own, peer })),
-  );
+  // the keys of --only: names of cases are too long for an axis
+  const lines = results.flatMap(({ key, own, peers }) => {
+    const label = key.replace("_", " ");
+    return peers.length === 0
+      ? [{ label, own, peer: null }]
+      : peers.map((peer) => ({ label: `${label} / ${peer.name}`, own, peer }));
+  });
   const axis = dotLines(lines.map(({ label }) => label));
   const compared = lines.flatMap(({ peer, label }, line) => (peer === null ? [] : [{ line, label, ...peer }]));
   const own = lines.map(({ own: spread, label }, line) => ({ line, spread, label: `ours, ${label}` }));
