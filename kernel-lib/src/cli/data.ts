@@ -32,6 +32,7 @@ check   reads its files as the notebooks would, and says what is in them or what
 card    its data card; card --write brings the cards of data/README.md up to date
 fetch-model  downloads a model from the Hugging Face hub (HF_ENDPOINT; HF_TOKEN for gated ones) to DIR/models
 list-models  which models are there, in DIR/models and in JOMED_MODELS_DIR
+        A file with another MD5 than the published one is refused; JOMED_CHECKSUM=warn goes on where its content is sound.
 DIR     default: JOMED_DATA_DIR, else data/raw. PUBLISHER: ${PUBLISHERS.join(", ")}; default: the first of the card.
 Tasks: ${TASK_NAMES.join(", ")}. Corpora: ${CORPUS_NAMES.join(", ")}.`;
 

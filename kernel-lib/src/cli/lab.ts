@@ -65,6 +65,7 @@ export function labCommand(
     program,
     parameters: ["lab", ...own.filter((parameter) => !given.has(optionOf(parameter))), ...extra],
     env: {
+      JOMED_CHECKSUM: "warn", // said in the notebook, not refused
       ...env,
       ...(data ? { JOMED_DATA_DIR: resolve(data) } : {}),
       ...(models ? { JOMED_MODELS_DIR: resolve(models) } : {}),

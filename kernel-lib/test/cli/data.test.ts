@@ -1,11 +1,14 @@
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { main } from "../../src/cli/data";
 import { writeBreastArchive } from "../../src/data/phantoms/breast-archive";
 import { writePmcOaTwin } from "../../src/data/phantoms/corpora/pmc-oa-twin";
 import { HUB_MODEL, startHubServer } from "../helpers/hub-server";
+
+// the files made here are not the published ones
+beforeEach(() => void vi.stubEnv("JOMED_CHECKSUM", "warn"));
 
 let folder = "";
 beforeAll(() => {

@@ -26,7 +26,10 @@ export interface LoadTaskOptions {
   readonly split?: SplitRule;
   /** Seed of splits that the publisher leaves open (a validation part, BRSET's three parts). Default 1. */
   readonly splitSeed?: number;
-  /** What to do with a file whose MD5 is not the published one: warn (default) and go on if its content is sound, or refuse. */
+  /**
+   * What to do with a file whose MD5 is not the published one: refuse ("strict"), or warn and go on if its content is sound.
+   * Default JOMED_CHECKSUM where it is set (`npm run reproduce` and `npm run lab` set "warn"), else "strict".
+   */
   readonly checksum?: "warn" | "strict";
   /** Where the phantoms' files are kept. Default data/artifacts/phantoms of the repository. */
   readonly cacheDir?: string;
@@ -59,7 +62,8 @@ type Checked = Omit<ReadRequest, "dataDir" | "counts"> & {
 function check(name: string, options: LoadTaskOptions): Checked {
   assertOneOf("loadTask: name", name, TASK_NAMES);
   assertKnownKeys("loadTask:", options, OPTION_NAMES);
-  const { seed = 7, splitSeed = 1, size = "quick", split = "published", checksum = "warn", control = {} } = options;
+  const { seed = 7, splitSeed = 1, size = "quick", split = "published", control = {} } = options;
+  const checksum = options.checksum ?? (process.env["JOMED_CHECKSUM"] || "strict");
   const source = options.source ?? (options.dataDir === undefined ? "phantom" : "real");
   assertOneOf("loadTask: source", source, ["phantom", "real"]);
   assertOneOf("loadTask: checksum", checksum, ["warn", "strict"]);
@@ -106,8 +110,8 @@ async function readReal({ definition }: KnownTask, checked: Checked, dataDir?: s
 /**
  * Loads a task: the publisher's files, or the stand-in made from a seed.
  *
- * Both go through the same reader: a stand-in is written in the publisher's format first, once. A file with another MD5 is
- * said aloud through `control.onWarn("checksum", …)`; its content is held to the published sizes and labels either way.
+ * Both go through the same reader: a stand-in is written in the publisher's format first, once. A file with another MD5
+ * is refused, or said aloud through `control.onWarn("checksum", …)`; its content is held to the published sizes and labels either way.
  * Pictures that stand in two splits are reported with the code "split".
  * @throws ConfigError for an unknown task or option. DataError for a missing or unsound file.
  * @example const task = await loadTask("breast-mnist", { dataDir: "downloads" })

@@ -41,7 +41,7 @@ async function checkMd5(path: string, file: string, published: string, request: 
   const said = `loadTask: ${file} must have the published md5 ${published}; got ${md5}.`;
   const details = { file: path, md5, published };
   if (request.checksum === "strict") {
-    throw new DataError(`${said} Download it again, or pass checksum: "warn".`, details);
+    throw new DataError(`${said} Download it again, or pass checksum: "warn" (JOMED_CHECKSUM=warn).`, details);
   }
   request.control.onWarn?.("checksum", `${said} Going on: its content is checked instead.`, details);
   return md5;

@@ -1,13 +1,16 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Task } from "../../../src/base/types";
 import type { NpyArray } from "../../../src/data/formats/npy";
 import { formatNpz, parseNpz } from "../../../src/data/formats/npz";
 import { writeBreastArchive } from "../../../src/data/phantoms/breast-archive";
 import { loadTask } from "../../../src/data/tasks/load-task";
 import { bytesArray, refusal } from "../helpers";
+
+// the files made here are not the published ones
+beforeEach(() => void vi.stubEnv("JOMED_CHECKSUM", "warn"));
 
 const ARRAYS = parseNpz(writeBreastArchive(3), "phantom");
 let folder = "";
@@ -54,20 +57,23 @@ test("labels of shape (N, 1) and (N,) give the same examples, and another md5 is
   const warnings: string[] = [];
   const control = { onWarn: (code: string, message: string) => warnings.push(`${code} ${message}`) };
   writeFile({});
-  const tall = await loadTask("breast-mnist", { dataDir: folder, control });
+  const tall = await loadTask("breast-mnist", { dataDir: folder, checksum: "warn", control });
   const flat = (name: string): NpyArray => ({ ...ARRAYS.get(name)!, shape: [ARRAYS.get(name)!.shape[0]!] });
   const names = ["train_labels", "val_labels", "test_labels"];
   writeFile(Object.fromEntries(names.map((name) => [name, flat(name)])));
-  const row = await loadTask("breast-mnist", { dataDir: folder, control });
+  const row = await loadTask("breast-mnist", { dataDir: folder, checksum: "warn", control });
   expect(linesOf(row)).toEqual(linesOf(tall));
   expect(row.fingerprint).not.toBe(tall.fingerprint);
   expect(warnings).toHaveLength(2);
   expect(warnings[0]).toMatch(/^checksum loadTask: breastmnist\.npz must have the published md5 750601b1/);
 });
 
-test('checksum "strict" refuses another md5', async () => {
+test("another md5 is refused unless the option or JOMED_CHECKSUM allows it", async () => {
   writeFile({});
-  const error = await refusal(() => loadTask("breast-mnist", { dataDir: folder, checksum: "strict" }));
+  vi.stubEnv("JOMED_CHECKSUM", "warn");
+  expect((await loadTask("breast-mnist", { dataDir: folder })).source).toBe("real");
+  vi.stubEnv("JOMED_CHECKSUM", undefined);
+  const error = await refusal(() => loadTask("breast-mnist", { dataDir: folder }));
   expect(error.code).toBe("data");
   expect(error.message).toMatch(/published md5 .*; got [0-9a-f]{32}\. Download it again/);
 });

@@ -1,8 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { loadTask } from "../../../src/data/tasks/load-task";
+
+// the files made here are not the published ones
+beforeEach(() => void vi.stubEnv("JOMED_CHECKSUM", "warn"));
 
 const { byteAt, writeMedMnistArchive } = (await import("../../tools/medmnist-archive.mjs" as string)) as {
   byteAt(i: number, p: number): number;

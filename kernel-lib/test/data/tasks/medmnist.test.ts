@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { NpyArray } from "../../../src/data/formats/npy";
 import { formatNpz } from "../../../src/data/formats/npz";
 import { BREAST_MNIST } from "../../../src/data/tasks/breast-mnist";
@@ -10,6 +10,9 @@ import { loadTask } from "../../../src/data/tasks/load-task";
 import { medMnistFile, medMnistTask } from "../../../src/data/tasks/medmnist";
 import { RETINA_MNIST } from "../../../src/data/tasks/retina-mnist";
 import { bytesArray, refusal } from "../helpers";
+
+// the files made here are not the published ones
+beforeEach(() => void vi.stubEnv("JOMED_CHECKSUM", "warn"));
 
 let folder = "";
 beforeAll(() => {
