@@ -9,7 +9,7 @@ import { DERMA_MNIST } from "../../src/data/tasks/derma-mnist";
 import { loadDualEncoder } from "../../src/models/load-dual-encoder";
 import { loadReaderModel } from "../../src/models/load-reader";
 import { CLIP_RECIPE, JINA_CLIP_RECIPE } from "../../src/training/pretrain-clip";
-import { READER_RECIPE } from "../../src/training/pretrain-reader";
+import { READER_RECIPE } from "../../src/training/reader-recipe";
 
 const folderOf = (name: string): string => join(repositoryRoot(), "data", "checkpoints", name);
 
