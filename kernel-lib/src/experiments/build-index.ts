@@ -12,7 +12,7 @@ import type { VectorIndex } from "../search/vector-index";
 import { readJson, readMatrices, writeJson, writeMatrices } from "./artifact-io";
 import { checkLeaks } from "./check-leaks";
 import { type CheckpointFolder, checkpointFolder } from "./checkpoint-folder";
-import { embedPassages } from "./embed-passages";
+import { embedCorpus } from "./embed-corpus";
 import { measureRecallTable, type RecallMeasurement } from "./measure-recall-table";
 import { profileOf } from "./profiles";
 import type { Run } from "./run";
@@ -50,7 +50,7 @@ export interface Index {
 const SPLITS = ["train", "validation", "test"] as const;
 const MATRICES = ["image", "text", ...SPLITS] as const;
 const EMBEDDINGS_FILE = "embeddings.safetensors";
-const VERSION = 1;
+const VERSION = 2;
 /** Encoder and corpus are the same for every seed of a training, and so is the index: one per task, not one per run. */
 const INDEX_SEED = 7;
 
@@ -81,7 +81,8 @@ export async function buildIndex(asked: Run, options: BuildIndexOptions): Promis
     version: VERSION,
     config: { ...settings, ...(leaks.length === 0 ? {} : { leftOut: leaks.map((leak) => ({ ...leak })) }) },
     inputs: [task.fingerprint, corpus.fingerprint, clip.fingerprint],
-    compute: (workDir, { control }) => computeIndex(run, { task, corpus, clip, workDir, control }),
+    compute: (workDir, { control }) =>
+      computeIndex({ ...run, control }, { task, whole: options.corpus, corpus, clip, workDir, control }),
   });
   return loadIndex(run, { task, corpus, leaks, clip, artifact });
 }
@@ -94,10 +95,13 @@ interface IndexParts {
 
 async function computeIndex(
   run: Run,
-  parts: IndexParts & { readonly workDir: string; readonly control: Control },
+  parts: IndexParts & { readonly whole: Corpus; readonly workDir: string; readonly control: Control },
 ): Promise<void> {
   const { workDir, control } = parts;
-  const matrices = await embedAll(parts, control);
+  const matrices = {
+    ...(await embedCorpus(run, parts.whole, parts.corpus, parts.clip)),
+    ...(await embedQueries(parts, control)),
+  };
   writeMatrices(join(workDir, EMBEDDINGS_FILE), matrices);
   const { m, efConstruction, ef } = profileOf(run.profile).index;
   const ids = parts.corpus.passages.map((passage) => passage.id);
@@ -115,16 +119,14 @@ async function computeIndex(
   writeJson(workDir, "index.json", { kinds, recall });
 }
 
-async function embedAll({ task, corpus, clip }: IndexParts, control: Control) {
+async function embedQueries({ task, clip }: IndexParts, control: Control): Promise<Record<Split, Matrix>> {
   const model = loadDualEncoder(clip.folder);
   try {
-    const imagesOf = (split: Split) => task.splits[split].map((example) => example.image);
-    return {
-      ...(await embedPassages(model, corpus.passages, control)),
-      train: await encodeImages(model, imagesOf("train"), control),
-      validation: await encodeImages(model, imagesOf("validation"), control),
-      test: await encodeImages(model, imagesOf("test"), control),
+    const embed = (split: Split) => {
+      const images = task.splits[split].map((example) => example.image);
+      return encodeImages(model, images, control);
     };
+    return { train: await embed("train"), validation: await embed("validation"), test: await embed("test") };
   } finally {
     model.dispose();
   }

@@ -69,12 +69,12 @@ const SMALLER: Omit<GridPart, "backbones" | "seeds" | "systems"> = {
     "vqa-rad": { ...shortReaders(120, 120), retriever: SHORT_RETRIEVER },
     slake: { ...shortReaders(100, 100), retriever: SHORT_RETRIEVER },
     // a pair is scored once per label, and these tasks have fifteen and fourteen
-    "vindr-pcxr": { ...shortReaders(100, 120), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
-    brset: { ...shortReaders(100, 120), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
+    "vindr-pcxr": { ...shortReaders(160, 160), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
+    brset: { ...shortReaders(160, 160), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
     // 626 validation questions with four passages each: an evaluation takes as long as forty steps
     "path-vqa": { ...shortReaders(60, 60, 1), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
   },
-  otherTasks: { ...shortReaders(80, 100), retriever: SHORT_RETRIEVER },
+  otherTasks: { ...shortReaders(100, 120), retriever: SHORT_RETRIEVER },
   readers: {},
 };
 
