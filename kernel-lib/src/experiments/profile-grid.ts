@@ -69,8 +69,8 @@ const SMALLER: Omit<GridPart, "backbones" | "seeds" | "systems"> = {
     "vqa-rad": { ...shortReaders(120, 120), retriever: SHORT_RETRIEVER },
     slake: { ...shortReaders(100, 100), retriever: SHORT_RETRIEVER },
     // a pair is scored once per label, and these tasks have fifteen and fourteen
-    "vindr-pcxr": { ...shortReaders(160, 160), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
-    brset: { ...shortReaders(160, 160), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
+    "vindr-pcxr": { ...shortReaders(160, 200), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
+    brset: { ...shortReaders(160, 240), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
     // 626 validation questions with four passages each: an evaluation takes as long as forty steps
     "path-vqa": { ...shortReaders(60, 60, 1), retriever: { ...SHORT_RETRIEVER, numCandidates: 3 } },
   },
