@@ -37,6 +37,33 @@ std::vector<Piece> CutPieces(const std::vector<int64_t>& sizes) {
   return pieces;
 }
 
+struct Rates {
+  float beta1, rest1, beta2, rest2, correction2, epsilon, pace, decay, scale;
+};
+
+struct Before {
+  const float *values, *gradients, *mean, *variance, *decays;
+};
+
+// Nothing overlaps: saying so lets the compiler take eight values at once.
+void Advance(const Rates& given, int64_t count, const Before& before, float* __restrict__ to,
+             float* __restrict__ newMean, float* __restrict__ newVariance) {
+  const Rates s = given;
+  const float* __restrict__ w = before.values;
+  const float* __restrict__ gradient = before.gradients;
+  const float* __restrict__ mean = before.mean;
+  const float* __restrict__ variance = before.variance;
+  const float* __restrict__ decays = before.decays;
+  for (int64_t i = 0; i < count; i++) {
+    const float g = gradient[i] * s.scale;
+    const float average = mean[i] * s.beta1 + g * s.rest1;
+    const float square = variance[i] * s.beta2 + g * g * s.rest2;
+    newMean[i] = average;
+    newVariance[i] = square;
+    to[i] = w[i] * (1.0f - decays[i] * s.decay) - average / (std::sqrt(square) / s.correction2 + s.epsilon) * s.pace;
+  }
+}
+
 // (values N, gradients N, mean, variance and decays [n], settings [9]) -> (values N, mean, variance)
 // settings: beta1, 1 - beta1, beta2, 1 - beta2, sqrt of correction 2, epsilon, learning rate / correction 1, decay, and
 // what gradients are multiplied by
@@ -56,20 +83,15 @@ void ComputeAdamW(void* kernel, TF_OpKernelContext* context) {
   float* newMean = Output(context, count, inputs[2 * count]->shape());
   float* newVariance = Output(context, count + 1, inputs[2 * count]->shape());
   const std::vector<Piece> pieces = CutPieces(sizes);
+  const Rates rates = {s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8]};
   ParallelFor(pieces.size(), [&](int64_t index) {
     const Piece& piece = pieces[index];
-    const float* w = inputs[piece.variable]->data();
-    const float* gradient = inputs[count + piece.variable]->data();
-    float* to = moved[piece.variable];
-    int64_t at = piece.place;
-    for (int64_t i = piece.first; i < piece.last; i++, at++) {
-      const float g = gradient[i] * s[8];
-      const float average = mean[at] * s[0] + g * s[1];
-      const float square = variance[at] * s[2] + g * g * s[3];
-      newMean[at] = average;
-      newVariance[at] = square;
-      to[i] = w[i] * (1.0f - decays[at] * s[7]) - average / (std::sqrt(square) / s[4] + s[5]) * s[6];
-    }
+    const float* w = inputs[piece.variable]->data() + piece.first;
+    const float* gradient = inputs[count + piece.variable]->data() + piece.first;
+    const int64_t at = piece.place;
+    const Before before = {w, gradient, mean + at, variance + at, decays + at};
+    Advance(rates, piece.last - piece.first, before, moved[piece.variable] + piece.first, newMean + at,
+            newVariance + at);
   });
 }
 

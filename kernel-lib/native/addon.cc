@@ -16,6 +16,7 @@ napi_value Init(napi_env env, napi_value exports) {
     jomed::RegisterLora();
     jomed::RegisterAdamW();
     jomed::RegisterLinear();
+    jomed::RegisterCrossEntropy();
   } catch (const std::runtime_error& error) {
     napi_throw_error(env, nullptr, error.what());
   }

@@ -1,6 +1,7 @@
 // Scaled dot-product attention with grouped heads and an added mask, head by head in a thread's cache.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "kernels.h"
 #include "multiply.h"
@@ -17,11 +18,18 @@ struct Attention {
   int64_t heads;
   int64_t groups;
   float scale;
+  int64_t blocks;  // of keys, one after the other
 };
 
-void* CreateAttention(TF_OpKernelConstruction* construction) {
+void* CreateGradient(TF_OpKernelConstruction* construction) {
   return new Attention{IntAttribute(construction, "heads"), IntAttribute(construction, "groups"),
-                       FloatAttribute(construction, "scale")};
+                       FloatAttribute(construction, "scale"), 1};
+}
+
+void* CreateAttention(TF_OpKernelConstruction* construction) {
+  Attention* attention = static_cast<Attention*>(CreateGradient(construction));
+  attention->blocks = IntAttribute(construction, "N");
+  return attention;
 }
 
 void DestroyAttention(void* attention) { delete static_cast<Attention*>(attention); }
@@ -33,8 +41,8 @@ struct Sizes {
   int64_t width8, keys8;  // padded to whole vectors
   int64_t query_step, key_step;  // from one token to the next
 
-  Sizes(const Attention& attention, const Input& q, const Input& k)
-      : batch(q.dim(0)), length(q.dim(1)), keys(k.dim(1)), heads(attention.heads), groups(attention.groups),
+  Sizes(const Attention& attention, const Input& q, const Input& k, int64_t allKeys)
+      : batch(q.dim(0)), length(q.dim(1)), keys(allKeys), heads(attention.heads), groups(attention.groups),
         width(q.dim(2) / attention.heads), width8(Padded(width)), keys8(Padded(keys)), query_step(q.dim(2)),
         key_step(k.dim(2)) {}
 };
@@ -47,10 +55,14 @@ void CopyHead(const float* from, int64_t step, int64_t rows, const Sizes& s, flo
   }
 }
 
-// The same on its side: to [width, keys8].
-void TransposeHead(const float* from, const Sizes& s, float* to) {
-  for (int64_t row = 0; row < s.keys; row++, from += s.key_step)  // reading whole rows, writing columns
+// The same on its side: to columns of [width, keys8].
+void TransposeHead(const float* from, int64_t rows, const Sizes& s, float* to) {
+  for (int64_t row = 0; row < rows; row++, from += s.key_step)  // reading whole rows, writing columns
     for (int64_t c = 0; c < s.width; c++) to[c * s.keys8 + row] = from[c];
+}
+
+// Zeros where a key on its side [width, keys8] is padded.
+void PadColumns(const Sizes& s, float* to) {
   for (int64_t c = 0; c < s.width; c++) std::fill(to + c * s.keys8 + s.keys, to + (c + 1) * s.keys8, 0.0f);
 }
 
@@ -104,11 +116,39 @@ struct Mask {
   }
 };
 
-// (q [B, L, heads * width], k and v [B, S, groups * width], mask) -> (y as q, weights [B, heads, L, S padded])
+typedef std::vector<std::unique_ptr<Input>> Blocks;
+
+Blocks TakeBlocks(TF_OpKernelContext* context, int64_t first, int64_t count) {
+  Blocks blocks;
+  for (int64_t i = 0; i < count; i++) blocks.push_back(std::make_unique<Input>(context, static_cast<int>(first + i)));
+  return blocks;
+}
+
+// All keys of one head on their side [width, keys8], and all values [keys, width8].
+void GatherHead(const Blocks& k, const Blocks& v, int64_t batch, int64_t group, const Sizes& s, float* keys,
+                float* values) {
+  for (size_t i = 0; i < k.size(); i++) {
+    const int64_t rows = k[i]->dim(1), from = batch * rows * s.key_step + group * s.width;
+    TransposeHead(k[i]->data() + from, rows, s, keys);
+    CopyHead(v[i]->data() + from, s.key_step, rows, s, 1.0f, values);
+    keys += rows;
+    values += rows * s.width8;
+  }
+}
+
+// (q [B, L, heads * width], k N * and v N * [B, S of the block, groups * width], mask)
+//   -> (y as q, weights [B, heads, L, S padded])
 void ComputeAttention(void* kernel, TF_OpKernelContext* context) {
-  const Input q(context, 0), k(context, 1), v(context, 2), added(context, 3);
-  const Sizes s(*static_cast<Attention*>(kernel), q, k);
-  const float scale = static_cast<Attention*>(kernel)->scale;
+  const Attention& attention = *static_cast<Attention*>(kernel);
+  const Input q(context, 0), added(context, static_cast<int>(1 + 2 * attention.blocks));
+  const Blocks k = TakeBlocks(context, 1, attention.blocks), v = TakeBlocks(context, 1 + attention.blocks, attention.blocks);
+  int64_t allKeys = 0;
+  for (size_t i = 0; i < k.size(); i++) {
+    if (k[i]->shape() != v[i]->shape()) return Refuse(context, "attention: values must have the shape of the keys");
+    allKeys += k[i]->dim(1);
+  }
+  const Sizes s(attention, q, *k[0], allKeys);
+  const float scale = attention.scale;
   const Mask mask(added, s);
   float* y = Output(context, 0, q.shape());
   float* weights = Output(context, 1, {s.batch, s.heads, s.length, s.keys8});
@@ -120,9 +160,8 @@ void ComputeAttention(void* kernel, TF_OpKernelContext* context) {
     values.resize(s.keys * s.width8);
     queries.resize(s.length * s.width8);
     out.resize(kBlock * s.width8);
-    const int64_t from = batch * s.keys * s.key_step + group * s.width;
-    TransposeHead(k.data() + from, s, keys.data());
-    CopyHead(v.data() + from, s.key_step, s.keys, s, 1.0f, values.data());
+    GatherHead(k, v, batch, group, s, keys.data(), values.data());
+    PadColumns(s, keys.data());
     for (int64_t head = group * shared; head < (group + 1) * shared; head++) {
       const int64_t place = batch * s.length * s.query_step + head * s.width;
       CopyHead(q.data() + place, s.query_step, s.length, s, scale, queries.data());
@@ -206,7 +245,7 @@ void KeyGradient(const Sizes& s, const float* weights, Scratch& t) {
 // (dy, q, k, v, weights) -> (dq, dk, dv)
 void ComputeAttentionGradient(void* kernel, TF_OpKernelContext* context) {
   const Input dy(context, 0), q(context, 1), k(context, 2), v(context, 3), weights(context, 4);
-  const Sizes s(*static_cast<Attention*>(kernel), q, k);
+  const Sizes s(*static_cast<Attention*>(kernel), q, k, k.dim(1));
   const float scale = static_cast<Attention*>(kernel)->scale;
   float* dq = Output(context, 0, q.shape());
   float* dk = Output(context, 1, k.shape());
@@ -215,7 +254,8 @@ void ComputeAttentionGradient(void* kernel, TF_OpKernelContext* context) {
     const int64_t batch = item / s.groups, group = item % s.groups, shared = s.heads / s.groups;
     Scratch t(s);
     const int64_t from = batch * s.keys * s.key_step + group * s.width;
-    TransposeHead(v.data() + from, s, t.values.data());
+    TransposeHead(v.data() + from, s.keys, s, t.values.data());
+    PadColumns(s, t.values.data());
     CopyHead(k.data() + from, s.key_step, s.keys, s, 1.0f, t.keys.data());
     for (int64_t head = group * shared; head < (group + 1) * shared; head++) {
       const int64_t place = batch * s.length * s.query_step + head * s.width;
@@ -234,10 +274,11 @@ void ComputeAttentionGradient(void* kernel, TF_OpKernelContext* context) {
 
 void RegisterAttention() {
   const std::vector<const char*> attributes = {"heads: int", "groups: int", "scale: float"};
-  Register({"JomedAttention", {"q", "k", "v", "mask"}, {"y", "weights"}, attributes, &CreateAttention,
-            &ComputeAttention, &DestroyAttention});
+  Register({"JomedAttention", {"q", "N * k", "N * v", "mask"}, {"y", "weights"},
+            {"N: int", "heads: int", "groups: int", "scale: float"}, &CreateAttention, &ComputeAttention,
+            &DestroyAttention});
   Register({"JomedAttentionGradient", {"dy", "q", "k", "v", "weights"}, {"dq", "dk", "dv"}, attributes,
-            &CreateAttention, &ComputeAttentionGradient, &DestroyAttention});
+            &CreateGradient, &ComputeAttentionGradient, &DestroyAttention});
 }
 
 }  // namespace jomed

@@ -10,5 +10,6 @@ void RegisterAttention();
 void RegisterLora();
 void RegisterAdamW();
 void RegisterLinear();
+void RegisterCrossEntropy();
 
 }  // namespace jomed

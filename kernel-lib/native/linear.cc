@@ -9,75 +9,84 @@
 namespace jomed {
 namespace {
 
-// A tile of outputs held in registers: as many rows and vectors as there are registers for.
-#if defined(__AVX512F__)
-constexpr int64_t kWideLanes = 16;
-constexpr int kTileRows = 8;
-#else
-constexpr int64_t kWideLanes = 8;
-constexpr int kTileRows = 4;
-#endif
-constexpr int kTileVecs = 3;
-constexpr int64_t kPiece = 64;  // rows of one piece of work
-constexpr int64_t kPanel = kTileVecs * kWideLanes;  // output columns taken together
-
-typedef float Wide __attribute__((vector_size(4 * kWideLanes)));
-
-inline Wide LoadWide(const float* from) {
-  Wide v;
-  std::memcpy(&v, from, sizeof v);
-  return v;
-}
-
-// The weight [out, in] as panels of kPanel output columns, each [in, kPanel]; the last one padded with zeros.
-std::vector<float> PackPanels(const float* weight, int64_t out, int64_t in) {
-  const int64_t panels = (out + kPanel - 1) / kPanel;
-  std::vector<float> packed(panels * in * kPanel, 0.0f);
-  for (int64_t o = 0; o < out; o++) {
-    float* to = packed.data() + o / kPanel * in * kPanel + o % kPanel;
-    for (int64_t i = 0; i < in; i++) to[i * kPanel] = weight[o * in + i];
-  }
-  return packed;
-}
-
 struct Map {
   int64_t in, out;
   const float* bias;      // padded to whole panels
   const float* residual;  // as y, or null
 };
 
-// Outputs of kRows rows and one panel.
-template <int kRows>
+// Outputs of kRows rows and one panel of kVecs vectors, held in registers; each is summed over `in` in order.
+template <int kRows, int kVecs>
 void ComputeTile(const Map& map, const float* x, const float* panel, int64_t row, int64_t column, float* y) {
-  Wide sum[kRows][kTileVecs] = {};
+  constexpr int64_t width = kVecs * kWideLanes;
+  Wide sum[kRows][kVecs];
+  for (int r = 0; r < kRows; r++)
+    for (int v = 0; v < kVecs; v++) sum[r][v] = Wide{};
   const float* from = x + row * map.in;
   for (int64_t k = 0; k < map.in; k++) {
-    Wide right[kTileVecs];
-    for (int v = 0; v < kTileVecs; v++) right[v] = LoadWide(panel + k * kPanel + v * kWideLanes);
+    Wide right[kVecs];
+    for (int v = 0; v < kVecs; v++) right[v] = LoadWide(panel + k * width + v * kWideLanes);
     for (int r = 0; r < kRows; r++)
-      for (int v = 0; v < kTileVecs; v++) sum[r][v] += from[r * map.in + k] * right[v];
+      for (int v = 0; v < kVecs; v++) sum[r][v] += from[r * map.in + k] * right[v];
   }
-  const int64_t count = std::min(kPanel, map.out - column);
+  for (int r = 0; r < kRows; r++)
+    for (int v = 0; v < kVecs; v++) sum[r][v] += LoadWide(map.bias + column + v * kWideLanes);
+  const int64_t count = std::min(width, map.out - column);
   for (int r = 0; r < kRows; r++) {
     const int64_t at = (row + r) * map.out + column;
-    float line[kPanel];
-    for (int v = 0; v < kTileVecs; v++) {
-      const Wide value = sum[r][v] + LoadWide(map.bias + column + v * kWideLanes);
-      std::memcpy(line + v * kWideLanes, &value, sizeof value);
+    const float* add = map.residual == nullptr ? nullptr : map.residual + at;
+    if (count == width) {
+      for (int v = 0; v < kVecs; v++)
+        StoreWide(y + at + v * kWideLanes, add == nullptr ? sum[r][v] : sum[r][v] + LoadWide(add + v * kWideLanes));
+      continue;
     }
-    if (map.residual != nullptr)
-      for (int64_t c = 0; c < count; c++) y[at + c] = line[c] + map.residual[at + c];
-    else
-      std::memcpy(y + at, line, sizeof(float) * count);
+    float line[width];
+    for (int v = 0; v < kVecs; v++) StoreWide(line + v * kWideLanes, sum[r][v]);
+    for (int64_t c = 0; c < count; c++) y[at + c] = add == nullptr ? line[c] : line[c] + add[c];
   }
 }
 
 typedef void (*Tile)(const Map&, const float*, const float*, int64_t, int64_t, float*);
 
-Tile TileOf(int64_t rows) {
-  static const Tile tiles[] = {&ComputeTile<1>, &ComputeTile<2>, &ComputeTile<3>, &ComputeTile<4>,
-                               &ComputeTile<5>, &ComputeTile<6>, &ComputeTile<7>, &ComputeTile<8>};
-  return tiles[rows - 1];
+// How outputs are cut into tiles: a tile takes nearly all registers.
+struct Tiling {
+  int64_t panel;  // output columns taken together
+  int64_t rows;   // most rows taken together
+  Tile tiles[8];  // by rows - 1
+};
+
+#if defined(__AVX512F__)
+const Tiling kTilings[] = {
+    {4 * kWideLanes, 6,
+     {&ComputeTile<1, 4>, &ComputeTile<2, 4>, &ComputeTile<3, 4>, &ComputeTile<4, 4>, &ComputeTile<5, 4>,
+      &ComputeTile<6, 4>}},
+    {3 * kWideLanes, 8,
+     {&ComputeTile<1, 3>, &ComputeTile<2, 3>, &ComputeTile<3, 3>, &ComputeTile<4, 3>, &ComputeTile<5, 3>,
+      &ComputeTile<6, 3>, &ComputeTile<7, 3>, &ComputeTile<8, 3>}}};
+#else
+const Tiling kTilings[] = {
+    {2 * kWideLanes, 6,
+     {&ComputeTile<1, 2>, &ComputeTile<2, 2>, &ComputeTile<3, 2>, &ComputeTile<4, 2>, &ComputeTile<5, 2>,
+      &ComputeTile<6, 2>}},
+    {3 * kWideLanes, 4, {&ComputeTile<1, 3>, &ComputeTile<2, 3>, &ComputeTile<3, 3>, &ComputeTile<4, 3>}}};
+#endif
+
+inline int64_t RoundUp(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
+
+// The tiling that computes the fewest columns which nobody asked for.
+const Tiling& TilingOf(int64_t out) {
+  return RoundUp(out, kTilings[1].panel) < RoundUp(out, kTilings[0].panel) ? kTilings[1] : kTilings[0];
+}
+
+// The weight [out, in] as panels of output columns, each [in, panel]; the last one padded with zeros.
+std::vector<Wide> PackPanels(const float* weight, int64_t out, int64_t in, int64_t panel) {
+  std::vector<Wide> packed(RoundUp(out, panel) * in / kWideLanes);
+  float* start = reinterpret_cast<float*>(packed.data());
+  for (int64_t o = 0; o < out; o++) {
+    float* to = start + o / panel * in * panel + o % panel;
+    for (int64_t i = 0; i < in; i++) to[i * panel] = weight[o * in + i];
+  }
+  return packed;
 }
 
 // (x [..., in], weight [out, in], bias [out] or empty, residual [..., out] or empty) -> x weight' + bias + residual
@@ -90,16 +99,16 @@ void ComputeLinear(void*, TF_OpKernelContext* context) {
   std::vector<int64_t> shape = x.shape();
   shape.back() = out;
   float* y = Output(context, 0, shape);
-  const std::vector<float> packed = PackPanels(weight.data(), out, in);
-  std::vector<float> shift((out + kPanel - 1) / kPanel * kPanel, 0.0f);
+  const Tiling& tiling = TilingOf(out);
+  const std::vector<Wide> packed = PackPanels(weight.data(), out, in, tiling.panel);
+  const float* panels = reinterpret_cast<const float*>(packed.data());
+  std::vector<float> shift(RoundUp(out, tiling.panel), 0.0f);
   if (bias.size() != 0) std::copy(bias.data(), bias.data() + out, shift.begin());
   const Map map = {in, out, shift.data(), residual.size() == 0 ? nullptr : residual.data()};
-  ParallelRows(rows, kPiece, [&](int64_t first, int64_t last) {
-    for (int64_t column = 0; column < out; column += kPanel) {
-      const float* panel = packed.data() + column * in;
-      for (int64_t row = first; row < last; row += kTileRows)
-        TileOf(std::min<int64_t>(kTileRows, last - row))(map, x.data(), panel, row, column, y);
-    }
+  ParallelRows(rows, 8 * tiling.rows, [&](int64_t first, int64_t last) {
+    for (int64_t column = 0; column < out; column += tiling.panel)
+      for (int64_t row = first; row < last; row += tiling.rows)
+        tiling.tiles[std::min(tiling.rows, last - row) - 1](map, x.data(), panels + column * in, row, column, y);
   });
 }
 

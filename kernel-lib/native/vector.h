@@ -20,6 +20,22 @@ inline void Store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
 
 inline Vec Fill(float x) { return Vec{x, x, x, x, x, x, x, x}; }
 
+// As many floats as the processor takes at a time.
+#if defined(__AVX512F__)
+constexpr int64_t kWideLanes = 16;
+#else
+constexpr int64_t kWideLanes = 8;
+#endif
+typedef float Wide __attribute__((vector_size(4 * kWideLanes)));
+
+inline Wide LoadWide(const float* from) {
+  Wide v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
+inline void StoreWide(float* to, Wide v) { std::memcpy(to, &v, sizeof v); }
+
 inline float SumLanes(Vec v) { return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])); }
 
 // exp(x) within 2 ulp for -87 <= x <= 88; smaller x give 0. Cody-Waite reduction and a polynomial of degree 6.

@@ -50,17 +50,18 @@ function decoderLogits(store, ids, { width, layers, heads, batch, length }) {
     layerNorm(x, { weight: store.get(`${name}.weight`), bias: store.get(`${name}.bias`), epsilon: 1e-5 });
   const map = (x, name, residual) =>
     dense(x, { weight: store.get(`${name}.weight`), bias: store.get(`${name}.bias`), ...(residual && { residual }) });
-  const words = tf.reshape(embedding(store.get("words.weight"), ids), [batch, length, width]);
-  let x = tf.add(words, store.get("places.weight"));
+  // rows of tokens throughout, as in the library's own decoder; only attention asks which row a token belongs to
+  const byRow = (each) => tf.reshape(each, [batch, length, width]);
+  const flat = (each) => tf.reshape(each, [batch * length, width]);
+  let x = flat(tf.add(byRow(embedding(store.get("words.weight"), ids)), store.get("places.weight")));
   for (let i = 0; i < layers; i++) {
     const layer = `layers.${i}`;
     const before = norm(x, `${layer}.norm1`);
-    const [q, k, v] = ["q", "k", "v"].map((part) => map(before, `${layer}.${part}`));
-    x = map(attention(q, k, v, { numHeads: heads, mask: "causal" }), `${layer}.out`, x);
+    const [q, k, v] = ["q", "k", "v"].map((part) => byRow(map(before, `${layer}.${part}`)));
+    x = map(flat(attention(q, k, v, { numHeads: heads, mask: "causal" })), `${layer}.out`, x);
     x = map(quickGelu(map(norm(x, `${layer}.norm2`), `${layer}.up`)), `${layer}.down`, x);
   }
-  const last = tf.reshape(norm(x, "norm"), [batch * length, width]);
-  return dense(last, { weight: store.get("words.weight"), bias: null });
+  return dense(norm(x, "norm"), { weight: store.get("words.weight"), bias: null });
 }
 
 /** Floating-point operations of a step: forward and twice as much back; a causal mask leaves half of the attention. */

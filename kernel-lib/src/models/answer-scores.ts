@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../base/errors";
+import type { LinearMaps } from "./linear";
+import { fixLinears } from "./linear-fixed";
 import type { PromptBatch } from "./prompt-batch";
 import { closeMemory, continueReading, openMemory, type ReadingMemory } from "./reading-memory";
 import type { VisionLanguageModel } from "./vision-language";
@@ -34,16 +36,18 @@ export async function scoreAnswers(
   });
   const longest = answerIds.reduce((most, ids) => Math.max(most, ids.length), 0);
   const memory = openMemory(model, batch, longest > 1 ? "keep" : "drop");
+  const linears = fixLinears(model.parameters);
   try {
     const first = await distributionOf(memory.logits);
     const columns: AnswerScore[][] = []; // by answer, then by row
     for (const ids of answerIds) {
-      const rest = ids.length === 1 ? [] : await readRest(model, memory, ids);
+      const rest = ids.length === 1 ? [] : await readRest(model, memory, { ids, maps: linears.maps });
       columns.push(Array.from({ length: batch.rows }, (_, row) => addUp(ids, [first, ...rest], row)));
     }
     return Array.from({ length: batch.rows }, (_, row) => columns.map((column) => column[row]!));
   } finally {
     closeMemory(memory);
+    linears.dispose();
   }
 }
 
@@ -58,11 +62,11 @@ interface Distribution {
 async function readRest(
   model: VisionLanguageModel,
   memory: ReadingMemory,
-  ids: readonly number[],
+  { ids, maps }: { readonly ids: readonly number[]; readonly maps: LinearMaps },
 ): Promise<Distribution[]> {
   const length = ids.length - 1; // nothing is predicted from the last token
   const tokens = Int32Array.from({ length: memory.rows * length }, (_, i) => ids[i % length]!);
-  const further = continueReading(model, memory, { ids: tokens, length });
+  const further = continueReading(model, memory, { ids: tokens, length, maps });
   try {
     const all = await distributionOf(further.logits);
     const { vocabSize } = all;

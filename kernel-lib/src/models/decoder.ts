@@ -3,7 +3,7 @@ import { gatedSilu } from "../compute/ops/activations";
 import { attention } from "../compute/ops/attention";
 import { rmsNorm } from "../compute/ops/norms";
 import type { DecoderConfig } from "./decoder-config";
-import { joinedLinear, linear } from "./linear";
+import { type LinearMaps, linearMaps } from "./linear";
 import type { ParameterStore } from "./parameters";
 import { createRotaryTable, type RotaryAngles, type RotaryTable, rotate } from "./rotary";
 import { gatherRows } from "./token-rows";
@@ -11,10 +11,13 @@ import { TEXT_PREFIX } from "./vision-language";
 
 const HIDDEN_SCORE = -1e9;
 
-/** Keys and values of one layer, each [batch, K, keyValueHeads * headDim]; keys are rotated already. */
+/**
+ * Keys and values of one layer, keys rotated already, each in at most two blocks [batch, K, keyValueHeads * headDim]: those of
+ * the first pass and, behind them, those of all later ones. So a further token need not copy the prompt's.
+ */
 export type LayerMemory = {
-  readonly keys: tf.Tensor3D;
-  readonly values: tf.Tensor3D;
+  readonly keys: tf.Tensor3D[];
+  readonly values: tf.Tensor3D[];
 };
 
 /** One pass of the text model over L new tokens of each of B rows. */
@@ -29,6 +32,8 @@ export interface DecoderPass {
   readonly memory: readonly LayerMemory[];
   /** The tokens whose hidden state is asked for, as row * L + column. */
   readonly keep: Int32Array;
+  /** Default: those of the store. */
+  readonly maps?: LinearMaps;
 }
 
 /** Hidden states of the kept tokens, [keep, hiddenSize], after the last norm, and what each layer remembers. */
@@ -50,14 +55,15 @@ export function runDecoder(
   x: tf.Tensor2D,
   pass: DecoderPass,
 ): DecoderResult {
+  const maps = pass.maps ?? linearMaps(store);
   const everything = fullView(config, pass);
-  const kept = keptView(config, pass);
+  const kept = keepsAll(pass) ? everything : keptView(config, pass);
   const keyTable = createRotaryTable(pass.angles, { repeats: 1, heads: config.numKeyValueHeads });
   const memory: LayerMemory[] = [];
   let hidden = x;
   for (let index = 0; index < config.numLayers; index++) {
     const view = index === config.numLayers - 1 ? kept : everything;
-    const layer = { store, config, prefix: `${TEXT_PREFIX}.layers.${index}`, rows: pass.rows, keyTable, view };
+    const layer = { store, maps, config, prefix: `${TEXT_PREFIX}.layers.${index}`, rows: pass.rows, keyTable, view };
     const result = runLayer(layer, hidden, pass.memory[index] ?? null);
     hidden = result.hidden;
     memory.push(result.memory);
@@ -79,6 +85,7 @@ interface QueryView {
 
 interface Layer {
   readonly store: ParameterStore;
+  readonly maps: LinearMaps;
   readonly config: DecoderConfig;
   readonly prefix: string;
   readonly rows: number;
@@ -91,7 +98,7 @@ function runLayer(
   x: tf.Tensor2D,
   past: LayerMemory | null,
 ): { hidden: tf.Tensor2D; memory: LayerMemory } {
-  const { store, config, prefix, rows, view } = layer;
+  const { store, maps, config, prefix, rows, view } = layer;
   const eps = config.rmsNormEps;
   const normed = norm(store, `${prefix}.input_layernorm`, x, eps);
   const asking = view.pick === null ? normed : gatherRows(normed, view.pick);
@@ -107,12 +114,12 @@ function runLayer(
   const options = { numHeads, numKeyValueHeads, mask: view.mask };
   const attended = attention(byRow(queries, rows), memory.keys, memory.values, options);
   const flat = tf.reshape(attended, [residual.shape[0], attended.shape[2]]) as tf.Tensor2D; // [B * M, heads * headDim]
-  const middle = tf.add(residual, linear(store, `${prefix}.self_attn.o_proj`, flat)) as tf.Tensor2D;
+  const middle = maps([`${prefix}.self_attn.o_proj`], flat, residual);
 
   const mlpInput = norm(store, `${prefix}.post_attention_layernorm`, middle, eps);
-  const wide = joinedLinear(store, [`${prefix}.mlp.gate_proj`, `${prefix}.mlp.up_proj`], mlpInput);
+  const wide = maps([`${prefix}.mlp.gate_proj`, `${prefix}.mlp.up_proj`], mlpInput);
   const gated = gatedSilu(wide); // [B * M, intermediateSize]
-  return { hidden: tf.add(middle, linear(store, `${prefix}.mlp.down_proj`, gated)), memory };
+  return { hidden: maps([`${prefix}.mlp.down_proj`], gated, middle), memory };
 }
 
 interface Projected {
@@ -122,25 +129,33 @@ interface Projected {
 }
 
 /** Queries of the asking tokens, keys and values of all; one product where all ask. */
-function project({ store, prefix }: Layer, normed: tf.Tensor2D, asking: tf.Tensor2D): Projected {
+function project({ store, maps, prefix }: Layer, normed: tf.Tensor2D, asking: tf.Tensor2D): Projected {
   const names = ["q_proj", "k_proj", "v_proj"].map((name) => `${prefix}.self_attn.${name}`);
   const [queryWidth, keyWidth, valueWidth] = names.map((name) => store.shape(`${name}.weight`)[0]!);
   if (asking === normed) {
-    const joined = joinedLinear(store, names, normed);
+    const joined = maps(names, normed);
     const [queries, keys, values] = tf.split(joined, [queryWidth!, keyWidth!, valueWidth!], 1) as tf.Tensor2D[];
     return { queries: queries!, keys: keys!, values: values! };
   }
-  const joined = joinedLinear(store, names.slice(1), normed);
+  const joined = maps(names.slice(1), normed);
   const [keys, values] = tf.split(joined, [keyWidth!, valueWidth!], 1) as tf.Tensor2D[];
-  return { queries: linear(store, names[0]!, asking), keys: keys!, values: values! };
+  return { queries: maps(names.slice(0, 1), asking), keys: keys!, values: values! };
 }
 
-function remember(past: LayerMemory | null, fresh: LayerMemory): LayerMemory {
-  if (past === null) return fresh;
-  return {
-    keys: tf.concat([past.keys, fresh.keys], 1),
-    values: tf.concat([past.values, fresh.values], 1),
-  };
+interface Fresh {
+  readonly keys: tf.Tensor3D;
+  readonly values: tf.Tensor3D;
+}
+
+/** The past with what a pass adds; nothing of the past changes. */
+function remember(past: LayerMemory | null, { keys, values }: Fresh): LayerMemory {
+  if (past === null) return { keys: [keys], values: [values] };
+  return { keys: append(past.keys, keys), values: append(past.values, values) };
+}
+
+function append([first, ...later]: readonly tf.Tensor3D[], fresh: tf.Tensor3D): tf.Tensor3D[] {
+  const last = later.length === 0 ? fresh : (tf.concat([...later, fresh], 1) as tf.Tensor3D);
+  return [tf.clone(first!), last]; // a clone shares its values; either may be disposed first
 }
 
 /** [B * L, D] -> [B, L, D] */
@@ -155,6 +170,11 @@ function norm(store: ParameterStore, module: string, x: tf.Tensor2D, eps: number
 function fullView(config: DecoderConfig, pass: DecoderPass): QueryView {
   const all = Int32Array.from({ length: pass.rows * pass.columns }, (_, i) => i);
   return { pick: null, order: null, table: queryTable(config, pass.angles), mask: maskOf(pass, all) };
+}
+
+/** Whether every token is kept, in its place. */
+function keepsAll({ keep, rows, columns }: DecoderPass): boolean {
+  return keep.length === rows * columns && keep.every((token, i) => token === i);
 }
 
 /** The kept tokens, filled up so that each batch row asks equally often. */

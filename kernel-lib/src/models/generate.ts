@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInteger, assertNotInterrupted } from "../base/check";
 import type { Control } from "../base/types";
+import { fixLinears } from "./linear-fixed";
 import type { PromptBatch } from "./prompt-batch";
 import { closeMemory, continueReading, openMemory } from "./reading-memory";
 import type { VisionLanguageModel } from "./vision-language";
@@ -39,6 +40,7 @@ export async function generate(
   const written = Array.from({ length: batch.rows }, (): number[] => []);
   const ended = new Array<boolean>(batch.rows).fill(false);
   let memory = openMemory(model, batch, maxNewTokens > 1 ? "keep" : "drop");
+  const linears = fixLinears(model.parameters);
   try {
     for (let step = 1; ; step++) {
       assertNotInterrupted("generate", control?.signal);
@@ -48,12 +50,13 @@ export async function generate(
         if (!ended[row]) written[row]!.push(id);
       }
       if (step === maxNewTokens || ended.every((done) => done)) break;
-      const longer = continueReading(model, memory, { ids: chosen, length: 1 });
+      const longer = continueReading(model, memory, { ids: chosen, length: 1, maps: linears.maps });
       closeMemory(memory);
       memory = longer;
     }
   } finally {
     closeMemory(memory);
+    linears.dispose();
   }
   return written.map((ids, row) => ({
     ids,

@@ -35,12 +35,27 @@ export function joinedLinear<T extends tf.Tensor>(store: ParameterStore, moduleN
   );
 }
 
+/**
+ * Linear maps of one input by their modules' names, side by side, `residual` (of the output's shape) added: x [n, in] ->
+ * [n, sum of out].
+ */
+export type LinearMaps = (moduleNames: readonly string[], x: tf.Tensor2D, residual?: tf.Tensor2D) => tf.Tensor2D;
+
+/** The maps of a store, as its weights and adapters are at each call. Gradient and errors as `joinedLinear`. */
+export function linearMaps(store: ParameterStore): LinearMaps {
+  return (moduleNames, x, residual) => {
+    const y = joinedLinear(store, moduleNames, x);
+    return residual === undefined ? y : tf.add(residual, y);
+  };
+}
+
 /** As `linear`, on tensors: a weight that is computed from others, such as a reshaped one, passes its gradient on. */
 export function applyLinear<T extends tf.Tensor>(x: T, weights: LinearWeights): T {
   return applyLinears(x, [weights]);
 }
 
-function linearWeights(store: ParameterStore, moduleName: string): LinearWeights {
+/** The tensors of a module. @throws DataError when the model has no such module. */
+export function linearWeights(store: ParameterStore, moduleName: string): LinearWeights {
   return {
     moduleName,
     weight: store.get(`${moduleName}.weight`) as unknown as tf.Tensor2D,
@@ -99,7 +114,7 @@ function trainedInputs(parts: readonly LinearWeights[]): Record<string, tf.Tenso
 }
 
 /** W + scaling · B·A of every part, below each other: the products with x are then those of one matrix. */
-function mergeParts(parts: readonly LinearWeights[]): tf.Tensor2D {
+export function mergeParts(parts: readonly LinearWeights[]): tf.Tensor2D {
   const updates = parts.flatMap(({ update }) => (update === null ? [] : [update]));
   const scaling = updates[0]?.scaling ?? 1;
   if (hasNativeKernels() && updates.length === parts.length && updates.every((update) => update.scaling === scaling)) {
@@ -115,7 +130,8 @@ function mergeParts(parts: readonly LinearWeights[]): tf.Tensor2D {
   return merged.length === 1 ? merged[0]! : (tf.concat(merged) as tf.Tensor2D);
 }
 
-function joinBiases(parts: readonly LinearWeights[]): tf.Tensor | null {
+/** Biases of every part, one after the other; null where there are none. */
+export function joinBiases(parts: readonly LinearWeights[]): tf.Tensor | null {
   const biases = parts.flatMap(({ bias }) => (bias === null ? [] : [bias]));
   if (biases.length === 0) return null;
   return biases.length === 1 ? biases[0]! : tf.concat(biases);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type LayerMemory, runDecoder } from "./decoder";
+import type { LinearMaps } from "./linear";
 import type { PromptBatch } from "./prompt-batch";
 import { applyHead, embedIds, readBatch } from "./reader-logits";
 import { multimodalAngles } from "./rotary";
@@ -33,12 +34,14 @@ export interface Continuation {
   /** [rows, length] */
   readonly ids: Int32Array;
   readonly length: number;
+  /** The model's maps, the same as for the memory. */
+  readonly maps: LinearMaps;
 }
 
 /** Reads further tokens on top of a memory, which stays as it is; the result remembers both. */
 export function continueReading(model: VisionLanguageModel, memory: ReadingMemory, next: Continuation): ReadingMemory {
   const { rows, nextPositions } = memory;
-  const { length } = next;
+  const { length, maps } = next;
   const line = Int32Array.from(
     { length: rows * length },
     (_, i) => nextPositions[Math.floor(i / length)]! + (i % length),
@@ -54,6 +57,7 @@ export function continueReading(model: VisionLanguageModel, memory: ReadingMemor
       visible,
       memory: memory.layers,
       keep: Int32Array.from({ length: rows * length }, (_, i) => i),
+      maps,
     });
     return { logits: applyHead(model, read.hidden), layers: read.memory };
   });
@@ -62,7 +66,7 @@ export function continueReading(model: VisionLanguageModel, memory: ReadingMemor
 
 /** Frees what a memory holds. */
 export function closeMemory(memory: ReadingMemory): void {
-  tf.dispose([memory.logits, ...memory.layers.flatMap(({ keys, values }) => [keys, values])]);
+  tf.dispose([memory.logits, ...memory.layers.flatMap(({ keys, values }) => [...keys, ...values])]);
 }
 
 function extendVisible({ rows, visible }: ReadingMemory, length: number): Uint8Array {

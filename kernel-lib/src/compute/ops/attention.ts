@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../../base/errors";
-import { runFused } from "../fused-op";
+import { type OpGradients, runFused } from "../fused-op";
 import { hasNativeKernels, runNativeKernel } from "../native-kernels";
 
 /** How heads are cut and which positions may be seen. */
@@ -17,23 +17,49 @@ export interface AttentionOptions {
   readonly scale?: number;
 }
 
+/** Keys or values: one tensor, or blocks of them, one after the other along S, at least one. */
+export type KeyBlocks = tf.Tensor3D | readonly tf.Tensor3D[];
+
 /**
  * Scaled dot-product attention: softmax(q·kᵀ · scale + mask)·v per head; query heads may share key-value heads.
  *
  * Shapes: q [B, L, heads·d], k and v [B, S, keyValueHeads·d] -> [B, L, heads·d]. Gradient: flows to q, k and v.
+ * Blocks of keys and values give the same bits as what they are when joined, without the joining.
  *
  * @throws ShapeError when the widths do not fit the heads.
  */
-export function attention(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, options: AttentionOptions): tf.Tensor3D {
-  const layout = layoutOf(q, k, v, options);
+export function attention(q: tf.Tensor3D, k: KeyBlocks, v: KeyBlocks, options: AttentionOptions): tf.Tensor3D {
+  const [keys, values] = [blocksOf(k), blocksOf(v)];
+  const layout = layoutOf(q, keys, values, options);
   const scale = options.scale ?? 1 / Math.sqrt(layout.width);
-  if (hasNativeKernels()) return nativeAttention({ q, k, v }, layout, { mask: options.mask ?? "none", scale });
+  const settings = { mask: options.mask ?? "none", scale };
+  if (hasNativeKernels()) return nativeAttention({ q, keys, values }, layout, settings);
+  return plainAttention({ q, k: joinBlocks(keys), v: joinBlocks(values) }, layout, settings);
+}
+
+type Blocks = readonly tf.Tensor3D[];
+
+const blocksOf = (given: KeyBlocks): Blocks => (given instanceof tf.Tensor ? [given] : given);
+
+const joinBlocks = (blocks: Blocks): tf.Tensor3D => (blocks.length === 1 ? blocks[0]! : tf.concat([...blocks], 1));
+
+interface Settings {
+  readonly mask: "none" | "causal" | tf.Tensor4D;
+  readonly scale: number;
+}
+
+/** TensorFlow's own kernels, all heads in one product. */
+function plainAttention(
+  { q, k, v }: Readonly<Record<"q" | "k" | "v", tf.Tensor3D>>,
+  layout: Layout,
+  { mask, scale }: Settings,
+): tf.Tensor3D {
   return runFused<tf.Tensor3D>({
     inputs: { q, k, v },
     forward: (save) => {
       const [queries, keys, values] = [groupQueries(q, layout), splitHeads(k, layout), splitHeads(v, layout)];
       const scaled = tf.mul(queries, scale) as tf.Tensor4D;
-      const scores = addMask(tf.matMul(scaled, keys, false, true), options.mask ?? "none", layout);
+      const scores = addMask(tf.matMul(scaled, keys, false, true), mask, layout);
       const weights = tf.softmax(scores) as tf.Tensor4D; // [B, groups, heads per group · L, S]
       save([scaled, keys, values, weights]);
       return joinQueries(tf.matMul(weights, values), layout);
@@ -52,31 +78,38 @@ export function attention(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, option
   });
 }
 
-interface NativeOptions {
-  readonly mask: "none" | "causal" | tf.Tensor4D;
-  readonly scale: number;
-}
-
 /** One kernel each way, without a transposed copy. */
 function nativeAttention(
-  { q, k, v }: Readonly<Record<"q" | "k" | "v", tf.Tensor3D>>,
+  { q, keys, values }: { readonly q: tf.Tensor3D; readonly keys: Blocks; readonly values: Blocks },
   { heads, groups, length }: Layout,
-  { mask, scale }: NativeOptions,
+  { mask, scale }: Settings,
 ): tf.Tensor3D {
   const attributes = { heads: { int: heads }, groups: { int: groups }, scale };
+  const count = keys.length;
+  const named = (name: string, blocks: Blocks) => blocks.map((block, i) => [`${name}${i}`, block] as const);
   return runFused<tf.Tensor3D>({
-    inputs: { q, k, v },
+    inputs: { q, ...Object.fromEntries([...named("k", keys), ...named("v", values)]) },
     forward: (save) => {
-      const added = nativeMask(mask, length);
-      const [y, weights] = runNativeKernel("JomedAttention", attributes, [q, k, v, added], 2);
-      save([q, k, v, weights!]);
+      const inputs = [q, ...keys, ...values, nativeMask(mask, length)];
+      const [y, weights] = runNativeKernel("JomedAttention", { N: { int: count }, ...attributes }, inputs, 2);
+      save([q, ...keys, ...values, weights!]);
       return y as tf.Tensor3D;
     },
     backward: (dy, saved) => {
-      const [dq, dk, dv] = runNativeKernel("JomedAttentionGradient", attributes, [dy, ...saved], 3);
-      return { q: () => tf.clone(dq!), k: () => tf.clone(dk!), v: () => tf.clone(dv!) };
+      const [k, v] = [saved.slice(1, 1 + count), saved.slice(1 + count, 1 + 2 * count)] as [Blocks, Blocks];
+      const inputs = [dy, saved[0]!, joinBlocks(k), joinBlocks(v), saved.at(-1)!];
+      const [dq, dk, dv] = runNativeKernel("JomedAttentionGradient", attributes, inputs, 3);
+      const gradients = { ...cutBlocks("k", dk!, k), ...cutBlocks("v", dv!, v) };
+      return { q: () => tf.clone(dq!), ...gradients };
     },
   });
+}
+
+/** The gradient of joined blocks as one of each. */
+function cutBlocks(name: string, gradient: tf.Tensor, blocks: Blocks): OpGradients {
+  const lengths = blocks.map(({ shape }) => shape[1]);
+  const parts = blocks.length === 1 ? [gradient] : tf.split(gradient, lengths, 1);
+  return Object.fromEntries(parts.map((part, i) => [`${name}${i}`, () => tf.clone(part)]));
 }
 
 /** [B or 1, 1, L or 1, S], or empty for none. */
@@ -95,16 +128,19 @@ interface Layout {
   readonly width: number;
 }
 
-function layoutOf(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, options: AttentionOptions): Layout {
+function layoutOf(q: tf.Tensor3D, keys: Blocks, values: Blocks, options: AttentionOptions): Layout {
   const { numHeads: heads, numKeyValueHeads: groups = heads } = options;
   const [batch, length, size] = q.shape;
   const width = size / heads;
   const fits =
     Number.isInteger(width) &&
     Number.isInteger(heads / groups) &&
-    [k, v].every(({ shape }) => shape[0] === batch && shape[1] === k.shape[1] && shape[2] === groups * width);
+    keys.length > 0 &&
+    keys.length === values.length &&
+    keys.every(({ shape }, i) => tf.util.arraysEqual(shape, values[i]!.shape)) &&
+    keys.every(({ shape }) => shape[0] === batch && shape[2] === groups * width);
   if (fits) return { batch, length, heads, groups, width };
-  const shapes = [q, k, v].map(({ shape }) => `[${shape.join(", ")}]`).join(", ");
+  const shapes = [q, ...keys, ...values].map(({ shape }) => `[${shape.join(", ")}]`).join(", ");
   throw new ShapeError(
     `attention: q, k and v must have shapes [B, L, ${heads}·d], [B, S, ${groups}·d] and [B, S, ${groups}·d]; got ${shapes}.`,
     { heads, groups },
