@@ -78,13 +78,19 @@ const Tiling& TilingOf(int64_t out) {
   return RoundUp(out, kTilings[1].panel) < RoundUp(out, kTilings[0].panel) ? kTilings[1] : kTilings[0];
 }
 
+constexpr int64_t kPackedInputs = 64;
+
 // The weight [out, in] as panels of output columns, each [in, panel]; the last one padded with zeros.
 std::vector<Wide> PackPanels(const float* weight, int64_t out, int64_t in, int64_t panel) {
   std::vector<Wide> packed(RoundUp(out, panel) * in / kWideLanes);
   float* start = reinterpret_cast<float*>(packed.data());
-  for (int64_t o = 0; o < out; o++) {
-    float* to = start + o / panel * in * panel + o % panel;
-    for (int64_t i = 0; i < in; i++) to[i * panel] = weight[o * in + i];
+  // a few inputs at a time: the lines they are written to then stay in the first-level cache until they are full
+  for (int64_t first = 0; first < in; first += kPackedInputs) {
+    const int64_t last = std::min(first + kPackedInputs, in);
+    for (int64_t o = 0; o < out; o++) {
+      float* to = start + o / panel * in * panel + o % panel;
+      for (int64_t i = first; i < last; i++) to[i * panel] = weight[o * in + i];
+    }
   }
   return packed;
 }
