@@ -37,7 +37,7 @@ interface Made {
 
 const HELP = `npm run checkpoints [-- --only clip|jina-clip|qwen2-vl|pixtral] [--out DIR] [--help]
 Makes the replica-scale models of data/checkpoints again: pre-training on the procedural general-purpose world, seeded.
-An interrupted pre-training goes on where it stopped. About 50 minutes on two quiet cores.`;
+An interrupted pre-training goes on where it stopped. About 90 minutes on two quiet cores.`;
 
 /** Makes the replica checkpoints. @returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -55,7 +55,7 @@ function bitsOf(variables: readonly tf.Variable[]): string {
 describe("trainReader", () => {
   for (const mode of ["retrieval", "closedBook"] as const) {
     test(`learns the answers (${mode}); the model's own weights stay bit-identical`, async () => {
-      const model = tinyReader();
+      const model = tinyReader(1, 64); // the frozen head of a narrower one cannot be sure of a word among a thousand
       const before = fingerprintReader(model);
       const { curve, bestStep, adapter } = await trainReader(
         inputs(model, { train: readable(16, "train", mode), validation: readable(8, "validation", mode) }),
