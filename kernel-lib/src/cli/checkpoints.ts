@@ -120,12 +120,12 @@ async function makeEncoder(
   recipe: ClipPretrainingOptions,
   folder: string,
   hooks: PretrainingHooks,
-): Promise<Made> {
-  const { curve, ...skills } = await pretrainClip(model, recipe, hooks);
-  saveDualEncoder(model, folder);
-  const made = { recipe, parameters: model.parameters.count(), skills, curve };
-  model.dispose();
-  return made;
+) {
+  const learn = async () => {
+    const { curve, ...skills } = await pretrainClip(model, recipe, hooks);
+    return { curve, skills };
+  };
+  return learnAndSave(model, { recipe, learn, save: () => saveDualEncoder(model, folder) });
 }
 
 async function makeReader<Model extends VisionLanguageModel>(
@@ -133,9 +133,26 @@ async function makeReader<Model extends VisionLanguageModel>(
   save: (model: Model) => void,
   hooks: PretrainingHooks,
 ): Promise<Made> {
-  const { curve, skills } = await pretrainReader(model, READER_RECIPE, hooks);
-  save(model);
-  const made = { recipe: READER_RECIPE, parameters: model.parameters.count(), skills, curve };
+  const learn = () => pretrainReader(model, READER_RECIPE, hooks);
+  return learnAndSave(model, { recipe: READER_RECIPE, learn, save: () => save(model) });
+}
+
+/** Pre-trains a model, writes its folder and frees it. */
+async function learnAndSave(
+  model: DualEncoder | VisionLanguageModel,
+  {
+    recipe,
+    learn,
+    save,
+  }: {
+    readonly recipe: object;
+    readonly learn: () => Promise<Pick<Made, "curve" | "skills">>;
+    readonly save: () => void;
+  },
+): Promise<Made> {
+  const { curve, skills } = await learn();
+  save();
+  const made = { recipe, parameters: model.parameters.count(), skills, curve };
   model.dispose();
   return made;
 }

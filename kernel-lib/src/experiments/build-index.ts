@@ -82,7 +82,7 @@ export async function buildIndex(asked: Run, options: BuildIndexOptions): Promis
     config: { ...settings, ...(leaks.length === 0 ? {} : { leftOut: leaks.map((leak) => ({ ...leak })) }) },
     inputs: [task.fingerprint, corpus.fingerprint, clip.fingerprint],
     compute: (workDir, { control }) =>
-      computeIndex({ ...run, control }, { task, whole: options.corpus, corpus, clip, workDir, control }),
+      computeIndex({ ...run, control }, { task, whole: options.corpus, corpus, clip, workDir }),
   });
   return loadIndex(run, { task, corpus, leaks, clip, artifact });
 }
@@ -95,9 +95,10 @@ interface IndexParts {
 
 async function computeIndex(
   run: Run,
-  parts: IndexParts & { readonly whole: Corpus; readonly workDir: string; readonly control: Control },
+  parts: IndexParts & { readonly whole: Corpus; readonly workDir: string },
 ): Promise<void> {
-  const { workDir, control } = parts;
+  const { control } = run;
+  const { workDir } = parts;
   const matrices = {
     ...(await embedCorpus(run, parts.whole, parts.corpus, parts.clip)),
     ...(await embedQueries(parts, control)),

@@ -53,23 +53,33 @@ const licenceLine = (licence: string, access: "open" | "credentialed"): string =
 const layoutLine = (layout: readonly string[]): string =>
   `- Read from: ${layout.map((path) => `\`${path}\``).join("; ")}`;
 
+type Described = Pick<CorpusDefinition, "card" | "name" | "modality" | "layout" | "access">;
+
+const headLines = ({ card, name, modality }: Described): string[] => [
+  `### ${card.title} (\`${name}\`)`,
+  "",
+  card.description,
+  "",
+  `- Pictures: ${modality}`,
+];
+
+const sourceLines = ({ card, layout, access }: Described): string[] => [
+  licenceLine(card.licence, access),
+  `- Citation: ${card.citation}`,
+  `- Obtain: ${card.obtain}`,
+  layoutLine(layout),
+];
+
 /** The data card of one task, in Markdown. */
 export function taskCard({ definition, phantom }: KnownTask): string {
-  const { card, name, modality, answerFormat, metrics, splitsNote, layout, access, publications = [] } = definition;
+  const { name, answerFormat, metrics, splitsNote, publications = [] } = definition;
   return [
-    `### ${card.title} (\`${name}\`)`,
-    "",
-    card.description,
-    "",
-    `- Pictures: ${modality}`,
+    ...headLines(definition),
     ...labelLines(definition),
     `- Answer: ${answerFormat}`,
     `- Metrics: ${metrics.join(", ")}`,
     `- Splits: ${splitsNote}`,
-    licenceLine(card.licence, access),
-    `- Citation: ${card.citation}`,
-    `- Obtain: ${card.obtain}`,
-    layoutLine(layout),
+    ...sourceLines(definition),
     ...downloadLines(definition),
     ...publicationLines(name, publications),
     `- Stand-in: ${phantom.description}`,
@@ -78,19 +88,12 @@ export function taskCard({ definition, phantom }: KnownTask): string {
 }
 
 /** The data card of one corpus, in Markdown. */
-export function corpusCard({ name, card, modality, layout, access, publications, standIn }: CorpusDefinition): string {
+export function corpusCard(definition: CorpusDefinition): string {
   return [
-    `### ${card.title} (\`${name}\`)`,
-    "",
-    card.description,
-    "",
-    `- Pictures: ${modality}`,
-    licenceLine(card.licence, access),
-    `- Citation: ${card.citation}`,
-    `- Obtain: ${card.obtain}`,
-    layoutLine(layout),
-    ...publicationLines(name, publications),
-    `- Stand-in: ${standIn ?? "none"}`,
+    ...headLines(definition),
+    ...sourceLines(definition),
+    ...publicationLines(definition.name, definition.publications),
+    `- Stand-in: ${definition.standIn ?? "none"}`,
     "",
   ].join("\n");
 }
