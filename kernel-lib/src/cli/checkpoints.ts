@@ -120,7 +120,7 @@ async function makeEncoder(
   recipe: ClipPretrainingOptions,
   folder: string,
   hooks: PretrainingHooks,
-) {
+): Promise<Made> {
   const learn = async () => {
     const { curve, ...skills } = await pretrainClip(model, recipe, hooks);
     return { curve, skills };
