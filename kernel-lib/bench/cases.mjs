@@ -22,7 +22,7 @@ export const PROFILED = ["decoder", "lora", "clip"];
 /** All timed cases, in the order they are run; each is opened when its turn comes. */
 export function listCases() {
   const corpora = once(openCorpora);
-  const { openBuild, openSearch } = openIndexCases(corpora);
+  const { openBuild, openSearch, openExact } = openIndexCases(corpora);
   const cases = [
     { key: "decoder", open: () => openDecoder() },
     { key: "matmul", open: openMatmul },
@@ -33,6 +33,7 @@ export function listCases() {
     { key: "clip", open: openClip },
     { key: "hnsw_build", open: openBuild },
     { key: "hnsw_search", open: openSearch },
+    { key: "exact_search", open: openExact },
     { key: "start", open: openStart },
     { key: "kernel", open: openKernelStart },
   ];

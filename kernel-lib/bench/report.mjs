@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { growthFigure, timesFigure } from "./figures.mjs";
 import { from } from "./library.mjs";
-import { growthTable, memoryTable, profileTable, rooflineTable, timesTable } from "./summary.mjs";
+import { growthTable, indexTable, memoryTable, profileTable, rooflineTable, timesTable } from "./summary.mjs";
 
 /** What the numbers were measured on; the load says whether the machine was shared. */
 export function describeMachine() {
@@ -22,7 +22,7 @@ export function tablesOf({ results, growth, roofline, memory, profiles }) {
     ...(results.length > 0 ? [timesTable(results)] : []),
     ...(roofline === null ? [] : [rooflineTable(roofline)]),
     ...(memory === null ? [] : [memoryTable(memory)]),
-    ...(growth.length > 0 ? [growthTable(growth)] : []),
+    ...(growth.length > 0 ? [growthTable(growth), indexTable(growth)] : []),
     ...profiles.map(profileTable),
   ].join("\n\n");
 }

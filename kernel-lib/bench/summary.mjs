@@ -57,6 +57,28 @@ export function growthTable(growth) {
   return tableOf(["growth of", "sizes", "exponent, ours", "exponent, peer"], rows);
 }
 
+/** What is measured of an index at each size; searches are 1,000 queries. */
+export const INDEX_WORK = ["HNSW build", "HNSW search, ef 64", "exact search"];
+
+/** One row per size of the corpus: what a graph costs, what it saves, and after how many queries that pays for it. */
+export function indexTable(growth) {
+  const [build, search, exact] = INDEX_WORK.map((wanted) => growth.find(({ what }) => what === wanted));
+  const rows = build.sizes.map((size, i) => {
+    const [built, graph, flat] = [build, search, exact].map(({ own }) => own.seconds[i]);
+    const paid = flat > graph ? Math.ceil((1000 * built) / (flat - graph)) : null;
+    return [
+      size.toLocaleString("en-US"),
+      built.toFixed(2),
+      (1000 * graph).toFixed(1),
+      (1000 * flat).toFixed(1),
+      paid === null ? "never" : `${paid.toLocaleString("en-US")} queries`,
+    ];
+  });
+  const units = ["s", "ms", "ms"];
+  const measured = INDEX_WORK.map((what, i) => `${what}, ${units[i]}`);
+  return tableOf(["vectors", ...measured, "the graph has paid for its building after"], rows);
+}
+
 /**
  * Achieved GFLOP/s of a step over what the matrix product reaches in the same run; null unless both cases ran.
  *

@@ -295,10 +295,11 @@ export type { LearnedTower } from "./retriever/learned-tower";
 export { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "./retriever/mix";
 export { type CorpusViews, HEADS, type RetrieveOptions, retrieve } from "./retriever/retrieve";
 // search
+export { type ChooseIndexOptions, chooseIndex, type IndexChoice } from "./search/choose-index";
 export { createFlatIndex, loadFlatIndex } from "./search/flat-index";
 export { createHnswIndex, type HnswIndex, type HnswOptions, loadHnswIndex } from "./search/hnsw-index";
 export { measureRecall, type RecallReport } from "./search/measure-recall";
-export { type OpenIndexOptions, openIndex } from "./search/open-index";
+export { type OpenedIndex, type OpenIndexOptions, openIndex } from "./search/open-index";
 export type { Hits, SearchOptions, VectorIndex } from "./search/vector-index";
 // systems
 export { answerExamples } from "./systems/answer-examples";

@@ -65,7 +65,7 @@ async function enoughFor(graph, questions, truth) {
   throw new Error(`bench: the graph must reach recall ${RECALL}; got ${found.recall} at ef ${found.ef}.`);
 }
 
-/** What both index cases hand to the peers, with the true ten best; made once. */
+/** What the index cases hand to the peers, with the true ten best; made once. */
 export function openIndexCases(corpora) {
   const { points, queries, dimension } = SHAPE;
   let truth = null;
@@ -99,5 +99,14 @@ export function openIndexCases(corpora) {
       about: () => found,
     };
   };
-  return { openBuild, openSearch };
+  const openExact = async () => {
+    const exact = corpora().flat(points);
+    return {
+      name: `exact search, ${queries.toLocaleString("en-US")} queries, ${points.toLocaleString("en-US")} x ${dimension}`,
+      run: async () => (await exact.search(corpora().questions, 10)).length,
+      peers: { faiss: { case: "faiss_exact", ...settings } },
+      tensors: await inputs(),
+    };
+  };
+  return { openBuild, openSearch, openExact };
 }

@@ -34,6 +34,7 @@ OPENERS = {
     "hnswlib_search": index.open_case,
     "faiss_build": index.open_case,
     "faiss_search": index.open_case,
+    "faiss_exact": index.open_case,
     "start": start.open_start,
     "memory": start.open_memory,
 }

@@ -1,4 +1,4 @@
-"""hnswlib and faiss over the same rows, each on one thread and searched just widely enough for the wanted recall."""
+"""hnswlib and faiss over the same rows, each on one thread; graphs are searched just widely enough for the wanted recall."""
 
 import faiss
 import hnswlib
@@ -11,7 +11,7 @@ _built = {}
 
 def _load(folder):
     if not _inputs:
-        file = next(path for path in (folder / "hnsw_build.safetensors", folder / "hnsw_search.safetensors") if path.exists())
+        file = next(path for path in (folder / f"{case}.safetensors" for case in ("hnsw_build", "hnsw_search", "exact_search")) if path.exists())
         tensors = load_file(file)
         _inputs.update(data=tensors["data"].numpy(), truth=tensors["truth"].numpy().astype(int))
     return _inputs["data"], _inputs["truth"]
@@ -60,6 +60,11 @@ def open_case(request, folder, _checkpoints):
     data, truth = _load(folder)
     points = request["points"]
     kind, work = request["case"].split("_")
+
+    if work == "exact":
+        flat = faiss.IndexFlatIP(data.shape[1])
+        flat.add(data[:points])
+        return lambda: len(flat.search(data[points:], 10)[1])
 
     def build():
         _built[kind] = KINDS[kind](data[:points], request["m"], request["efConstruction"])

@@ -1,48 +1,27 @@
-// The graph of hnswlib, over inner products, for typed arrays: many rows a call, and no object per number or hit.
-#include <napi.h>
+#include "graph.h"
 
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
+#include "arguments.h"
 #include "hnswlib/hnswlib.h"
+#include "task.h"
 
+namespace jomed {
 namespace {
 
 using Index = hnswlib::HierarchicalNSW<float>;
 
-// The values of a Float32Array or Int32Array argument.
-template <typename T>
-struct Values {
-  T* data;
-  size_t size;
-
-  Values(const Napi::CallbackInfo& info, size_t place, napi_typedarray_type type) {
-    if (!info[place].IsTypedArray() || info[place].As<Napi::TypedArray>().TypedArrayType() != type)
-      throw std::invalid_argument("argument " + std::to_string(place) + " must be a typed array of the right kind");
-    auto array = info[place].As<Napi::TypedArrayOf<T>>();
-    data = array.Data();
-    size = array.ElementLength();
-  }
-};
-
-size_t Whole(const Napi::CallbackInfo& info, size_t place) {
-  if (!info[place].IsNumber() || info[place].As<Napi::Number>().Int64Value() < 0)
-    throw std::invalid_argument("argument " + std::to_string(place) + " must be a number from 0");
-  return static_cast<size_t>(info[place].As<Napi::Number>().Int64Value());
-}
-
 class Graph : public Napi::ObjectWrap<Graph> {
  public:
-  static Napi::Object Define(Napi::Env env, Napi::Object exports) {
+  static void Define(Napi::Env env, Napi::Object exports) {
     exports.Set("Graph", DefineClass(env, "Graph",
                                      {InstanceMethod<&Graph::Create>("create"), InstanceMethod<&Graph::Load>("load"),
                                       InstanceMethod<&Graph::Save>("save"), InstanceMethod<&Graph::Count>("count"),
                                       InstanceMethod<&Graph::SetEf>("setEf"), InstanceMethod<&Graph::Add>("add"),
                                       InstanceMethod<&Graph::Search>("search"), InstanceMethod<&Graph::Row>("row")}));
-    return exports;
   }
 
   // (dimension)
@@ -54,16 +33,6 @@ class Graph : public Napi::ObjectWrap<Graph> {
   }
 
  private:
-  // What hnswlib throws, as an error of JavaScript.
-  template <typename F>
-  static void Guard(const Napi::CallbackInfo& info, F work) {
-    try {
-      work();
-    } catch (const std::exception& error) {
-      Napi::Error::New(info.Env(), std::string("hnswlib: ") + error.what()).ThrowAsJavaScriptException();
-    }
-  }
-
   Index& Held() {
     if (index_ == nullptr) throw std::logic_error("the graph must be created or loaded first");
     return *index_;
@@ -76,12 +45,16 @@ class Graph : public Napi::ObjectWrap<Graph> {
     });
   }
 
-  void Load(const Napi::CallbackInfo& info) {
-    Guard(info, [&] { index_ = std::make_unique<Index>(space_.get(), info[0].ToString().Utf8Value()); });
+  // (file)
+  Napi::Value Load(const Napi::CallbackInfo& info) {
+    return Task::Start(info, [this, file = info[0].ToString().Utf8Value()] {
+      index_ = std::make_unique<Index>(space_.get(), file);
+    });
   }
 
-  void Save(const Napi::CallbackInfo& info) {
-    Guard(info, [&] { Held().saveIndex(info[0].ToString().Utf8Value()); });
+  // (file)
+  Napi::Value Save(const Napi::CallbackInfo& info) {
+    return Task::Start(info, [this, file = info[0].ToString().Utf8Value()] { Held().saveIndex(file); });
   }
 
   Napi::Value Count(const Napi::CallbackInfo& info) {
@@ -95,34 +68,42 @@ class Graph : public Napi::ObjectWrap<Graph> {
   }
 
   // (rows, first): whole rows, labelled first, first + 1 ...
-  void Add(const Napi::CallbackInfo& info) {
+  Napi::Value Add(const Napi::CallbackInfo& info) {
+    Napi::Value done;
     Guard(info, [&] {
       const Values<float> rows(info, 0, napi_float32_array);
       const size_t first = Whole(info, 1);
-      for (size_t row = 0; row < rows.size / dimension_; row++)
-        Held().addPoint(rows.data + row * dimension_, first + row);
+      done = Task::Start(info, [this, rows, first] {
+        for (size_t row = 0; row < rows.size / dimension_; row++)
+          Held().addPoint(rows.data + row * dimension_, first + row);
+      });
     });
+    return done;
   }
 
   // (queries, k, positions, distances): the k nearest of every query, nearest first and of equal ones the lower
   // position; -1 behind the last where there are fewer.
-  void Search(const Napi::CallbackInfo& info) {
+  Napi::Value Search(const Napi::CallbackInfo& info) {
+    Napi::Value done;
     Guard(info, [&] {
       const Values<float> queries(info, 0, napi_float32_array), distances(info, 3, napi_float32_array);
       const Values<int32_t> positions(info, 2, napi_int32_array);
       const size_t k = Whole(info, 1), count = queries.size / dimension_;
       if (positions.size < count * k || distances.size < count * k)
         throw std::invalid_argument("positions and distances must hold k values for every query");
-      for (size_t query = 0; query < count; query++) {
-        auto found = Held().searchKnnCloserFirst(queries.data + query * dimension_, k);
-        std::sort(found.begin(), found.end());  // by distance, then by position
-        for (size_t i = 0; i < k; i++) {
-          const bool there = i < found.size();
-          positions.data[query * k + i] = there ? static_cast<int32_t>(found[i].second) : -1;
-          distances.data[query * k + i] = there ? found[i].first : 0.0f;
+      done = Task::Start(info, [this, queries, positions, distances, k, count] {
+        for (size_t query = 0; query < count; query++) {
+          auto found = Held().searchKnnCloserFirst(queries.data + query * dimension_, k);
+          std::sort(found.begin(), found.end());  // by distance, then by position
+          for (size_t i = 0; i < k; i++) {
+            const bool there = i < found.size();
+            positions.data[query * k + i] = there ? static_cast<int32_t>(found[i].second) : -1;
+            distances.data[query * k + i] = there ? found[i].first : 0.0f;
+          }
         }
-      }
+      });
     });
+    return done;
   }
 
   // (position, row): copies one row out.
@@ -140,8 +121,8 @@ class Graph : public Napi::ObjectWrap<Graph> {
   std::unique_ptr<Index> index_;
 };
 
-Napi::Object Init(Napi::Env env, Napi::Object exports) { return Graph::Define(env, exports); }
-
 }  // namespace
 
-NODE_API_MODULE(jomed_graph, Init)
+void DefineGraph(Napi::Env env, Napi::Object exports) { Graph::Define(env, exports); }
+
+}  // namespace jomed

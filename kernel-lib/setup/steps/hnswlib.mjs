@@ -1,35 +1,48 @@
-import { mkdirSync, renameSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { COMPILER_ADVICE, compile, findCompiler, THIS_PROCESSOR, tunedInputs } from "../compiler.mjs";
 import { StepSkipped } from "../errors.mjs";
 import { lastLines, run } from "../programs.mjs";
-import { hashFile } from "../stamps.mjs";
+import { hashFolder } from "../stamps.mjs";
 
-const SOURCE = fileURLToPath(new URL("../../native/index/graph.cc", import.meta.url));
+const SOURCES = fileURLToPath(new URL("../../native/index", import.meta.url));
 const FOLDER = "node_modules/hnswlib-node";
-const OUTPUT = "build/Release/jomed_graph.node";
+const OUTPUT = "build/Release/jomed_search.node";
 
-/** Builds and asks a graph of 32 numbers a row: instructions the processor lacks would end the process. */
-const PROBE = `const { Graph } = require(process.argv[1]);
-const graph = new Graph(32);
-graph.create(2, 16, 200, 7);
-graph.add(new Float32Array(64).fill(1).fill(-1, 32), 0);
-const positions = new Int32Array(1);
-graph.search(new Float32Array(32).fill(1), 1, positions, new Float32Array(1));
-if (positions[0] !== 0) throw new Error("it finds the wrong row");`;
+/** Builds and asks a graph of 32 numbers a row, and scans the rows: instructions the processor lacks would end the process. */
+const PROBE = `const { Graph, scanRows } = require(process.argv[1]);
+const rows = new Float32Array(64).fill(1).fill(-1, 32);
+const query = new Float32Array(32).fill(1);
+const expectFirst = ([position]) => {
+  if (position !== 0) throw new Error("it finds the wrong row");
+};
+async function probe() {
+  const graph = new Graph(32);
+  graph.create(2, 16, 200, 7);
+  await graph.add(rows, 0);
+  const positions = new Int32Array(1);
+  await graph.search(query, 1, positions, new Float32Array(1));
+  expectFirst(positions);
+  await scanRows(rows, 32, query, 1, null, positions, new Float64Array(1));
+  expectFirst(positions);
+}
+probe().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});`;
 
-/** The approximate index: hnswlib's graph, compiled for this processor with a door for typed arrays. Without it the exact index does all searches. */
+/** Search, compiled for this processor: hnswlib's graph with a door for typed arrays, and the exact scan. Without it the exact index does all searches, in JavaScript. */
 export const hnswlib = {
   name: "hnswlib",
-  title: "approximate index",
+  title: "native search",
   file: import.meta.url,
   needs: ["packages"],
   after: [],
-  inputs: ({ env }) => ({ ...tunedInputs(env), source: hashFile(SOURCE) }),
+  inputs: ({ env }) => ({ ...tunedInputs(env), sources: hashFolder(SOURCES) }),
   async run(context) {
     if (findCompiler(context.env) === null) {
-      throw new StepSkipped("no C++ compiler was found; only the exact index is there", COMPILER_ADVICE);
+      throw new StepSkipped("no C++ compiler was found; all search is exact, in JavaScript", COMPILER_ADVICE);
     }
     const folder = join(context.root, FOLDER);
     mkdirSync(join(folder, "build/Release"), { recursive: true });
@@ -39,15 +52,16 @@ export const hnswlib = {
       refusal = await build(context, folder, []);
     }
     if (refusal === null) return [`${FOLDER}/${OUTPUT}`];
-    throw new StepSkipped(refusal, "Only the exact index is there; see .setup/logs/hnswlib.log.");
+    throw new StepSkipped(refusal, "All search is exact, in JavaScript; see .setup/logs/hnswlib.log.");
   },
 };
 
 /** Compiles and tries the add-on, and puts it into place; says why not, or null. */
 async function build(context, folder, flags) {
+  const sources = readdirSync(SOURCES).filter((name) => name.endsWith(".cc"));
   try {
     await compile(context, hnswlib, folder, {
-      sources: [SOURCE],
+      sources: sources.sort().map((name) => join(SOURCES, name)),
       includes: ["../node-addon-api", "src"],
       defines: ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NDEBUG"],
       flags,

@@ -5,10 +5,10 @@ import { type Leak, withoutLeaks } from "../data/leaks/find-leaks";
 import { encodeImages } from "../models/encode-dual";
 import { loadDualEncoder } from "../models/load-dual-encoder";
 import { type CorpusViews, HEADS } from "../retriever/retrieve";
+import { chooseIndex, type IndexChoice } from "../search/choose-index";
 import { createFlatIndex } from "../search/flat-index";
 import { loadHnswIndex } from "../search/hnsw-index";
-import { openIndex } from "../search/open-index";
-import type { VectorIndex } from "../search/vector-index";
+import { NO_LIBRARY, openIndex } from "../search/open-index";
 import { readJson, readMatrices, writeJson, writeMatrices } from "./artifact-io";
 import { checkLeaks } from "./check-leaks";
 import { type CheckpointFolder, checkpointFolder } from "./checkpoint-folder";
@@ -37,8 +37,10 @@ export interface Index {
   readonly embeddings: Readonly<Record<Head, Matrix>>;
   /** Frozen embeddings of the query images, [n, D]. */
   readonly queries: Readonly<Record<Split, Matrix>>;
-  /** The approximate indexes the systems search (exact ones where hnswlib-node is missing). */
+  /** What the systems search: exact or HNSW, as `choice` says. */
   readonly views: CorpusViews;
+  /** By the corpus' size, unless the profile insists. */
+  readonly choice: IndexChoice;
   /** Exact search, the judge, and what candidates for training are found with. */
   readonly exact: CorpusViews;
   readonly recall: readonly RecallMeasurement[];
@@ -49,14 +51,17 @@ export interface Index {
 
 const SPLITS = ["train", "validation", "test"] as const;
 const MATRICES = ["image", "text", ...SPLITS] as const;
+const INDEX_FILE = "index.json";
+type StoredIndex = Pick<Index, "choice" | "recall">;
 const EMBEDDINGS_FILE = "embeddings.safetensors";
-const VERSION = 2;
+const VERSION = 3;
 /** Encoder and corpus are the same for every seed of a training, and so is the index: one per task, not one per run. */
 const INDEX_SEED = 7;
 
 /**
- * Embeds every passage twice (picture and text) and every query image once with the frozen encoder, builds one HNSW index
- * per view, and measures its recall against exact search. Found again when nothing changed.
+ * Embeds every passage twice (picture and text) and every query image once with the frozen encoder, builds one HNSW graph
+ * per view and measures its recall against exact search. Which of the two the systems search goes by the corpus' size; a
+ * graph that is not searched is not kept. Found again when nothing changed.
  * The run's seed plays no part: every run of a task shares its index.
  * Passages that share a picture or a patient with a validation or test example are left out first, and said aloud ("leak").
  *
@@ -104,20 +109,20 @@ async function computeIndex(
     ...(await embedQueries(parts, control)),
   };
   writeMatrices(join(workDir, EMBEDDINGS_FILE), matrices);
-  const { m, efConstruction, ef } = profileOf(run.profile).index;
+  const { m, efConstruction, ef, prefer, exactUpTo } = profileOf(run.profile).index;
   const ids = parts.corpus.passages.map((passage) => passage.id);
-  const kinds: Partial<Record<Head, string>> = {};
+  let choice = chooseIndex(matrices.image, { prefer, exactUpTo });
   const recall: RecallMeasurement[] = [];
   for (const head of HEADS) {
     const settings = { m, efConstruction, ef, seed: run.seed, control };
-    const index = await openIndex(ids, matrices[head], settings);
+    const { index } = await openIndex(ids, matrices[head], { ...settings, prefer: "hnsw" });
     const exact = createFlatIndex(ids, matrices[head]);
     recall.push(...(await measureRecallTable(run, { head, index, exact, queries: matrices.train })));
-    kinds[head] = index.kind;
-    if (index.kind === "hnsw") await index.save(join(workDir, head));
+    if (choice.kind === "hnsw" && index.kind === "flat") choice = NO_LIBRARY;
+    if (choice.kind === "hnsw") await index.save(join(workDir, head));
     index.dispose();
   }
-  writeJson(workDir, "index.json", { kinds, recall });
+  writeJson(workDir, INDEX_FILE, { choice, recall } satisfies StoredIndex);
 }
 
 async function embedQueries({ task, clip }: IndexParts, control: Control): Promise<Record<Split, Matrix>> {
@@ -136,30 +141,36 @@ async function embedQueries({ task, clip }: IndexParts, control: Control): Promi
 async function loadIndex(run: Run, parts: IndexParts & Pick<Index, "leaks" | "artifact">): Promise<Index> {
   const { corpus, artifact } = parts;
   const { image, text, ...queries } = readMatrices(join(artifact.folder, EMBEDDINGS_FILE), MATRICES);
-  const { kinds, recall } = readJson<{ kinds: Record<Head, string>; recall: RecallMeasurement[] }>(
-    artifact.folder,
-    "index.json",
-  );
+  const stored = readJson<StoredIndex>(artifact.folder, INDEX_FILE);
   const ids = corpus.passages.map((passage) => passage.id);
   const exact = { image: createFlatIndex(ids, image), text: createFlatIndex(ids, text) };
-  const open = async (head: Head): Promise<VectorIndex> =>
-    kinds[head] === "hnsw" ? loadOrExact(run, join(artifact.folder, head), exact[head]) : exact[head];
-  const views = { image: await open("image"), text: await open("text") };
+  const views = stored.choice.kind === "hnsw" ? await loadGraphs(run, artifact.folder) : exact;
   const dispose = (): void => {
     for (const head of HEADS) {
-      views[head].dispose();
+      views?.[head].dispose();
       exact[head].dispose();
     }
   };
-  return { ...parts, embeddings: { image, text }, queries, views, exact, recall, dispose };
+  const choice = views === null ? NO_LIBRARY : stored.choice;
+  return {
+    ...parts,
+    embeddings: { image, text },
+    queries,
+    views: views ?? exact,
+    choice,
+    exact,
+    recall: stored.recall,
+    dispose,
+  };
 }
 
-async function loadOrExact(run: Run, folder: string, exact: VectorIndex): Promise<VectorIndex> {
+/** The graphs of both views, or null, said aloud, where their library is missing. */
+async function loadGraphs(run: Run, folder: string): Promise<CorpusViews | null> {
   try {
-    return await loadHnswIndex(folder);
+    return { image: await loadHnswIndex(join(folder, "image")), text: await loadHnswIndex(join(folder, "text")) };
   } catch (error) {
     if (!isKernelError(error, "environment")) throw error;
     run.control.onWarn?.("exact-index", `buildIndex: searching exactly instead. ${error.message}`, error.details);
-    return exact;
+    return null;
   }
 }

@@ -1,3 +1,4 @@
+import { type ChooseIndexOptions, EXACT_UP_TO } from "../search/choose-index";
 import type { ReaderStageOptions } from "../training/reader-stage";
 import { PAPER_RETRIEVER_OPTIONS, type RetrieverStageOptions } from "../training/retriever-options";
 import { FULL_GRID, type GridPart, PAPER_GRID, QUICK_GRID, TEST_GRID } from "./profile-grid";
@@ -6,6 +7,9 @@ import type { ProfileName } from "./run";
 /** Every number that decides how much a run computes. The paper's values stand behind each (arXiv 2508.17394v3). */
 export interface Profile {
   readonly index: {
+    /** Which index the systems search, and up to how many numbers "auto" means the exact one. */
+    readonly prefer: NonNullable<ChooseIndexOptions["prefer"]>;
+    readonly exactUpTo: number;
     /** HNSW: links per node, and candidates looked at while linking. The reference code searches exactly. */
     readonly m: number;
     readonly efConstruction: number;
@@ -44,7 +48,15 @@ const QUICK_READER: ReaderStageOptions = {
 };
 
 const QUICK: Profile = {
-  index: { m: 16, efConstruction: 200, ef: 128, measuredEf: [16, 32, 64, 128, 256], recallAt: 10 },
+  index: {
+    prefer: "auto", // exact
+    exactUpTo: EXACT_UP_TO,
+    m: 16,
+    efConstruction: 200,
+    ef: 128,
+    measuredEf: [16, 32, 64, 128, 256],
+    recallAt: 10,
+  },
   reader: QUICK_READER,
   closedBook: QUICK_READER,
   retriever: {
@@ -110,7 +122,7 @@ const TEST_READER: ReaderStageOptions = {
 };
 
 const TEST: Profile = {
-  index: { ...QUICK.index, measuredEf: [16, 64] },
+  index: { ...QUICK.index, exactUpTo: 1000, measuredEf: [16, 64] },
   reader: TEST_READER,
   closedBook: TEST_READER,
   retriever: {

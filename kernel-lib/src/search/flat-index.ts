@@ -1,11 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { endianness } from "node:os";
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { assertNotInterrupted } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Matrix } from "../base/types";
+import { inPieces, rowsOf } from "./in-pieces";
+import { chooseScanner, type Scanner } from "./scan-rows";
 import { hashCorpus, readIndexFiles, saveIndexFiles } from "./sidecar";
-import { TopK } from "./top-k";
 import {
   acceptedPositions,
   assertCorpus,
@@ -16,52 +15,53 @@ import {
   type VectorIndex,
 } from "./vector-index";
 
-/** Bytes of corpus that all queries visit before the next block: about a second-level cache. */
-const BLOCK_BYTES = 2 ** 18;
+/** Queries that visit the rows together: each block of rows is made ready once for all of them. */
+const QUERIES_PER_CALL = 128;
 
-/** Inner product of one query with one corpus row, in double precision. */
-function innerProduct(a: Float32Array, aStart: number, b: Float32Array, bStart: number, length: number): number {
-  let sum = 0;
-  for (let i = 0; i < length; i++) sum += a[aStart + i]! * b[bStart + i]!;
-  return sum;
-}
-
-function scanBlock(corpus: Matrix, queries: Matrix, from: number, to: number, allowed: Uint8Array, best: TopK[]) {
-  for (let q = 0; q < queries.rows; q++) {
-    const top = best[q]!;
-    for (let row = from; row < to; row++) {
-      if (allowed[row] === 0) continue;
-      top.push(row, innerProduct(queries.data, q * queries.cols, corpus.data, row * corpus.cols, corpus.cols));
-    }
+/** The first k of the found ones that a query may find. */
+function toHits(
+  found: { positions: Int32Array; scores: Float64Array },
+  k: number,
+  allow: (id: string) => boolean,
+  ids: readonly string[],
+): Hits {
+  const hits = { ids: [] as string[], positions: [] as number[], scores: [] as number[] };
+  for (const [i, position] of found.positions.entries()) {
+    if (position < 0 || hits.ids.length === k) break;
+    const id = ids[position]!;
+    if (!allow(id)) continue;
+    hits.ids.push(id);
+    hits.positions.push(position);
+    hits.scores.push(Math.fround(found.scores[i]!));
   }
+  return hits;
 }
 
-/** The first k of a query's best that it may find. */
-function toHits(best: TopK, k: number, ids: readonly string[], excluded: readonly string[]): Hits {
-  const kept: number[] = [];
-  for (let i = 0; i < best.positions.length && kept.length < k; i++) {
-    if (!excluded.includes(ids[best.positions[i]!]!)) kept.push(i);
-  }
-  const positions = kept.map((i) => best.positions[i]!);
-  return { ids: positions.map((p) => ids[p]!), positions, scores: kept.map((i) => Math.fround(best.scores[i]!)) };
+interface Flat {
+  readonly index: VectorIndex;
+  readonly corpus: Matrix;
+  readonly scanner: Scanner;
 }
 
-async function searchFlat(index: VectorIndex, corpus: Matrix, queries: Matrix, k: number, options: SearchOptions) {
+async function searchFlat({ index, corpus, scanner }: Flat, queries: Matrix, k: number, options: SearchOptions) {
   assertQueries(index, queries, k, options);
-  const { excludeIds, control } = options;
-  const allowed = acceptedPositions(index.ids, options.accept);
-  const best = Array.from({ length: queries.rows }, (_, q) => {
-    return new TopK(Math.min(index.size, k + (excludeIds?.[q]?.length ?? 0)));
+  const { accept, excludeIds = [], control } = options;
+  const allowed = accept === undefined ? null : acceptedPositions(index.ids, accept);
+  const hits: Hits[] = [];
+  const size = Math.min(QUERIES_PER_CALL, Math.ceil(scanner.productsPerCall / corpus.data.length));
+  await inPieces({ stage: "exact search", count: queries.rows, size, control }, async (first, last) => {
+    const excluded = excludeIds.slice(first, last);
+    const fetch = Math.min(index.size, k + Math.max(0, ...excluded.map((ids) => ids.length)));
+    const positions = new Int32Array((last - first) * fetch);
+    const scores = new Float64Array(positions.length);
+    await scanner.scanRows(corpus.data, corpus.cols, rowsOf(queries, first, last), fetch, allowed, positions, scores);
+    for (let q = 0; q < last - first; q++) {
+      const [from, to] = [q * fetch, (q + 1) * fetch];
+      const found = { positions: positions.subarray(from, to), scores: scores.subarray(from, to) };
+      hits.push(toHits(found, k, (id) => !excluded[q]?.includes(id), index.ids));
+    }
   });
-  const block = Math.max(1, Math.floor(BLOCK_BYTES / (4 * corpus.cols)));
-  for (let from = 0; from < corpus.rows; from += block) {
-    assertNotInterrupted("search", control?.signal);
-    const to = Math.min(corpus.rows, from + block);
-    scanBlock(corpus, queries, from, to, allowed, best);
-    control?.onProgress?.({ stage: "exact search", done: to, total: corpus.rows });
-    await nextTurn();
-  }
-  return best.map((top, q) => toHits(top, k, index.ids, excludeIds?.[q] ?? []));
+  return hits;
 }
 
 /**
@@ -69,10 +69,11 @@ async function searchFlat(index: VectorIndex, corpus: Matrix, queries: Matrix, k
  * Inner products are summed in double precision; of equal scores the lower position comes first.
  * The matrix is kept, not copied.
  *
+ * @param scanner how rows are compared; default compiled code on a thread of its own, JavaScript where that is missing.
  * @throws ShapeError, DataError (an id twice) or NumericError when ids and embeddings are no corpus.
  * @example await createFlatIndex(["a", "b"], { data: Float32Array.of(1, 0, 0, 1), rows: 2, cols: 2 }).search(query, 1)
  */
-export function createFlatIndex(ids: readonly string[], embeddings: Matrix): VectorIndex {
+export function createFlatIndex(ids: readonly string[], embeddings: Matrix, scanner = chooseScanner()): VectorIndex {
   assertCorpus("createFlatIndex", ids, embeddings);
   let corpus: Matrix | null = embeddings;
   const held = () => {
@@ -84,7 +85,7 @@ export function createFlatIndex(ids: readonly string[], embeddings: Matrix): Vec
     size: embeddings.rows,
     dimension: embeddings.cols,
     ids,
-    search: async (queries, k, options = {}) => searchFlat(index, held(), queries, k, options),
+    search: async (queries, k, options = {}) => searchFlat({ index, corpus: held(), scanner }, queries, k, options),
     save: async (folder) => saveFlat(folder, ids, held()),
     dispose: () => {
       corpus = null;

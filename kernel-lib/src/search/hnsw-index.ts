@@ -1,8 +1,9 @@
 import { assertInteger, assertKnownKeys } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Control, Matrix } from "../base/types";
-import { inTurns, rowsOf, searchHnsw } from "./hnsw-search";
-import { loadHnswlib, type NativeGraph } from "./hnswlib";
+import { searchHnsw } from "./hnsw-search";
+import { inPieces, rowsOf } from "./in-pieces";
+import { loadSearchAddon, type NativeGraph } from "./search-addon";
 import { hashCorpus, readIndexFiles, type Sidecar, saveIndexFiles } from "./sidecar";
 import { assertCorpus, disposedError, type VectorIndex } from "./vector-index";
 
@@ -27,6 +28,9 @@ export interface HnswIndex extends VectorIndex {
 }
 
 const DEFAULTS = { m: 16, efConstruction: 200, ef: 64, seed: 7 } as const;
+/** Rows per call of the graph: some 50 ms of building, after which progress is told and an interrupt stops it. */
+const ROWS_PER_CALL = 256;
+
 const OPTION_NAMES: readonly (keyof HnswOptions)[] = ["m", "efConstruction", "ef", "seed", "control"];
 
 type Settings = Readonly<Record<keyof typeof DEFAULTS, number>>;
@@ -66,7 +70,7 @@ function wrapGraph(filled: NativeGraph, sidecar: Omit<Sidecar, "settings">, sett
     search: async (queries, k, options = {}) => searchHnsw(index, held(), queries, k, options),
     save: async (folder) => {
       const stored: Sidecar = { ...sidecar, settings: { ...settings, ef } };
-      await saveIndexFiles(folder, stored, async (file) => held().save(file));
+      await saveIndexFiles(folder, stored, (file) => held().save(file));
     },
     dispose: () => {
       graph = null;
@@ -77,7 +81,8 @@ function wrapGraph(filled: NativeGraph, sidecar: Omit<Sidecar, "settings">, sett
 }
 
 /**
- * Builds a hierarchical navigable small-world graph over the rows, by inner product. Same rows, order and settings
+ * Builds a hierarchical navigable small-world graph over the rows, by inner product, on a thread of Node's pool: the
+ * caller's thread is free meanwhile. Same rows, order and settings
  * give the same graph. Its recall against an exact index is for measureRecall() to say.
  *
  * @throws ShapeError, DataError or NumericError when ids and embeddings are no corpus. ConfigError on a bad setting.
@@ -90,12 +95,16 @@ export async function createHnswIndex(
 ): Promise<HnswIndex> {
   assertCorpus("createHnswIndex", ids, embeddings);
   const settings = settingsOf(options);
-  const { Graph, version } = loadHnswlib();
+  const { Graph, version } = loadSearchAddon();
   const graph = new Graph(embeddings.cols);
   graph.create(embeddings.rows, settings.m, settings.efConstruction, settings.seed);
-  await inTurns("building the HNSW index", embeddings.rows, options.control, (first, last) => {
-    graph.add(rowsOf(embeddings, first, last), first);
-  });
+  const work = {
+    stage: "building the HNSW index",
+    count: embeddings.rows,
+    size: ROWS_PER_CALL,
+    control: options.control,
+  };
+  await inPieces(work, (first, last) => graph.add(rowsOf(embeddings, first, last), first));
   const corpusHash = hashCorpus(ids, embeddings);
   const { rows: size, cols: dimension } = embeddings;
   const library = `hnswlib-node ${version}`;
@@ -110,11 +119,11 @@ export async function createHnswIndex(
  */
 export async function loadHnswIndex(folder: string): Promise<HnswIndex> {
   const { sidecar, file } = await readIndexFiles("loadHnswIndex", folder, "hnsw");
-  const graph = new (loadHnswlib().Graph)(sidecar.dimension);
+  const graph = new (loadSearchAddon().Graph)(sidecar.dimension);
   let settings: Settings;
   try {
     settings = settingsOf(sidecar.settings);
-    graph.load(file);
+    await graph.load(file);
   } catch (error) {
     throw new DataError(
       `loadHnswIndex: ${file} must be an HNSW graph with usable settings. Build and save the index again.`,

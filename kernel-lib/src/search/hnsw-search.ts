@@ -1,38 +1,11 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { assertNotInterrupted } from "../base/check";
-import type { Control, Matrix } from "../base/types";
-import type { NativeGraph } from "./hnswlib";
+import type { Matrix } from "../base/types";
+import { inPieces, rowsOf } from "./in-pieces";
+import type { NativeGraph } from "./search-addon";
 import { TopK } from "./top-k";
 import { acceptedPositions, assertQueries, type Hits, type SearchOptions, type VectorIndex } from "./vector-index";
 
-const TURN_MS = 20;
-
-/** Rows per call of the graph: a few milliseconds of building, less than one of searching. */
-const CHUNK = 16;
-
-/** Some rows of a matrix, without a copy. */
-export function rowsOf({ data, cols }: Matrix, first: number, last: number): Float32Array {
-  return data.subarray(first * cols, last * cols);
-}
-
-/** Calls `step` for pieces of 0 … count-1 (`last` exclusive), letting the event loop turn about every 20 ms. */
-export async function inTurns(
-  stage: string,
-  count: number,
-  control: Control | undefined,
-  step: (first: number, last: number) => void,
-) {
-  let turnEnds = Date.now() + TURN_MS;
-  for (let first = 0; first < count; first += CHUNK) {
-    const last = Math.min(count, first + CHUNK);
-    step(first, last);
-    if (Date.now() < turnEnds && last < count) continue;
-    control?.onProgress?.({ stage, done: last, total: count });
-    await nextTurn();
-    assertNotInterrupted(stage, control?.signal);
-    turnEnds = Date.now() + TURN_MS;
-  }
-}
+/** Queries per call of the graph: a few milliseconds. */
+const QUERIES_PER_CALL = 256;
 
 /** How many times k are fetched under a filter before every vector is compared instead. */
 const FILTER_FACTOR = 4;
@@ -64,11 +37,11 @@ interface Fetched {
   readonly distances: Float32Array;
 }
 
-function fetchRows(graph: NativeGraph, queries: Float32Array, count: number, wanted: number): Fetched {
+async function fetchRows(graph: NativeGraph, queries: Float32Array, count: number, wanted: number): Promise<Fetched> {
   const fetch = Math.min(graph.count(), wanted);
   const positions = new Int32Array(count * fetch);
   const distances = new Float32Array(count * fetch);
-  graph.search(queries, fetch, positions, distances);
+  await graph.search(queries, fetch, positions, distances);
   return { fetch, positions, distances };
 }
 
@@ -106,9 +79,9 @@ export async function searchHnsw(
   const mask = accept === undefined ? null : acceptedPositions(index.ids, accept);
   const wanted = Math.min(k, index.size);
   const found: Hits[] = [];
-  const readQueries = (first: number, last: number, excluded: readonly string[]) => {
+  const readQueries = async (first: number, last: number, excluded: readonly string[]) => {
     const fetch = (k + excluded.length) * (mask === null ? 1 : FILTER_FACTOR);
-    const fetched = fetchRows(graph, rowsOf(queries, first, last), last - first, fetch);
+    const fetched = await fetchRows(graph, rowsOf(queries, first, last), last - first, fetch);
     const isAllowed = (position: number) =>
       (mask === null || mask[position] === 1) && !excluded.includes(index.ids[position]!);
     for (let q = first; q < last; q++) {
@@ -118,10 +91,11 @@ export async function searchHnsw(
       found.push({ ids: positions.map((p) => index.ids[p]!), positions, scores });
     }
   };
-  await inTurns("approximate search", queries.rows, control, (first, last) => {
+  const work = { stage: "approximate search", count: queries.rows, size: QUERIES_PER_CALL, control };
+  await inPieces(work, async (first, last) => {
     if (excludeIds === undefined) return readQueries(first, last, []);
     // one at a time: what is found for a query must not depend on how many its neighbours exclude
-    for (let q = first; q < last; q++) readQueries(q, q + 1, excludeIds[q]!);
+    for (let q = first; q < last; q++) await readQueries(q, q + 1, excludeIds[q]!);
   });
   return found;
 }

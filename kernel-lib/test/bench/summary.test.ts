@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
   growthTable,
+  INDEX_WORK,
+  indexTable,
   memoryTable,
   profileTable,
   rooflineOf,
@@ -65,6 +67,14 @@ describe("the tables", () => {
     const rows = growthTable([{ what: "step", axis: "batch", sizes: [4, 1024], own: law, peer: null }]).split("\n");
     expect(rows[2]).toBe("| step, batch | 4 to 1,024 | 1.04 ± 0.03 | - |");
     expect(showExponent({ ...law, error: null })).toBe("1.04");
+    const index = INDEX_WORK.map((what, i) => {
+      const seconds = [[0.5, 20] as const, [0.04, 0.05] as const, [0.03, 0.45] as const][i]!;
+      return { what, axis: "corpus", sizes: [1000, 100_000], own: { ...law, seconds: [...seconds] }, peer: null };
+    });
+    expect(indexTable(index).split("\n").slice(2)).toEqual([
+      "| 1,000 | 0.50 | 40.0 | 30.0 | never |",
+      "| 100,000 | 20.00 | 50.0 | 450.0 | 50,000 queries |",
+    ]);
     const memory = { own: { library: 400.4, models: 1500 }, peer: { library: 700, models: 900 } };
     expect(memoryTable(memory).split("\n").slice(2)).toEqual([
       "| library loaded, engine open | 400 | 700 |",

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFlatIndex } from "../../src/search/flat-index";
 import { createHnswIndex, type HnswIndex, loadHnswIndex } from "../../src/search/hnsw-index";
-import { loadHnswlib } from "../../src/search/hnswlib";
 import { measureRecall } from "../../src/search/measure-recall";
+import { loadSearchAddon } from "../../src/search/search-addon";
 import { clusteredRows, idsOf, matrix } from "./helpers";
 
 const CORPUS = clusteredRows(2000, 32, 1);
@@ -147,7 +147,7 @@ describe("a saved HNSW index", () => {
   });
 
   it("describes itself", () => {
-    const { version } = loadHnswlib();
+    const { version } = loadSearchAddon();
     expect(JSON.parse(readFileSync(sidecar(), "utf8"))).toMatchObject({
       kind: "hnsw",
       space: "ip",

@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { EnvironmentError } from "../../src/base/errors";
-import { loadHnswlib } from "../../src/search/hnswlib";
+import type { HnswIndex } from "../../src/search/hnsw-index";
 import { openIndex } from "../../src/search/open-index";
+import { loadSearchAddon } from "../../src/search/search-addon";
 import { matrix } from "./helpers";
 
-vi.mock("../../src/search/hnswlib", async (original) => {
-  const real = await original<typeof import("../../src/search/hnswlib")>();
-  return { loadHnswlib: vi.fn(real.loadHnswlib) };
+vi.mock("../../src/search/search-addon", async (original) => {
+  const real = await original<typeof import("../../src/search/search-addon")>();
+  return { loadSearchAddon: vi.fn(real.loadSearchAddon) };
 });
 
 const CORPUS = matrix([
@@ -18,38 +19,56 @@ function missing(): never {
   throw new Error("Cannot find module");
 }
 
-beforeEach(() => vi.mocked(loadHnswlib).mockClear());
+const { loadSearchAddon: real } = await vi.importActual<typeof import("../../src/search/search-addon")>(
+  "../../src/search/search-addon",
+);
+
+beforeEach(() => {
+  vi.mocked(loadSearchAddon).mockReset().mockImplementation(real);
+});
 
 describe("openIndex", () => {
-  it("builds a graph by default and an exact index when asked", async () => {
-    expect((await openIndex(["a", "b"], CORPUS)).kind).toBe("hnsw");
-    expect((await openIndex(["a", "b"], CORPUS, { prefer: "flat" })).kind).toBe("flat");
+  it("builds an exact index of a small corpus and a graph of a large one, saying why", async () => {
+    const small = await openIndex(["a", "b"], CORPUS);
+    expect([small.index.kind, small.choice.why]).toEqual([
+      "flat",
+      expect.stringMatching(/^exact search: 2 x 2 numbers/),
+    ]);
+    const large = await openIndex(["a", "b"], CORPUS, { exactUpTo: 1, ef: 9 });
+    expect([large.index.kind, large.choice.why]).toEqual(["hnsw", expect.stringMatching(/^HNSW: 2 x 2 numbers/)]);
+    expect((large.index as HnswIndex).ef).toBe(9);
+  });
+
+  it("builds what is asked for", async () => {
+    for (const prefer of ["hnsw", "flat"] as const) {
+      expect((await openIndex(["a", "b"], CORPUS, { prefer })).index.kind).toBe(prefer);
+    }
   });
 
   it("searches exactly, saying so, where hnswlib-node is missing", async () => {
-    vi.mocked(loadHnswlib).mockImplementationOnce(() => {
-      throw new EnvironmentError("loadHnswlib: not here.", { package: "hnswlib-node" });
+    vi.mocked(loadSearchAddon).mockImplementation(() => {
+      throw new EnvironmentError("loadSearchAddon: not here.", { package: "hnswlib-node" });
     });
     const warnings: unknown[][] = [];
-    const index = await openIndex(["a", "b"], CORPUS, { control: { onWarn: (...args) => warnings.push(args) } });
+    const control = { onWarn: (...args: unknown[]) => warnings.push(args) };
+    const { index, choice } = await openIndex(["a", "b"], CORPUS, { prefer: "hnsw", control });
     expect(index.kind).toBe("flat");
+    expect(choice).toEqual({ kind: "flat", why: "exact search: hnswlib-node is not compiled here" });
     expect(warnings).toEqual([
-      ["exact-index", "openIndex: searching exactly instead. loadHnswlib: not here.", { package: "hnswlib-node" }],
+      ["exact-index", "openIndex: searching exactly instead. loadSearchAddon: not here.", { package: "hnswlib-node" }],
     ]);
   });
 
   it("does not hide other errors behind the exact index", async () => {
-    await expect(openIndex(["a", "b"], CORPUS, { m: 0 })).rejects.toMatchObject({ code: "config" });
+    await expect(openIndex(["a", "b"], CORPUS, { prefer: "hnsw", m: 0 })).rejects.toMatchObject({ code: "config" });
     await expect(openIndex(["a", "b"], CORPUS, { prefer: "best" as "flat" })).rejects.toThrow(
-      /prefer must be one of hnsw, flat/,
+      /prefer must be one of auto, hnsw, flat/,
     );
   });
 });
 
-describe("loadHnswlib", () => {
-  it("explains what to do when the package cannot be loaded", async () => {
-    const { loadHnswlib: real } =
-      await vi.importActual<typeof import("../../src/search/hnswlib")>("../../src/search/hnswlib");
+describe("loadSearchAddon", () => {
+  it("explains what to do when the package cannot be loaded", () => {
     expect(() => real(missing)).toThrow(
       expect.objectContaining({
         code: "environment",

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { hnswlib } from "../../setup/steps/hnswlib.mjs";
 import { fakeContext, fakeProgram, place, REPOSITORY, temporaryFolder } from "./fakes";
 
-const ADDON = "node_modules/hnswlib-node/build/Release/jomed_graph.node";
+const ADDON = "node_modules/hnswlib-node/build/Release/jomed_search.node";
 const BUILT = join(REPOSITORY, ADDON);
 
 /** A compiler that says what to do with and without the processor's own instructions; "$2" is the file to write. */

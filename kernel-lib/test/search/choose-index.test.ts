@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { chooseIndex, EXACT_UP_TO } from "../../src/search/choose-index";
+
+describe("chooseIndex", () => {
+  it("goes by size, and says so", () => {
+    expect(chooseIndex({ rows: EXACT_UP_TO / 64, cols: 64 }).kind).toBe("flat");
+    expect(chooseIndex({ rows: EXACT_UP_TO / 64 + 1, cols: 64 }).kind).toBe("hnsw");
+    expect(chooseIndex({ rows: EXACT_UP_TO / 64, cols: 65 }).kind).toBe("hnsw");
+    expect(chooseIndex({ rows: 3000, cols: 64 }, { exactUpTo: 192_000 })).toEqual({
+      kind: "flat",
+      why: "exact search: 3,000 x 64 numbers are not more than 192,000, few enough to compare with every query",
+    });
+    expect(chooseIndex({ rows: 3001, cols: 64 }, { exactUpTo: 192_000 })).toEqual({
+      kind: "hnsw",
+      why: "HNSW: 3,001 x 64 numbers are more than 192,000, too many to compare with every query",
+    });
+  });
+
+  it("does what it is told", () => {
+    const huge = { rows: 10 ** 7, cols: 512 };
+    expect(chooseIndex({ rows: 10, cols: 2 }, { prefer: "hnsw" })).toEqual({ kind: "hnsw", why: "HNSW: asked for" });
+    expect(chooseIndex(huge, { prefer: "flat" })).toEqual({ kind: "flat", why: "exact search: asked for" });
+  });
+
+  it.each([
+    [{ prefer: "best" as "flat" }, /prefer must be one of auto, hnsw, flat/],
+    [{ exactUpTo: -1 }, /exactUpTo must be a whole number/],
+  ])("refuses %j", (options, wording) => {
+    expect(() => chooseIndex({ rows: 1, cols: 1 }, options)).toThrow(wording);
+  });
+});
