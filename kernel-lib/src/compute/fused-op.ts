@@ -16,6 +16,7 @@ export interface FusedOp<T extends tf.Tensor> {
 }
 
 interface FusedEngine {
+  readonly state: { readonly gradientDepth: number; readonly activeScope: { readonly id: number } | null };
   runKernelFunc(call: {
     inputs: OpInputs;
     forwardFunc: (backend: unknown, save: (tensors: tf.Tensor[]) => void) => tf.Tensor;
@@ -28,15 +29,33 @@ interface FusedEngine {
  *
  * `tf.customGrad` computes the gradient of every input at once. This goes one level below it, where gradients are
  * functions and only those on a path to a trained variable are called: a frozen weight costs nothing.
- * Memory: intermediates of `forward` and `backward` are disposed; saved tensors live until the gradient is done.
+ * Memory: intermediates of `forward` and `backward` are disposed. On the way back, saved tensors and the output's gradient
+ * are freed once the next operation's turn comes, so that a step needs no more than its activations.
  */
 export function runFused<T extends tf.Tensor>(op: FusedOp<T>): T {
   const engine = tf.engine() as unknown as FusedEngine;
   return engine.runKernelFunc({
     inputs: op.inputs,
     forwardFunc: (_backend, save) => op.forward(save),
-    backwardsFunc: (dy, saved) => op.backward(dy as T, saved),
+    backwardsFunc: (dy, saved) => {
+      freePassed(engine, dy, saved);
+      return op.backward(dy as T, saved);
+    },
   }) as T;
+}
+
+/** What the operation before this one, on the way back, held. */
+let passed: readonly tf.Tensor[] = [];
+
+/**
+ * Frees what the operation before held and notes what this one holds. TensorFlow.js itself keeps all of it until the last
+ * gradient is made, which doubles the memory of a step. Left to it: a gradient that the caller gave (made outside the scope
+ * of this pass), and everything while a gradient of a gradient is computed, where the tape is walked again.
+ */
+function freePassed({ state }: FusedEngine, dy: tf.Tensor, saved: readonly tf.Tensor[]): void {
+  tf.dispose([...passed]);
+  if (state.gradientDepth > 0) passed = [];
+  else passed = dy.scopeId === state.activeScope?.id ? [dy, ...saved] : saved;
 }
 
 /** Whether a tensor is a variable that does not learn: no gradient is made for it. */

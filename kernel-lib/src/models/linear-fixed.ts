@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { dense } from "../compute/ops/dense";
 import { joinBiases, type LinearMaps, linearMaps, linearWeights, mergeParts } from "./linear";
+import { tooLargeToJoin } from "./linear-apart";
 import { hasDropout } from "./linear-dropout";
 import type { ParameterStore } from "./parameters";
 
@@ -13,7 +14,8 @@ export interface FixedLinears {
 
 /**
  * The maps of a store for as long as nothing in it is trained: W + scaling · B·A and joined weights are made at a map's
- * first use and kept, instead of once a token. Later changes of the store are not seen.
+ * first use and kept, instead of once a token. Later changes of the store are not seen. Maps too large to be copied work
+ * as `linearMaps` does.
  *
  * Gradient: to x and the residual only. Errors as `joinedLinear`.
  * Memory: what is kept is as large as the weights that have an adapter or are joined; dispose it.
@@ -23,7 +25,7 @@ export function fixLinears(store: ParameterStore): FixedLinears {
   const current = linearMaps(store);
   const maps: LinearMaps = (moduleNames, x, residual) => {
     const parts = moduleNames.map((name) => linearWeights(store, name));
-    if (parts.some(hasDropout)) return current(moduleNames, x, residual);
+    if (parts.some(hasDropout) || tooLargeToJoin(parts)) return current(moduleNames, x, residual);
     const key = moduleNames.join(" ");
     const fixed = kept.get(key) ?? fixMap(parts);
     kept.set(key, fixed);

@@ -3,6 +3,7 @@ import { ShapeError } from "../base/errors";
 import { isFrozen, runFused } from "../compute/fused-op";
 import { hasNativeKernels, runNativeKernel } from "../compute/native-kernels";
 import { reshapeTo } from "../compute/reshape-to";
+import { multiplyApart, multiplyBackApart, tooLargeToJoin } from "./linear-apart";
 import { droppedUpdates, hasDropout } from "./linear-dropout";
 import { joinedGradients, type LinearWeights } from "./linear-gradients";
 import type { ParameterStore } from "./parameters";
@@ -78,21 +79,22 @@ function applyLinears<T extends tf.Tensor>(x: T, parts: readonly LinearWeights[]
     return tf.add(applyLinears(x, plain), droppedUpdates(x, parts)) as T;
   }
   const rows = x.size / inSize;
+  const apart = tooLargeToJoin(parts);
   return runFused<tf.Tensor>({
     inputs: { x, ...trainedInputs(parts) },
     forward: (save) => {
       const flat = reshapeTo(x, [rows, inSize]) as tf.Tensor2D;
-      const merged = mergeParts(parts); // [out, in]
-      save([flat, merged]);
-      const product = tf.matMul(flat, merged, false, true); // [rows, out]
+      const merged = apart ? [] : [mergeParts(parts)]; // [out, in]
+      save([flat, ...merged]);
+      const product = apart ? multiplyApart(flat, parts) : tf.matMul(flat, merged[0]!, false, true); // [rows, out]
       const bias = joinBiases(parts);
       return reshapeTo(bias === null ? product : tf.add(product, bias), [...x.shape.slice(0, -1), outSize]);
     },
     backward: (dy, saved) => {
-      const [flat, merged] = saved as [tf.Tensor2D, tf.Tensor2D];
+      const [flat, merged] = saved as [tf.Tensor2D, tf.Tensor2D?];
       const dyFlat = reshapeTo(dy, [rows, outSize]) as tf.Tensor2D;
       return {
-        x: () => reshapeTo(tf.matMul(dyFlat, merged), x.shape),
+        x: () => reshapeTo(merged ? tf.matMul(dyFlat, merged) : multiplyBackApart(dyFlat, parts), x.shape),
         ...(parts.length === 1 && parts[0]!.update === null
           ? { weight0: () => tf.matMul(dyFlat, flat, true, false), bias0: () => tf.sum(dyFlat, 0) }
           : joinedGradients(parts, dyFlat, flat)),
