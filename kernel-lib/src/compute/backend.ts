@@ -131,6 +131,9 @@ function startingWith(backend: BackendName): readonly BackendName[] {
 /** What tfjs-node 4.22 needs before it is imported. */
 function prepareProcess(): void {
   process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "3";
+  // on a GPU: memory as it is needed, not all there is; products of 23 bits, as on the other engines, not of 10 (TF32)
+  process.env["TF_FORCE_GPU_ALLOW_GROWTH"] ??= "true";
+  process.env["NVIDIA_TF32_OVERRIDE"] ??= "0";
   // removed in Node 23, called by tfjs-node 4.22
   const nodeUtil = createRequire(__filename)("node:util") as Record<string, unknown>;
   nodeUtil["isNullOrUndefined"] ??= (value: unknown) => value === null || value === undefined;
