@@ -30,6 +30,14 @@ describe("openBackend", () => {
     expect(requireBackend).toThrow("Call `await openBackend()` before using a model.");
   });
 
+  it("asks a GPU for memory as needed and whole float32, unless the user has said otherwise", async () => {
+    vi.stubEnv("JOMED_BACKEND", "cpu");
+    vi.stubEnv("NVIDIA_TF32_OVERRIDE", undefined);
+    vi.stubEnv("TF_FORCE_GPU_ALLOW_GROWTH", "false");
+    await (await freshModule()).openBackend();
+    expect(process.env).toMatchObject({ NVIDIA_TF32_OVERRIDE: "0", TF_FORCE_GPU_ALLOW_GROWTH: "false" });
+  });
+
   it("returns the first report when it is called twice", async () => {
     vi.stubEnv("JOMED_BACKEND", "cpu");
     const { openBackend, requireBackend } = await freshModule();
