@@ -1,9 +1,9 @@
 import { assertNotInterrupted } from "../../base/check";
 import { DataError, isKernelError } from "../../base/errors";
+import { pathWithin } from "../../base/path-within";
 import type { Control, Passage } from "../../base/types";
 import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
 import { decodePicture } from "./decode-picture";
-import { pathWithin } from "./path-within";
 
 /** Options of readPassages. */
 export interface ReadPassagesOptions {

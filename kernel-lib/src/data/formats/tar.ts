@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { DataError, isKernelError } from "../../base/errors";
-import { plainPathWithin } from "../../base/stays-inside";
+import { plainPathWithin } from "../../base/path-within";
 import { BLOCK, formatTarHeader, parsePaxRecords, parseTarHeader, type TarHeader } from "./tar-header";
 
 /** How much an archive may hold. */

@@ -1,6 +1,6 @@
 import { askJson } from "../../base/ask-json";
 import { DataError } from "../../base/errors";
-import { plainPathWithin } from "../../base/stays-inside";
+import { plainPathWithin } from "../../base/path-within";
 import type { Control } from "../../base/types";
 import type { PublishedFile, PublishedListing } from "./publication";
 

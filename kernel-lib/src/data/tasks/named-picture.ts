@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { DataError } from "../../base/errors";
-import { pathWithin } from "../corpora/path-within";
+import { pathWithin } from "../../base/path-within";
 import { DEFAULT_SIDE, type PictureSource, pictureOf } from "./load-pictures";
 import type { ReadRequest } from "./task-definition";
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
-import { pathWithin } from "../corpora/path-within";
+import { pathWithin } from "../../base/path-within";
 import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
 import { readDicom } from "../formats/dicom";
 import { renderDicom } from "../formats/dicom-render";
