@@ -17,6 +17,7 @@ napi_value Init(napi_env env, napi_value exports) {
     jomed::RegisterAdamW();
     jomed::RegisterLinear();
     jomed::RegisterCrossEntropy();
+    jomed::RegisterColumnSum();
   } catch (const std::runtime_error& error) {
     napi_throw_error(env, nullptr, error.what());
   }

@@ -11,5 +11,6 @@ void RegisterLora();
 void RegisterAdamW();
 void RegisterLinear();
 void RegisterCrossEntropy();
+void RegisterColumnSum();
 
 }  // namespace jomed

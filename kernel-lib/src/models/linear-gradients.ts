@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { OpGradients } from "../compute/fused-op";
 import { hasNativeKernels, runNativeKernel } from "../compute/native-kernels";
+import { columnSum } from "../compute/ops/column-sum";
 import type { LowRankUpdate } from "./parameters";
 
 /** The tensors of one linear map. */
@@ -55,7 +56,7 @@ function weightGradients(parts: readonly Placed[], dy: tf.Tensor2D, x: tf.Tensor
   }
   const biases = parts.filter(({ bias }) => bias !== null && learns(bias));
   if (biases.length > 0) {
-    const whole = tf.sum(dy, 0);
+    const whole = columnSum(dy);
     for (const { index, start, outSize } of biases) gradients[`bias${index}`] = tf.slice(whole, [start], [outSize]);
   }
   return gradients;

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors";
 import { isFrozen, runFused } from "../compute/fused-op";
 import { hasNativeKernels, runNativeKernel } from "../compute/native-kernels";
+import { columnSum } from "../compute/ops/column-sum";
 import { reshapeTo } from "../compute/reshape-to";
 import { multiplyApart, multiplyBackApart, tooLargeToJoin } from "./linear-apart";
 import { droppedUpdates, hasDropout } from "./linear-dropout";
@@ -96,7 +97,7 @@ function applyLinears<T extends tf.Tensor>(x: T, parts: readonly LinearWeights[]
       return {
         x: () => reshapeTo(merged ? tf.matMul(dyFlat, merged) : multiplyBackApart(dyFlat, parts), x.shape),
         ...(parts.length === 1 && parts[0]!.update === null
-          ? { weight0: () => tf.matMul(dyFlat, flat, true, false), bias0: () => tf.sum(dyFlat, 0) }
+          ? { weight0: () => tf.matMul(dyFlat, flat, true, false), bias0: () => columnSum(dyFlat) }
           : joinedGradients(parts, dyFlat, flat)),
       };
     },

@@ -67,6 +67,11 @@ const OPS: readonly (readonly [string, Op, Arrays])[] = [
       dense(x!, { weight: weight as tf.Tensor2D, bias: bias ?? null, ...(residual && { residual }) }),
     [draw(ROWS, 21), draw(53, 21), draw(53), draw(ROWS, 53)],
   ],
+  [
+    "dense with a bias over many rows",
+    (x, weight, bias) => dense(x!, { weight: weight as tf.Tensor2D, bias: bias ?? null }),
+    [draw(900, 5), draw(53, 5), draw(53)],
+  ],
   ["quickGelu", (x) => quickGelu(x!), [draw(ROWS, 13)]],
   ["gatedSilu", (x) => gatedSilu(x as tf.Tensor2D), [draw(ROWS, 26)]],
   [

@@ -3,6 +3,7 @@ import { ShapeError } from "../../base/errors";
 import { isFrozen, type OpInputs, runFused } from "../fused-op";
 import { hasNativeKernels, runNativeKernel } from "../native-kernels";
 import { reshapeTo } from "../reshape-to";
+import { columnSum } from "./column-sum";
 
 /** A linear map and what its output is added to. */
 export interface DenseOptions {
@@ -52,7 +53,7 @@ export function dense<T extends tf.Tensor>(x: T, { weight, bias, residual }: Den
       return {
         x: () => reshapeTo(tf.matMul(dyFlat, kept), x.shape),
         weight: () => tf.matMul(dyFlat, reshapeTo(input, [rows, inSize]) as tf.Tensor2D, true, false),
-        bias: () => tf.sum(dyFlat, 0),
+        bias: () => columnSum(dyFlat),
         residual: () => tf.clone(dy),
       };
     },

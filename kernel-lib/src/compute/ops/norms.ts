@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type OpGradients, runFused } from "../fused-op";
 import { hasNativeKernels, runNativeKernel } from "../native-kernels";
+import { columnSum } from "./column-sum";
 
 /**
  * Layer norm over the last axis: (x - mean) / √(variance + epsilon) · weight + bias.
@@ -23,7 +24,7 @@ export function layerNorm<T extends tf.Tensor>(
     },
     backward: (dy, [normal, scale]) => ({
       ...normGradients(dy, { normal: normal!, scale: scale!, weight, centring: "mean" }),
-      bias: () => sumRows(dy),
+      bias: () => columnSum(dy),
     }),
   }) as T;
 }
@@ -108,12 +109,6 @@ function normGradients(dy: tf.Tensor, { normal, scale, weight, centring }: NormS
       // the mean of `normal` is 0, so centring touches dNormal alone
       return tf.mul(centring === "mean" ? tf.sub(across, tf.mean(dNormal, -1, true)) : across, scale);
     },
-    weight: () => sumRows(tf.mul(dy, normal)),
+    weight: () => columnSum(tf.mul(dy, normal)),
   };
-}
-
-/** [..., D] -> [D] */
-function sumRows(x: tf.Tensor): tf.Tensor {
-  const width = x.shape[x.rank - 1]!;
-  return tf.sum(tf.reshape(x, [x.size / width, width]), 0);
 }
