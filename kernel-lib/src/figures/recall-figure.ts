@@ -103,7 +103,10 @@ function recallLine(entry: Series, count: number): Trace {
 function speedLine(entry: Series, count: number): Trace {
   const values = entry.rows.map(speed);
   const line = lineOf(entry, count, values, values.map(thousands));
-  return { ...line, xaxis: "x2", yaxis: "y2", textposition: "top center", showlegend: false };
+  // a number just under the line of the exact search would be written over it
+  const isUnderExact = (value: number) => entry.exact !== null && value < entry.exact && 2 * value > entry.exact;
+  const textposition = values.map((value) => (isUnderExact(value) ? "bottom center" : "top center"));
+  return { ...line, xaxis: "x2", yaxis: "y2", textposition, showlegend: false };
 }
 
 /** Values are printed at the marks of a single line; the marks of several would cover each other's. */
