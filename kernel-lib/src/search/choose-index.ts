@@ -13,8 +13,8 @@ export interface ChooseIndexOptions {
   /** "auto" (default) goes by size; "hnsw" and "flat" (exact) insist. */
   readonly prefer?: "auto" | "hnsw" | "flat";
   /**
-   * How many numbers, vectors times dimension, "auto" searches exactly at most. Default 2^22: a quarter of a millisecond a
-   * query, where building a graph pays after some 50,000 queries (docs/performance.md).
+   * How many numbers, vectors times dimension, "auto" searches exactly at most. Default 2^22: some 0.3 ms a query, where
+   * building a graph pays after 40,000 queries or more (docs/performance.md).
    */
   readonly exactUpTo?: number;
 }
