@@ -28,7 +28,9 @@ describe("set-up without Python and compiler", () => {
     expect(first.code).toBe(7);
     expect(first.lines.at(-2)).toMatch(/^Engine: wasm: no Python was found\. Install Python 3\.10/);
     expect(first.lines.at(-1)).toBe("a+b");
-    expect(first.lines.join("\n")).toMatch(/Left out: no C\+\+ compiler was found; all search is exact, in JavaScript\./);
+    expect(first.lines.join("\n")).toMatch(
+      /Left out: no C\+\+ compiler was found; all search is exact, in JavaScript\./,
+    );
     expect(JSON.parse(readFileSync(join(root, ".setup/engine.json"), "utf8"))).toMatchObject({ backend: "wasm" });
     expect(existsSync(join(root, "kernel-lib/dist/index.d.ts"))).toBe(true);
 
