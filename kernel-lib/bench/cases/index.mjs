@@ -40,7 +40,6 @@ export function openCorpora() {
     data,
     questions,
     flat,
-    few: (count) => matrix(count, points),
     build: async (rows) => {
       const start = performance.now();
       const graph = await createHnswIndex(ids(rows), matrix(rows), GRAPH);

@@ -6,31 +6,21 @@ import { openScoreCache } from "../../src/reader/score-cache";
 import { diagnoseRetriever } from "../../src/training/diagnose-retriever";
 import type { RetrieverStageOptions } from "../../src/training/retriever-options";
 import { trainRetrieverHead } from "../../src/training/retriever-stage";
-import { TOY_LABELS, toyReader, toyWorld } from "./toy-retriever";
+import { TOY_LABELS, TOY_STAGE, toyReader, toyWorld } from "./toy-retriever";
 
 beforeAll(async () => {
   await openBackend();
 });
 
-const options: RetrieverStageOptions = {
-  steps: 60,
-  batchSize: 8,
-  numCandidates: 10,
-  learningRate: 0.05,
-  warmupSteps: 5,
-  evaluateEvery: 10,
-  refreshEvery: 2,
-  learnedWeight: 0.5,
-  validationTop: 2,
-};
-
 async function signsOf(change: Partial<RetrieverStageOptions>, scoreLabels?: Reader["scoreLabels"]): Promise<string[]> {
   const world = await toyWorld();
   const reader: Reader = scoreLabels === undefined ? world.reader : { ...toyReader(), scoreLabels };
   const scores = createCachedScores(reader, TOY_LABELS, openScoreCache({ fingerprint: "toy", numValues: 4 }));
-  const { curve, bestStep } = await trainRetrieverHead({ ...world.inputs, scores }, { ...options, ...change });
+  const { curve, bestStep } = await trainRetrieverHead({ ...world.inputs, scores }, { ...TOY_STAGE, ...change });
   world.dispose();
-  return diagnoseRetriever(curve, { numCandidates: options.numCandidates, bestStep }).findings.map(({ sign }) => sign);
+  return diagnoseRetriever(curve, { numCandidates: TOY_STAGE.numCandidates, bestStep }).findings.map(
+    ({ sign }) => sign,
+  );
 }
 
 test("a head that learns is well", async () => {

@@ -8,7 +8,7 @@ import { openBackend } from "../../src/compute/backend";
 import type { RetrieverStageInputs, RetrieverStageOptions } from "../../src/training/retriever-options";
 import { trainRetrieverHead } from "../../src/training/retriever-stage";
 import { copyValues } from "../../src/training/training-state";
-import { toyAgreement, toyWorld } from "./toy-retriever";
+import { TOY_STAGE, toyAgreement, toyWorld } from "./toy-retriever";
 
 let folder: string;
 beforeAll(async () => {
@@ -17,23 +17,11 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const options: RetrieverStageOptions = {
-  steps: 60,
-  batchSize: 8,
-  numCandidates: 10,
-  learningRate: 0.05,
-  warmupSteps: 5,
-  evaluateEvery: 10,
-  refreshEvery: 2,
-  learnedWeight: 0.5,
-  validationTop: 2,
-};
-
 for (const loss of ["contrastive", "perplexityDistillation"] as const) {
   test(`the head moves to the candidates the reader reads well (${loss})`, async () => {
     const world = await toyWorld();
     const before = await toyAgreement(world.inputs);
-    const { curve, bestStep } = await trainRetrieverHead(world.inputs, { ...options, loss });
+    const { curve, bestStep } = await trainRetrieverHead(world.inputs, { ...TOY_STAGE, loss });
     expect(before).toBeLessThan(0.75);
     expect(await toyAgreement(world.inputs)).toBeGreaterThan(before + 0.15);
     expect(bestStep).toBeGreaterThan(0);
@@ -46,7 +34,7 @@ for (const loss of ["contrastive", "perplexityDistillation"] as const) {
 
 test("before the first step nothing has moved", async () => {
   const world = await toyWorld();
-  const { curve } = await trainRetrieverHead(world.inputs, { ...options, steps: 10 });
+  const { curve } = await trainRetrieverHead(world.inputs, { ...TOY_STAGE, steps: 10 });
   const at = (metric: string, step: number) =>
     curve.find((point) => point.metric === metric && point.step === step)!.value;
   expect(at("drift", 0)).toBeCloseTo(0, 5);
@@ -62,7 +50,7 @@ test("corpus and reader stay as they are, each pair is read once, and no tensor 
   const frozen = [inputs.corpus.embeddings, inputs.train.frozen, inputs.validation.frozen];
   const copies = frozen.map((matrix) => Buffer.from(matrix.data.slice().buffer));
   const before = tf.memory().numTensors;
-  await trainRetrieverHead(inputs, { ...options, steps: 200 });
+  await trainRetrieverHead(inputs, { ...TOY_STAGE, steps: 200 });
   expect(tf.memory().numTensors).toBe(before);
   frozen.forEach((matrix, i) => {
     expect(Buffer.from(matrix.data.buffer).equals(copies[i]!)).toBe(true);
@@ -78,7 +66,7 @@ test("an aborted stage that is called again gives the bits of an undisturbed one
   const bits = (inputs: RetrieverStageInputs): string =>
     Buffer.from(copyValues(inputs.tower.variables)[0]!.buffer).toString("hex");
   const whole = await toyWorld();
-  const undisturbed = await trainRetrieverHead(whole.inputs, options);
+  const undisturbed = await trainRetrieverHead(whole.inputs, TOY_STAGE);
   const stateFile = join(folder, "state.safetensors");
   const stop = new AbortController();
   const stopped = await toyWorld();
@@ -88,10 +76,10 @@ test("an aborted stage that is called again gives the bits of an undisturbed one
       if (done === 47) stop.abort();
     },
   };
-  const failed = await trainRetrieverHead({ ...stopped.inputs, stateFile, control }, options).catch((error) => error);
+  const failed = await trainRetrieverHead({ ...stopped.inputs, stateFile, control }, TOY_STAGE).catch((error) => error);
   expect(isKernelError(failed, "interrupted")).toBe(true);
   const again = await toyWorld();
-  const resumed = await trainRetrieverHead({ ...again.inputs, stateFile }, options);
+  const resumed = await trainRetrieverHead({ ...again.inputs, stateFile }, TOY_STAGE);
   expect(bits(again.inputs)).toBe(bits(whole.inputs));
   expect(resumed).toEqual(undisturbed);
   for (const world of [whole, stopped, again]) world.dispose();
@@ -101,7 +89,7 @@ test("refusals: examples without a label, an empty split, one candidate", async 
   const world = await toyWorld();
   const { inputs } = world;
   const failure = async (changed: Partial<RetrieverStageInputs>, over: Partial<RetrieverStageOptions> = {}) => {
-    const error = await trainRetrieverHead({ ...inputs, ...changed }, { ...options, ...over }).catch(
+    const error = await trainRetrieverHead({ ...inputs, ...changed }, { ...TOY_STAGE, ...over }).catch(
       (caught) => caught,
     );
     return isKernelError(error) ? `${error.code}: ${error.message}` : error;

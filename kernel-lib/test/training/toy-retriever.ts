@@ -9,13 +9,27 @@ import type { LearnedTower } from "../../src/retriever/learned-tower";
 import { mixEmbeddings, normaliseRows } from "../../src/retriever/mix";
 import { candidateScores } from "../../src/training/retriever-data";
 import { topColumns } from "../../src/training/retriever-health";
-import type { RetrieverStageInputs } from "../../src/training/retriever-options";
+import type { RetrieverStageInputs, RetrieverStageOptions } from "../../src/training/retriever-options";
 
 /**
  * A world without models: pictures of 8 bytes whose first byte carries the class, a linear tower [8, 6], a corpus of random
  * directions of class 0 and 1, and a reader that is sure of the label of the passage's class.
  */
 export const TOY_LABELS: Label[] = [0, 1].map((index) => ({ index, name: `class ${index}`, answer: String(index) }));
+
+/** A stage of seconds in which the toy's head learns what its reader prefers. */
+export const TOY_STAGE: RetrieverStageOptions = {
+  steps: 60,
+  batchSize: 8,
+  numCandidates: 10,
+  learningRate: 0.05,
+  warmupSteps: 5,
+  evaluateEvery: 10,
+  refreshEvery: 2,
+  learnedWeight: 0.5,
+  validationTop: 2,
+};
+
 const PIXELS = 8;
 const WIDTH = 6;
 
