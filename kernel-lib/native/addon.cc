@@ -13,6 +13,7 @@ napi_value Init(napi_env env, napi_value exports) {
     jomed::RegisterGates();
     jomed::RegisterRotary();
     jomed::RegisterAttention();
+    jomed::RegisterAttentionGradient();
     jomed::RegisterLora();
     jomed::RegisterAdamW();
     jomed::RegisterLinear();

@@ -7,6 +7,7 @@ void RegisterNorms();
 void RegisterGates();
 void RegisterRotary();
 void RegisterAttention();
+void RegisterAttentionGradient();
 void RegisterLora();
 void RegisterAdamW();
 void RegisterLinear();

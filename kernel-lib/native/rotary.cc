@@ -1,4 +1,6 @@
-// Rotary position embedding: every head of every row turned by its angles, in one pass.
+// Rotary position embedding apart from attention: every head of every row turned by its angles, in one pass.
+#include "rotary.h"
+
 #include "kernels.h"
 #include "op.h"
 #include "parallel.h"
@@ -18,30 +20,19 @@ void* CreateRotary(TF_OpKernelConstruction* construction) {
 
 void DestroyRotary(void* rotary) { delete static_cast<Rotary*>(rotary); }
 
-// (x [rows, heads * width], cos and sin [positions, width]) -> y; the positions repeat when there are more rows.
-// Both halves of a head hold the same angles: (a, b) -> (a cos - b sin, b cos + a sin).
+// (x [rows, heads * width], cos and sin [positions, width]) -> y
 void ComputeRotary(void* kernel, TF_OpKernelContext* context) {
   const Input x(context, 0), cosines(context, 1), sines(context, 2);
-  const int64_t rows = x.rows(), total = x.dim(-1), width = cosines.dim(-1), positions = cosines.rows();
-  if (total % width != 0 || positions == 0 || rows % positions != 0)
+  const int64_t rows = x.rows(), total = x.dim(-1), width = cosines.dim(-1);
+  const Angles angles(cosines, sines);
+  if (angles.empty() || total % width != 0 || !angles.Fit(rows, width))
     return Refuse(context, "rotary: x must hold whole heads and whole repetitions of the positions");
   const float direction = static_cast<Rotary*>(kernel)->direction;
-  const int64_t half = width / 2;
   float* y = Output(context, 0, x.shape());
   ParallelRows(rows, kPiece, [&](int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; row++) {
-      const float* cos = cosines.data() + (row % positions) * width;
-      const float* sin = sines.data() + (row % positions) * width;
-      for (int64_t at = row * total; at < (row + 1) * total; at += width) {
-        const float* from = x.data() + at;
-        float* to = y + at;
-        for (int64_t j = 0; j < half; j++) {
-          const float turned = direction * sin[j];
-          to[j] = from[j] * cos[j] - from[j + half] * turned;
-          to[j + half] = from[j + half] * cos[j] + from[j] * turned;
-        }
-      }
-    }
+    for (int64_t row = first; row < last; row++)
+      for (int64_t at = row * total; at < (row + 1) * total; at += width)
+        angles.Turn(x.data() + at, row, direction, y + at);
   });
 }
 

@@ -2,41 +2,17 @@ import * as tf from "@tensorflow/tfjs-core";
 import { gatedSilu } from "../compute/ops/activations";
 import { attention } from "../compute/ops/attention";
 import { rmsNorm } from "../compute/ops/norms";
+import { type RotaryTable, rotate } from "../compute/ops/rotary";
 import type { DecoderConfig } from "./decoder-config";
+import type { DecoderPass, LayerMemory } from "./decoder-pass";
+import { fullView, keepsAll, keptView, type QueryView } from "./decoder-view";
 import { type LinearMaps, linearMaps } from "./linear";
 import type { ParameterStore } from "./parameters";
-import { createRotaryTable, type RotaryAngles, type RotaryTable, rotate } from "./rotary";
+import { createRotaryTable } from "./rotary";
 import { gatherRows } from "./token-rows";
 import { TEXT_PREFIX } from "./vision-language";
 
-const HIDDEN_SCORE = -1e9;
-
-/**
- * Keys and values of one layer, keys rotated already, each in at most two blocks [batch, K, keyValueHeads * headDim]: those of
- * the first pass and, behind them, those of all later ones. So a further token need not copy the prompt's.
- */
-export type LayerMemory = {
-  readonly keys: tf.Tensor3D[];
-  readonly values: tf.Tensor3D[];
-};
-
-/** One pass of the text model over L new tokens of each of B rows. */
-export interface DecoderPass {
-  readonly rows: number;
-  readonly columns: number;
-  /** Rotary angles of the new tokens, [B * L, headDim]. */
-  readonly angles: RotaryAngles;
-  /** Which of the K keys (remembered ones first) each row may look at, [B, K]: 1 = yes. Later tokens are hidden anyway. */
-  readonly visible: Uint8Array;
-  /** Keys and values of earlier tokens, layer by layer; empty in a first pass. */
-  readonly memory: readonly LayerMemory[];
-  /** The tokens whose hidden state is asked for, as row * L + column. */
-  readonly keep: Int32Array;
-  /** Default: those of the store. */
-  readonly maps?: LinearMaps;
-}
-
-/** Hidden states of the kept tokens, [keep, hiddenSize], after the last norm, and what each layer remembers. */
+/** Hidden states of the kept tokens, [keep, hiddenSize], after the last norm, and what each layer remembers; empty when dropped. */
 export interface DecoderResult {
   readonly hidden: tf.Tensor2D;
   readonly memory: LayerMemory[];
@@ -56,31 +32,21 @@ export function runDecoder(
   pass: DecoderPass,
 ): DecoderResult {
   const maps = pass.maps ?? linearMaps(store);
-  const everything = fullView(config, pass);
-  const kept = keepsAll(pass) ? everything : keptView(config, pass);
-  const keyTable = createRotaryTable(pass.angles, { repeats: 1, heads: config.numKeyValueHeads });
+  const keyTable = createRotaryTable(pass.angles);
+  const everything = fullView(pass, keyTable);
+  const kept = keepsAll(pass) ? everything : keptView(pass);
   const memory: LayerMemory[] = [];
   let hidden = x;
   for (let index = 0; index < config.numLayers; index++) {
     const view = index === config.numLayers - 1 ? kept : everything;
-    const layer = { store, maps, config, prefix: `${TEXT_PREFIX}.layers.${index}`, rows: pass.rows, keyTable, view };
+    const prefix = `${TEXT_PREFIX}.layers.${index}`;
+    const layer = { store, maps, config, prefix, rows: pass.rows, remember: pass.remember, keyTable, view };
     const result = runLayer(layer, hidden, pass.memory[index] ?? null);
     hidden = result.hidden;
-    memory.push(result.memory);
+    if (result.memory !== null) memory.push(result.memory);
   }
   if (kept.order !== null) hidden = gatherRows(hidden, kept.order);
   return { hidden: norm(store, `${TEXT_PREFIX}.norm`, hidden, config.rmsNormEps), memory };
-}
-
-/** Which tokens ask in a layer, and what they may see. */
-interface QueryView {
-  /** Rows of the activation that ask, the same number M for each batch row; null: all of them. */
-  readonly pick: Int32Array | null;
-  /** Where the kept tokens stand among the asking ones; null: they are the same. */
-  readonly order: Int32Array | null;
-  readonly table: RotaryTable;
-  /** [B, 1, M, K] */
-  readonly mask: tf.Tensor4D;
 }
 
 interface Layer {
@@ -89,6 +55,7 @@ interface Layer {
   readonly config: DecoderConfig;
   readonly prefix: string;
   readonly rows: number;
+  readonly remember: "keep" | "drop";
   readonly keyTable: RotaryTable;
   readonly view: QueryView;
 }
@@ -97,7 +64,7 @@ function runLayer(
   layer: Layer,
   x: tf.Tensor2D,
   past: LayerMemory | null,
-): { hidden: tf.Tensor2D; memory: LayerMemory } {
+): { hidden: tf.Tensor2D; memory: LayerMemory | null } {
   const { store, maps, config, prefix, rows, view } = layer;
   const eps = config.rmsNormEps;
   const normed = norm(store, `${prefix}.input_layernorm`, x, eps);
@@ -105,14 +72,12 @@ function runLayer(
   const residual = view.pick === null ? x : gatherRows(x, view.pick);
 
   const projected = project(layer, normed, asking);
-  const memory = remember(past, {
-    keys: byRow(rotate(projected.keys, layer.keyTable), rows),
-    values: byRow(projected.values, rows),
-  });
-  const queries = rotate(projected.queries, view.table);
+  const memory = layer.remember === "drop" ? null : remember(layer, past, projected);
+  const { keys, values } = memory ?? { keys: byRow(projected.keys, rows), values: byRow(projected.values, rows) };
+  const rotary = { queries: view.table, keys: memory === null ? layer.keyTable : ("turned" as const) };
   const { numHeads, numKeyValueHeads } = config;
-  const options = { numHeads, numKeyValueHeads, mask: view.mask };
-  const attended = attention(byRow(queries, rows), memory.keys, memory.values, options);
+  const options = { numHeads, numKeyValueHeads, mask: view.mask, rotary };
+  const attended = attention(byRow(projected.queries, rows), keys, values, options);
   const flat = tf.reshape(attended, [residual.shape[0], attended.shape[2]]) as tf.Tensor2D; // [B * M, heads * headDim]
   const middle = maps([`${prefix}.self_attn.o_proj`], flat, residual);
 
@@ -142,13 +107,10 @@ function project({ store, maps, prefix }: Layer, normed: tf.Tensor2D, asking: tf
   return { queries: maps(names.slice(0, 1), asking), keys: keys!, values: values! };
 }
 
-interface Fresh {
-  readonly keys: tf.Tensor3D;
-  readonly values: tf.Tensor3D;
-}
-
-/** The past with what a pass adds; nothing of the past changes. */
-function remember(past: LayerMemory | null, { keys, values }: Fresh): LayerMemory {
+/** The past with what a pass adds, keys turned once as they enter; nothing of the past changes. */
+function remember({ rows, keyTable }: Layer, past: LayerMemory | null, projected: Projected): LayerMemory {
+  const keys = byRow(rotate(projected.keys, keyTable), rows);
+  const values = byRow(projected.values, rows);
   if (past === null) return { keys: [keys], values: [values] };
   return { keys: append(past.keys, keys), values: append(past.values, values) };
 }
@@ -165,68 +127,4 @@ function byRow(x: tf.Tensor2D, rows: number): tf.Tensor3D {
 
 function norm(store: ParameterStore, module: string, x: tf.Tensor2D, eps: number): tf.Tensor2D {
   return rmsNorm(x, store.get(`${module}.weight`), eps);
-}
-
-function fullView(config: DecoderConfig, pass: DecoderPass): QueryView {
-  const all = Int32Array.from({ length: pass.rows * pass.columns }, (_, i) => i);
-  return { pick: null, order: null, table: queryTable(config, pass.angles), mask: maskOf(pass, all) };
-}
-
-/** Whether every token is kept, in its place. */
-function keepsAll({ keep, rows, columns }: DecoderPass): boolean {
-  return keep.length === rows * columns && keep.every((token, i) => token === i);
-}
-
-/** The kept tokens, filled up so that each batch row asks equally often. */
-function keptView(config: DecoderConfig, pass: DecoderPass): QueryView {
-  const byRow = Array.from({ length: pass.rows }, (): number[] => []);
-  for (const token of pass.keep) byRow[Math.floor(token / pass.columns)]!.push(token);
-  const most = byRow.reduce((high, tokens) => Math.max(high, tokens.length), 1);
-  const pick = Int32Array.from(
-    byRow.flatMap((tokens, row) =>
-      Array.from({ length: most }, (_, i) => tokens[i] ?? tokens[0] ?? row * pass.columns),
-    ),
-  );
-  const seen = new Int32Array(pass.rows);
-  const order = pass.keep.map((token) => {
-    const row = Math.floor(token / pass.columns);
-    return row * most + seen[row]!++;
-  });
-  const same = order.length === pick.length && order.every((place, i) => place === i);
-  return {
-    pick,
-    order: same ? null : order,
-    table: queryTable(config, pickAngles(pass.angles, pick)),
-    mask: maskOf(pass, pick),
-  };
-}
-
-function queryTable(config: DecoderConfig, angles: RotaryAngles): RotaryTable {
-  return createRotaryTable(angles, { repeats: 1, heads: config.numHeads });
-}
-
-function pickAngles(angles: RotaryAngles, pick: Int32Array): RotaryAngles {
-  const { headDim } = angles;
-  const take = (values: Float32Array): Float32Array => {
-    const out = new Float32Array(pick.length * headDim);
-    pick.forEach((from, to) => {
-      out.set(values.subarray(from * headDim, (from + 1) * headDim), to * headDim);
-    });
-    return out;
-  };
-  return { cos: take(angles.cos), sin: take(angles.sin), count: pick.length, headDim };
-}
-
-/** 0 where an asking token may look, a large negative score at hidden and at later keys. */
-function maskOf(pass: DecoderPass, asking: Int32Array): tf.Tensor4D {
-  const keyCount = pass.visible.length / pass.rows;
-  const remembered = keyCount - pass.columns;
-  const mask = new Float32Array(asking.length * keyCount);
-  asking.forEach((token, i) => {
-    const row = Math.floor(token / pass.columns);
-    const last = remembered + (token % pass.columns);
-    for (let key = 0; key < keyCount; key++)
-      if (key > last || pass.visible[row * keyCount + key] === 0) mask[i * keyCount + key] = HIDDEN_SCORE;
-  });
-  return tf.tensor4d(mask, [pass.rows, 1, asking.length / pass.rows, keyCount]);
 }

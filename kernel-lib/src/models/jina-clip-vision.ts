@@ -3,10 +3,11 @@ import { assertShape } from "../base/check";
 import { gatedSilu, gelu } from "../compute/ops/activations";
 import { attention } from "../compute/ops/attention";
 import { layerNorm } from "../compute/ops/norms";
+import type { RotaryTable } from "../compute/ops/rotary";
 import { JINA_VISION, type JinaVisionConfig } from "./jina-clip-config";
 import { applyLinear, joinedLinear, linear } from "./linear";
 import type { ParameterStore } from "./parameters";
-import { createRotaryTable, fillAngles, inverseFrequency, type RotaryAngles, type RotaryTable, rotate } from "./rotary";
+import { createRotaryTable, fillAngles, inverseFrequency, type RotaryAngles } from "./rotary";
 
 const NORM_EPSILON = 1e-6;
 /** The published two-layer MLP is given torch's own default for its inner norm. */
@@ -22,13 +23,12 @@ const ROTARY_BASE = 10_000;
  * @throws ShapeError when the pixels have another size than the model's images.
  */
 export function runJinaVision(store: ParameterStore, config: JinaVisionConfig, pixels: tf.Tensor4D): tf.Tensor2D {
-  const { imageSize, hiddenSize: width, numHeads, numLayers, rotaryGrid } = config;
+  const { imageSize, hiddenSize: width, numLayers, rotaryGrid } = config;
   assertShape("runJinaVision: pixels", pixels.shape, [null, imageSize, imageSize, 3]);
   const batch = pixels.shape[0];
   return tf.tidy(() => {
     const tokens = embedPatches(store, config, pixels); // [B, N, width], N = 1 + patches
-    const layout = { repeats: batch, heads: numHeads };
-    const table = rotaryGrid === null ? null : createRotaryTable(jinaPatchAngles(config), layout); // [N, headDim]
+    const table = rotaryGrid === null ? null : createRotaryTable(jinaPatchAngles(config)); // [N, headDim]
     let x = tf.reshape(tokens, [batch * tokens.shape[1], width]) as tf.Tensor2D; // [B·N, width]
     for (let index = 0; index < numLayers; index++)
       x = runBlock(store, config, { name: `${JINA_VISION}.blocks.${index}`, batch, table }, x); // [B·N, width]
@@ -105,8 +105,8 @@ function attend(store: ParameterStore, config: JinaVisionConfig, block: Block, x
   const joined = applyLinear(x, queryKeyValue(store, config, block)); // [B·N, 3·width]
   const [q, k, v] = tf.split(joined, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D]; // [B·N, width] each
   const byImage = (t: tf.Tensor2D): tf.Tensor3D => tf.reshape(t, [batch, x.shape[0] / batch, width]); // [B, N, width]
-  const place = (t: tf.Tensor2D): tf.Tensor3D => byImage(table === null ? t : rotate(t, table));
-  const mixed = tf.reshape(attention(place(q), place(k), byImage(v), { numHeads }), x.shape) as tf.Tensor2D; // [B·N, width]
+  const options = { numHeads, ...(table !== null && { rotary: { queries: table, keys: table } }) };
+  const mixed = tf.reshape(attention(byImage(q), byImage(k), byImage(v), options), x.shape) as tf.Tensor2D; // [B·N, width]
   return innerNorms ? norm(store, `${name}.attn.inner_attn_ln`, mixed) : mixed;
 }
 
@@ -124,7 +124,7 @@ function queryKeyValue(store: ParameterStore, config: JinaVisionConfig, { name, 
 }
 
 /**
- * Within each head, first the even rows, then the odd ones: the published rotation turns neighbours (2j, 2j + 1), `rotate`
+ * Within each head, first the even rows, then the odd ones: the published rotation turns neighbours (2j, 2j + 1), attention
  * turns (j, j + half). Queries and keys are moved alike, so their products stay. [width, …] -> [width, …]
  */
 function partPairs(rows: tf.Tensor, numHeads: number): tf.Tensor {

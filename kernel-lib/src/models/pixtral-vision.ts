@@ -3,19 +3,12 @@ import { ShapeError } from "../base/errors";
 import { gelu, silu } from "../compute/ops/activations";
 import { attention } from "../compute/ops/attention";
 import { rmsNorm } from "../compute/ops/norms";
+import type { RotaryTable } from "../compute/ops/rotary";
 import { linear } from "./linear";
 import type { ParameterStore } from "./parameters";
 import type { PixtralActivation, PixtralConfig, PixtralVisionConfig } from "./pixtral-config";
 import { PIXTRAL_PROJECTOR, PIXTRAL_VISION } from "./pixtral-weights";
-import {
-  createRotaryTable,
-  fillAngles,
-  inverseFrequency,
-  type PatchGrid,
-  type RotaryAngles,
-  type RotaryTable,
-  rotate,
-} from "./rotary";
+import { createRotaryTable, fillAngles, inverseFrequency, type PatchGrid, type RotaryAngles } from "./rotary";
 import type { PatchGroup } from "./vision-language";
 
 const NORM_EPSILON = 1e-5;
@@ -34,7 +27,7 @@ export function runPixtralVision(store: ParameterStore, config: PixtralConfig, g
   const { vision } = config;
   return tf.tidy(() => {
     const angles = pixtralPatchAngles(vision, group.grid);
-    const table = createRotaryTable(angles, { repeats: group.numImages, heads: vision.numHeads });
+    const table = createRotaryTable(angles);
     let x = norm(store, `${PIXTRAL_VISION}.ln_pre`, embedPatches(store, vision, group)); // [rows, width]
     for (let layer = 0; layer < config.featureLayer; layer++)
       x = runLayer(store, vision, { prefix: `${PIXTRAL_VISION}.transformer.layers.${layer}`, table, group }, x);
@@ -87,12 +80,10 @@ function runLayer(store: ParameterStore, config: PixtralVisionConfig, layer: Vis
   const project = (name: string): tf.Tensor2D => linear(store, `${prefix}.attention.${name}`, normed);
   const byImage = (t: tf.Tensor2D): tf.Tensor3D =>
     tf.reshape(t, [group.numImages, t.shape[0] / group.numImages, t.shape[1]]);
-  const attended = attention(
-    byImage(rotate(project("q_proj"), table)),
-    byImage(rotate(project("k_proj"), table)),
-    byImage(project("v_proj")),
-    { numHeads: config.numHeads },
-  );
+  const attended = attention(byImage(project("q_proj")), byImage(project("k_proj")), byImage(project("v_proj")), {
+    numHeads: config.numHeads,
+    rotary: { queries: table, keys: table },
+  });
   const flat = tf.reshape(attended, x.shape); // [rows, width]
   const middle = tf.add(x, linear(store, `${prefix}.attention.o_proj`, flat)) as tf.Tensor2D;
 

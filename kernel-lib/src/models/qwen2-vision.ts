@@ -3,11 +3,12 @@ import { ShapeError } from "../base/errors";
 import { gelu, quickGelu } from "../compute/ops/activations";
 import { attention } from "../compute/ops/attention";
 import { layerNorm } from "../compute/ops/norms";
+import type { RotaryTable } from "../compute/ops/rotary";
 import { linear } from "./linear";
 import type { ParameterStore } from "./parameters";
 import type { Qwen2VisionConfig } from "./qwen2-vl-config";
 import { VISION_PREFIX } from "./qwen2-vl-weights";
-import { createRotaryTable, type PatchGrid, patchAngles, type RotaryTable, rotate } from "./rotary";
+import { createRotaryTable, type PatchGrid, patchAngles } from "./rotary";
 import type { PatchGroup } from "./vision-language";
 
 const NORM_EPSILON = 1e-6;
@@ -24,7 +25,7 @@ export function runVisionTower(store: ParameterStore, config: Qwen2VisionConfig,
   return tf.tidy(() => {
     const rows = group.numImages * patchesOf(group.grid);
     const angles = patchAngles(config, group.grid);
-    const table = createRotaryTable(angles, { repeats: group.numImages, heads: config.numHeads });
+    const table = createRotaryTable(angles);
     let x = embedPatches(store, config, group.patches, rows);
     for (let block = 0; block < config.depth; block++) {
       const prefix = `${VISION_PREFIX}.blocks.${block}`;
@@ -72,9 +73,8 @@ function attend(store: ParameterStore, heads: number, call: VisionAttention): tf
   const [q, k, v] = tf.split(qkv, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
   const byImage = (t: tf.Tensor2D): tf.Tensor3D =>
     tf.reshape(t, [call.numImages, t.shape[0] / call.numImages, t.shape[1]]) as tf.Tensor3D;
-  const attended = attention(byImage(rotate(q, call.table)), byImage(rotate(k, call.table)), byImage(v), {
-    numHeads: heads,
-  });
+  const rotary = { queries: call.table, keys: call.table };
+  const attended = attention(byImage(q), byImage(k), byImage(v), { numHeads: heads, rotary });
   return linear(store, `${call.prefix}.proj`, tf.reshape(attended, call.x.shape));
 }
 

@@ -23,14 +23,15 @@ export function readerLogits(
   batch: PromptBatch,
   positions: readonly TokenPosition[],
 ): tf.Tensor2D {
-  return tf.tidy(() => applyHead(model, readBatch(model, batch, positions).hidden));
+  return tf.tidy(() => applyHead(model, readBatch(model, batch, positions, "drop").hidden));
 }
 
-/** Hidden states of a batch at chosen places, and what each layer remembers. Run it inside tf.tidy. */
+/** Hidden states of a batch at chosen places, and what each layer remembers, if it is kept. Run it inside tf.tidy. */
 export function readBatch(
   model: VisionLanguageModel,
   batch: PromptBatch,
   positions: readonly TokenPosition[],
+  remember: "keep" | "drop",
 ): DecoderResult {
   const { rows, columns } = batch;
   const keep = Int32Array.from(positions, ({ row, column }) => {
@@ -46,6 +47,7 @@ export function readBatch(
     angles: multimodalAngles(model.config.text, batch.positions),
     visible: batch.mask,
     memory: [],
+    remember,
     keep,
   });
 }

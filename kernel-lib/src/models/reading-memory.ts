@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type LayerMemory, runDecoder } from "./decoder";
+import { runDecoder } from "./decoder";
+import type { LayerMemory } from "./decoder-pass";
 import type { LinearMaps } from "./linear";
 import type { PromptBatch } from "./prompt-batch";
 import { applyHead, embedIds, readBatch } from "./reader-logits";
@@ -23,8 +24,8 @@ export interface ReadingMemory {
 export function openMemory(model: VisionLanguageModel, batch: PromptBatch, layers: "keep" | "drop"): ReadingMemory {
   const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
   const { logits, memory } = tf.tidy(() => {
-    const result = readBatch(model, batch, last);
-    return { logits: applyHead(model, result.hidden), memory: layers === "keep" ? result.memory : [] };
+    const result = readBatch(model, batch, last, layers);
+    return { logits: applyHead(model, result.hidden), memory: result.memory };
   });
   return { rows: batch.rows, layers: memory, visible: batch.mask, nextPositions: batch.nextPositions, logits };
 }
@@ -56,6 +57,7 @@ export function continueReading(model: VisionLanguageModel, memory: ReadingMemor
       angles: multimodalAngles(model.config.text, positions),
       visible,
       memory: memory.layers,
+      remember: "keep",
       keep: Int32Array.from({ length: rows * length }, (_, i) => i),
       maps,
     });

@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { runFused } from "../compute/fused-op";
-import { hasNativeKernels, runNativeKernel } from "../compute/native-kernels";
+import type { RotaryTable } from "../compute/ops/rotary";
 import { type DecoderConfig, headWidth } from "./decoder-config";
 import type { Qwen2VisionConfig } from "./qwen2-vl-config";
 
@@ -9,14 +8,6 @@ export interface RotaryAngles {
   readonly cos: Float32Array;
   readonly sin: Float32Array;
   readonly count: number;
-  readonly headDim: number;
-}
-
-/** Angles on the engine. The holder disposes them. */
-export interface RotaryTable {
-  /** [positions, headDim]; where the engine has no kernel of its own, laid out as [rows, heads * headDim]. */
-  readonly cos: tf.Tensor2D;
-  readonly sin: tf.Tensor2D;
   readonly headDim: number;
 }
 
@@ -89,55 +80,7 @@ export function fillAngles(count: number, headDim: number, angle: (row: number, 
   return { cos, sin, count, headDim };
 }
 
-/** How angles are spread over an activation. */
-export interface RotaryLayout {
-  /** How often the row of positions repeats. */
-  readonly repeats: number;
-  readonly heads: number;
-}
-
-/** Puts angles on the engine, for activations of [repeats * positions, heads * headDim]. The caller disposes the two tensors. */
-export function createRotaryTable(angles: RotaryAngles, { repeats, heads }: RotaryLayout): RotaryTable {
-  const copies: [number, number] = hasNativeKernels() ? [1, 1] : [repeats, heads];
-  const lay = (values: Float32Array): tf.Tensor2D =>
-    tf.tidy(() => tf.tile(tf.tensor2d(values, [angles.count, angles.headDim]), copies));
-  return { cos: lay(angles.cos), sin: lay(angles.sin), headDim: angles.headDim };
-}
-
-/**
- * Turns every head of every row by its angles: x · cos + rotateHalf(x) · sin.
- *
- * Shapes: x [rows, heads * headDim] -> the same. rotateHalf sends (a, b), the halves of a head, to (-b, a).
- * Gradient: flows to x: dy · cos - rotateHalf(dy) · sin, since both halves of a head share their angles.
- */
-export function rotate(x: tf.Tensor2D, table: RotaryTable): tf.Tensor2D {
-  return runFused<tf.Tensor2D>({
-    inputs: { x },
-    forward: (save) => {
-      save([table.cos, table.sin]); // the table may be gone before the gradient is computed
-      return turn(x, table, 1);
-    },
-    backward: (dy, saved) => {
-      const [cos, sin] = saved as [tf.Tensor2D, tf.Tensor2D];
-      return { x: () => turn(dy, { cos, sin, headDim: table.headDim }, -1) };
-    },
-  });
-}
-
-function turn(x: tf.Tensor2D, { cos, sin, headDim }: RotaryTable, direction: 1 | -1): tf.Tensor2D {
-  if (hasNativeKernels()) return runNativeKernel("JomedRotary", { direction }, [x, cos, sin], 1)[0] as tf.Tensor2D;
-  const turned = tf.mul(rotateHalf(x, headDim), sin);
-  return direction === 1 ? tf.add(tf.mul(x, cos), turned) : tf.sub(tf.mul(x, cos), turned);
-}
-
-/** One small matrix product does it: cheaper than two slices, a negation and a concatenation. */
-function rotateHalf(x: tf.Tensor2D, headDim: number): tf.Tensor2D {
-  const half = headDim / 2;
-  const turn = new Float32Array(headDim * headDim);
-  for (let j = 0; j < half; j++) {
-    turn[(j + half) * headDim + j] = -1;
-    turn[j * headDim + j + half] = 1;
-  }
-  const heads = tf.reshape(x, [x.size / headDim, headDim]) as tf.Tensor2D;
-  return tf.reshape(tf.matMul(heads, tf.tensor2d(turn, [headDim, headDim])), x.shape);
+/** Puts angles on the engine. The caller disposes the two tensors. */
+export function createRotaryTable({ cos, sin, count, headDim }: RotaryAngles): RotaryTable {
+  return { cos: tf.tensor2d(cos, [count, headDim]), sin: tf.tensor2d(sin, [count, headDim]) };
 }

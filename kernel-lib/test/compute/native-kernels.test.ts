@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-backend-wasm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "../../src/base/random";
 import { createAdamW, globalNorm } from "../../src/compute/adamw";
@@ -8,9 +9,10 @@ import { gatedSilu, quickGelu } from "../../src/compute/ops/activations";
 import { attention } from "../../src/compute/ops/attention";
 import { dense } from "../../src/compute/ops/dense";
 import { layerNorm, rmsNorm } from "../../src/compute/ops/norms";
+import { rotate } from "../../src/compute/ops/rotary";
 import { joinedLinear } from "../../src/models/linear";
 import { createParameterStore } from "../../src/models/parameters";
-import { createRotaryTable, multimodalAngles, rotate } from "../../src/models/rotary";
+import { createRotaryTable, multimodalAngles } from "../../src/models/rotary";
 
 type Arrays = readonly { readonly shape: readonly number[]; readonly data: Float32Array }[];
 type Op = (...inputs: tf.Tensor[]) => tf.Tensor;
@@ -92,7 +94,7 @@ const OPS: readonly (readonly [string, Op, Arrays])[] = [
       const config = { hiddenSize: 16, numHeads: 2, mropeSection: [1, 1, 2], ropeTheta: 100 } as const;
       const positions = Int32Array.from({ length: 3 * 35 }, (_, i) => i % 17);
       const angles = multimodalAngles(config as unknown as Parameters<typeof multimodalAngles>[0], positions);
-      return rotate(x as tf.Tensor2D, createRotaryTable(angles, { repeats: 2, heads: 2 }));
+      return rotate(x as tf.Tensor2D, createRotaryTable(angles));
     },
     [draw(ROWS, 16)],
   ],
@@ -112,6 +114,10 @@ describe.skipIf(process.env["JOMED_KERNELS"] === "plain")("the kernels of kernel
 
   it.each(OPS)("%s: value and gradients of plain JavaScript", async (_name, op, arrays) => {
     expectClose(await runOn("tensorflow", op, arrays), await runOn("cpu", op, arrays));
+  });
+
+  it.each(OPS)("%s on wasm: value and gradients of plain JavaScript", async (_name, op, arrays) => {
+    expectClose(await runOn("wasm", op, arrays), await runOn("cpu", op, arrays));
   });
 
   it.each(OPS)("%s: the same bits on every run", async (_name, op, arrays) => {
@@ -140,19 +146,22 @@ async function runAdapters(backend: string, arrays: Arrays): Promise<Float32Arra
   );
 }
 
-it("gradients of joined low-rank updates are those of plain JavaScript", async () => {
-  const shapes = [
-    [300, 16],
-    [24, 16],
-    [8, 16],
-    [3, 16],
-    [24, 3],
-    [3, 16],
-    [8, 3],
-  ];
-  const arrays = shapes.map((shape) => draw(...shape));
-  expectClose(await runAdapters("tensorflow", arrays), await runAdapters("cpu", arrays));
-});
+it.each(["tensorflow", "wasm"])(
+  "gradients of joined low-rank updates on %s are those of plain JavaScript",
+  async (backend) => {
+    const shapes = [
+      [300, 16],
+      [24, 16],
+      [8, 16],
+      [3, 16],
+      [24, 3],
+      [3, 16],
+      [8, 3],
+    ];
+    const arrays = shapes.map((shape) => draw(...shape));
+    expectClose(await runAdapters(backend, arrays), await runAdapters("cpu", arrays));
+  },
+);
 
 async function runAdamW(backend: string, start: Arrays, gradient: Arrays): Promise<Float32Array[]> {
   await tf.setBackend(backend);
@@ -165,9 +174,12 @@ async function runAdamW(backend: string, start: Arrays, gradient: Arrays): Promi
   return [norm, mean, variance, ...variables.map((variable) => (variable.dataSync() as Float32Array).slice())];
 }
 
-it("AdamW moves weights and running means as plain JavaScript does", async () => {
-  const shapes = [[5, 7], [9], [2, 3, 4]];
-  const start = shapes.map((shape) => draw(...shape));
-  const gradient = shapes.map((shape) => draw(...shape));
-  expectClose(await runAdamW("tensorflow", start, gradient), await runAdamW("cpu", start, gradient));
-});
+it.each(["tensorflow", "wasm"])(
+  "AdamW moves weights and running means on %s as plain JavaScript does",
+  async (backend) => {
+    const shapes = [[5, 7], [9], [2, 3, 4]];
+    const start = shapes.map((shape) => draw(...shape));
+    const gradient = shapes.map((shape) => draw(...shape));
+    expectClose(await runAdamW(backend, start, gradient), await runAdamW("cpu", start, gradient));
+  },
+);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { beforeAll, describe, expect, it } from "vitest";
+import "@tensorflow/tfjs-backend-wasm";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { createRandom } from "../../../src/base/random";
 import { openBackend } from "../../../src/compute/backend";
 import { gelu, quickGelu, silu } from "../../../src/compute/ops/activations";
@@ -8,6 +9,7 @@ import { crossEntropy } from "../../../src/compute/ops/cross-entropy";
 import { dense } from "../../../src/compute/ops/dense";
 import { embedding } from "../../../src/compute/ops/embedding";
 import { layerNorm, rmsNorm } from "../../../src/compute/ops/norms";
+import { type RotaryTable, rotate } from "../../../src/compute/ops/rotary";
 import { expectNoLeak, maxDifference } from "../../helpers/tensors";
 
 const random = createRandom("ops");
@@ -51,10 +53,23 @@ function plainAttention(options: AttentionOptions & { causal?: tf.Tensor }): Op 
   };
 }
 
-describe.each(["tensorflow", "cpu"])("on %s", (backend) => {
+/** Whether the native engine may use the project's kernels; the others have none. */
+const own = vi.hoisted(() => ({ kernels: true }));
+vi.mock("../../../src/compute/native-kernels", async (original) => {
+  const real = await original<typeof import("../../../src/compute/native-kernels")>();
+  return { ...real, hasNativeKernels: () => own.kernels && real.hasNativeKernels() };
+});
+
+describe.each([
+  ["tensorflow", "own kernels"],
+  ["tensorflow", "TensorFlow's kernels"],
+  ["wasm", "its kernels"],
+  ["cpu", "its kernels"],
+])("on %s with %s", (backend, kernels) => {
   beforeAll(async () => {
     await openBackend();
     await tf.setBackend(backend);
+    own.kernels = kernels === "own kernels";
   });
 
   it.each([[[4, 6]], [[2, 3, 5]]])("layerNorm equals the plain composition on %j", (shape) => {
@@ -147,6 +162,60 @@ describe.each(["tensorflow", "cpu"])("on %s", (backend) => {
     expectEqual(apart, joined, inputs, Number.MIN_VALUE);
   });
 
+  /** Each row its own angles; both halves of a head the same. */
+  const anglesOf = (positions: number, width: number): RotaryTable => {
+    const half = draw(positions, width / 2) as tf.Tensor2D;
+    return { cos: tf.concat([tf.cos(half), tf.cos(half)], 1), sin: tf.concat([tf.sin(half), tf.sin(half)], 1) };
+  };
+
+  /** The halves (a, b) of each head become (a cos - b sin, b cos + a sin), by slices. */
+  const plainTurn = (x: tf.Tensor, { cos, sin }: RotaryTable): tf.Tensor => {
+    const [positions, width] = cos.shape;
+    const heads = tf.reshape(x, [x.shape[0]! * x.shape[1]!, -1, width]);
+    const [a, b] = tf.split(heads, 2, 2);
+    const repeated = (angles: tf.Tensor2D) =>
+      tf.reshape(tf.tile(angles, [heads.shape[0] / positions, 1]), [heads.shape[0], 1, width]);
+    return tf.reshape(
+      tf.add(tf.mul(heads, repeated(cos)), tf.mul(tf.concat([tf.neg(b!), a!], 2), repeated(sin))),
+      x.shape,
+    );
+  };
+
+  // a table for every row, and one that repeats from batch row to batch row; 5 and 7 rows are no whole tiles
+  it.each([2, 1])(
+    "attention with rotary positions equals turning, then attention: tables of %d batch rows",
+    (repeats) => {
+      const options = { numHeads: 4, numKeyValueHeads: 2, mask: tf.tensor4d([0, 0, 0, -1e9, 0, 0, 0], [1, 1, 1, 7]) };
+      const rotary = { queries: anglesOf(repeats * 5, 6), keys: anglesOf(repeats * 7, 6) };
+      const inputs = [draw(2, 5, 24), draw(2, 7, 12), draw(2, 7, 12)];
+      const fused: Op = (q, k, v) =>
+        attention(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, { ...options, rotary });
+      const plain: Op = (q, k, v) =>
+        plainAttention(options)(plainTurn(q!, rotary.queries), plainTurn(k!, rotary.keys), v!);
+      expectEqual(fused, plain, inputs);
+    },
+  );
+
+  it("attention with rotary positions has the bits of rotate before it, keys of a cache included", () => {
+    const shared = { numHeads: 4, numKeyValueHeads: 2, mask: "causal" as const };
+    const rotary = { queries: anglesOf(5, 6), keys: anglesOf(10, 6) };
+    const inputs = [draw(2, 5, 24), draw(2, 2, 12), draw(2, 3, 12), draw(2, 5, 12)];
+    const apart = (x: tf.Tensor, table: RotaryTable): tf.Tensor3D =>
+      tf.reshape(rotate(tf.reshape(x, [10, -1]) as tf.Tensor2D, table), x.shape as [number, number, number]);
+    const run = (inside: AttentionOptions["rotary"] | null, turned: "queries" | "keys" | "both" | "none"): Op => {
+      return (...[q, first, second, v]) => {
+        const joined = tf.concat([first!, second!], 1) as tf.Tensor3D;
+        const queries = turned === "queries" || turned === "both" ? apart(q!, rotary.queries) : q!;
+        const keys = turned === "keys" || turned === "both" ? apart(joined, rotary.keys) : [first!, second!];
+        const values = Array.isArray(keys) ? tf.split(v!, [2, 3], 1) : v!;
+        const options = { ...shared, ...(inside && { rotary: inside }) };
+        return attention(queries as tf.Tensor3D, keys as tf.Tensor3D, values as tf.Tensor3D, options);
+      };
+    };
+    expectEqual(run(rotary, "none"), run(null, "both"), inputs, Number.MIN_VALUE);
+    expectEqual(run({ queries: rotary.queries, keys: "turned" }, "keys"), run(null, "both"), inputs, Number.MIN_VALUE);
+  });
+
   it("crossEntropy equals -log softmax at the target", () => {
     const targets = [2, 0, 4, 2];
     const plain: Op = (x) => {
@@ -185,6 +254,16 @@ describe.each(["tensorflow", "cpu"])("on %s", (backend) => {
     );
     expect(() => attention(q, [q, q], [q], { numHeads: 2 })).toThrow("got [1, 2, 8], [1, 2, 8], [1, 2, 8], [1, 2, 8].");
     expect(() => attention(q, [], [], { numHeads: 2 })).toThrow("got [1, 2, 8].");
+    const table = anglesOf(3, 4);
+    expect(() => attention(q, q, q, { numHeads: 2, rotary: { queries: table, keys: "turned" } })).toThrow(
+      "rotary angles of the queries must be cos and sin of [P, 4], where P divides the 2 rows; got [3, 4] and [3, 4].",
+    );
+    expect(() =>
+      attention(q, q, q, { numHeads: 4, rotary: { queries: anglesOf(2, 2), keys: anglesOf(2, 4) } }),
+    ).toThrow(
+      "rotary angles of the keys must be cos and sin of [P, 2], where P divides the 2 rows; got [2, 4] and [2, 4].",
+    );
+    expect(() => rotate(draw(4, 8) as tf.Tensor2D, table)).toThrow("[3, 4] and [3, 4]; got [4, 8].");
     expect(() => crossEntropy(draw(1, 3) as tf.Tensor2D, [3])).toThrow("target 0 must lie in 0 … 2; got 3.");
     expect(() => crossEntropy(draw(1, 3) as tf.Tensor2D, [])).toThrow(
       "crossEntropy: targets must have 1 entries; got 0",
