@@ -1,5 +1,4 @@
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { ConfigError } from "../base/errors";
 import { ownModelsDir } from "../models/models-dir";
@@ -7,6 +6,7 @@ import { readNotebook } from "../notebook/notebook-file";
 import { parameterNames } from "../notebook/parameters";
 import { runNotebook } from "../notebook/runner";
 import type { ReproduceOptions } from "./reproduce-options";
+import type { Schedule } from "./reproduce-schedule";
 import type { TerminalProgress } from "./terminal-progress";
 
 /** One executed notebook. */
@@ -78,11 +78,6 @@ export async function figuresSince(folder: string, sinceMs: number): Promise<str
   return names.filter((_, i) => times[i]! >= sinceMs).map((name) => name.replace(/\.json$/, ""));
 }
 
-/** How many notebooks run at once: with everything computed their start-up is what takes time, and it does not need the others. */
-export function lanesFor(computed: "computed" | "unknown"): number {
-  return computed === "computed" ? Math.min(2, availableParallelism()) : 1;
-}
-
 async function runOne(
   file: string,
   settings: Settings,
@@ -129,18 +124,18 @@ async function runOne(
   }
 }
 
-/** Executes notebooks in order, `lanes` at a time; after a failure no further one is begun. */
+/** Executes notebooks by a schedule and reports them as listed in `files`; after a failure no further one is begun. */
 export async function reproduceNotebooks(
   files: readonly string[],
   options: ReproduceOptions,
-  lanes: number,
+  { order, lanes }: Schedule,
   progress: TerminalProgress,
   signal: AbortSignal,
 ): Promise<ReproduceResult> {
   const settings = await settingsFor(files, options);
   for (const folder of [options.notebooksDir, options.figuresDir])
     if (folder !== null) await mkdir(folder, { recursive: true });
-  const waiting = [...files];
+  const waiting = [...order];
   const reports = new Map<string, NotebookReport>();
   let failure: unknown = null;
   const lane = async (): Promise<void> => {

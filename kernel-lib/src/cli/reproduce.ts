@@ -1,5 +1,3 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { access } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/repository-root";
@@ -7,7 +5,8 @@ import type { GridFailure } from "../experiments/grid/grid-progress";
 import { writeGallery } from "../figures/export/gallery";
 import { failureText, gridCommand } from "./grid";
 import { parseReproduce, REPRODUCE_USAGE, type ReproduceOptions } from "./reproduce-options";
-import { lanesFor, type NotebookReport, reproduceNotebooks, selectNotebooks } from "./reproduce-run";
+import { type NotebookReport, reproduceNotebooks, selectNotebooks } from "./reproduce-run";
+import { earlierRun, noteRun, scheduleNotebooks } from "./reproduce-schedule";
 import { createTerminalProgress, type TerminalProgress } from "./terminal-progress";
 
 const INTERRUPTED = 130;
@@ -40,13 +39,6 @@ export function reportTable(reports: readonly NotebookReport[], totalSeconds: nu
   return all
     .map(([name, time, last]) => `${name!.padEnd(widths[0]!)}  ${time!.padStart(widths[1]!)}  ${last}`.trimEnd())
     .join("\n");
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Computes the grid that was asked for, then the notebooks; a grid's failures are listed last. */
@@ -83,19 +75,16 @@ async function runNotebooks(
   const begun = performance.now();
   // written when a run of all notebooks with these settings has ended well
   const finished = join(root, "data", "artifacts", "reports", `${options.name}.finished`);
-  const lanes = lanesFor((await exists(finished)) ? "computed" : "unknown");
+  const schedule = scheduleNotebooks(files, earlierRun(finished));
   if (options.target === "report")
     say(
       `These are not the default settings: writing to ${relative(process.cwd(), options.figuresDir)} and beside it, not to tracked files.`,
     );
-  const { reports, failure } = await reproduceNotebooks(files, options, lanes, progress, signal);
+  const { reports, failure } = await reproduceNotebooks(files, options, schedule, progress, signal);
   say(`\n${reportTable(reports, (performance.now() - begun) / 1000)}`);
   if (failure !== null) throw failure;
   writeGallery(options.figuresDir);
-  if (options.notebooks.length === 0) {
-    mkdirSync(join(root, "data", "artifacts", "reports"), { recursive: true });
-    writeFileSync(finished, `${JSON.stringify({ notebooks: reports.map((report) => report.notebook) })}\n`);
-  }
+  if (options.notebooks.length === 0) noteRun(finished, reports);
   say(`\nFigures: ${relative(process.cwd(), join(options.figuresDir, "index.html"))}`);
 }
 

@@ -46,6 +46,8 @@ const INTERRUPT_PATIENCE_MS = 10_000;
 const INTERRUPT_EVERY_MS = 1000;
 const ABORTED_PAUSE_MS = 250;
 const ABORTED_RETRIES = 4;
+/** All cells have ended, so that nothing is lost when a kernel that takes longer to go is told to. */
+const END_GRACE_MS = 100;
 const KERNELSPEC = { display_name: "TypeScript", language: "typescript", name: "tslab" };
 
 interface Session {
@@ -182,7 +184,7 @@ export async function runNotebook(file: string, options: RunNotebookOptions = {}
     if (failure !== null) throw failure;
     return { notebook, seconds: (performance.now() - started) / 1000, startSeconds };
   } finally {
-    await kernel.client.shutdown();
+    await kernel.client.shutdown(END_GRACE_MS);
   }
 }
 

@@ -1,6 +1,6 @@
 import { isKernelError } from "../base/errors";
 import type { Figure } from "../base/types";
-import { drawFigure } from "../figures/export/draw";
+import { recallFigure } from "../figures/export/drawing-memory";
 import { insideNotebook, writeDisplay } from "./display";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
@@ -52,7 +52,7 @@ export function figureBundle(figure: Figure, svg: string | null): MimeBundle {
 
 async function drawStill(figure: Figure): Promise<string | null> {
   try {
-    return String(await drawFigure(figure, { format: "svg", scale: 1 }));
+    return String((await recallFigure(figure, { format: "svg" })).content);
   } catch (error) {
     // a machine without a drawing engine still shows the live figure
     if (isKernelError(error, "environment")) return null;

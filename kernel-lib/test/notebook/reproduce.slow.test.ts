@@ -29,7 +29,7 @@ const run = (names: string[], lanes: number, lines: string[], changes: Partial<R
   reproduceNotebooks(
     names.map(file),
     { ...options, ...changes },
-    lanes,
+    { order: names.map(file), lanes },
     createTerminalProgress({ write: (line) => lines.push(line) }),
     new AbortController().signal,
   );

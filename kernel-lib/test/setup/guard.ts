@@ -5,6 +5,8 @@ import { afterEach, beforeEach, expect, vi } from "vitest";
  * Runs before every test file: a test that prints fails, and so does one that reaches beyond this machine.
  * The library never prints; programs that do are tested as child processes.
  */
+process.env["JOMED_DRAWINGS"] = "fresh"; // what an earlier run drew proves nothing
+
 const METHODS = ["log", "info", "warn", "error", "debug"] as const;
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "::1"]);
 

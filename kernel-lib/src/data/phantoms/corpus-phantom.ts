@@ -59,18 +59,51 @@ function writeBreastCaption({ diagnosis, nuisances, signs }: BreastPhantom, rand
 
 /** Draws a breast ultrasound picture with its caption. */
 export function drawBreastPair(random: Random): DrawnPair & { readonly truth: string } {
-  const phantom = drawBreastPhantom(random.chance(MALIGNANT_SHARE) ? "malignant" : "benign", random);
-  const truth = BREAST_MNIST.labels[phantom.diagnosis === "malignant" ? 0 : 1]!.name;
-  return { image: phantom.image, text: writeBreastCaption(phantom, random), truth };
+  const { truth, draw } = beginBreastPair(random);
+  return { ...draw(), truth };
 }
 
-function drawPassage(id: string, taskShare: number, random: Random): Passage {
-  if (random.chance(taskShare)) {
-    return { id, corpus: random.pick(SUB_CORPORA.breast), licence: "CC0-1.0", ...drawBreastPair(random) };
-  }
+/** A pair of which the label is known, and the rest is drawn later. */
+interface BegunPair {
+  readonly truth?: string;
+  readonly draw: () => DrawnPair;
+}
+
+function beginBreastPair(random: Random): Required<BegunPair> {
+  const diagnosis = random.chance(MALIGNANT_SHARE) ? "malignant" : "benign";
+  const draw = (): DrawnPair => {
+    const phantom = drawBreastPhantom(diagnosis, random);
+    return { image: phantom.image, text: writeBreastCaption(phantom, random) };
+  };
+  return { truth: BREAST_MNIST.labels[diagnosis === "malignant" ? 0 : 1]!.name, draw };
+}
+
+function beginPassage(id: string, taskShare: number, random: Random): Passage {
+  if (random.chance(taskShare)) return lazyPassage(id, random.pick(SUB_CORPORA.breast), beginBreastPair(random));
   const modality = random.pick(OTHER_MODALITIES);
   const corpus = random.pick(modality.name === "chest" ? SUB_CORPORA.chest : SUB_CORPORA.breast);
-  return { id, corpus, licence: "CC0-1.0", ...modality.draw(random) };
+  return lazyPassage(id, corpus, { draw: () => modality.draw(random) });
+}
+
+/** A passage whose picture and text are drawn when one of them is first asked for: most runs ask for a few. */
+function lazyPassage(id: string, corpus: string, { truth, draw }: BegunPair): Passage {
+  let drawn: DrawnPair | null = null;
+  const pair = (): DrawnPair => {
+    drawn ??= draw();
+    return drawn;
+  };
+  return {
+    id,
+    corpus,
+    licence: "CC0-1.0",
+    ...(truth === undefined ? {} : { truth }),
+    get text(): string {
+      return pair().text;
+    },
+    get image(): RasterImage {
+      return pair().image;
+    },
+  };
 }
 
 /**
@@ -86,7 +119,7 @@ export function drawCorpusPhantom(options: CorpusPhantomOptions = {}): Corpus {
   assertInRange("drawCorpusPhantom: taskShare", taskShare, 0, 1);
   const random = createRandom(`corpus-phantom/${seed}`);
   const passages = Array.from({ length: numPassages }, (_, i) =>
-    drawPassage(`phantom/${String(i).padStart(6, "0")}`, taskShare, random.fork(String(i))),
+    beginPassage(`phantom/${String(i).padStart(6, "0")}`, taskShare, random.fork(String(i))),
   );
   return {
     name: "phantom",

@@ -8,6 +8,9 @@ import { workFolder } from "./places";
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 
+/** As the set-up installs it. */
+export const KALEIDO_NAME = "kaleido 0.2.1";
+
 /** What kaleido writes, one line of JSON per request and one at its start. */
 interface Reply {
   readonly code: number;
@@ -35,7 +38,7 @@ export async function openKaleido(folder: string): Promise<DrawingEngine> {
   }
   setAlive(child, "idle");
   return {
-    name: "kaleido 0.2.1",
+    name: KALEIDO_NAME,
     draw: async (figure, format, size) => {
       setAlive(child, "busy");
       try {

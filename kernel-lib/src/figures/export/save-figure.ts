@@ -4,7 +4,7 @@ import { assertKnownKeys } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { Figure } from "../../base/types";
 import { writeFileAtomic } from "../../base/write-atomic";
-import { renderFigure } from "./draw";
+import { recallFigure } from "./drawing-memory";
 import { figurePage } from "./figure-page";
 import { figuresFolder, fontFiles, plotlyBundle } from "./places";
 import { metaOf, type SavedFigure, type SavedMeta } from "./saved-figure";
@@ -33,8 +33,8 @@ export async function saveFigure(figure: Figure, name: string, options: SaveFigu
     );
   }
   const dir = resolve(options.dir ?? figuresFolder());
-  const svg = await renderFigure(figure, { format: "svg" });
-  const png = await renderFigure(figure, { format: "png" });
+  const svg = await recallFigure(figure, { format: "svg" });
+  const png = await recallFigure(figure, { format: "png" });
   const { width, height, drawnWith } = svg;
   const meta: SavedMeta = { name, ...metaOf(figure), width, height, drawnWith };
   const config = { displaylogo: false, ...figure.config, showSendToCloud: false };

@@ -123,6 +123,14 @@ test("the corpus says what it knows: shares, truths, words", () => {
   expect(drawCorpusPhantom({ numPassages: 3 }).passages).toEqual(corpus.passages.slice(0, 3));
 });
 
+test("a pair of the corpus does not depend on which was looked at first, or at what", () => {
+  const [forward, backward] = [drawCorpusPhantom({ numPassages: 12 }), drawCorpusPhantom({ numPassages: 12 })];
+  const pictures = [...backward.passages].reverse().map(({ image }) => image);
+  expect(forward.passages.map(({ text }) => text)).toEqual(backward.passages.map(({ text }) => text));
+  expect(forward.passages.map(({ image }) => image)).toEqual(pictures.reverse());
+  expect(forward.passages[0]!.image).toBe(forward.passages[0]!.image);
+});
+
 const SMALL_MODES = READING_MODES.filter((mode) => !(CLASS_MODES as readonly string[]).includes(mode));
 test.each(SMALL_MODES)("exercises of mode %s are answerable and in the vocabulary", (mode) => {
   for (let i = 0; i < 40; i++) {
