@@ -44,10 +44,25 @@ describe.skipIf(!hasKaleido)(`kaleido${reason(hasKaleido, "kaleido")}`, () => {
     }
   });
 
+  it("draws a figure with a legend the same whether its words were measured before or not", async () => {
+    const traces = ["benign", "malignant"].map((name) => ({
+      type: "scatter",
+      mode: "markers",
+      name,
+      x: [1, 2],
+      y: [2, 1],
+    }));
+    const legend = { orientation: "h", y: -0.2 };
+    const figure: Figure = { data: traces, layout: { showlegend: true, legend, title: { text: "Two kinds" } } };
+    const drawings = [await drawFigure(figure), await drawFigure(figure), await drawFigure(figure)];
+    expect(new Set(drawings).size).toBe(1);
+  });
+
   it("names itself, and sets text in Open Sans", async () => {
     const { content, drawnWith, width, height } = await renderFigure(SAMPLE_FIGURES["recall"]!());
     expect(drawnWith).toBe("kaleido 0.2.1");
-    expect(content).toContain(`width="${width}" height="${height}"`);
+    const [svg] = /^<svg[^>]*>/.exec(String(content))!;
+    for (const size of [`width="${width}"`, `height="${height}"`]) expect(svg).toContain(` ${size}`);
     expect(content).toMatch(/font-family: ("|'|&quot;)?Open Sans/);
   });
 

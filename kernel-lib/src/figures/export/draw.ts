@@ -5,6 +5,7 @@ import { openChromium } from "./chromium";
 import { type DrawingEngine, type DrawingFormat, MAX_TRIES } from "./engine";
 import { openKaleido } from "./kaleido";
 import { chromiumProgram, kaleidoFolder } from "./places";
+import { sortAttributes } from "./svg-text";
 import { assertDrawable, drawingSize } from "./validate";
 
 export interface DrawOptions {
@@ -70,7 +71,8 @@ async function drawNow(figure: Figure, options: DrawOptions): Promise<Drawing> {
     try {
       engine ??= openEngine();
       const opened = await engine;
-      const content = await opened.draw(figure, format, size);
+      const drawn = await opened.draw(figure, format, size);
+      const content = typeof drawn === "string" ? sortAttributes(drawn) : drawn;
       return { content, width: size.width, height: size.height, drawnWith: opened.name };
     } catch (error) {
       if (isKernelError(error, "data")) throw error; // the figure's fault; the program is well

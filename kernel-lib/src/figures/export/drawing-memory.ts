@@ -12,6 +12,8 @@ import { assertDrawable, drawingSize } from "./validate";
 /** Pictures kept; the ones not asked for longest go first. */
 const MAX_KEPT = 200;
 const DIGEST_LENGTH = 64;
+/** Changes with what draw.ts does to a drawing. */
+const VERSION = "1";
 
 /**
  * Like `renderFigure`, but a picture that was drawn in this checkout before is read, not drawn: the same figure gives the same
@@ -51,7 +53,7 @@ function drawnBy(): readonly string[] {
   if (program !== null) return program;
   const { regular, semiBold, bold } = fontFiles();
   const fonts = [regular, semiBold, bold].map((file) => digestOf(readFileSync(file)));
-  program = [KALEIDO_NAME, basename(seededBundle()), ...fonts];
+  program = [VERSION, KALEIDO_NAME, basename(seededBundle()), ...fonts];
   return program;
 }
 

@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { sortAttributes } from "../../src/figures/export/svg-text";
+
+test("attributes stand in alphabetical order, whatever the tag's end; everything else stays", () => {
+  const svg =
+    '<svg width="2" height="1"><rect y="0" class="bg" x="1"/><text  style="a: b; c: d" >x = "2" &lt; 3</text></svg>';
+  expect(sortAttributes(svg)).toBe(
+    '<svg height="1" width="2"><rect class="bg" x="1" y="0"/><text style="a: b; c: d" >x = "2" &lt; 3</text></svg>',
+  );
+});
+
+test("the same attributes in any order give the same text, and sorting twice changes nothing", () => {
+  const once = sortAttributes('<path d="M0,0 L1,1" xlink:href="#a" data-x="&quot;>"/>');
+  expect(once).toBe(sortAttributes('<path data-x="&quot;>" xlink:href="#a" d="M0,0 L1,1"/>'));
+  expect(sortAttributes(once)).toBe(once);
+});
+
+test("leaves tags without attributes, comments and text alone", () => {
+  const text = '<g><!-- y="1" x="0" --></g>a y="1" x="0" b';
+  expect(sortAttributes(text)).toBe(text);
+});
