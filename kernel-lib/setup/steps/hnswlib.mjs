@@ -6,7 +6,7 @@ import { StepSkipped } from "../errors.mjs";
 import { lastLines, run } from "../programs.mjs";
 import { hashFolder } from "../stamps.mjs";
 
-const SOURCES = fileURLToPath(new URL("../../native/index", import.meta.url));
+const SOURCES = fileURLToPath(new URL("../../native/search", import.meta.url));
 const FOLDER = "node_modules/hnswlib-node";
 const OUTPUT = "build/Release/jomed_search.node";
 

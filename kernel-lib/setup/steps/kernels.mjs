@@ -6,7 +6,7 @@ import { StepSkipped } from "../errors.mjs";
 import { lastLines, run } from "../programs.mjs";
 import { hashFolder } from "../stamps.mjs";
 
-const SOURCES = fileURLToPath(new URL("../../native", import.meta.url));
+const SOURCES = fileURLToPath(new URL("../../native/kernels", import.meta.url));
 const PACKAGE = "node_modules/@tensorflow/tfjs-node";
 const OUTPUT = "lib/napi-v8/jomed_kernels.node";
 

@@ -11,7 +11,7 @@ interface NativeBackend {
   executeMultipleOutputs(name: string, attributes: object[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
 }
 
-/** Beside tfjs-node's own binding; the set-up compiles it from kernel-lib/native. */
+/** Beside tfjs-node's own binding; the set-up compiles it from kernel-lib/native/kernels. */
 const FILE = "lib/napi-v8/jomed_kernels.node";
 
 let loaded = false;
@@ -31,13 +31,13 @@ export function loadNativeKernels(): boolean {
   return true;
 }
 
-/** Whether the kernels of kernel-lib/native run here: loaded, and the native engine is the one in use. */
+/** Whether the kernels of kernel-lib/native/kernels run here: loaded, and the native engine is the one in use. */
 export function hasNativeKernels(): boolean {
   return loaded && tf.getBackend() === "tensorflow";
 }
 
 /**
- * Runs one of the kernels of kernel-lib/native. Ask `hasNativeKernels` first.
+ * Runs one of the kernels of kernel-lib/native/kernels. Ask `hasNativeKernels` first.
  *
  * @example const [y] = runNativeKernel("JomedGate", { steepness: 1 }, [x], 1)
  */

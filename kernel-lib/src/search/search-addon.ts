@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { EnvironmentError } from "../base/errors";
 
 const PACKAGE = "hnswlib-node";
-/** Made by set-up from the package's hnswlib and kernel-lib/native/index. */
+/** Made by set-up from the package's hnswlib and kernel-lib/native/search. */
 const ADDON = `${PACKAGE}/build/Release/jomed_search.node`;
 const requireHere = createRequire(__filename);
 

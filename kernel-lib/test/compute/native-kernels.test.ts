@@ -104,7 +104,7 @@ beforeAll(async () => {
   await openBackend();
 });
 
-describe.skipIf(process.env["JOMED_KERNELS"] === "plain")("the kernels of kernel-lib/native", () => {
+describe.skipIf(process.env["JOMED_KERNELS"] === "plain")("the kernels of kernel-lib/native/kernels", () => {
   it("run on the native engine only", async () => {
     await tf.setBackend("tensorflow");
     expect(hasNativeKernels()).toBe(loadNativeKernels());
