@@ -33,3 +33,17 @@ describe("kernel-lib/src", () => {
     expect(long).toEqual([]);
   });
 });
+
+describe("kernel-lib/test", () => {
+  const TESTS = join(REPOSITORY, "kernel-lib/test");
+  const shared = readdirSync(TESTS, { recursive: true, encoding: "utf8" }).filter(
+    (name) => name.endsWith(".test.ts") && !/\.(alone|slow)\.test\.ts$/.test(name),
+  );
+
+  it("keeps files that mock a module or choose an engine out of the processes that others share", () => {
+    const APART = /vi\.mock\(|\.setBackend\(|stubEnv\("JOMED_BACKEND"/;
+    const apart = (file: string): boolean => APART.test(readFileSync(join(TESTS, file), "utf8"));
+    expect(shared.length).toBeGreaterThan(100);
+    expect(shared.filter(apart)).toEqual([]);
+  });
+});
