@@ -23,7 +23,7 @@ export function tablesOf({ results, growth, roofline, memory, profiles }) {
     ...(roofline === null ? [] : [rooflineTable(roofline)]),
     ...(memory === null ? [] : [memoryTable(memory)]),
     ...(growth.length > 0 ? [growthTable(growth), indexTable(growth)] : []),
-    ...profiles.map(profileTable),
+    ...profiles.map((profile) => profileTable(profile)),
   ].join("\n\n");
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { tablesOf } from "../../bench/report.mjs";
 import {
   growthTable,
   INDEX_WORK,
@@ -60,6 +61,14 @@ describe("the tables", () => {
       "| other kernels | 4 | 30.00 | 30 % |",
       "| JavaScript | - | 20.00 | 20 % |",
     ]);
+  });
+
+  it("stand below each other, every profile with its six most expensive kernels", () => {
+    const kernels = Array.from({ length: 8 }, (_, i) => ({ name: `kernel ${i}`, calls: 1, seconds: 0.01 }));
+    const profiles = ["a step", "a search"].map((name) => ({ name, seconds: 0.1, kernels, outside: 0.02 }));
+    const tables = tablesOf({ results: [], growth: [], roofline: null, memory: null, profiles }).split("\n\n");
+    expect(tables.map((table) => table.split("\n").length)).toEqual([10, 10]);
+    for (const table of tables) expect(table).toContain("| kernel 5 | 1 | 10.00 | 10 % |\n| other kernels | 2 |");
   });
 
   it("give exponents with their standard errors, and a dash where nothing was measured", () => {
