@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { StateError } from "../base/errors";
 import { gatedSilu } from "../compute/ops/activations";
 import { attention } from "../compute/ops/attention";
 import { rmsNorm } from "../compute/ops/norms";
@@ -24,6 +25,8 @@ export interface DecoderResult {
  * The last layer computes queries and MLP for the kept tokens only: nothing reads its other outputs.
  * Shapes: x [B * L, hiddenSize]. Gradient: flows to x and to whatever is trainable in the layers.
  * Memory: run it inside tf.tidy and return what is needed.
+ *
+ * @throws StateError when a pass that remembers nothing is given a memory.
  */
 export function runDecoder(
   store: ParameterStore,
@@ -31,6 +34,10 @@ export function runDecoder(
   x: tf.Tensor2D,
   pass: DecoderPass,
 ): DecoderResult {
+  if (pass.remember === "drop" && pass.memory.length > 0)
+    throw new StateError(
+      `runDecoder: remember must be "keep" in a pass on top of a memory; got "drop" with ${pass.memory.length} layers.`,
+    );
   const maps = pass.maps ?? linearMaps(store);
   const keyTable = createRotaryTable(pass.angles);
   const everything = fullView(pass, keyTable);
