@@ -3,7 +3,7 @@ import "@tensorflow/tfjs-backend-wasm";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { createRandom } from "../../../src/base/random";
 import { openBackend } from "../../../src/compute/backend";
-import { gelu, quickGelu, silu } from "../../../src/compute/ops/activations";
+import { gatedSilu, gelu, quickGelu, silu } from "../../../src/compute/ops/activations";
 import { type AttentionOptions, attention } from "../../../src/compute/ops/attention";
 import { crossEntropy } from "../../../src/compute/ops/cross-entropy";
 import { dense } from "../../../src/compute/ops/dense";
@@ -126,6 +126,14 @@ describe.each([
       (x) => tf.mul(tf.mul(x!, 0.5), tf.add(tf.erf(tf.mul(x!, Math.SQRT1_2)), 1)),
       x,
     );
+  });
+
+  it("gatedSilu equals silu of the first half times the second", () => {
+    const plain: Op = (x) => {
+      const [gate, up] = tf.split(x!, 2, 1);
+      return tf.mul(tf.mul(gate!, tf.sigmoid(gate!)), up!);
+    };
+    expectEqual((x) => gatedSilu(x as tf.Tensor2D), plain, [draw(7, 26)]);
   });
 
   it("attention equals attention head by head: plain, causal, masked, grouped", () => {
