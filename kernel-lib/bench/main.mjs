@@ -13,7 +13,7 @@ const options = {
   "with-peers": { type: "boolean", default: false },
   python: { type: "string" },
   threads: { type: "string" },
-  pairs: { type: "string", default: "9" },
+  pairs: { type: "string", default: "25" },
   only: { type: "string", multiple: true, default: [] },
   help: { type: "boolean", default: false },
 };

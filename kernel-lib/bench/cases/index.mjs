@@ -83,7 +83,7 @@ export function openIndexCases(corpora) {
     peers: { hnswlib: { case: "hnswlib_build", ...settings }, faiss: { case: "faiss_build", ...settings } },
     tensors: await inputs(),
     warm: "no",
-    pairs: 1,
+    pairs: 3,
   });
   const openSearch = async () => {
     if (corpora().built(points) === undefined) await corpora().build(points);
