@@ -1,5 +1,15 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
+import type { Random } from "../../src/base/random";
+
+/** Normal numbers in a tensor, the same for the same stream. */
+export function drawTensor(random: Random, shape: number[]): tf.Tensor {
+  const size = shape.reduce((product, n) => product * n, 1);
+  return tf.tensor(
+    Float32Array.from({ length: size }, () => random.normal()),
+    shape,
+  );
+}
 
 /** Fails when `run` leaves tensors behind. Runs it once before counting, for one-time caches. */
 export function expectNoLeak(run: () => void): void {

@@ -6,19 +6,13 @@ import { joinedLinear, linear } from "../../src/models/linear";
 import { attachLora, detachLora, type LoraAdapter } from "../../src/models/lora";
 import { dropoutMask, withLoraDropout } from "../../src/models/lora-dropout";
 import { createParameterStore, type ParameterStore } from "../../src/models/parameters";
-import { expectNoLeak, maxDifference } from "../helpers/tensors";
+import { drawTensor, expectNoLeak, maxDifference } from "../helpers/tensors";
 
 const [ROWS, IN, RATE] = [5, 6, 0.4];
 const OUT = { query: 4, key: 3 };
 const MODULES = ["query", "key"] as const;
 const random = createRandom("lora-dropout");
-const draw = (...shape: number[]): tf.Tensor => {
-  const size = shape.reduce((product, n) => product * n, 1);
-  return tf.tensor(
-    Float32Array.from({ length: size }, () => random.normal()),
-    shape,
-  );
-};
+const draw = (...shape: number[]): tf.Tensor => drawTensor(random, shape);
 
 let store: ParameterStore;
 let adapter: LoraAdapter;

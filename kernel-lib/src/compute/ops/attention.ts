@@ -4,7 +4,7 @@ import { hasNativeKernels } from "../native-kernels";
 import { type AttentionLayout, type Blocks, joinBlocks } from "./attention-layout";
 import { nativeAttention } from "./attention-native";
 import { plainAttention } from "./attention-plain";
-import type { RotaryTable } from "./rotary";
+import { type RotaryTable, repeatsIn } from "./rotary";
 
 /** How heads are cut, which positions may be seen, and how they are told apart. */
 export interface AttentionOptions {
@@ -76,11 +76,8 @@ function layoutOf(q: tf.Tensor3D, keys: Blocks, values: Blocks, options: Attenti
 }
 
 function assertAngles(of: string, rows: number, width: number, table: RotaryTable | null): void {
-  if (table === null) return;
+  if (table === null || (repeatsIn(rows, table) && table.cos.shape[1] === width)) return;
   const [cos, sin] = [table.cos.shape, table.sin.shape];
-  const fits =
-    tf.util.arraysEqual(cos, sin) && cos[1] === width && width % 2 === 0 && cos[0] > 0 && rows % cos[0] === 0;
-  if (fits) return;
   throw new ShapeError(
     `attention: rotary angles of the ${of} must be cos and sin of [P, ${width}], where P divides the ${rows} rows; got [${cos.join(", ")}] and [${sin.join(", ")}].`,
     { rows, width, cos, sin },

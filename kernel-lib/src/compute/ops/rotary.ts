@@ -48,10 +48,15 @@ export function turnHeads<T extends tf.Tensor>(x: T, table: RotaryTable, directi
   return tf.reshape(combine(straight, turned), x.shape) as T;
 }
 
+/** Whether cos and sin are tables of heads, of one shape, that fill the rows when repeated. */
+export function repeatsIn(rows: number, { cos, sin }: RotaryTable): boolean {
+  const [positions, width] = cos.shape;
+  return tf.util.arraysEqual(cos.shape, sin.shape) && width % 2 === 0 && positions > 0 && rows % positions === 0;
+}
+
 function assertTurnable(shape: readonly number[], { cos, sin }: RotaryTable): void {
   const [positions, width] = cos.shape;
-  const fits = tf.util.arraysEqual(cos.shape, sin.shape) && width % 2 === 0 && positions > 0;
-  if (fits && shape[0]! % positions === 0 && shape[1]! % width === 0) return;
+  if (repeatsIn(shape[0]!, { cos, sin }) && shape[1]! % width === 0) return;
   throw new ShapeError(
     `rotate: x must hold whole heads and whole repetitions of the positions of cos and sin, [${cos.shape.join(", ")}] and [${sin.shape.join(", ")}]; got [${shape.join(", ")}].`,
     { shape, positions, width },

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
-import { basename, join } from "node:path";
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { Figure } from "../../base/types";
 import { writeFileAtomic } from "../../base/write-atomic";
 import { type Drawing, type DrawOptions, renderFigure } from "./draw";
@@ -72,8 +72,7 @@ function readKept(file: string): Buffer | null {
 }
 
 function keep(file: string, content: string | Uint8Array): void {
-  const folder = join(file, "..");
-  mkdirSync(folder, { recursive: true });
+  const folder = dirname(file);
   writeFileAtomic(file, digestOf(content), content);
   const ages = readdirSync(folder).map((name) => {
     const path = join(folder, name);

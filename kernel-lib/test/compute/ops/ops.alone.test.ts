@@ -10,17 +10,10 @@ import { dense } from "../../../src/compute/ops/dense";
 import { embedding } from "../../../src/compute/ops/embedding";
 import { layerNorm, rmsNorm } from "../../../src/compute/ops/norms";
 import { type RotaryTable, rotate } from "../../../src/compute/ops/rotary";
-import { expectNoLeak, maxDifference } from "../../helpers/tensors";
+import { drawTensor, expectNoLeak, maxDifference } from "../../helpers/tensors";
 
 const random = createRandom("ops");
-const draw = (...shape: number[]): tf.Tensor => {
-  const size = shape.reduce((product, n) => product * n, 1);
-  return tf.tensor(
-    Float32Array.from({ length: size }, () => random.normal()),
-    shape,
-    "float32",
-  );
-};
+const draw = (...shape: number[]): tf.Tensor => drawTensor(random, shape);
 
 type Op = (...inputs: tf.Tensor[]) => tf.Tensor;
 
@@ -210,11 +203,11 @@ describe.each([
     const inputs = [draw(2, 5, 24), draw(2, 2, 12), draw(2, 3, 12), draw(2, 5, 12)];
     const apart = (x: tf.Tensor, table: RotaryTable): tf.Tensor3D =>
       tf.reshape(rotate(tf.reshape(x, [10, -1]) as tf.Tensor2D, table), x.shape as [number, number, number]);
-    const run = (inside: AttentionOptions["rotary"] | null, turned: "queries" | "keys" | "both" | "none"): Op => {
+    const run = (inside: AttentionOptions["rotary"] | null, turned: "keys" | "both" | "none"): Op => {
       return (...[q, first, second, v]) => {
         const joined = tf.concat([first!, second!], 1) as tf.Tensor3D;
-        const queries = turned === "queries" || turned === "both" ? apart(q!, rotary.queries) : q!;
-        const keys = turned === "keys" || turned === "both" ? apart(joined, rotary.keys) : [first!, second!];
+        const queries = turned === "both" ? apart(q!, rotary.queries) : q!;
+        const keys = turned === "none" ? [first!, second!] : apart(joined, rotary.keys);
         const values = Array.isArray(keys) ? tf.split(v!, [2, 3], 1) : v!;
         const options = { ...shared, ...(inside && { rotary: inside }) };
         return attention(queries as tf.Tensor3D, keys as tf.Tensor3D, values as tf.Tensor3D, options);
