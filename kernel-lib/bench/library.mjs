@@ -8,7 +8,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const CHECKPOINTS = join(ROOT, "data/checkpoints");
 export const OUTPUT = join(ROOT, "data/artifacts/bench");
 
-/** A module of the built library, e.g. from("models/clip"). */
+/** A module of the built library, e.g. from("models/clip/weights"). */
 export const from = (file) => require(`../dist/${file}.js`);
 
 /** An input of the peer's, as safetensors takes it. */

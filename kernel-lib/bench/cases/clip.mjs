@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { CHECKPOINTS, f32, from } from "../library.mjs";
 
 const { createRandom } = from("base/random");
-const { loadClip } = from("models/clip");
-const { clipImageEmbeddings } = from("models/clip-towers");
+const { loadClip } = from("models/clip/weights");
+const { clipImageEmbeddings } = from("models/clip/model");
 
 /** Image embeddings of 256 pictures that are resized already. */
 export async function openClip() {

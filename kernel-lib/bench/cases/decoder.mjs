@@ -9,7 +9,7 @@ const { crossEntropy } = from("compute/ops/cross-entropy");
 const { dense } = from("compute/ops/dense");
 const { embedding } = from("compute/ops/embedding");
 const { layerNorm } = from("compute/ops/norms");
-const { createParameterStore } = from("models/parameters");
+const { createParameterStore } = from("models/weights/parameters");
 
 /** 0.93 million weights at width 128: four layers, the output tied to the embedding. */
 const SHAPE = { width: 128, layers: 4, heads: 4, vocabulary: 1000, batch: 16, length: 96 };

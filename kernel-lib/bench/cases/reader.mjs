@@ -4,13 +4,13 @@ import { CHECKPOINTS, f32, from } from "../library.mjs";
 const { clippingScale, createAdamW, globalNorm } = from("compute/adamw");
 const { loadCorpus } = from("data/corpora/load-corpus");
 const { loadTask } = from("data/tasks/load-task");
-const { generate } = from("models/generate");
-const { attachLora } = from("models/lora");
-const { collatePrompts } = from("models/prompt-batch");
-const { loadQwen2Vl } = from("models/qwen2-vl");
-const { readerLogits } = from("models/reader-logits");
-const { promptTokensOf } = from("reader/prompt-tokens");
-const { answerNll } = from("training/losses/answer-nll");
+const { generate } = from("models/vision-language/generate");
+const { attachLora } = from("models/lora/lora");
+const { collatePrompts } = from("models/vision-language/prompt-batch");
+const { loadQwen2Vl } = from("models/qwen2-vl/weights");
+const { readerLogits } = from("models/vision-language/logits");
+const { promptTokensOf } = from("reader/prompt");
+const { answerNll } = from("losses/answer-nll");
 
 const NEW_TOKENS = 32;
 

@@ -1,10 +1,97 @@
-import { ConfigError } from "../base/errors";
+import { answerWords } from "../answers/wording";
+import { ConfigError, DataError, ShapeError } from "../base/errors";
 import type { AnyPrediction, Prediction } from "../base/types";
-import { accuracy } from "../metrics/accuracy";
+import { accuracy } from "../metrics/answers";
 import { type BootstrapOptions, bootstrap, type Interval } from "../metrics/bootstrap";
 import { macroF1 } from "../metrics/macro-f1";
-import { answerWordings } from "./answer-wording";
-import { bySystem } from "./by-system";
+
+/** What one prediction says, in wordings that are equal exactly when the answers are. */
+export interface AnswerWordings {
+  /** Null only where the true answer has no word. */
+  readonly truth: string | null;
+  /** Null: unparsed, or without a word. */
+  readonly answer: string | null;
+  /** One per reading, in their order. */
+  readonly readings: readonly (string | null)[];
+}
+
+/**
+ * The answers of a prediction of any form, made comparable: a label by its index, a set of labels by its members, words by
+ * `answerWords`. The empty set is an answer like any other.
+ */
+export function answerWordings(prediction: AnyPrediction): AnswerWordings {
+  if ("trueLabel" in prediction) {
+    const { trueLabel, label, readings } = prediction;
+    return { truth: String(trueLabel), answer: ofLabel(label), readings: readings.map((each) => ofLabel(each.label)) };
+  }
+  if ("trueLabels" in prediction) {
+    const { trueLabels, labels, readings } = prediction;
+    return { truth: ofSet(trueLabels), answer: ofSet(labels), readings: readings.map((each) => ofSet(each.labels)) };
+  }
+  const { trueAnswer, answer, readings } = prediction;
+  return {
+    truth: ofWords(trueAnswer),
+    answer: ofWords(answer),
+    readings: readings.map((each) => ofWords(each.answer)),
+  };
+}
+
+/** Whether the fused answer is exactly the true one; of words, the same words in the same order. Unparsed equals nothing. */
+export function isCorrect(prediction: AnyPrediction): boolean {
+  const { truth, answer } = answerWordings(prediction);
+  return answer !== null && answer === truth;
+}
+
+function ofLabel(label: number | null): string | null {
+  return label === null ? null : String(label);
+}
+
+function ofSet(labels: readonly number[] | null): string | null {
+  return labels === null ? null : `{${[...labels].sort((a, b) => a - b).join(", ")}}`;
+}
+
+function ofWords(text: string | null): string | null {
+  return answerWords(text ?? "").join(" ") || null;
+}
+
+/**
+ * Predictions by system, each in the order of the first system's examples.
+ *
+ * @throws ShapeError without predictions. DataError when a system answers an example twice or other examples than the first.
+ */
+export function bySystem<T extends AnyPrediction>(where: string, predictions: readonly T[]): Map<string, readonly T[]> {
+  if (predictions.length === 0) throw new ShapeError(`${where}: predictions must hold at least one; got 0.`);
+  const answers = new Map<string, Map<string, T>>();
+  for (const prediction of predictions) {
+    const { system, exampleId } = prediction;
+    const ofSystem = answers.get(system) ?? new Map<string, T>();
+    if (ofSystem.has(exampleId)) {
+      throw new DataError(
+        `${where}: predictions must be one per system and example; got two of ${system}, ${exampleId}.`,
+      );
+    }
+    answers.set(system, ofSystem.set(exampleId, prediction));
+  }
+  const ids = [...answers.get(predictions[0]!.system)!.keys()];
+  return new Map([...answers].map(([system, ofSystem]) => [system, inOrder(where, system, ofSystem, ids)]));
+}
+
+function inOrder<T extends AnyPrediction>(
+  where: string,
+  system: string,
+  answers: Map<string, T>,
+  ids: readonly string[],
+): T[] {
+  return ids.map((id) => {
+    const prediction = answers.get(id);
+    if (prediction !== undefined && answers.size === ids.length) return prediction;
+    throw new DataError(
+      `${where}: predictions of ${system} must be of the same ${ids.length} examples as the first system's; ` +
+        `got ${answers.size}${prediction === undefined ? `, without ${id}` : ""}. Predict all systems on one split.`,
+      { system, exampleId: id },
+    );
+  });
+}
 
 export type Subset = "all" | "consistent" | "inconsistent";
 

@@ -1,7 +1,6 @@
 import type { AnyPrediction } from "../base/types";
 import { type BootstrapOptions, bootstrap, type Interval } from "../metrics/bootstrap";
-import { answerWordings, isCorrect } from "./answer-wording";
-import { bySystem } from "./by-system";
+import { answerWordings, bySystem, isCorrect } from "./inconsistency";
 
 /** What a system could reach if it always knew which of its readings to trust. */
 export interface OracleResult {

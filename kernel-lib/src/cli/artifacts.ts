@@ -2,9 +2,9 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { assertInRange, assertOneOf } from "../base/check";
 import { ConfigError, isKernelError } from "../base/errors";
-import { type Inventory, type StoredArtifact, takeInventory } from "../experiments/artifact-inventory";
-import { type PruneItem, planPrune, removeArtifact } from "../experiments/artifact-prune";
 import { defaultArtifactsDir } from "../experiments/run";
+import { type Inventory, type StoredArtifact, takeInventory } from "../store/inventory";
+import { type PruneItem, planPrune, removeArtifact } from "../store/prune";
 
 const HELP = `npm run artifacts -- list | prune [options]
   list                 every stored result: size, age, when it was last used, what it was made from, what uses it

@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { downloadFile } from "../base/download";
 import { ConfigError } from "../base/errors";
 import type { Control } from "../base/types";
 import { KNOWN_CORPORA } from "../data/corpora/known-corpora";
 import { fetchPublication } from "../data/obtain/fetch-publication";
-import { type Publication, type Publisher, pageOf } from "../data/obtain/publication";
 import { KNOWN_TASKS } from "../data/tasks/known-tasks";
 import type { Download } from "../data/tasks/task-definition";
+import { downloadFile } from "../hub/download";
+import { type Publication, type Publisher, pageOf } from "../hub/publishers";
 import type { TerminalProgress } from "./terminal-progress";
 
 /** What is to be fetched. */

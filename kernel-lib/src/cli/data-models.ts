@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Control } from "../base/types";
-import { fetchModel } from "../models/fetch-model";
-import { listModels } from "../models/list-models";
+import { fetchModel } from "../hub/fetch-model";
+import { listModels } from "../hub/models";
 import type { TerminalProgress } from "./terminal-progress";
 
 /** Which model, in which state; null for the hub's main branch. */

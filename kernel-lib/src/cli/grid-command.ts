@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { ConfigError } from "../base/errors";
 import type { DataSource } from "../base/types";
 import { TASK_NAMES } from "../data/tasks/load-task";
-import { type GridOptions, resolveGrid } from "../experiments/grid/grid-options";
+import { type GridOptions, resolveGrid } from "../experiments/grid/options";
 import type { ProfileName } from "../experiments/run";
 import type { GridCommand } from "./grid";
 

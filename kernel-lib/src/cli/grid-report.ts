@@ -1,11 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileAtomic } from "../base/write-atomic";
-import type { GridSettings } from "../experiments/grid/grid-options";
-import { gridResults } from "../experiments/grid/grid-results";
-import { type SummaryRow, summarizeGrid } from "../experiments/grid/grid-summary";
-import { gridSystem } from "../experiments/grid/grid-systems";
+import type { GridSettings } from "../experiments/grid/options";
+import { gridResults, type SummaryRow, summarizeGrid } from "../experiments/grid/results";
+import { gridSystem } from "../experiments/grid/stages";
 import { loadPublished } from "../figures/published";
+import { writeFileAtomic } from "../store/files";
 import type { ReportRow } from "./grid-tables";
 
 /** How the paper names our systems and readers, and where its metrics have other names. */

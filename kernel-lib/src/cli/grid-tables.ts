@@ -1,6 +1,6 @@
-import type { GridStatus, StageState } from "../experiments/grid/grid-status";
-import type { SummaryRow } from "../experiments/grid/grid-summary";
-import type { GridPlan, PlannedStage } from "../experiments/grid/plan-grid";
+import type { GridPlan, PlannedStage } from "../experiments/grid/plan";
+import type { SummaryRow } from "../experiments/grid/results";
+import type { GridStatus, StageState } from "../experiments/grid/status";
 
 /** Rows of text, columns aligned: the first ones to the left, numbers to the right. */
 export function alignColumns(rows: readonly (readonly string[])[], numLeft: number): string {

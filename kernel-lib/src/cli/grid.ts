@@ -1,12 +1,12 @@
 import { relative } from "node:path";
 import { isKernelError } from "../base/errors";
 import type { Control } from "../base/types";
-import type { GridOptions } from "../experiments/grid/grid-options";
-import type { GridFailure, GridOutcome, GridProgress } from "../experiments/grid/grid-progress";
-import { gridStatus } from "../experiments/grid/grid-status";
-import type { GridWorld } from "../experiments/grid/grid-world";
-import { type GridPlan, planGrid } from "../experiments/grid/plan-grid";
+import type { GridOptions } from "../experiments/grid/options";
+import { type GridPlan, planGrid } from "../experiments/grid/plan";
 import { runGrid } from "../experiments/grid/run-grid";
+import type { GridFailure, GridOutcome, GridProgress } from "../experiments/grid/schedule";
+import { gridStatus } from "../experiments/grid/status";
+import type { GridWorld } from "../experiments/grid/world";
 import { reportRows, writeReport } from "./grid-report";
 import { durationText, planTable, resultsTable, statusTable } from "./grid-tables";
 import type { TerminalProgress } from "./terminal-progress";

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { EnvironmentError, isKernelError } from "../base/errors";
-import { repositoryRoot } from "../base/repository-root";
+import { repositoryRoot } from "../base/paths";
 
 const ASK_EVERY_MS = 200;
 const PATIENCE_MS = 180_000;

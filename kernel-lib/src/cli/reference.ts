@@ -4,7 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
-import { repositoryRoot } from "../base/repository-root";
+import { repositoryRoot } from "../base/paths";
 import { compareReference } from "./reference-compare";
 import { openReferenceEnvironment, runPython } from "./reference-environment";
 import { runCommand } from "./run-command";

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { ConfigError } from "../base/errors";
-import { ownModelsDir } from "../models/models-dir";
+import { ownModelsDir } from "../hub/models";
 import { readNotebook } from "../notebook/notebook-file";
 import { parameterNames } from "../notebook/parameters";
 import { runNotebook } from "../notebook/runner";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename } from "node:path";
-import { writeFileAtomic } from "../base/write-atomic";
+import { writeFileAtomic } from "../store/files";
 
 /** How notebooks are executed. */
 export interface Schedule {

@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import { isKernelError } from "../base/errors";
-import { repositoryRoot } from "../base/repository-root";
-import type { GridFailure } from "../experiments/grid/grid-progress";
+import { repositoryRoot } from "../base/paths";
+import type { GridFailure } from "../experiments/grid/schedule";
 import { writeGallery } from "../figures/export/gallery";
 import { failureText, gridCommand } from "./grid";
 import { parseReproduce, REPRODUCE_USAGE, type ReproduceOptions } from "./reproduce-options";

@@ -1,5 +1,5 @@
 import type { Control } from "../base/types";
-import { createProgressClock } from "../notebook/progress-clock";
+import { createProgressClock } from "../notebook/progress";
 
 /** Where lines go: a terminal or a file. */
 export interface LineStream {

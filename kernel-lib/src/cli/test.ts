@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors";
-import { repositoryRoot } from "../base/repository-root";
+import { repositoryRoot } from "../base/paths";
 import { type CheckResult, type Counts, formatTable, formatTotal, judge, runNode } from "./check";
 import { readVitestReport } from "./vitest-report";
 

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInRange, assertKnownKeys, assertSameLength } from "../base/check";
 import { ShapeError, StateError } from "../base/errors";
+import { reshapeTo } from "./fused-op";
 import { hasNativeKernels, runNativeKernel } from "./native-kernels";
-import { reshapeTo } from "./reshape-to";
 
 /** Settings of AdamW; the learning rate is given at each step. */
 export interface AdamWOptions {

@@ -1,5 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 
+/** The tensor itself where it has the shape already: a reshape costs a kernel call even when it changes nothing. */
+export function reshapeTo(x: tf.Tensor, shape: number[]): tf.Tensor {
+  return tf.util.arraysEqual(x.shape, shape) ? x : tf.reshape(x, shape);
+}
+
 /** Inputs of a fused operation by name; left-out ones get no gradient. */
 export type OpInputs = Record<string, tf.Tensor>;
 

@@ -1,8 +1,16 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { DataError, ShapeError } from "../base/errors";
-import { writePartsAtomic } from "../base/write-atomic";
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half-float";
-import { type HeaderEntry, parseHeader, type SafetensorsDtype, WIDTH } from "./safetensors-header";
+import { writePartsAtomic } from "../store/files";
+import {
+  fromBfloat16,
+  fromFloat16,
+  type HeaderEntry,
+  parseHeader,
+  type SafetensorsDtype,
+  toBfloat16,
+  toFloat16,
+  WIDTH,
+} from "./safetensors-header";
 
 const MAX_HEADER_BYTES = 100_000_000;
 /** Read and widened at once. */

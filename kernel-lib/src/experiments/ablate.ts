@@ -1,11 +1,11 @@
 import { assertOneOf } from "../base/check";
 import type { Prediction, Split, Task } from "../base/types";
-import type { Index } from "./build-index";
-import { type EvaluateResult, evaluate } from "./evaluate";
-import { type PredictOptions, predict } from "./predict";
 import type { Run } from "./run";
-import type { TunedReader } from "./tune-reader";
-import { type TunedHeads, tuneRetriever } from "./tune-retriever";
+import type { Index } from "./stages/index";
+import { type PredictOptions, predict } from "./stages/predictions";
+import type { TunedReader } from "./stages/reader";
+import { type EvaluateResult, evaluate } from "./stages/results";
+import { type TunedHeads, tuneRetriever } from "./stages/retriever";
 
 /**
  * What is changed against the full system, one thing at a time:

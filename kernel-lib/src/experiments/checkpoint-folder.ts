@@ -3,10 +3,10 @@ import { createReadStream, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { assertNotInterrupted } from "../base/check";
 import { DataError, isKernelError } from "../base/errors";
-import { repositoryRoot } from "../base/repository-root";
+import { repositoryRoot } from "../base/paths";
 import type { Control } from "../base/types";
-import { checkpointFiles } from "../models/checkpoint";
-import { findModel } from "../models/find-model";
+import { findModel } from "../hub/models";
+import { checkpointFiles } from "../models/weights/model-folder";
 
 /** A pre-trained model on disk, and the hash of everything in it that matters. */
 export interface CheckpointFolder {

@@ -1,10 +1,10 @@
 import { join, resolve } from "node:path";
 import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
-import { repositoryRoot } from "../base/repository-root";
+import { repositoryRoot } from "../base/paths";
 import type { Control, DataSource } from "../base/types";
 import { type BackendReport, openBackend } from "../compute/backend";
-import type { JsonObject } from "./artifact-key";
-import type { Artifact } from "./artifact-store";
+import type { Artifact } from "../store/artifact";
+import type { JsonObject } from "../store/key";
 
 /**
  * How much a run computes: "quick" is the notebooks' size (minutes on a laptop), "full" that with every reader, seed and system of

@@ -1,22 +1,25 @@
-import { rerankAtRandom } from "../analysis/control-rerank";
+import { rerankAtRandom } from "../analysis/retrieval";
 import { createRandom } from "../base/random";
 import type { Head } from "../base/types";
-import type { DualEncoder } from "../models/dual-encoder";
-import { encodeImages } from "../models/encode-dual";
-import { loadDualEncoder } from "../models/load-dual-encoder";
-import { loadClipTower } from "../retriever/clip-tower";
+import { loadDualEncoder } from "../models/architectures";
+import { type DualEncoder, encodeImages } from "../models/dual-encoder";
 import { createDualHead } from "../retriever/dual-head";
-import type { LearnedTower } from "../retriever/learned-tower";
-import { closedBook } from "../systems/closed-book";
-import { ftRag } from "../systems/ft-rag";
-import { imageHead } from "../systems/image-head";
-import { jomed } from "../systems/jomed";
-import type { Fusion, Rerank, RetrievingParts, System } from "../systems/system";
-import { textHead } from "../systems/text-head";
-import type { Index } from "./build-index";
+import { type LearnedTower, loadClipTower } from "../retriever/learned-tower";
+import {
+  closedBook,
+  type Fusion,
+  ftRag,
+  imageHead,
+  jomed,
+  type Rerank,
+  type RetrievingParts,
+  type System,
+  textHead,
+} from "../systems/system";
 import type { Run } from "./run";
-import type { TunedReader } from "./tune-reader";
-import type { TunedHeads } from "./tune-retriever";
+import type { Index } from "./stages/index";
+import type { TunedReader } from "./stages/reader";
+import type { TunedHeads } from "./stages/retriever";
 
 /** The systems of this release, from plain to full. */
 export const SYSTEM_NAMES = ["closed-book", "ft-rag", "text-head", "image-head", "jomed"] as const;

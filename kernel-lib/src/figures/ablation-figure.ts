@@ -2,8 +2,7 @@ import type { Figure } from "../base/types";
 import { type DotLines, dotTrace, systemLines } from "./dot-plot";
 import { metricKey, metricLabel, type Result, readResults } from "./results";
 import { distinct, rowsOf, type Table } from "./rows";
-import { systemStyles } from "./system-style";
-import { joinWords, points } from "./text";
+import { joinWords, points, systemStyles } from "./style";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, type Trace } from "./theme";
 
 export interface AblationOptions extends FigureContext {

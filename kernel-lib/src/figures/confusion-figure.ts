@@ -2,8 +2,7 @@ import { ConfigError } from "../base/errors";
 import type { Figure } from "../base/types";
 import { contextOf, focusOf } from "./results";
 import { distinct, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
-import { systemStyles } from "./system-style";
-import { escapeText, percent, shortenText, textWidth } from "./text";
+import { escapeText, percent, shortenText, systemStyles, textWidth } from "./style";
 import { COLORS, composeFigure, type FigureContext, type Layout, SEQUENTIAL_SCALE, SIZES, type Trace } from "./theme";
 
 export interface ConfusionOptions extends FigureContext {

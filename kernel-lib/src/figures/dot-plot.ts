@@ -1,6 +1,40 @@
-import { systemStyles } from "./system-style";
-import { escapeText, percent, shortenText, textWidth } from "./text";
+import { assertSameLength } from "../base/check";
+import { bootstrap, pairedBootstrap } from "../metrics/bootstrap";
+import { escapeText, percent, shortenText, systemStyles, textWidth } from "./style";
 import { COLORS, type Layout, SIZES, type Trace } from "./theme";
+
+/** A share of n cases with its 95 % bootstrap interval, groups drawn whole. */
+export interface Share {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  readonly n: number;
+}
+
+/** Share of true flags; `groups` names the unit of resampling of each. Equal inputs give the intervals of the analyses. */
+export function shareOf(flags: readonly boolean[], groups: readonly string[]): Share {
+  assertSameLength("shareOf: groups", groups.length, flags.length);
+  return { ...bootstrap(groups, (rows) => shareAt(flags, rows)), n: flags.length };
+}
+
+/** Difference of two shares of the same cases, with its paired 95 % interval. */
+export function shareDifference(
+  first: readonly boolean[],
+  second: readonly boolean[],
+  groups: readonly string[],
+): Share {
+  assertSameLength("shareDifference: second", second.length, first.length);
+  const difference = pairedBootstrap(
+    groups,
+    (rows) => shareAt(first, rows),
+    (rows) => shareAt(second, rows),
+  );
+  return { value: difference.value, low: difference.low, high: difference.high, n: first.length };
+}
+
+function shareAt(flags: readonly boolean[], rows: readonly number[]): number {
+  return rows.reduce((sum, row) => sum + (flags[row] === true ? 1 : 0), 0) / rows.length;
+}
 
 /** A value with its interval on one line of a dot plot; everything as shares of 1. */
 export interface Dot {

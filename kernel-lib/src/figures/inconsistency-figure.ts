@@ -1,12 +1,10 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
-import { percentAxis } from "./axes";
-import { type Dot, dotTrace, systemLines } from "./dot-plot";
+import { type Dot, dotTrace, type Share, systemLines } from "./dot-plot";
 import { accuracyDifference, accuracyOn, isInconsistent, readPredictions, type SystemPredictions } from "./predictions";
 import { focusOf } from "./results";
 import { type Table, textIn } from "./rows";
-import type { Share } from "./shares";
-import { percent, points } from "./text";
+import { percent, percentAxis, points } from "./style";
 import { composeFigure, type FigureContext } from "./theme";
 
 export interface InconsistencyOptions extends FigureContext {

@@ -1,5 +1,4 @@
 import type { Figure } from "../base/types";
-import { percentAxis } from "./axes";
 import { type Dot, dotTrace, systemLines } from "./dot-plot";
 import {
   comparisonSentence,
@@ -12,8 +11,7 @@ import {
   readResults,
 } from "./results";
 import { numberIn, rowsOf, type Table, textIn } from "./rows";
-import { systemKey } from "./system-style";
-import { percent } from "./text";
+import { percent, percentAxis, systemKey } from "./style";
 import { COLORS, composeFigure, type FigureContext, type Layout, type Trace } from "./theme";
 
 export interface MainTableOptions extends FigureContext {

@@ -1,10 +1,9 @@
 import type { Figure } from "../base/types";
-import { percentAxis } from "./axes";
 import { dotTrace, systemLines } from "./dot-plot";
 import { readPredictions, type SystemPredictions } from "./predictions";
 import { focusOf } from "./results";
 import type { Table } from "./rows";
-import { percent, points } from "./text";
+import { percent, percentAxis, points } from "./style";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, SIZES } from "./theme";
 
 const LINE_HEIGHT = 62;

@@ -1,7 +1,7 @@
 import { DataError } from "../base/errors";
+import { type Share, shareDifference, shareOf } from "./dot-plot";
 import { contextOf } from "./results";
 import { distinct, groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { type Share, shareDifference, shareOf } from "./shares";
 import type { FigureContext } from "./theme";
 
 /** What the figures read of one system's predictions. */

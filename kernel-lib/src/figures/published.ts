@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { assertOneOf } from "../base/check";
 import { DataError } from "../base/errors";
-import { repositoryRoot } from "../base/repository-root";
+import { repositoryRoot } from "../base/paths";
 
 /** The published tables in data/published. */
 export const PUBLISHED_TABLES = ["classification", "vqa"] as const;

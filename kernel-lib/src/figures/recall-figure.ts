@@ -1,9 +1,8 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
-import { logAxis, roundTicks } from "./axes";
 import { contextOf } from "./results";
 import { groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { escapeText, percent } from "./text";
+import { escapeText, logAxis, percent, roundTicks } from "./style";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, SERIES_COLORS, type Trace } from "./theme";
 
 /** One approximate index over its search widths, and the exact search of the same view. */

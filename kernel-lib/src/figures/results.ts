@@ -1,6 +1,5 @@
 import { distinct, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { systemKey } from "./system-style";
-import { percent, points } from "./text";
+import { percent, points, systemKey } from "./style";
 import type { FigureContext } from "./theme";
 
 /** One measured value of the results frame. */

@@ -1,10 +1,8 @@
 import type { Figure } from "../base/types";
-import { percentAxis } from "./axes";
-import { type Dot, dotLines, dotTrace } from "./dot-plot";
+import { type Dot, dotLines, dotTrace, type Share, shareOf } from "./dot-plot";
 import { contextOf } from "./results";
 import { groupRows, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
-import { type Share, shareOf } from "./shares";
-import { percent } from "./text";
+import { percent, percentAxis } from "./style";
 import { COLORS, composeFigure, type FigureContext, type Layout, SIZES } from "./theme";
 
 export interface TaskOracleOptions extends FigureContext {

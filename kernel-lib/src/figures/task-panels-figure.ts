@@ -1,10 +1,8 @@
 import type { Figure } from "../base/types";
-import { percentAxis } from "./axes";
 import { type Dot, dotTrace, systemLines } from "./dot-plot";
 import { contextOf, focusOf, metricKey, metricLabel, type Result } from "./results";
 import { distinct, groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { systemKey } from "./system-style";
-import { percent } from "./text";
+import { percent, percentAxis, systemKey } from "./style";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, SIZES, type Trace } from "./theme";
 
 export interface TaskPanelsOptions extends FigureContext {

@@ -1,5 +1,5 @@
 import type { DataSource, Figure } from "../base/types";
-import { balanceText, escapeText, wrapText } from "./text";
+import { balanceText, escapeText, wrapText } from "./style";
 
 export type Trace = Readonly<Record<string, unknown>>;
 export type Layout = Readonly<Record<string, unknown>>;

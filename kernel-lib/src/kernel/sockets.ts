@@ -1,6 +1,5 @@
 import { Dealer, Request, Subscriber } from "zeromq";
-import type { ConnectionInfo } from "./connection";
-import { decodeMessage, encodeMessage, type KernelMessage } from "./message";
+import { type ConnectionInfo, decodeMessage, encodeMessage, type KernelMessage } from "./message";
 
 export type Channel = "shell" | "control" | "stdin" | "iopub";
 

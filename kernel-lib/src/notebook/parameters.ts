@@ -1,5 +1,5 @@
 import { ConfigError } from "../base/errors";
-import { type Cell, hasTag, type Notebook } from "./nbformat";
+import { type Cell, hasTag, type Notebook } from "./notebook-file";
 
 /** Values given to a notebook from outside; numbers, texts, booleans, or plain JSON. */
 export type Parameters = Readonly<Record<string, unknown>>;

@@ -1,9 +1,96 @@
 import { randomBytes } from "node:crypto";
 import type { Control, ProgressEvent } from "../base/types";
-import { currentCell, insideNotebook, writeDisplay } from "./display";
-import { escapeHtml } from "./html";
-import { createProgressClock } from "./progress-clock";
-import { PROGRESS_ID } from "./progress-text";
+import { currentCell, escapeHtml, insideNotebook, writeDisplay } from "./display";
+
+/** Display ids of progress bars start with this; the runner shows them live and does not store them. */
+export const PROGRESS_ID = "jomed-progress-";
+
+const BAR_WIDTH = 24;
+const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+/** Seconds as m:ss, or h:mm:ss from one hour on; "?" when unknown. */
+export function formatSeconds(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const whole = Math.max(0, Math.round(seconds));
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${two(minutes)}:${two(whole % 60)}`;
+}
+
+function bar(share: number): string {
+  const eighths = Math.round(share * BAR_WIDTH * 8);
+  const full = Math.floor(eighths / 8);
+  return `${"█".repeat(full)}${EIGHTHS[eighths % 8]}`.padEnd(BAR_WIDTH);
+}
+
+function rate(stepsPerSecond: number): string {
+  if (!Number.isFinite(stepsPerSecond) || stepsPerSecond <= 0) return "?it/s";
+  return stepsPerSecond >= 1 ? `${stepsPerSecond.toFixed(1)}it/s` : `${(1 / stepsPerSecond).toFixed(1)}s/it`;
+}
+
+/**
+ * One line about a step in progress: `tune reader:  45%|███▌   | 45/100 [00:12<00:14, 3.7it/s, loss=0.512]`.
+ *
+ * @param elapsedSeconds since the stage began.
+ * @param doneBefore steps that were already done then (a resumed stage), left out of the rate. Default 0.
+ */
+export function progressLine(event: ProgressEvent, elapsedSeconds: number, doneBefore = 0): string {
+  const { stage, done, total, values = {} } = event;
+  const share = total > 0 ? Math.min(1, Math.max(0, done / total)) : 0;
+  const perSecond = elapsedSeconds > 0 ? (done - doneBefore) / elapsedSeconds : 0;
+  const left = perSecond > 0 ? (total - done) / perSecond : Number.NaN;
+  const shown = Object.entries(values).map(([name, value]) => `${name}=${Number(value.toPrecision(3))}`);
+  const facts = [`${formatSeconds(elapsedSeconds)}<${formatSeconds(left)}`, rate(perSecond), ...shown].join(", ");
+  return `${stage}: ${String(Math.floor(100 * share)).padStart(3)}%|${bar(share)}| ${done}/${total} [${facts}]`;
+}
+
+/** A line due to be shown, and whether the stage is over. */
+export interface DueLine {
+  readonly stage: string;
+  readonly line: string;
+  readonly state: "running" | "finished";
+}
+
+interface StageState {
+  readonly startedMs: number;
+  readonly doneBefore: number;
+  shownMs: number;
+  finished: "yes" | "no";
+}
+
+/**
+ * Decides which progress events are worth a line: the first of a stage, then at most one every `everyMs`, and the last.
+ *
+ * @param everyMs shortest time between two lines of a stage, in ms.
+ * @param now clock in ms; replaced in tests. Default Date.now.
+ * @returns a function from event to line, or null when none is due.
+ */
+export function createProgressClock(
+  everyMs: number,
+  now: () => number = Date.now,
+): (event: ProgressEvent) => DueLine | null {
+  const stages = new Map<string, StageState>();
+  return (event) => {
+    const time = now();
+    let stage = stages.get(event.stage);
+    const isNew = stage === undefined || (stage.finished === "yes" && event.done < event.total);
+    if (stage === undefined || isNew) {
+      stage = {
+        startedMs: time,
+        doneBefore: event.done > 1 ? event.done : 0,
+        shownMs: Number.NEGATIVE_INFINITY,
+        finished: "no",
+      };
+      stages.set(event.stage, stage);
+    }
+    const finished = event.done >= event.total;
+    if (finished ? stage.finished === "yes" : time - stage.shownMs < everyMs) return null;
+    stage.shownMs = time;
+    stage.finished = finished ? "yes" : "no";
+    const line = progressLine(event, (time - stage.startedMs) / 1000, stage.doneBefore);
+    return { stage: event.stage, line, state: finished ? "finished" : "running" };
+  };
+}
 
 const SHOW_EVERY_MS = 250;
 

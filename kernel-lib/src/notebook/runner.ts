@@ -1,17 +1,90 @@
-import { basename, dirname, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { homedir, tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
 import { assertNotInterrupted } from "../base/check";
-import { InterruptedError, isKernelError } from "../base/errors";
-import { repositoryRoot } from "../base/repository-root";
+import { EnvironmentError, InterruptedError, isKernelError } from "../base/errors";
+import { repositoryRoot } from "../base/paths";
 import type { ProgressEvent } from "../base/types";
 import type { KernelClient } from "../kernel/client";
-import { type StartedKernel, startKernel } from "../kernel/start";
-import { cellError } from "./cell-failure";
-import { OutputCollector } from "./collect-outputs";
-import { createPathCleaner } from "./machine-paths";
-import { type Cell, type CodeCell, hasTag, type Notebook, type Output } from "./nbformat";
-import { readNotebook, writeNotebook } from "./notebook-file";
+import { type KernelSpec, type StartedKernel, startKernel } from "../kernel/start";
+import { cellError, OutputCollector } from "./collect-outputs";
+import {
+  type Cell,
+  type CodeCell,
+  hasTag,
+  type Notebook,
+  type Output,
+  readNotebook,
+  writeNotebook,
+} from "./notebook-file";
 import { injectParameters, type Parameters } from "./parameters";
-import { tslabSpec } from "./tslab-kernel";
+
+/** Removes what only this machine knows from a text that is stored: its folders. */
+export type PathCleaner = (text: string) => string;
+
+const SPECIAL = /[.*+?^${}()|[\]\\]/g;
+
+/** Matches a folder where it stands as a path of its own: not inside a longer word, nor inside base64 text. */
+function pathPattern(path: string): RegExp {
+  return new RegExp(`(?<![\\w+/=.-])(?:file://)?${path.replaceAll(SPECIAL, "\\$&")}(?![\\w+=-])`, "g");
+}
+
+/**
+ * A cleaner that writes files of the project relative to its root, the home folder as `~` and the temporary folder as `<tmp>`.
+ *
+ * @param root absolute path of the project.
+ */
+export function createPathCleaner(root: string): PathCleaner {
+  const folders: [string, string][] = [
+    [root, "."],
+    [tmpdir(), "<tmp>"],
+    [homedir(), "~"],
+  ];
+  // a folder like "/" would replace every slash
+  const patterns = folders
+    .filter(([path]) => path.replaceAll("/", "").length > 0)
+    .map(([path, name]) => [pathPattern(path), name] as const);
+  return (text) => patterns.reduce((cleaned, [pattern, name]) => cleaned.replaceAll(pattern, name), text);
+}
+
+/** The cleaner applied to every text inside a JSON value. */
+export function cleanValue(value: unknown, clean: PathCleaner): unknown {
+  if (typeof value === "string") return clean(value);
+  if (Array.isArray(value)) return value.map((entry) => cleanValue(entry, clean));
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, cleanValue(entry, clean)]));
+}
+
+/**
+ * How to start the TypeScript kernel (tslab) for a notebook in this folder. It ends when this process does.
+ *
+ * @param root folder of the project; tslab and kernel-lib are looked up in its node_modules.
+ * @throws EnvironmentError when one of them is missing.
+ */
+export function tslabSpec(root: string, cwd: string, env: NonNullable<KernelSpec["env"]> = {}): KernelSpec {
+  const { resolve } = createRequire(join(root, "package.json"));
+  const find = (name: string, file: string): string => {
+    try {
+      const path = join(dirname(resolve(`${name}/package.json`)), file);
+      if (existsSync(path)) return path;
+    } catch {
+      // not installed: said below
+    }
+    throw new EnvironmentError(`tslabSpec: ${name}/${file} must exist; it does not. Run npm run setup.`, {
+      name,
+      file,
+    });
+  };
+  const preload = find("kernel-lib", "dist/notebook/tslab-fixes.js");
+  const program = find("tslab", "bin/tslab");
+  return {
+    name: "tslab",
+    argv: [process.execPath, "--require", preload, program, "kernel", "--config-path", "{connection_file}"],
+    cwd,
+    env: { ...env, JPY_PARENT_PID: String(process.pid), NO_COLOR: "1", FORCE_COLOR: undefined },
+  };
+}
 
 export interface RunNotebookOptions {
   /** Where the executed notebook is written. Default: over the notebook itself. */

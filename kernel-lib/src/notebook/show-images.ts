@@ -2,9 +2,8 @@ import { assertInteger, assertSameLength } from "../base/check";
 import { DataError } from "../base/errors";
 import type { RasterImage } from "../base/types";
 import { pngUri } from "../figures/png";
-import { insideNotebook, writeDisplay } from "./display";
-import { escapeHtml } from "./html";
-import type { MimeBundle } from "./nbformat";
+import { escapeHtml, insideNotebook, writeDisplay } from "./display";
+import type { MimeBundle } from "./notebook-file";
 
 export interface ShowImagesOptions {
   /** One line below each picture. Default: none. */

@@ -1,8 +1,7 @@
 import { assertInteger } from "../base/check";
 import { DataError } from "../base/errors";
-import { insideNotebook, writeDisplay } from "./display";
-import { escapeHtml } from "./html";
-import type { MimeBundle } from "./nbformat";
+import { escapeHtml, insideNotebook, writeDisplay } from "./display";
+import type { MimeBundle } from "./notebook-file";
 
 type TableRow = Readonly<Record<string, unknown>>;
 

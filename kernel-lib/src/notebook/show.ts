@@ -1,9 +1,8 @@
 import { isKernelError } from "../base/errors";
 import type { Figure } from "../base/types";
 import { recallFigure } from "../figures/export/drawing-memory";
-import { insideNotebook, writeDisplay } from "./display";
-import { escapeHtml } from "./html";
-import type { MimeBundle } from "./nbformat";
+import { escapeHtml, insideNotebook, writeDisplay } from "./display";
+import type { MimeBundle } from "./notebook-file";
 
 export const PLOTLY_MIME = "application/vnd.plotly.v1+json";
 

@@ -1,12 +1,13 @@
+import "./end-with-parent";
+import { createRequire } from "node:module";
+import { expandShorthand, type SyntaxTree } from "./expand-shorthand";
+import { queueSends } from "./queue-sends";
+
 /**
  * Loaded into the TypeScript kernel by `node --require`, before tslab: mends what its compiler gets wrong, lets no message be
  * lost behind a large one, and ends it with the program that started it.
  * The project's kernel spec and the runner both start the kernel with it.
  */
-import { createRequire } from "node:module";
-import "./end-with-parent";
-import { expandShorthand, type SyntaxTree } from "./expand-shorthand";
-import { queueSends } from "./queue-sends";
 
 interface Converter {
   convert(previous: string, source: string): unknown;

@@ -1,17 +1,42 @@
 import { createHash } from "node:crypto";
 import { setImmediate as yieldToEvents } from "node:timers/promises";
 import { assertInteger, assertNotInterrupted } from "../base/check";
-import type { Control, Passage, RasterImage } from "../base/types";
-import { encodeVision } from "../models/encode-vision";
-import { generate } from "../models/generate";
-import { loadReaderModel } from "../models/load-reader";
-import type { ImageTokens } from "../models/picture-album";
-import { collatePrompts, type PromptBatch, type PromptTokens } from "../models/prompt-batch";
-import type { VisionLanguageModel } from "../models/vision-language";
-import { PROMPT_VERSION } from "./prompt";
-import { promptTokensOf } from "./prompt-tokens";
-import type { Reader, ReadPair } from "./reader";
-import { scoreLabelAnswers } from "./score-answers";
+import { ConfigError } from "../base/errors";
+import type { Control, Label, Passage, RasterImage } from "../base/types";
+import { loadReaderModel } from "../models/architectures";
+import { scoreAnswers } from "../models/vision-language/answer-scores";
+import { generate } from "../models/vision-language/generate";
+import type { VisionLanguageModel } from "../models/vision-language/model";
+import { encodeVision, type ImageTokens } from "../models/vision-language/pictures";
+import { collatePrompts, type PromptBatch, type PromptTokens } from "../models/vision-language/prompt-batch";
+import { PROMPT_VERSION, promptTokensOf } from "./prompt";
+import type { LabelScores, Reader, ReadPair } from "./reader";
+
+/**
+ * What the reader thinks of each label, for every prompt of a batch.
+ *
+ * Paper: arXiv 2508.17394v3: the mean over a label's answer tokens of the logits at those positions; a softmax over the
+ * labels makes probabilities of them.  Deviation: none.
+ * Shapes: B prompts, C labels -> B times { logits [C], logLikelihoods [C] }.
+ *
+ * @throws ConfigError when there is no label.
+ */
+export async function scoreLabelAnswers(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  labels: readonly Label[],
+): Promise<LabelScores[]> {
+  if (labels.length === 0) throw new ConfigError("scoreLabelAnswers: labels must hold at least one label; got none.");
+  const scores = await scoreAnswers(
+    model,
+    batch,
+    labels.map((label) => label.answer),
+  );
+  return scores.map((row) => ({
+    logits: Float32Array.from(row, (score) => score.meanLogit),
+    logLikelihoods: Float32Array.from(row, (score) => score.logLikelihood),
+  }));
+}
 
 export interface LocalReaderOptions {
   /** Prompts per pass. Default 64. */

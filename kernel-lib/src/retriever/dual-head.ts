@@ -1,6 +1,5 @@
 import type { Control, Head, Matrix, RasterImage } from "../base/types";
-import { embedInBatches } from "./embed-in-batches";
-import type { LearnedTower } from "./learned-tower";
+import { embedInBatches, type LearnedTower } from "./learned-tower";
 import { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "./mix";
 
 /** Both heads of the retriever: each turns a query image into a query embedding of its own. */

@@ -1,6 +1,58 @@
-import { assertFinite, assertInteger, assertSameLength, assertShape } from "../base/check";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { assertFinite, assertInteger, assertNotInterrupted, assertSameLength, assertShape } from "../base/check";
 import { DataError, ShapeError, StateError } from "../base/errors";
 import type { Control, Matrix } from "../base/types";
+
+/** The k best of a stream of (position, score), best first; of equal scores the earlier pushed stays ahead. */
+export class TopK {
+  readonly positions: number[] = [];
+  readonly scores: number[] = [];
+
+  constructor(private readonly k: number) {}
+
+  push(position: number, score: number): void {
+    const { positions, scores, k } = this;
+    if (scores.length === k && score <= scores[k - 1]!) return;
+    let place = scores.length === k ? k - 1 : scores.length;
+    while (place > 0 && score > scores[place - 1]!) {
+      scores[place] = scores[place - 1]!;
+      positions[place] = positions[place - 1]!;
+      place -= 1;
+    }
+    scores[place] = score;
+    positions[place] = position;
+  }
+}
+
+/** Some rows of a matrix, without a copy. */
+export function rowsOf({ data, cols }: Matrix, first: number, last: number): Float32Array {
+  return data.subarray(first * cols, last * cols);
+}
+
+/**
+ * Awaits `step` for pieces of 0 … count-1 (`last` exclusive), telling progress after each; between two pieces the event
+ * loop turns and an interrupt stops the work.
+ *
+ * @throws InterruptedError when the signal is aborted.
+ */
+export async function inPieces(
+  work: {
+    readonly stage: string;
+    readonly count: number;
+    readonly size: number;
+    readonly control?: Control | undefined;
+  },
+  step: (first: number, last: number) => Promise<void>,
+): Promise<void> {
+  const { stage, count, size, control } = work;
+  for (let first = 0; first < count; first += size) {
+    assertNotInterrupted(stage, control?.signal);
+    const last = Math.min(count, first + size);
+    await step(first, last);
+    control?.onProgress?.({ stage, done: last, total: count });
+    await nextTurn();
+  }
+}
 
 /** What one query found, best first: ids, their positions in the corpus and their inner products (unbounded). */
 export interface Hits {

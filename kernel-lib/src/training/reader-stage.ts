@@ -3,17 +3,16 @@ import { assertInteger, assertOneOf } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Random } from "../base/random";
 import type { Control, Example, Passage } from "../base/types";
-import { attachLora, type LoraAdapter } from "../models/lora";
-import { withLoraDropout } from "../models/lora-dropout";
-import { collatePrompts, type PromptBatch } from "../models/prompt-batch";
-import { readerLogits } from "../models/reader-logits";
-import type { VisionLanguageModel } from "../models/vision-language";
-import { promptTokensOf } from "../reader/prompt-tokens";
+import { answerNll } from "../losses/answer-nll";
+import { withLoraDropout } from "../models/lora/dropout";
+import { attachLora, type LoraAdapter } from "../models/lora/lora";
+import { readerLogits } from "../models/vision-language/logits";
+import type { VisionLanguageModel } from "../models/vision-language/model";
+import { collatePrompts, type PromptBatch } from "../models/vision-language/prompt-batch";
+import { promptTokensOf } from "../reader/prompt";
 import type { ReadPair } from "../reader/reader";
 import { type AugmentOptions, augmentImage } from "./augment-image";
-import { createBatchOrder } from "./batch-order";
-import { type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./loop";
-import { answerNll } from "./losses/answer-nll";
+import { createBatchOrder, type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./loop";
 import { cosineSchedule } from "./schedule";
 
 /** Options of the reader stage; the paper's value stands behind each. */

@@ -1,10 +1,9 @@
 import type { Control, Head, Matrix } from "../base/types";
+import type { RetrieverLossOptions } from "../losses/losses";
+import type { PreferenceSoftmax } from "../losses/reader-preference";
 import type { CachedScores } from "../reader/cached-scores";
 import type { LearnedTower } from "../retriever/learned-tower";
-import type { Preference } from "./judge-candidates";
-import type { PreferenceSoftmax } from "./losses/reader-preference";
-import type { CorpusView, QuerySet } from "./retriever-data";
-import type { RetrieverLossOptions } from "./retriever-loss";
+import type { CorpusView, Preference, QuerySet } from "./judge-candidates";
 
 /** Options of the retriever stage, those of its loss included; the paper's value stands behind each. */
 export interface RetrieverStageOptions extends RetrieverLossOptions {

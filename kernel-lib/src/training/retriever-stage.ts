@@ -1,19 +1,76 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInRange, assertInteger, assertOneOf, assertSameLength } from "../base/check";
 import { ConfigError, DataError } from "../base/errors";
-import { embedInBatches } from "../retriever/embed-in-batches";
-import type { LearnedTower } from "../retriever/learned-tower";
-import { mixEmbeddings, PAPER_LEARNED_WEIGHT } from "../retriever/mix";
-import { createBatchOrder } from "./batch-order";
-import { assertLabelled, judgeCandidates, PREFERENCES } from "./judge-candidates";
-import { type LoopResult, type Trainee, trainLoop } from "./loop";
-import { preferenceLossOp } from "./losses/preference-loss-op";
-import { PREFERENCE_SOFTMAXES } from "./losses/reader-preference";
-import { type ReaderJudgement, takeRows } from "./retriever-data";
-import { evaluateRetriever } from "./retriever-evaluation";
-import { assertLossOptions, lossOptionsOf, retrieverLoss } from "./retriever-loss";
+import type { Matrix } from "../base/types";
+import { assertLossOptions, lossOptionsOf, retrieverLoss } from "../losses/losses";
+import { preferenceLossOp } from "../losses/preference-loss";
+import { PREFERENCE_SOFTMAXES } from "../losses/reader-preference";
+import { embedInBatches, type LearnedTower } from "../retriever/learned-tower";
+import { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "../retriever/mix";
+import { measureRetrieverHealth, topColumns } from "./health";
+import {
+  assertLabelled,
+  candidateScores,
+  judgeCandidates,
+  PREFERENCES,
+  type ReaderJudgement,
+  takeRows,
+} from "./judge-candidates";
+import { createBatchOrder, type Evaluation, type LoopResult, type Trainee, trainLoop } from "./loop";
 import { judgeOptionsOf, type RetrieverStageInputs, type RetrieverStageOptions } from "./retriever-options";
 import { cosineSchedule } from "./schedule";
+
+const DEFAULT_VALIDATION_TOP = 4;
+/** Compared tops: the best ten, of fewer than twenty candidates the better half (all of them would always be shared). */
+const OVERLAP_TOP = 10;
+
+/**
+ * Validates one head: its loss, the true answer's likelihood under its best candidates, and its health.
+ *
+ * @param candidates rows of the K fixed candidates of each validation query.
+ */
+export async function evaluateRetriever(
+  inputs: RetrieverStageInputs,
+  options: RetrieverStageOptions & { readonly learnedWeight: number },
+  candidates: readonly (readonly number[])[],
+): Promise<Evaluation> {
+  const { validation, corpus, tower, scores, control } = inputs;
+  const { embeddings, passages } = corpus;
+  const images = validation.examples.map((example) => example.image);
+  const learned = await embedInBatches(tower, images, control);
+  const mixed = mixEmbeddings(learned, validation.frozen, options.learnedWeight);
+  const found = candidateScores(mixed, embeddings, candidates); // [n, K]
+  const judgement = await judgeCandidates(
+    scores,
+    validation.examples,
+    candidates.map((list) => list.map((row) => passages[row]!)),
+    { ...judgeOptionsOf(options), control },
+  );
+  const loss = retrieverLoss(found, judgement, lossOptionsOf(options));
+  const numTop = Math.min(options.validationTop ?? DEFAULT_VALIDATION_TOP, found.cols);
+  const likelihood = meanTopLogProbability(found, judgement.trueProbability, numTop);
+  const health = measureRetrieverHealth({
+    target: loss.target,
+    retriever: loss.retriever,
+    frozenScores: candidateScores(validation.frozen, embeddings, candidates),
+    learned: normaliseRows(learned),
+    frozen: validation.frozen,
+    numTop: Math.min(OVERLAP_TOP, Math.ceil(found.cols / 2)),
+  });
+  const score = options.bestBy === "loss" ? -loss.value : likelihood;
+  return { score, values: { loss: loss.value, likelihood, ...health } };
+}
+
+/** Mean over queries of the log of the true label's mean probability under the best `numTop` candidates (nats). */
+export function meanTopLogProbability(scores: Matrix, trueProbability: Matrix, numTop: number): number {
+  let sum = 0;
+  for (let row = 0; row < scores.rows; row++) {
+    const best = topColumns(scores, row, numTop);
+    const mean = best.reduce((total, col) => total + trueProbability.data[row * scores.cols + col]!, 0) / numTop;
+    sum += Math.log(Math.max(mean, 1e-12));
+  }
+  return sum / scores.rows;
+}
 
 interface Batch {
   readonly images: Parameters<LearnedTower["embed"]>[0];

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { measureAgreement } from "../../src/analysis/agreement";
-import { rerankAtRandom } from "../../src/analysis/control-rerank";
+import { measureAgreement, rerankAtRandom } from "../../src/analysis/retrieval";
 import { createRandom } from "../../src/base/random";
 import type { Head, Retrieved } from "../../src/base/types";
 

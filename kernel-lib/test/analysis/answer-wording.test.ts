@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { answerWordings, isCorrect } from "../../src/analysis/answer-wording";
-import { isInconsistent } from "../../src/analysis/inconsistency";
+import { answerWordings, isCorrect, isInconsistent } from "../../src/analysis/inconsistency";
 import { isOracleCorrect, measureOracle } from "../../src/analysis/oracle";
 import type { LabelSetPrediction, Prediction, WordsPrediction } from "../../src/base/types";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { repositoryRoot } from "../../src/base/repository-root";
+import { repositoryRoot } from "../../src/base/paths";
 import { closeDrawing } from "../../src/figures/export/draw";
 import { writeGallery } from "../../src/figures/export/gallery";
 import { saveFigure } from "../../src/figures/export/save-figure";

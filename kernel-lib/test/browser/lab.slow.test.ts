@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { repositoryRoot } from "../../src/base/repository-root";
+import { repositoryRoot } from "../../src/base/paths";
 import { runNotebook } from "../../src/notebook/runner";
 import { browserProgram, openBrowser, SKIP_REASON } from "../helpers/browser";
 import { hasLab, openLab } from "../helpers/lab-server";

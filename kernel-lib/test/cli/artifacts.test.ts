@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "n
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { main } from "../../src/cli/artifacts";
-import { takeInventory } from "../../src/experiments/artifact-inventory";
-import { thisOwner } from "../../src/experiments/artifact-lock-owner";
-import { planPrune, removeArtifact } from "../../src/experiments/artifact-prune";
-import { type Artifact, runStage } from "../../src/experiments/stage";
+import { type Artifact, runStage } from "../../src/experiments/stages/stage";
+import { takeInventory } from "../../src/store/inventory";
+import { thisOwner } from "../../src/store/lock";
+import { planPrune, removeArtifact } from "../../src/store/prune";
 import { fakeRun, temporaryFolder } from "../experiments/helpers/fake-run";
 
 const DAY_MS = 86_400_000;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { main } from "../../src/cli/data";
-import { writeBreastArchive } from "../../src/data/phantoms/breast-archive";
-import { writePmcOaTwin } from "../../src/data/phantoms/corpora/pmc-oa-twin";
+import { writeBreastArchive } from "../../src/phantoms/breast/phantom";
+import { writePmcOaTwin } from "../../src/phantoms/corpora/twins";
 import { HUB_MODEL, startHubServer } from "../helpers/hub-server";
 
 // the files made here are not the published ones

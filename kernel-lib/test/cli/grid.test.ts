@@ -4,11 +4,11 @@ import { failureText, gridLine } from "../../src/cli/grid";
 import { reportCsv } from "../../src/cli/grid-report";
 import { alignColumns, durationText, planTable, resultsTable, statusTable } from "../../src/cli/grid-tables";
 import { parseReproduce } from "../../src/cli/reproduce-options";
-import type { DifferenceRow, EvaluationRow } from "../../src/experiments/evaluate";
-import { resolveGrid } from "../../src/experiments/grid/grid-options";
-import { listStages } from "../../src/experiments/grid/grid-stages";
-import { summarizeGrid } from "../../src/experiments/grid/grid-summary";
-import type { GridPlan } from "../../src/experiments/grid/plan-grid";
+import { resolveGrid } from "../../src/experiments/grid/options";
+import type { GridPlan } from "../../src/experiments/grid/plan";
+import { summarizeGrid } from "../../src/experiments/grid/results";
+import { listStages } from "../../src/experiments/grid/stages";
+import type { DifferenceRow, EvaluationRow } from "../../src/experiments/stages/results";
 
 const parse = (...argv: string[]) => parseReproduce(argv, {}, "/project");
 

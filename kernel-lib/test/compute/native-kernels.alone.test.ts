@@ -10,9 +10,9 @@ import { attention } from "../../src/compute/ops/attention";
 import { dense } from "../../src/compute/ops/dense";
 import { layerNorm, rmsNorm } from "../../src/compute/ops/norms";
 import { rotate } from "../../src/compute/ops/rotary";
-import { joinedLinear } from "../../src/models/linear";
-import { createParameterStore } from "../../src/models/parameters";
-import { createRotaryTable, multimodalAngles } from "../../src/models/rotary";
+import { joinedLinear } from "../../src/models/layers/linear";
+import { createRotaryTable, multimodalAngles } from "../../src/models/layers/rotary";
+import { createParameterStore } from "../../src/models/weights/parameters";
 
 type Arrays = readonly { readonly shape: readonly number[]; readonly data: Float32Array }[];
 type Op = (...inputs: tf.Tensor[]) => tf.Tensor;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Example, Split } from "../../src/base/types";
-import { dealGroups, makeDisjoint } from "../../src/data/disjoint-split";
+import { dealGroups, makeDisjoint } from "../../src/data/splits";
 import { refusal } from "./helpers";
 
 const example = (split: Split, group: string): Example => ({

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findSharedGroups, reportSharedGroups } from "../../src/data/split-check";
+import { findSharedGroups, reportSharedGroups } from "../../src/data/splits";
 import { loadTask } from "../../src/data/tasks/load-task";
 
 test("the phantom has no group in two splits; a copied picture is found and said", async () => {

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { createRandom } from "../../src/base/random";
 import type { Corpus, DataSource, Example, RasterImage, Task } from "../../src/base/types";
-import { drawChestPhantom } from "../../src/data/phantoms/tasks/vindr-phantom";
-import { checkLeaks } from "../../src/experiments/check-leaks";
 import { openRun } from "../../src/experiments/run";
+import { checkLeaks } from "../../src/experiments/stages/leaks";
+import { drawChestPhantom } from "../../src/phantoms/tasks/vindr";
 
 const artifactsDir = mkdtempSync(join(tmpdir(), "check-leaks-"));
 afterAll(() => rmSync(artifactsDir, { recursive: true }));

@@ -14,9 +14,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { repositoryRoot } from "../../src/base/repository-root";
+import { repositoryRoot } from "../../src/base/paths";
 import { checkpointFolder } from "../../src/experiments/checkpoint-folder";
-import { readCheckpoint, writeCheckpoint } from "../../src/models/checkpoint";
+import { readCheckpoint, writeCheckpoint } from "../../src/models/weights/model-folder";
 
 const SOURCE = join(__dirname, "../reference/pixtral/tied");
 let folder = "";

@@ -5,8 +5,8 @@ import { afterAll, expect, test } from "vitest";
 import type { Matrix } from "../../src/base/types";
 import { loadCorpus } from "../../src/data/corpora/load-corpus";
 import { checkpointFolder } from "../../src/experiments/checkpoint-folder";
-import { embedCorpus } from "../../src/experiments/embed-corpus";
 import { openRun } from "../../src/experiments/run";
+import { embedCorpus } from "../../src/experiments/stages/embeddings";
 
 const artifactsDir = mkdtempSync(join(tmpdir(), "embed-corpus-"));
 afterAll(() => rmSync(artifactsDir, { recursive: true }));

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildIndex } from "../../src/experiments/build-index";
-import { predict } from "../../src/experiments/predict";
-import { tuneRetriever } from "../../src/experiments/tune-retriever";
-import { saveJinaClip } from "../../src/models/jina-clip";
-import { createReplicaJinaClip } from "../../src/training/replica-jina-clip";
+import { buildIndex } from "../../src/experiments/stages/index";
+import { predict } from "../../src/experiments/stages/predictions";
+import { tuneRetriever } from "../../src/experiments/stages/retriever";
+import { saveJinaClip } from "../../src/models/jina-clip/weights";
+import { createReplicaJinaClip } from "../../src/replicas/replica-jina-clip";
 import { type SmallWorld, smallWorld } from "./small-world";
 
 let world: SmallWorld;

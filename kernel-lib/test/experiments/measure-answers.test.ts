@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
 import type { Example, LabelSetPrediction, MetricName, Prediction, Task, WordsPrediction } from "../../src/base/types";
-import { measureAnswers } from "../../src/experiments/measure-answers";
+import { measureAnswers } from "../../src/experiments/stages/results";
 
 const image = { width: 1, height: 1, channels: 1, data: Uint8Array.of(0) } as const;
 const example = (id: string, more: Partial<Example>): Example => ({

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import type { Control, Corpus, Split, Task } from "../../src/base/types";
 import { loadCorpus } from "../../src/data/corpora/load-corpus";
 import { loadTask } from "../../src/data/tasks/load-task";
-import { buildIndex, type Index } from "../../src/experiments/build-index";
 import { openRun, type Run } from "../../src/experiments/run";
-import { type TunedReader, tuneReader } from "../../src/experiments/tune-reader";
-import { saveClip } from "../../src/models/clip";
-import { saveQwen2Vl } from "../../src/models/qwen2-vl";
-import { createReplicaClip } from "../../src/training/replica-models";
+import { buildIndex, type Index } from "../../src/experiments/stages/index";
+import { type TunedReader, tuneReader } from "../../src/experiments/stages/reader";
+import { saveClip } from "../../src/models/clip/weights";
+import { saveQwen2Vl } from "../../src/models/qwen2-vl/weights";
+import { createReplicaClip } from "../../src/replicas/replica-models";
 import { tinyReader } from "../helpers/tiny-reader";
 
 /** Untrained models on disk, a cut-down task and corpus: everything a run needs, in seconds. */

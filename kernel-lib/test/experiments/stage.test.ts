@@ -13,10 +13,10 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Control } from "../../src/base/types";
-import { thisOwner } from "../../src/experiments/artifact-lock-owner";
-import { sayHealth } from "../../src/experiments/say-health";
-import { runStage, type StageOptions } from "../../src/experiments/stage";
-import type { StageHealth } from "../../src/training/stage-health";
+import { sayHealth } from "../../src/experiments/stages/reader";
+import { runStage, type StageOptions } from "../../src/experiments/stages/stage";
+import { thisOwner } from "../../src/store/lock";
+import type { StageHealth } from "../../src/training/health";
 import { fakeRun, temporaryFolder } from "./helpers/fake-run";
 
 function counting(config: StageOptions["config"] = { x: 1 }) {

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
 import type { Control, Prediction, Task } from "../../src/base/types";
 import { ablate } from "../../src/experiments/ablate";
-import { evaluate } from "../../src/experiments/evaluate";
-import { predict } from "../../src/experiments/predict";
 import type { Run } from "../../src/experiments/run";
-import { tuneReader } from "../../src/experiments/tune-reader";
-import { tuneRetriever } from "../../src/experiments/tune-retriever";
+import { predict } from "../../src/experiments/stages/predictions";
+import { tuneReader } from "../../src/experiments/stages/reader";
+import { evaluate } from "../../src/experiments/stages/results";
+import { tuneRetriever } from "../../src/experiments/stages/retriever";
 import { SYSTEM_NAMES } from "../../src/experiments/with-system";
-import { loadQwen2Vl } from "../../src/models/qwen2-vl";
+import { loadQwen2Vl } from "../../src/models/qwen2-vl/weights";
 import { fingerprintReader } from "../../src/reader/local-reader";
 import { bytesOf, type SmallWorld, smallWorld } from "./small-world";
 

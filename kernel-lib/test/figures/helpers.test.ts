@@ -1,14 +1,24 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { createRandom } from "../../src/base/random";
-import { logAxis, percentAxis, roundTicks } from "../../src/figures/axes";
+import { shareDifference, shareOf } from "../../src/figures/dot-plot";
 import { pngUri } from "../../src/figures/png";
 import { principalPlane } from "../../src/figures/principal-plane";
 import { loadPublished } from "../../src/figures/published";
 import { rowsOf } from "../../src/figures/rows";
-import { shareDifference, shareOf } from "../../src/figures/shares";
-import { systemKey, systemStyles } from "../../src/figures/system-style";
-import { balanceText, percent, points, shortenText, textWidth, wrapText } from "../../src/figures/text";
+import {
+  balanceText,
+  logAxis,
+  percent,
+  percentAxis,
+  points,
+  roundTicks,
+  shortenText,
+  systemKey,
+  systemStyles,
+  textWidth,
+  wrapText,
+} from "../../src/figures/style";
 import { sampleImage } from "./sample-rows";
 
 describe("principalPlane", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sortAttributes } from "../../src/figures/export/svg-text";
+import { sortAttributes } from "../../src/figures/export/draw";
 
 test("attributes stand in alphabetical order, whatever the tag's end; everything else stays", () => {
   const svg =

@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Corpus, Prediction, Reading, Task } from "../../src/base/types";
-import { drawCorpusPhantom } from "../../src/data/phantoms/corpus-phantom";
 import { loadTask } from "../../src/data/tasks/load-task";
-import { answersFrame } from "../../src/frames/answers-frame";
+import { answersFrame } from "../../src/frames/answers";
 import { curveFrame, examplesFrame, passagesFrame, recallFrame, retrievedFrame } from "../../src/frames/data-frames";
-import { loadFrame, saveFrame } from "../../src/frames/frame-file";
 import { predictionsFrame, publishedFrame, readingsFrame, resultsFrame } from "../../src/frames/prediction-frames";
 import { FRAMES, type FrameName } from "../../src/frames/schemas";
 import type { Table } from "../../src/frames/table";
+import { loadFrame, saveFrame } from "../../src/frames/table";
+import { drawCorpusPhantom } from "../../src/phantoms/breast/corpus";
 import { refusal } from "../data/helpers";
 
 let task: Task;

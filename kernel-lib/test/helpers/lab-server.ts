@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { labCommand, serverAddress, startLab } from "../../src/cli/lab";
-import { findFreePorts } from "../../src/kernel/connection";
-import { tslabSpec } from "../../src/notebook/tslab-kernel";
+import { findFreePorts } from "../../src/kernel/message";
+import { tslabSpec } from "../../src/notebook/runner";
 
 /**
  * A folder for JUPYTER_PATH that holds the TypeScript kernel as set-up writes it; used only where set-up has written none.

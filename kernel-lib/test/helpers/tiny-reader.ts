@@ -1,8 +1,8 @@
-import { QWEN2_VL_CHAT_TEMPLATE } from "../../src/models/chat-template";
-import { createQwen2Vl, type Qwen2Vl } from "../../src/models/qwen2-vl";
-import type { Qwen2VlConfig } from "../../src/models/qwen2-vl-config";
-import { createTokenizer, type TextTokenizer } from "../../src/models/tokenizer";
-import { createReplicaReader } from "../../src/training/replica-models";
+import type { Qwen2VlConfig } from "../../src/models/qwen2-vl/config";
+import { createQwen2Vl, type Qwen2Vl } from "../../src/models/qwen2-vl/weights";
+import { QWEN2_VL_CHAT_TEMPLATE } from "../../src/models/text/chat-template";
+import { createTokenizer, type TextTokenizer } from "../../src/models/text/tokenizer";
+import { createReplicaReader } from "../../src/replicas/replica-models";
 
 let tokenizer: TextTokenizer | undefined;
 

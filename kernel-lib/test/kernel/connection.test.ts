@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createConnectionFile, findFreePorts } from "../../src/kernel/connection";
+import { createConnectionFile, findFreePorts } from "../../src/kernel/message";
 
 describe("connection file", () => {
   it("holds loopback, five different ports and a fresh 256-bit key, readable by this user only", async () => {

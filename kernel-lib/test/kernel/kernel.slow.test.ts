@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { isKernelError } from "../../src/base/errors";
-import { repositoryRoot } from "../../src/base/repository-root";
+import { repositoryRoot } from "../../src/base/paths";
 import type { KernelClient } from "../../src/kernel/client";
-import type { KernelSpec } from "../../src/kernel/kernel-process";
+import type { KernelSpec } from "../../src/kernel/start";
 import { startKernel } from "../../src/kernel/start";
-import { tslabSpec } from "../../src/notebook/tslab-kernel";
+import { tslabSpec } from "../../src/notebook/runner";
 
 const root = repositoryRoot();
 const folder = join(import.meta.dirname, "..", "notebook", "files");

@@ -1,14 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { answerWords } from "../../src/inference/answer-words";
-import { aggregateSeeds } from "../../src/metrics/aggregate-seeds";
-import { brierScore } from "../../src/metrics/brier-score";
-import { closedAccuracy } from "../../src/metrics/closed-accuracy";
-import { exactMatch } from "../../src/metrics/exact-match";
-import { listOverlap } from "../../src/metrics/list-overlap";
+import { answerWords } from "../../src/answers/wording";
+import { closedAccuracy, exactMatch, tokenRecall, unparsedShare } from "../../src/metrics/answers";
+import { brierScore } from "../../src/metrics/calibration";
+import { listOverlap } from "../../src/metrics/lists";
 import { macroF1, perLabelF1 } from "../../src/metrics/macro-f1";
-import { studentQuantile } from "../../src/metrics/student-t";
-import { tokenRecall } from "../../src/metrics/token-recall";
-import { unparsedShare } from "../../src/metrics/unparsed-share";
+import { aggregateSeeds, studentQuantile } from "../../src/metrics/seeds";
 
 describe("label sets", () => {
   it("match whole, in any order; unparsed is wrong even where nothing is true", () => {

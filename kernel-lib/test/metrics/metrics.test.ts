@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { accuracy } from "../../src/metrics/accuracy";
+import { accuracy } from "../../src/metrics/answers";
 import { quantile } from "../../src/metrics/bootstrap";
-import { expectedCalibrationError } from "../../src/metrics/expected-calibration-error";
+import { expectedCalibrationError } from "../../src/metrics/calibration";
+import { recallAtK } from "../../src/metrics/lists";
 import { macroF1 } from "../../src/metrics/macro-f1";
-import { recallAtK } from "../../src/metrics/recall-at-k";
 
 interface Reference {
   answers: { numLabels: number; truth: number[]; answers: (number | null)[]; accuracy: number; macroF1: number }[];

@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { accuracy } from "../../src/metrics/accuracy";
-import { aggregateSeeds } from "../../src/metrics/aggregate-seeds";
-import { brierScore } from "../../src/metrics/brier-score";
-import { exactMatch } from "../../src/metrics/exact-match";
+import { accuracy, exactMatch } from "../../src/metrics/answers";
+import { brierScore } from "../../src/metrics/calibration";
 import { macroF1, perLabelF1 } from "../../src/metrics/macro-f1";
+import { aggregateSeeds } from "../../src/metrics/seeds";
 
 /** `present` is null where no label occurs at all: scikit-learn says NaN, macroF1 says 0. */
 type F1Values = [absent0: number, absent1: number, present: number | null];

@@ -9,11 +9,11 @@ import { isKernelError } from "../../src/base/errors";
 import { createRandom } from "../../src/base/random";
 import type { RasterImage } from "../../src/base/types";
 import { openBackend } from "../../src/compute/backend";
-import { readCheckpoint, writeCheckpoint } from "../../src/models/checkpoint";
-import { loadReaderModel } from "../../src/models/load-reader";
-import { collatePrompts, tokenizePrompt } from "../../src/models/prompt-batch";
-import { readerLogits } from "../../src/models/reader-logits";
-import type { VisionLanguageModel } from "../../src/models/vision-language";
+import { loadReaderModel } from "../../src/models/architectures";
+import { readerLogits } from "../../src/models/vision-language/logits";
+import type { VisionLanguageModel } from "../../src/models/vision-language/model";
+import { collatePrompts, tokenizePrompt } from "../../src/models/vision-language/prompt-batch";
+import { readCheckpoint, writeCheckpoint } from "../../src/models/weights/model-folder";
 import { mutateBytes, mutateJson } from "./mutate";
 
 const SOURCE = join(__dirname, "../reference/pixtral/tied");

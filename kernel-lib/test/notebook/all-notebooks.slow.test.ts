@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { repositoryRoot } from "../../src/base/repository-root";
+import { repositoryRoot } from "../../src/base/paths";
 import { NOT_ANSWERED, RIGHT } from "../../src/notebook/check-exercise";
-import type { Notebook } from "../../src/notebook/nbformat";
+import type { Notebook } from "../../src/notebook/notebook-file";
 import { runNotebook } from "../../src/notebook/runner";
 
 const notebooks = join(repositoryRoot(), "notebooks");

@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { repositoryRoot } from "../../src/base/repository-root";
+import { repositoryRoot } from "../../src/base/paths";
 import { selectNotebooks } from "../../src/cli/reproduce-run";
-import { hasTag } from "../../src/notebook/nbformat";
-import { readNotebook } from "../../src/notebook/notebook-file";
+import { hasTag, readNotebook } from "../../src/notebook/notebook-file";
 
 const folder = join(repositoryRoot(), "notebooks");
 const names = readdirSync(folder).flatMap((name) => (name.endsWith(".ipynb") ? [basename(name, ".ipynb")] : []));

@@ -2,10 +2,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { repositoryRoot } from "../../src/base/repository-root";
+import { repositoryRoot } from "../../src/base/paths";
 import type { KernelClient } from "../../src/kernel/client";
 import { startKernel } from "../../src/kernel/start";
-import { tslabSpec } from "../../src/notebook/tslab-kernel";
+import { tslabSpec } from "../../src/notebook/runner";
 
 const ROOT = repositoryRoot();
 let folder: string;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { repositoryRoot } from "../../src/base/repository-root";
+import { repositoryRoot } from "../../src/base/paths";
 import { readNotebook } from "../../src/notebook/notebook-file";
 import { PLOTLY_MIME } from "../../src/notebook/show";
 import { hasLab, kernelSpecFolder } from "../helpers/lab-server";

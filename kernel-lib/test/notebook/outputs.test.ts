@@ -1,8 +1,7 @@
 import { homedir, tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
-import { cellError, errorFromStderr, quoteSource } from "../../src/notebook/cell-failure";
-import { OutputCollector } from "../../src/notebook/collect-outputs";
-import { cleanValue, createPathCleaner } from "../../src/notebook/machine-paths";
+import { cellError, errorFromStderr, OutputCollector, quoteSource } from "../../src/notebook/collect-outputs";
+import { cleanValue, createPathCleaner } from "../../src/notebook/runner";
 
 const stream = (name: string, text: string): [string, Record<string, unknown>] => ["stream", { name, text }];
 const display = (text: string, id?: string): Record<string, unknown> => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Cell, Notebook } from "../../src/notebook/nbformat";
+import type { Cell, Notebook } from "../../src/notebook/notebook-file";
 import { injectParameters, parameterNames, parseParameter } from "../../src/notebook/parameters";
 
 function code(id: string, source: string, tags: string[] = []): Cell {

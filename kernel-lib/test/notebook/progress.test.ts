@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { notebookControl } from "../../src/notebook/progress";
-import { createProgressClock } from "../../src/notebook/progress-clock";
-import { formatSeconds, progressLine } from "../../src/notebook/progress-text";
+import { createProgressClock, formatSeconds, notebookControl, progressLine } from "../../src/notebook/progress";
 
 describe("progressLine", () => {
   it("says per cent, steps, elapsed and remaining time, rate and values", () => {

@@ -9,12 +9,11 @@ import type { RasterImage } from "../../src/base/types";
 import { createAdamW } from "../../src/compute/adamw";
 import { openBackend } from "../../src/compute/backend";
 import { writeSafetensors } from "../../src/compute/safetensors";
-import { type Clip, loadClip } from "../../src/models/clip";
-import { encodeImages } from "../../src/models/clip-encode";
-import { createClipTower, loadClipTower } from "../../src/retriever/clip-tower";
+import { encodeImages } from "../../src/models/clip/processor";
+import { type Clip, loadClip } from "../../src/models/clip/weights";
 import { createDualHead } from "../../src/retriever/dual-head";
-import { embedInBatches } from "../../src/retriever/embed-in-batches";
 import type { LearnedTower } from "../../src/retriever/learned-tower";
+import { createClipTower, embedInBatches, loadClipTower } from "../../src/retriever/learned-tower";
 
 let clip: Clip;
 let folder: string;

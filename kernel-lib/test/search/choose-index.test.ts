@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseIndex, EXACT_UP_TO } from "../../src/search/choose-index";
+import { chooseIndex, EXACT_UP_TO } from "../../src/search/open-index";
 
 describe("chooseIndex", () => {
   it("goes by size, and says so", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "../../src/base/random";
 import { createFlatIndex, loadFlatIndex } from "../../src/search/flat-index";
-import { TopK } from "../../src/search/top-k";
+import { TopK } from "../../src/search/vector-index";
 import { clusteredRows, idsOf, matrix } from "./helpers";
 
 const CORPUS = matrix([

@@ -2,8 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import { EnvironmentError } from "../../src/base/errors";
 import { createRandom } from "../../src/base/random";
-import { createFlatIndex } from "../../src/search/flat-index";
-import { chooseScanner, javaScriptScanner, type Scanner } from "../../src/search/scan-rows";
+import { chooseScanner, createFlatIndex, javaScriptScanner, type Scanner } from "../../src/search/flat-index";
 import { loadSearchAddon } from "../../src/search/search-addon";
 import { clusteredRows, idsOf } from "./helpers";
 

@@ -26,9 +26,9 @@ describe("kernel-lib/src", () => {
     expect(others.filter((file) => pattern.test(codeOf(file)))).toEqual([]);
   });
 
-  it("keeps its files below 350 lines, index.ts apart: it is a list of names", () => {
+  it("keeps its files below 450 lines, index.ts apart: it is a list of names", () => {
     const long = files.filter(
-      (file) => file !== "index.ts" && readFileSync(join(SOURCE, file), "utf8").split("\n").length > 350,
+      (file) => file !== "index.ts" && readFileSync(join(SOURCE, file), "utf8").split("\n").length > 450,
     );
     expect(long).toEqual([]);
   });

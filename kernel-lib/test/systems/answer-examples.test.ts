@@ -5,12 +5,9 @@ import type { Reader, ReadPair } from "../../src/reader/reader";
 import { createDualHead } from "../../src/retriever/dual-head";
 import type { LearnedTower } from "../../src/retriever/learned-tower";
 import { createFlatIndex } from "../../src/search/flat-index";
-import { answerExamples } from "../../src/systems/answer-examples";
-import { closedBook } from "../../src/systems/closed-book";
-import { ftRag } from "../../src/systems/ft-rag";
-import { jomed } from "../../src/systems/jomed";
+import { answerExamples } from "../../src/systems/answer";
 import type { RetrievingParts } from "../../src/systems/system";
-import { textHead } from "../../src/systems/text-head";
+import { closedBook, ftRag, jomed, textHead } from "../../src/systems/system";
 
 const labels: Label[] = ["malignant", "benign"].map((name, index) => ({ index, name, answer: String(index) }));
 const image = (byte: number): RasterImage => ({ width: 1, height: 1, channels: 1, data: Uint8Array.of(byte) });

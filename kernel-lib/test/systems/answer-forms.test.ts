@@ -4,12 +4,9 @@ import type { AnswerForm, Example, Label, Matrix, Passage, RasterImage } from ".
 import type { Reader, ReadPair } from "../../src/reader/reader";
 import { createDualHead } from "../../src/retriever/dual-head";
 import { createFlatIndex } from "../../src/search/flat-index";
-import { answerExamples } from "../../src/systems/answer-examples";
-import { answerInWords } from "../../src/systems/answer-in-words";
-import { answerLabelSets } from "../../src/systems/answer-label-sets";
-import { closedBook } from "../../src/systems/closed-book";
-import { ftRag } from "../../src/systems/ft-rag";
+import { answerExamples, answerInWords, answerLabelSets } from "../../src/systems/answer";
 import type { RetrievingParts } from "../../src/systems/system";
+import { closedBook, ftRag } from "../../src/systems/system";
 
 const labels: Label[] = ["clear", "opacity", "effusion"].map((name, index) => ({ index, name, answer: String(index) }));
 const image = (byte: number): RasterImage => ({ width: 1, height: 1, channels: 1, data: Uint8Array.of(byte) });

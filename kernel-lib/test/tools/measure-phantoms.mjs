@@ -10,7 +10,7 @@ const library = process.env.JOMED_LIBRARY ?? join(import.meta.dirname, "..", "..
 const { CORPUS_TWINS, loadCorpus, loadTask, TASK_NAMES } = {
   ...createRequire(import.meta.url)(join(library, "data/tasks/load-task.js")),
   ...createRequire(import.meta.url)(join(library, "data/corpora/load-corpus.js")),
-  ...createRequire(import.meta.url)(join(library, "data/phantoms/corpora/corpus-twin.js")),
+  ...createRequire(import.meta.url)(join(library, "phantoms/corpora/twins.js")),
 };
 const MEGABYTE = 1e6;
 const cacheDir = mkdtempSync(join(tmpdir(), "phantoms-"));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createBatchOrder } from "../../src/training/batch-order";
+import { createBatchOrder } from "../../src/training/loop";
 
 test("every epoch holds each example once, across batch borders, in another order", () => {
   const order = createBatchOrder({ numExamples: 10, batchSize: 4, seed: 3 });

@@ -5,7 +5,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
 import { openBackend } from "../../src/compute/backend";
-import type { Qwen2Vl } from "../../src/models/qwen2-vl";
+import type { Qwen2Vl } from "../../src/models/qwen2-vl/weights";
 import { fingerprintReader } from "../../src/reader/local-reader";
 import {
   type ReadableExample,

@@ -3,7 +3,7 @@ import { openBackend } from "../../src/compute/backend";
 import { createCachedScores } from "../../src/reader/cached-scores";
 import type { Reader } from "../../src/reader/reader";
 import { openScoreCache } from "../../src/reader/score-cache";
-import { diagnoseRetriever } from "../../src/training/diagnose-retriever";
+import { diagnoseRetriever } from "../../src/training/health";
 import type { RetrieverStageOptions } from "../../src/training/retriever-options";
 import { trainRetrieverHead } from "../../src/training/retriever-stage";
 import { TOY_LABELS, TOY_STAGE, toyReader, toyWorld } from "./toy-retriever";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { measureRetrieverHealth, rowEntropies, topColumns } from "../../src/training/retriever-health";
+import { measureRetrieverHealth, rowEntropies, topColumns } from "../../src/training/health";
 
 const matrix = (...rows: number[][]) => ({
   data: Float32Array.from(rows.flat()),

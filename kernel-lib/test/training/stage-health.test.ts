@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { CurvePoint } from "../../src/base/types";
-import { diagnoseReader } from "../../src/training/diagnose-reader";
-import { diagnoseRetriever } from "../../src/training/diagnose-retriever";
-import { diagnoseLoss, joinHealth, type StageHealth } from "../../src/training/stage-health";
+import {
+  diagnoseLoss,
+  diagnoseReader,
+  diagnoseRetriever,
+  joinHealth,
+  type StageHealth,
+} from "../../src/training/health";
 
 function curveOf(metrics: Readonly<Record<string, readonly number[]>>): CurvePoint[] {
   return Object.entries(metrics).flatMap(([name, values]) => {

@@ -4,11 +4,11 @@ import type { Example, Label, Matrix, Passage, RasterImage } from "../../src/bas
 import { createCachedScores } from "../../src/reader/cached-scores";
 import type { Reader, ReadPair } from "../../src/reader/reader";
 import { openScoreCache } from "../../src/reader/score-cache";
-import { embedInBatches } from "../../src/retriever/embed-in-batches";
 import type { LearnedTower } from "../../src/retriever/learned-tower";
+import { embedInBatches } from "../../src/retriever/learned-tower";
 import { mixEmbeddings, normaliseRows } from "../../src/retriever/mix";
-import { candidateScores } from "../../src/training/retriever-data";
-import { topColumns } from "../../src/training/retriever-health";
+import { topColumns } from "../../src/training/health";
+import { candidateScores } from "../../src/training/judge-candidates";
 import type { RetrieverStageInputs, RetrieverStageOptions } from "../../src/training/retriever-options";
 
 /**

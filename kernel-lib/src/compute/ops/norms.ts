@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type OpGradients, runFused } from "../fused-op";
 import { hasNativeKernels, runNativeKernel } from "../native-kernels";
-import { columnSum } from "./column-sum";
+import { columnSum } from "./dense";
 
 /**
  * Layer norm over the last axis: (x - mean) / √(variance + epsilon) · weight + bias.

@@ -1,4 +1,4 @@
-import type { CorpusDefinition } from "./corpus-definition";
+import type { CorpusDefinition } from "./definition";
 import { MEDPIX } from "./medpix";
 import { MIMIC_CXR } from "./mimic-cxr";
 import { PMC_OA } from "./pmc-oa";

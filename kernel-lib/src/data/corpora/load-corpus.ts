@@ -4,15 +4,18 @@ import { join } from "node:path";
 import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { Corpus, DataSource } from "../../base/types";
-import { PHANTOM_VERSION } from "../phantoms/breast-phantom";
-import type { CorpusTwin, CorpusTwinOptions } from "../phantoms/corpora/corpus-twin";
-import { writeMimicCxrTwin } from "../phantoms/corpora/mimic-cxr-twin";
-import { writePmcOaTwin } from "../phantoms/corpora/pmc-oa-twin";
-import { writeRocoTwin } from "../phantoms/corpora/roco-twin";
-import { drawCorpusPhantom } from "../phantoms/corpus-phantom";
-import { POOL_VERSION } from "../phantoms/pool/phantom-pool";
-import { phantomFolder } from "../phantoms/tasks/phantom-folder";
-import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
+import { drawCorpusPhantom } from "../../phantoms/breast/corpus";
+import { PHANTOM_VERSION } from "../../phantoms/breast/phantom";
+import {
+  type CorpusTwin,
+  type CorpusTwinOptions,
+  writeMimicCxrTwin,
+  writePmcOaTwin,
+  writeRocoTwin,
+} from "../../phantoms/corpora/twins";
+import { POOL_VERSION } from "../../phantoms/pool/pool";
+import { phantomFolder } from "../../phantoms/tasks/phantom-folder";
+import type { BrokenRow, CorpusRow, CorpusSource } from "./definition";
 import { KNOWN_CORPORA } from "./known-corpora";
 import { type OpenCorpusOptions, openCorpus } from "./open-corpus";
 import { type OpenPoolOptions, openPool, POOL_NAME } from "./open-pool";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { CorpusDefinition } from "./corpus-definition";
+import type { CorpusDefinition } from "./definition";
 import { openOwnFolder } from "./own-folder";
 
 const FOLDER = "medpix2";

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { assertInRange, assertInteger } from "../../base/check";
 import { DataError } from "../../base/errors";
 import type { Control, Corpus } from "../../base/types";
-import type { BrokenRow, CorpusSource } from "./corpus-source";
+import type { BrokenRow, CorpusSource } from "./definition";
 import { openPack, type PackSummary, readPackSummary, writePack } from "./passage-pack";
 import { readPassages } from "./read-passages";
 

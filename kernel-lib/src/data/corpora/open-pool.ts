@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { assertInteger, assertNotInterrupted } from "../../base/check";
 import { DataError } from "../../base/errors";
-import { repositoryRoot } from "../../base/repository-root";
+import { repositoryRoot } from "../../base/paths";
 import type { Control, Corpus, Passage } from "../../base/types";
-import { drawPool, POOL_VERSION } from "../phantoms/pool/phantom-pool";
-import { phantomFolder, phantomPlace } from "../phantoms/tasks/phantom-folder";
+import { drawPool, POOL_VERSION } from "../../phantoms/pool/pool";
+import { phantomFolder, phantomPlace } from "../../phantoms/tasks/phantom-folder";
 import { openPack, readPackSummary, writePack } from "./passage-pack";
 
 /** Options of openPool; every one has a default. */

@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import { readCsv } from "../formats/csv";
-import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
-import { namesIn } from "./find-place";
-import { type ByteProgress, countBytes, readJsonlRows, stringField } from "./jsonl-rows";
+import type { BrokenRow, CorpusRow, CorpusSource } from "./definition";
+import { type ByteProgress, countBytes, namesIn, readJsonlRows, stringField } from "./folders";
 
 /** What is known of an own folder besides its files. */
 export interface OwnFolderOptions {

@@ -3,8 +3,8 @@ import { type FileHandle, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Passage, RasterImage } from "../../base/types";
-import { readLines } from "../formats/lines";
-import { openStoredBytes, readStoredBytes, type StoredBytes } from "../formats/stored-bytes";
+import { openStoredBytes, readStoredBytes, type StoredBytes } from "../formats/npz";
+import { readLines } from "../formats/text-file";
 
 /** What stands beside a pack: how many passages it holds and what they are. */
 export interface PackSummary {

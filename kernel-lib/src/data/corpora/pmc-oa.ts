@@ -1,9 +1,15 @@
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
-import type { CorpusDefinition } from "./corpus-definition";
-import type { CorpusSource } from "./corpus-source";
-import { corpusFolder, firstFolder, namesIn } from "./find-place";
-import { type ByteProgress, countBytes, readJsonlRows, stringField } from "./jsonl-rows";
+import type { CorpusDefinition, CorpusSource } from "./definition";
+import {
+  type ByteProgress,
+  corpusFolder,
+  countBytes,
+  firstFolder,
+  namesIn,
+  readJsonlRows,
+  stringField,
+} from "./folders";
 import { articleOf, readWebdatasetRows } from "./webdataset";
 
 const NAMES = ["pmc-oa", "pmc_oa", "PMC-OA"];

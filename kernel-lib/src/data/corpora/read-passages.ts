@@ -1,9 +1,9 @@
 import { assertNotInterrupted } from "../../base/check";
 import { DataError, isKernelError } from "../../base/errors";
-import { pathWithin } from "../../base/path-within";
+import { pathWithin } from "../../base/paths";
 import type { Control, Passage } from "../../base/types";
-import type { BrokenRow, CorpusRow, CorpusSource } from "./corpus-source";
-import { decodePicture } from "./decode-picture";
+import { decodePicture } from "../formats/picture-file";
+import type { BrokenRow, CorpusRow, CorpusSource } from "./definition";
 
 /** Options of readPassages. */
 export interface ReadPassagesOptions {

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { readTar, type TarMember } from "../formats/tar";
-import type { BrokenRow, CorpusRow } from "./corpus-source";
-import { type ByteProgress, countBytes } from "./jsonl-rows";
+import type { BrokenRow, CorpusRow } from "./definition";
+import { type ByteProgress, countBytes } from "./folders";
 
 const PICTURE = /^(jpe?g|png|webp|gif|tiff?)$/i;
 const TEXT = /^(txt|caption|text)$/i;

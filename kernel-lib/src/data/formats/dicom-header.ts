@@ -1,6 +1,7 @@
 import { inflateRawSync } from "node:zlib";
 import { type DataSet, parseDicom } from "dicom-parser";
 import { DataError } from "../../base/errors";
+import type { PictureShape } from "./codec-fault";
 
 const MOST_INFLATED = 512 * 2 ** 20;
 const AGAIN = "Download the file again.";
@@ -98,4 +99,94 @@ export class DicomHeader {
     if (end > byteArray.length) this.refuse(field, "be whole", "a truncated file");
     return byteArray.subarray(element.dataOffset, end);
   }
+}
+
+/** How the pixels of a file are packed. */
+export type Packing = "native" | "bigEndian" | "rle" | "jpeg" | "jpegExtended" | "jpegLossless" | "jpegLs" | "jpeg2000";
+
+/** Transfer syntaxes by their UID (DICOM PS3.6), and how they are read. */
+const SYNTAXES: Readonly<Record<string, readonly [name: string, packing: Packing]>> = {
+  "1.2.840.10008.1.2": ["Implicit VR Little Endian", "native"],
+  "1.2.840.10008.1.2.1": ["Explicit VR Little Endian", "native"],
+  "1.2.840.10008.1.2.1.99": ["Deflated Explicit VR Little Endian", "native"],
+  "1.2.840.10008.1.2.2": ["Explicit VR Big Endian", "bigEndian"],
+  "1.2.840.10008.1.2.5": ["RLE Lossless", "rle"],
+  "1.2.840.10008.1.2.4.50": ["JPEG Baseline", "jpeg"],
+  "1.2.840.10008.1.2.4.51": ["JPEG Extended", "jpegExtended"],
+  "1.2.840.10008.1.2.4.57": ["JPEG Lossless", "jpegLossless"],
+  "1.2.840.10008.1.2.4.70": ["JPEG Lossless, first-order prediction", "jpegLossless"],
+  "1.2.840.10008.1.2.4.80": ["JPEG-LS Lossless", "jpegLs"],
+  "1.2.840.10008.1.2.4.81": ["JPEG-LS Near-lossless", "jpegLs"],
+  "1.2.840.10008.1.2.4.90": ["JPEG 2000 Lossless", "jpeg2000"],
+  "1.2.840.10008.1.2.4.91": ["JPEG 2000", "jpeg2000"],
+};
+
+/** What is often met and not read, by its name. */
+const UNREAD: Readonly<Record<string, string>> = {
+  "1.2.840.10008.1.2.4.201": "High-Throughput JPEG 2000 Lossless",
+  "1.2.840.10008.1.2.4.203": "High-Throughput JPEG 2000",
+  "1.2.840.10008.1.2.4.100": "MPEG2",
+  "1.2.840.10008.1.2.4.102": "MPEG-4",
+};
+
+/** How pixels are packed. @throws DataError naming a transfer syntax that is not read. */
+export function readPacking(header: DicomHeader): Packing {
+  const uid = header.data.string("x00020010")?.trim() ?? "";
+  const known = SYNTAXES[uid];
+  if (known !== undefined) return known[1];
+  const names = Object.values(SYNTAXES).map(([name]) => name);
+  const next = "Convert it, e.g. with dcmconv or gdcmconv --raw, or export it as PNG.";
+  const got = `${UNREAD[uid] ?? "unknown"} (${uid})`;
+  return header.refuse("TransferSyntaxUID (0002,0010)", `be one of ${names.join(", ")}`, got, next);
+}
+
+/** Size and sample form of a picture, as its header states them. */
+export interface DicomLayout extends PictureShape {
+  readonly bitsStored: number;
+  /** Bits below the stored ones in their 8 or 16. */
+  readonly lowBit: number;
+  readonly isSigned: boolean;
+  readonly isPlanar: boolean;
+}
+
+const MOST_SAMPLES: Readonly<Record<"plain" | "coded", number>> = { plain: 64 * 2 ** 20, coded: 32 * 2 ** 20 };
+
+/** Most bytes out per byte in of a picture above 16 MiB: no x-ray folds so well. */
+const MOST_RATIO = 2000;
+const SMALL_BYTES = 16 * 2 ** 20;
+
+/** @throws DataError for a size, a number of frames or a depth that is not read. */
+export function readLayout(header: DicomHeader, packing: Packing): DicomLayout {
+  const height = header.whole("x00280010", "Rows (0028,0010)", [1, 16_384, "to"]);
+  const width = header.whole("x00280011", "Columns (0028,0011)", [1, 16_384, "to"]);
+  const samples = header.whole("x00280002", "SamplesPerPixel (0028,0002)", [1, 3], 1) as 1 | 3;
+  const isCoded = !["native", "bigEndian", "rle"].includes(packing);
+  const most = MOST_SAMPLES[isCoded ? "coded" : "plain"];
+  if (height * width * samples > most) {
+    header.refuse("Rows (0028,0010)", `keep within ${most} samples`, height * width * samples);
+  }
+  const frames = header.decimal("x00280008", "NumberOfFrames (0028,0008)") ?? 1;
+  if (frames !== 1) header.refuse("NumberOfFrames (0028,0008)", "be 1", frames, "Export the frame you want.");
+  const bitsAllocated = header.whole("x00280100", "BitsAllocated (0028,0100)", [8, 16]) as 8 | 16;
+  const bitsStored = header.whole("x00280101", "BitsStored (0028,0101)", [1, bitsAllocated, "to"]);
+  const lowest = bitsStored - 1;
+  const highest = isCoded ? lowest : bitsAllocated - 1;
+  const highBit = header.whole("x00280102", "HighBit (0028,0102)", [lowest, highest, "to"], lowest);
+  return {
+    height,
+    width,
+    samples,
+    bitsAllocated,
+    bitsStored,
+    lowBit: highBit - lowest,
+    isSigned: header.whole("x00280103", "PixelRepresentation (0028,0103)", [0, 1], 0) === 1,
+    isPlanar: header.whole("x00280006", "PlanarConfiguration (0028,0006)", [0, 1], 0) === 1,
+  };
+}
+
+/** Refuses a few bytes that would unfold to a huge picture. */
+export function assertNoBomb(header: DicomHeader, packed: number, layout: DicomLayout): void {
+  const size = (layout.width * layout.height * layout.samples * layout.bitsAllocated) / 8;
+  if (size <= SMALL_BYTES || size <= MOST_RATIO * packed) return;
+  header.refuse("PixelData (7FE0,0010)", `unfold at most ${MOST_RATIO} times`, `${packed} to ${size} bytes`);
 }

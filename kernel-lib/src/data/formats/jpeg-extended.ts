@@ -1,5 +1,5 @@
 import { type CodedSamples, codecFault, type PictureShape } from "./codec-fault";
-import { BitReader, type HuffmanTable } from "./jpeg-huffman";
+import { BitReader, type HuffmanTable } from "./jpeg-lossless";
 import { assertFrameSize, type JpegScan, readJpegScan } from "./jpeg-markers";
 
 const EXTENDED = 0xc1;

@@ -1,5 +1,5 @@
 import { codecFault } from "./codec-fault";
-import { buildHuffmanTable, type HuffmanTable } from "./jpeg-huffman";
+import { buildHuffmanTable, type HuffmanTable } from "./jpeg-lossless";
 
 /** Component of a JPEG frame. */
 export interface JpegComponent {

@@ -1,8 +1,7 @@
 import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { DataError, isKernelError } from "../../base/errors";
-import { findPageFault } from "./parquet-pages";
-import { openInWorker } from "./parquet-worker";
+import { findPageFault, openInWorker } from "./parquet-pages";
 import { readBytes } from "./text-file";
 
 /** What is used of hyparquet here. The package is an ES module; Node loads it by require, the compiler does not type that. */

@@ -1,4 +1,6 @@
+import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { DataError } from "../../base/errors";
 
 const DEFAULT_LIMIT = 256 * 2 ** 20;
@@ -36,4 +38,115 @@ export function decodeText(bytes: Uint8Array, file: string): string {
     // said below
   }
   throw new DataError(`decodeText: ${file} must be UTF-8 text; got other bytes. Save it as UTF-8.`, { file });
+}
+
+/** One line of a text file. */
+export interface TextLine {
+  /** From 1. */
+  readonly number: number;
+  readonly text: string;
+  /** Bytes of the file read so far. */
+  readonly bytesRead: number;
+}
+
+const NEWLINE = 0x0a;
+const MOST_BYTES = 2 ** 20;
+
+function refuseLine(file: string, line: number, rule: string, got: string): never {
+  const message = `readLines: ${file}, line ${line}, must ${rule}; got ${got}. Check that it is the right file.`;
+  throw new DataError(message, { file, line, rule, got });
+}
+
+/**
+ * The lines of a UTF-8 text file, one at a time, without their ends; a byte order mark is left out, and so is what follows the
+ * last line end when it is empty.
+ *
+ * @throws DataError naming file and line: unreadable file, a line longer than 1 MiB, bytes that are no UTF-8.
+ */
+export async function* readLines(file: string): AsyncGenerator<TextLine> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let [number, bytesRead] = [0, 0];
+  let rest: Buffer = Buffer.alloc(0);
+  const lineOf = (bytes: Buffer): TextLine => {
+    number++;
+    try {
+      return { number, text: decoder.decode(bytes).replace(/\r$/, ""), bytesRead };
+    } catch {
+      return refuseLine(file, number, "be UTF-8 text", "other bytes");
+    }
+  };
+  try {
+    for await (const piece of createReadStream(file, { highWaterMark: 2 ** 18 })) {
+      bytesRead += (piece as Buffer).length;
+      const held = rest.length === 0 ? (piece as Buffer) : Buffer.concat([rest, piece as Buffer]);
+      let start = 0;
+      for (let end = held.indexOf(NEWLINE); end >= 0; end = held.indexOf(NEWLINE, start)) {
+        yield lineOf(held.subarray(start, end));
+        start = end + 1;
+      }
+      rest = held.subarray(start);
+      if (rest.length > MOST_BYTES) refuseLine(file, number + 1, `have at most ${MOST_BYTES} bytes`, "more");
+    }
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    throw new DataError(`readLines: file must be readable; got ${file}. Check the folder.`, { file }, cause);
+  }
+  if (rest.length > 0) yield lineOf(rest);
+}
+
+/** One object of a JSON list, with its place for messages. */
+export interface JsonRow {
+  /** E.g. "trainset.json, row 12". */
+  readonly place: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+function refuse(place: string, rule: string, got: string, next: string, cause?: unknown): never {
+  throw new DataError(`readJsonRows: ${place} must ${rule}; got ${got}. ${next}`, { place, rule, got }, cause);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Parses a JSON list of objects. @throws DataError naming file, row and reason. */
+export function parseJsonRows(bytes: Uint8Array, file: string): JsonRow[] {
+  let content: unknown;
+  try {
+    content = JSON.parse(decodeText(bytes, file));
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    refuse(file, "be sound JSON", (cause as Error).message, "Download the file again.", cause);
+  }
+  if (!Array.isArray(content)) {
+    return refuse(file, "hold a list of objects", isObject(content) ? "one object" : typeof content, "Check the file.");
+  }
+  return content.map((fields: unknown, i) => {
+    const place = `${file}, row ${i}`;
+    return isObject(fields) ? { place, fields } : refuse(place, "be an object", typeof fields, "Check the file.");
+  });
+}
+
+/** Reads a JSON list of objects from a file. @throws DataError when it is missing, too large or unsound. */
+export async function readJsonRows(path: string, limits: FileLimits = {}): Promise<JsonRow[]> {
+  return parseJsonRows(await readBytes(path, limits), basename(path));
+}
+
+/**
+ * A field that must hold text (numbers are written out) and is not empty; blanks around it are cut.
+ *
+ * @throws DataError naming row and field.
+ */
+export function textField(row: JsonRow, field: string): string {
+  const value = Object.hasOwn(row.fields, field) ? row.fields[field] : undefined;
+  const text = typeof value === "number" && Number.isFinite(value) ? String(value) : value;
+  if (typeof text === "string" && text.trim() !== "") return text.trim();
+  const got = text === undefined ? "no such field" : (JSON.stringify(value) ?? typeof value);
+  return refuse(`${row.place}, field ${field}`, "be a text that is not empty", got.slice(0, 80), "Check the file.");
+}
+
+/** A field that may be missing; null then, and where it is empty. */
+export function optionalText(row: JsonRow, field: string): string | null {
+  const value = Object.hasOwn(row.fields, field) ? row.fields[field] : undefined;
+  if (value === undefined || value === null || value === "") return null;
+  return textField(row, field);
 }

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import { isKernelError } from "../../base/errors";
-import { plainPathWithin } from "../../base/path-within";
+import { plainPathWithin } from "../../base/paths";
 import { readAt, readZipDirectory, refuseZip, type ZipEntry } from "./zip-directory";
 
 /** How much an archive may unfold to. */

@@ -1,8 +1,8 @@
-import type { CorpusDefinition } from "../corpora/corpus-definition";
+import { type Publication, pageOf } from "../../hub/publishers";
+import type { CorpusDefinition } from "../corpora/definition";
 import { KNOWN_CORPORA } from "../corpora/known-corpora";
 import { KNOWN_TASKS, type KnownTask } from "../tasks/known-tasks";
 import type { TaskDefinition } from "../tasks/task-definition";
-import { type Publication, pageOf } from "./publication";
 
 /** A part of data/README.md that is written by this program. */
 interface Part {

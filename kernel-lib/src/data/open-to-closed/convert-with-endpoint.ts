@@ -1,18 +1,111 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { assertInteger, assertKnownKeys, assertNotInterrupted } from "../../base/check";
-import { EnvironmentError } from "../../base/errors";
+import { ConfigError, EnvironmentError } from "../../base/errors";
 import type { Control, Example, Task } from "../../base/types";
-import { openAnswerCache } from "./answer-cache";
-import { findFault } from "./check-closed";
+import { readLines } from "../formats/text-file";
 import {
   type CandidateQuestion,
   type ConvertedTask,
   candidateQuestions,
   closedVersion,
+  keyWords,
   type RefusedQuestion,
   toClosed,
 } from "./convert-open";
-import { assertEndpoint, type EndpointRule } from "./endpoint-host";
+
+const OPENINGS = /^(is|are|was|were|does|do|did|has|have|had|can|could|will|would|should)\b/i;
+const MOST_LETTERS = 300;
+
+/**
+ * Why a written yes/no question cannot stand for its open question, or null when it can: it must be one question, begin like a
+ * yes/no question, and keep every meaningful word of the candidate.
+ */
+export function findFault(question: string, { candidate }: CandidateQuestion): string | null {
+  const text = question.trim();
+  if (text.length === 0 || text.length > MOST_LETTERS) return `a text of ${text.length} letters`;
+  if (!text.endsWith("?") || text.indexOf("?") !== text.length - 1 || text.includes("\n")) return "not one question";
+  if (!OPENINGS.test(text)) return "no yes/no question";
+  const words = new Set(keyWords(text));
+  const lost = keyWords(candidate).filter((word) => !words.has(word));
+  return lost.length === 0 ? null : `lost ${lost.join(", ")}`;
+}
+
+/** Answers of an endpoint by the hash of what it was asked: one JSON line each, appended when it comes. */
+export interface AnswerCache {
+  get(key: string): string | undefined;
+  put(key: string, answer: string): Promise<void>;
+}
+
+/** Opens a cache file; a last line that an interruption cut short is passed over. */
+export async function openAnswerCache(file: string): Promise<AnswerCache> {
+  const answers = new Map<string, string>();
+  if (existsSync(file)) {
+    for await (const { text } of readLines(file)) {
+      try {
+        const [key, answer] = JSON.parse(text) as [string, string];
+        answers.set(key, answer);
+      } catch {
+        // cut short: it is asked again
+      }
+    }
+  }
+  await mkdir(dirname(file), { recursive: true });
+  return {
+    get: (key) => answers.get(key),
+    put: async (key, answer) => {
+      answers.set(key, answer);
+      await appendFile(file, `\n${JSON.stringify([key, answer])}`); // a new line first: the one before may be cut short
+    },
+  };
+}
+
+/** Where data may go. */
+export interface EndpointRule {
+  /** Credentialed data stays on this machine unless the host is written down. */
+  readonly access: "open" | "credentialed";
+  /** A file with one host a line (# begins a comment) that credentialed data may be sent to. Default none. */
+  readonly allowListFile?: string;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+async function readAllowList(file: string): Promise<string[]> {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    const message = `assertEndpoint: allowListFile must be readable; got ${file}. Write one host a line into it.`;
+    throw new ConfigError(message, { file }, cause);
+  });
+  return text
+    .split("\n")
+    .map((line) => line.replace(/#.*/, "").trim().toLowerCase())
+    .filter((line) => line !== "");
+}
+
+/**
+ * The endpoint's address, if data may be sent there: open data anywhere, credentialed data to this machine's loopback or to a host
+ * that the user has written into the allow-list.
+ *
+ * @throws ConfigError for no http(s) address, or a host that is not allowed.
+ */
+export async function assertEndpoint(endpoint: string, rule: EndpointRule): Promise<URL> {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new ConfigError(
+      `assertEndpoint: endpoint must be an http or https address; got ${JSON.stringify(endpoint)}.`,
+    );
+  }
+  if (rule.access === "open" || isLoopback(url.hostname)) return url;
+  const allowed = rule.allowListFile === undefined ? [] : await readAllowList(rule.allowListFile);
+  if (allowed.includes(url.hostname) || allowed.includes(url.host)) return url;
+  throw new ConfigError(
+    `assertEndpoint: credentialed data must stay on this machine (localhost, 127.0.0.1, ::1); got host ${url.host}. If the data's agreement permits it, write the host into a file and pass it as allowListFile.`,
+    { host: url.host, allowed },
+  );
+}
 
 /** Options of convertWithEndpoint. */
 export interface EndpointOptions extends EndpointRule {

@@ -1,5 +1,5 @@
 import { classQuestion } from "../question";
-import type { MedMnistSpec } from "./medmnist-examples";
+import type { MedMnistSpec } from "./medmnist";
 
 /** BreastMNIST: breast ultrasound, malignant against normal or benign (MedMNIST v2). */
 export const BREAST_MNIST: MedMnistSpec = {

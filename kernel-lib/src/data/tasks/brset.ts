@@ -1,10 +1,9 @@
 import { join } from "node:path";
-import { dealGroups } from "../disjoint-split";
 import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
 import { classQuestion } from "../question";
-import { findLayout } from "./find-folder";
+import { dealGroups } from "../splits";
 import { LABEL_SET_FORMAT, type LabelSetRow, readLabelSets } from "./multi-label";
-import { namedPicture, sideOf } from "./named-picture";
+import { findLayout, namedPicture, sideOf } from "./pictures";
 import type { ReadRequest, TaskDefinition } from "./task-definition";
 
 /** The disease columns of labels.csv, in their order. */

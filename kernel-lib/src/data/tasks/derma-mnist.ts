@@ -1,5 +1,5 @@
 import { classQuestion } from "../question";
-import type { MedMnistSpec } from "./medmnist-examples";
+import type { MedMnistSpec } from "./medmnist";
 
 const NAMES = [
   "actinic keratoses and intraepithelial carcinoma",

@@ -1,10 +1,10 @@
-import { BREAST_TASK_PHANTOM } from "../phantoms/tasks/breast-task";
-import { BRSET_PHANTOM } from "../phantoms/tasks/brset-phantom";
-import { DERMA_PHANTOM } from "../phantoms/tasks/derma-phantom";
-import type { PhantomTask } from "../phantoms/tasks/phantom-task";
-import { RETINA_PHANTOM } from "../phantoms/tasks/retina-phantom";
-import { VINDR_PHANTOM } from "../phantoms/tasks/vindr-phantom";
-import { PATH_VQA_PHANTOM, SLAKE_PHANTOM, VQA_RAD_PHANTOM } from "../phantoms/tasks/vqa-phantoms";
+import { BREAST_TASK_PHANTOM } from "../../phantoms/tasks/breast";
+import { BRSET_PHANTOM } from "../../phantoms/tasks/brset";
+import { DERMA_PHANTOM } from "../../phantoms/tasks/derma";
+import type { PhantomTask } from "../../phantoms/tasks/phantom-task";
+import { RETINA_PHANTOM } from "../../phantoms/tasks/retina";
+import { VINDR_PHANTOM } from "../../phantoms/tasks/vindr";
+import { PATH_VQA_PHANTOM, SLAKE_PHANTOM, VQA_RAD_PHANTOM } from "../../phantoms/tasks/vqa";
 import { BREAST_MNIST } from "./breast-mnist";
 import { BRSET } from "./brset";
 import { DERMA_MNIST } from "./derma-mnist";

@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
-import { repositoryRoot } from "../../base/repository-root";
+import { repositoryRoot } from "../../base/paths";
 import type { Control, DataSource, Task } from "../../base/types";
-import { makeDisjoint } from "../disjoint-split";
-import { phantomFolder } from "../phantoms/tasks/phantom-folder";
-import { PHANTOM_SIZES, type PhantomSize } from "../phantoms/tasks/phantom-task";
-import { reportSharedGroups } from "../split-check";
+import { phantomFolder } from "../../phantoms/tasks/phantom-folder";
+import { PHANTOM_SIZES, type PhantomSize } from "../../phantoms/tasks/phantom-task";
+import { makeDisjoint, reportSharedGroups } from "../splits";
 import { KNOWN_TASKS, type KnownTask } from "./known-tasks";
 import type { ReadRequest, SplitRule } from "./task-definition";
 

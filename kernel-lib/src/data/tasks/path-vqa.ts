@@ -1,10 +1,17 @@
 import { join } from "node:path";
-import { textField } from "../formats/json-rows";
-import { findLayout } from "./find-folder";
-import { sideOf } from "./named-picture";
+import { textField } from "../formats/text-file";
+import { findLayout, sideOf } from "./pictures";
 import type { ReadRequest, TaskDefinition } from "./task-definition";
-import { kindByAnswer, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
-import { jsonRows, parquetFiles, parquetRows } from "./vqa-files";
+import {
+  jsonRows,
+  kindByAnswer,
+  parquetFiles,
+  parquetRows,
+  readVqa,
+  VQA_ANSWER_FORMAT,
+  type VqaRow,
+  YES_NO,
+} from "./vqa";
 
 const SPLITS = ["train", "validation", "test"] as const;
 const CARD = {

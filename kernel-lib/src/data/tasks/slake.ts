@@ -1,10 +1,8 @@
 import { join } from "node:path";
-import { optionalText, textField } from "../formats/json-rows";
-import { findLayout } from "./find-folder";
-import { sideOf } from "./named-picture";
+import { optionalText, textField } from "../formats/text-file";
+import { findLayout, sideOf } from "./pictures";
 import type { ReadRequest, TaskDefinition } from "./task-definition";
-import { readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
-import { jsonRows, kindField } from "./vqa-files";
+import { jsonRows, kindField, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
 
 /** The release of Hugging Face calls its middle file validation.json. */
 const VALIDATION = ["validate.json", "validation.json"] as const;

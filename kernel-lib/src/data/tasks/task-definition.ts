@@ -1,5 +1,5 @@
 import type { Control, DataCard, DataSource, Example, Label, MetricName, Split } from "../../base/types";
-import type { Publication } from "../obtain/publication";
+import type { Publication } from "../../hub/publishers";
 
 /** A file that `npm run data -- fetch` can get. */
 export interface Download {

@@ -1,17 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
-import { pathWithin } from "../../base/path-within";
+import { pathWithin } from "../../base/paths";
 import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
 import { readDicom } from "../formats/dicom";
-import { renderDicom } from "../formats/dicom-render";
+import { renderDicom } from "../formats/dicom-picture";
 import { readBytes } from "../formats/text-file";
 import { classQuestion } from "../question";
-import { findLayout } from "./find-folder";
-import { type PictureSource, pictureOf } from "./load-pictures";
 import { LABEL_SET_FORMAT, type LabelSetRow, readLabelSets } from "./multi-label";
-import { sideOf } from "./named-picture";
-import { reducePicture } from "./reduce-picture";
+import { findLayout, type PictureSource, pictureOf, reducePicture, sideOf } from "./pictures";
 import type { ReadRequest, TaskDefinition } from "./task-definition";
 
 /** Names as the publisher's columns have them, misspellings included. */

@@ -1,11 +1,9 @@
 import { join } from "node:path";
 import type { Split } from "../../base/types";
-import { type JsonRow, optionalText, textField } from "../formats/json-rows";
-import { findLayout } from "./find-folder";
-import { sideOf } from "./named-picture";
+import { type JsonRow, optionalText, textField } from "../formats/text-file";
+import { findLayout, sideOf } from "./pictures";
 import type { ReadRequest, TaskDefinition } from "./task-definition";
-import { readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
-import { jsonRows, kindField, parquetFiles, parquetRows } from "./vqa-files";
+import { jsonRows, kindField, parquetFiles, parquetRows, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
 
 const OSF_JSON = "VQA_RAD Dataset Public.json";
 const OSF_PICTURES = "VQA_RAD Image Folder";

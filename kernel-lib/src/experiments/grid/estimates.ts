@@ -1,10 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isKernelError } from "../../base/errors";
-import { canonicalJson } from "../artifact-key";
-import { type Manifest, readManifest } from "../manifest";
+import { canonicalJson } from "../../store/key";
+import { type Manifest, readManifest } from "../../store/manifest";
 import type { ProfileName, StagePlace } from "../run";
-import { type GridStage, STAGE_KINDS, type StageKind } from "./grid-stages";
+import { type GridStage, STAGE_KINDS, type StageKind } from "./stages";
 
 /** How long a stage will take, and where that comes from: runs of this machine's artifacts folder, or the stored table. */
 export interface Estimate {

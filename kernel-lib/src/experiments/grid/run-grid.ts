@@ -2,16 +2,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assertNotInterrupted } from "../../base/check";
 import { EnvironmentError, isKernelError } from "../../base/errors";
 import type { Control, ProgressEvent } from "../../base/types";
-import { lifeOf, readOwner } from "../artifact-lock-owner";
+import { lifeOf, readOwner } from "../../store/lock";
 import type { StagePlace } from "../run";
-import { isStageHeld } from "../stage";
-import type { GridOutcome, GridProgress } from "./grid-progress";
-import { type GridRecords, openRecords } from "./grid-record";
-import { openSchedule, type Schedule } from "./grid-schedule";
-import type { GridStage } from "./grid-stages";
-import { type GridWorld, openWorld } from "./grid-world";
-import { type GridSession, openSession, placeIn, placesOf } from "./locate-stages";
-import type { GridPlan } from "./plan-grid";
+import { isStageHeld } from "../stages/stage";
+import { type GridSession, openSession, placeIn, placesOf } from "./locate";
+import type { GridPlan } from "./plan";
+import { type GridRecords, openRecords } from "./record";
+import { type GridOutcome, type GridProgress, openSchedule, type Schedule } from "./schedule";
+import type { GridStage } from "./stages";
+import { type GridWorld, openWorld } from "./world";
 
 export interface RunGridOptions {
   readonly world?: GridWorld;

@@ -1,7 +1,14 @@
 import { DataError, EnvironmentError } from "../../base/errors";
 import type { Figure } from "../../base/types";
-import { type DrawingEngine, type DrawingFormat, MAX_TRIES, TRY_TIMEOUT_MS } from "./engine";
-import { drawingInput, fontConfiguration, seededBundle } from "./page-script";
+import {
+  type DrawingEngine,
+  type DrawingFormat,
+  drawingInput,
+  fontConfiguration,
+  MAX_TRIES,
+  seededBundle,
+  TRY_TIMEOUT_MS,
+} from "./engine";
 import type { DrawingSize } from "./validate";
 
 /** The part of playwright-core that is used; it is loaded only when this engine is. */

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Figure } from "../../base/types";
-import { writeFileAtomic } from "../../base/write-atomic";
+import { writeFileAtomic } from "../../store/files";
 import { type Drawing, type DrawOptions, renderFigure } from "./draw";
+import { drawingInput, seededBundle } from "./engine";
 import { KALEIDO_NAME } from "./kaleido";
-import { drawingInput, seededBundle } from "./page-script";
 import { fontFiles, kaleidoFolder, workFolder } from "./places";
 import { assertDrawable, drawingSize } from "./validate";
 

@@ -1,4 +1,9 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Figure } from "../../base/types";
+import { writeFileAtomic } from "../../store/files";
+import { fontFiles, plotlyBundle, workFolder } from "./places";
 import type { DrawingSize } from "./validate";
 
 export type DrawingFormat = "svg" | "png";
@@ -16,3 +21,59 @@ export interface DrawingEngine {
 export const TRY_TIMEOUT_MS = 30_000;
 /** Tries before a silent program is given up: on a loaded machine kaleido was seen to hang about once in a hundred starts. */
 export const MAX_TRIES = 3;
+
+/**
+ * Browser code put around plotly.js: Math.random starts from `layout.drawingSeed` each time a picture is made, so the
+ * ids Plotly draws by chance, and with them the bytes of the picture, depend on the figure alone.
+ */
+const SEEDED = `(function () {
+  var state = 0;
+  Math.random = function () {
+    state = (state + 0x6d2b79f5) | 0;
+    var t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  var draw = Plotly.toImage;
+  Plotly.toImage = function (figure, options) {
+    state = figure.layout.drawingSeed | 0;
+    delete figure.layout.drawingSeed;
+    return draw.call(Plotly, figure, options);
+  };
+})();
+`;
+
+/** What a drawing program is given: the figure, and a seed that depends on nothing else. */
+export function drawingInput(figure: Figure): { data: Figure["data"]; layout: Figure["layout"] } {
+  const { data, layout } = figure;
+  const digest = createHash("sha256")
+    .update(JSON.stringify([data, layout]))
+    .digest();
+  return { data, layout: { ...layout, drawingSeed: digest.readInt32LE(0) } };
+}
+
+/** The file with plotly.js and the seeding, written once per version. */
+export function seededBundle(): string {
+  const bundle = readFileSync(plotlyBundle());
+  const version = createHash("sha256").update(bundle).update(SEEDED).digest("hex").slice(0, 12);
+  const file = join(workFolder(), `plotly-seeded-${version}.js`);
+  if (!existsSync(file)) writeFileAtomic(file, `${bundle.toString("utf8")}\n;${SEEDED}`);
+  return file;
+}
+
+/** A fontconfig file that knows Open Sans and nothing else: every machine then draws the same letters. */
+export function fontConfiguration(): string {
+  const fonts = fontFiles();
+  const folders = [fonts.regular, fonts.semiBold, fonts.bold].map((file) => `<dir>${xml(join(file, ".."))}</dir>`);
+  const content = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>${folders.join("")}<cachedir>${xml(join(workFolder(), "font-cache"))}</cachedir></fontconfig>
+`;
+  const file = join(workFolder(), "fonts.conf");
+  writeFileAtomic(file, content);
+  return file;
+}
+
+function xml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+}

@@ -1,11 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DataError } from "../../base/errors";
-import { writeFileAtomic } from "../../base/write-atomic";
-import { escapeHtml } from "./html-text";
-import { PAGE_STYLE } from "./page-style";
+import { writeFileAtomic } from "../../store/files";
+import { escapeHtml, PAGE_STYLE } from "./page";
 import { figuresFolder } from "./places";
-import { parseSavedFigure, type SavedMeta } from "./saved-figure";
+import { parseSavedFigure, type SavedMeta } from "./save-figure";
 
 /**
  * Writes index.html: a card per saved figure with its picture, title, caption, scale, data and n, and links to its files.

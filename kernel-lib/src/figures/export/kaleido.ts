@@ -2,8 +2,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { DataError, EnvironmentError, isKernelError } from "../../base/errors";
-import { type DrawingEngine, TRY_TIMEOUT_MS } from "./engine";
-import { drawingInput, fontConfiguration, seededBundle } from "./page-script";
+import { type DrawingEngine, drawingInput, fontConfiguration, seededBundle, TRY_TIMEOUT_MS } from "./engine";
 import { workFolder } from "./places";
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { EnvironmentError } from "../../base/errors";
-import { repositoryRoot } from "../../base/repository-root";
+import { repositoryRoot } from "../../base/paths";
 
 const require_ = createRequire(__filename);
 

@@ -5,7 +5,7 @@ import { afterAll, expect, test } from "vitest";
 import type { Corpus, Passage } from "../../../src/base/types";
 import { joinCorpora } from "../../../src/data/corpora/join-corpora";
 import { loadCorpus } from "../../../src/data/corpora/load-corpus";
-import { CORPUS_TWINS, twinPassages } from "../../../src/data/phantoms/corpora/corpus-twin";
+import { CORPUS_TWINS, twinPassages } from "../../../src/phantoms/corpora/twins";
 import { refusal } from "../helpers";
 
 const cacheDir = mkdtempSync(join(tmpdir(), "join-"));

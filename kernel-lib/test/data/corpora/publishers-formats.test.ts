@@ -4,12 +4,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RasterImage } from "../../../src/base/types";
 import { loadCorpus } from "../../../src/data/corpora/load-corpus";
-import { findingsAndImpression, splitReport } from "../../../src/data/corpora/report-sections";
+import { findingsAndImpression, splitReport } from "../../../src/data/corpora/mimic-cxr";
 import { formatTar } from "../../../src/data/formats/tar";
-import { CORPUS_TWINS, twinPassages } from "../../../src/data/phantoms/corpora/corpus-twin";
-import { writeMimicCxrTwin } from "../../../src/data/phantoms/corpora/mimic-cxr-twin";
-import { writePmcOaTwin } from "../../../src/data/phantoms/corpora/pmc-oa-twin";
-import { writeRocoTwin } from "../../../src/data/phantoms/corpora/roco-twin";
+import {
+  CORPUS_TWINS,
+  twinPassages,
+  writeMimicCxrTwin,
+  writePmcOaTwin,
+  writeRocoTwin,
+} from "../../../src/phantoms/corpora/twins";
 import { refusal } from "../helpers";
 
 const DRAWN = { seed: 5, numPassages: 60 };

@@ -2,10 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readDicom } from "../../../src/data/formats/dicom";
-import { renderDicom } from "../../../src/data/formats/dicom-render";
-import { decodeJpeg2000 } from "../../../src/data/formats/jpeg-2000";
-import { decodeJpegLs } from "../../../src/data/formats/jpeg-ls";
-import { decodeInWasm } from "../../../src/data/formats/wasm-codec";
+import { renderDicom } from "../../../src/data/formats/dicom-picture";
+import { decodeInWasm, decodeJpeg2000, decodeJpegLs } from "../../../src/data/formats/wasm-codec";
 import { refusal } from "../helpers";
 
 const FOLDER = join(__dirname, "../../reference/dicom");

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type DicomPicture, readDicom } from "../../../src/data/formats/dicom";
-import { renderDicom } from "../../../src/data/formats/dicom-render";
-import { formatDicom } from "../../../src/data/phantoms/tasks/dicom-file";
+import { renderDicom } from "../../../src/data/formats/dicom-picture";
+import { formatDicom } from "../../../src/phantoms/tasks/files";
 import { refusal } from "../helpers";
 
 const FOLDER = join(__dirname, "../../reference/data");

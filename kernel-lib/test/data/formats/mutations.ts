@@ -3,14 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isKernelError } from "../../../src/base/errors";
 import { createRandom, type Random } from "../../../src/base/random";
-import { decodePicture } from "../../../src/data/corpora/decode-picture";
 import { parseCsv } from "../../../src/data/formats/csv";
 import { readDicom } from "../../../src/data/formats/dicom";
-import { parseJsonRows } from "../../../src/data/formats/json-rows";
-import { formatNpz, parseNpz } from "../../../src/data/formats/npz";
-import { storeNpz } from "../../../src/data/formats/npz-store";
+import { formatNpz, parseNpz, storeNpz } from "../../../src/data/formats/npz";
 import { parseParquet } from "../../../src/data/formats/parquet";
+import { decodePicture } from "../../../src/data/formats/picture-file";
 import { formatTar, readTar } from "../../../src/data/formats/tar";
+import { parseJsonRows } from "../../../src/data/formats/text-file";
 import { bytesArray } from "../helpers";
 
 const FOLDER = join(__dirname, "../../reference/data");

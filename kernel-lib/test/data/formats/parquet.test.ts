@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { decodePicture } from "../../../src/data/corpora/decode-picture";
 import { parseParquet, readParquet } from "../../../src/data/formats/parquet";
+import { decodePicture } from "../../../src/data/formats/picture-file";
 import { refusal } from "../helpers";
 
 const FOLDER = join(__dirname, "../../reference/data");

@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { formatTar, readTar, type TarLimits } from "../../../src/data/formats/tar";
-import { BLOCK, formatTarHeader } from "../../../src/data/formats/tar-header";
+import { BLOCK, formatTar, formatTarHeader, readTar, type TarLimits } from "../../../src/data/formats/tar";
 import { refusal } from "../helpers";
 
 let folder = "";

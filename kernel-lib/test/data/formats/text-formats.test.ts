@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { csvFlag, csvText, formatCsv, parseCsv, readCsv } from "../../../src/data/formats/csv";
-import { optionalText, parseJsonRows, readJsonRows, textField } from "../../../src/data/formats/json-rows";
+import { optionalText, parseJsonRows, readJsonRows, textField } from "../../../src/data/formats/text-file";
 import { refusal } from "../helpers";
 
 const csv = (text: string) => parseCsv(Buffer.from(text), "a.csv", ["id", "text"]);

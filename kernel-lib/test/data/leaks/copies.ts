@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from "sharp";
 import type { RasterImage } from "../../../src/base/types";
-import { cropImage } from "../../../src/data/leaks/thumbnail";
+import { cropImage } from "../../../src/data/leaks/near-duplicates";
 
 function open(image: RasterImage): Sharp {
   const { width, height, channels } = image;

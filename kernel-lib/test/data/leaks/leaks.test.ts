@@ -1,11 +1,15 @@
 import { expect, test } from "vitest";
 import type { RasterImage, Task } from "../../../src/base/types";
 import { findLeaks, leaveOutLeaks } from "../../../src/data/leaks/find-leaks";
-import { createDuplicateFinder } from "../../../src/data/leaks/near-duplicates";
-import { hashDistance, perceptualHash } from "../../../src/data/leaks/perceptual-hash";
-import { mirror, thumbnailOf } from "../../../src/data/leaks/thumbnail";
-import { drawCorpusPhantom } from "../../../src/data/phantoms/corpus-phantom";
+import {
+  createDuplicateFinder,
+  hashDistance,
+  mirror,
+  perceptualHash,
+  thumbnailOf,
+} from "../../../src/data/leaks/near-duplicates";
 import { loadTask } from "../../../src/data/tasks/load-task";
+import { drawCorpusPhantom } from "../../../src/phantoms/breast/corpus";
 import { refusal } from "../helpers";
 import { COPIES } from "./copies";
 

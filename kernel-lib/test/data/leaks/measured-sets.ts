@@ -2,10 +2,10 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createRandom } from "../../../src/base/random";
 import type { RasterImage } from "../../../src/base/types";
-import { decodePicture } from "../../../src/data/corpora/decode-picture";
 import { loadCorpus } from "../../../src/data/corpora/load-corpus";
-import { drawCorpusPhantom } from "../../../src/data/phantoms/corpus-phantom";
+import { decodePicture } from "../../../src/data/formats/picture-file";
 import { loadTask } from "../../../src/data/tasks/load-task";
+import { drawCorpusPhantom } from "../../../src/phantoms/breast/corpus";
 import type { COPIES } from "./copies";
 
 export interface Picture {

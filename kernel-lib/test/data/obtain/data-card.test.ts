@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { repositoryRoot } from "../../../src/base/repository-root";
+import { repositoryRoot } from "../../../src/base/paths";
 import { KNOWN_CORPORA } from "../../../src/data/corpora/known-corpora";
 import { corpusCard, taskCard, withCards } from "../../../src/data/obtain/data-card";
 import { KNOWN_TASKS } from "../../../src/data/tasks/known-tasks";

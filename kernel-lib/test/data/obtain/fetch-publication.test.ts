@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { writeZip } from "../../../src/data/formats/zip";
 import { FETCHED_DATA_FILE, fetchPublication } from "../../../src/data/obtain/fetch-publication";
-import type { Publication } from "../../../src/data/obtain/publication";
+import type { Publication } from "../../../src/hub/publishers";
 import { HUB_MODEL, type HubServer, sendFile, startHubServer } from "../../helpers/hub-server";
 import { refusal } from "../helpers";
 

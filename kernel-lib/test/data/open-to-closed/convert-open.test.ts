@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import type { Example, Split } from "../../../src/base/types";
-import { keyWords, overlaps } from "../../../src/data/open-to-closed/answer-words";
-import { candidateQuestions, convertOpenQuestions } from "../../../src/data/open-to-closed/convert-open";
+import {
+  candidateQuestions,
+  convertOpenQuestions,
+  keyWords,
+  overlaps,
+} from "../../../src/data/open-to-closed/convert-open";
 import { refusal } from "../helpers";
 import { openExample, TASK, vqaTask } from "./tiny-vqa";
 

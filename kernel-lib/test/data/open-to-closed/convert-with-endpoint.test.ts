@@ -4,9 +4,12 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { findFault } from "../../../src/data/open-to-closed/check-closed";
-import { convertWithEndpoint, type EndpointOptions } from "../../../src/data/open-to-closed/convert-with-endpoint";
-import { assertEndpoint } from "../../../src/data/open-to-closed/endpoint-host";
+import {
+  assertEndpoint,
+  convertWithEndpoint,
+  type EndpointOptions,
+  findFault,
+} from "../../../src/data/open-to-closed/convert-with-endpoint";
 import { refusal } from "../helpers";
 import { openExample, TASK } from "./tiny-vqa";
 

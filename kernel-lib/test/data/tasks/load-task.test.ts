@@ -5,8 +5,8 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Task } from "../../../src/base/types";
 import type { NpyArray } from "../../../src/data/formats/npy";
 import { formatNpz, parseNpz } from "../../../src/data/formats/npz";
-import { writeBreastArchive } from "../../../src/data/phantoms/breast-archive";
 import { loadTask } from "../../../src/data/tasks/load-task";
+import { writeBreastArchive } from "../../../src/phantoms/breast/phantom";
 import { bytesArray, refusal } from "../helpers";
 
 // the files made here are not the published ones

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { formatCsv } from "../../../src/data/formats/csv";
-import { formatDicom } from "../../../src/data/phantoms/tasks/dicom-file";
-import { findSharedGroups } from "../../../src/data/split-check";
+import { findSharedGroups } from "../../../src/data/splits";
 import { BRSET, BRSET_COLUMNS } from "../../../src/data/tasks/brset";
 import { loadTask } from "../../../src/data/tasks/load-task";
 import { labelSetAnswer } from "../../../src/data/tasks/multi-label";
 import { VINDR_COLUMNS, VINDR_PCXR } from "../../../src/data/tasks/vindr-pcxr";
+import { formatDicom } from "../../../src/phantoms/tasks/files";
 import { refusal } from "../helpers";
 
 let root = "";

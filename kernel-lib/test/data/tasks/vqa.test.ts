@@ -5,11 +5,11 @@ import sharp from "sharp";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createRandom } from "../../../src/base/random";
 import type { Task } from "../../../src/base/types";
-import { closedTask } from "../../../src/data/closed-task";
-import { dealQuestions } from "../../../src/data/phantoms/tasks/questions";
-import { drawRadiologyCase } from "../../../src/data/phantoms/tasks/radiology-case";
-import { findSharedGroups } from "../../../src/data/split-check";
+import { closedTask } from "../../../src/data/question";
+import { findSharedGroups } from "../../../src/data/splits";
 import { loadTask } from "../../../src/data/tasks/load-task";
+import { dealQuestions } from "../../../src/phantoms/tasks/questions";
+import { drawRadiologyCase } from "../../../src/phantoms/tasks/radiology-case";
 import { refusal } from "../helpers";
 
 const REFERENCE = join(__dirname, "../../reference/data");

@@ -1,5 +1,5 @@
 // A program of its own, built and started by the tests: works on a small grid and says what it does, a line each.
-import { planGrid } from "../../../src/experiments/grid/plan-grid";
+import { planGrid } from "../../../src/experiments/grid/plan";
 import { runGrid } from "../../../src/experiments/grid/run-grid";
 import { GRID_OF_PROCESSES } from "./grid-processes";
 import { tinyWorld } from "./tiny-world";

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "vite";
-import { repositoryRoot } from "../../../src/base/repository-root";
+import { repositoryRoot } from "../../../src/base/paths";
 
 /** What the processes of the tests work on together. */
 export const GRID_OF_PROCESSES = {

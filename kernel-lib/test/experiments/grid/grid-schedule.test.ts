@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { openSchedule, type Schedule } from "../../../src/experiments/grid/grid-schedule";
-import type { PlannedStage } from "../../../src/experiments/grid/plan-grid";
+import type { PlannedStage } from "../../../src/experiments/grid/plan";
+import { openSchedule, type Schedule } from "../../../src/experiments/grid/schedule";
 
 const stage = (id: string, needs: readonly string[], more: Partial<PlannedStage> = {}): PlannedStage => ({
   id,

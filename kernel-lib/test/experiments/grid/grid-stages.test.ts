@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Task } from "../../../src/base/types";
 import { TASK_NAMES } from "../../../src/data/tasks/load-task";
-import { stageOptions } from "../../../src/experiments/grid/grid-changes";
-import { BACKBONES, corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/grid-options";
-import { type GridStage, listStages } from "../../../src/experiments/grid/grid-stages";
-import { GRID_SYSTEMS } from "../../../src/experiments/grid/grid-systems";
-import { openWorld } from "../../../src/experiments/grid/grid-world";
+import { stageOptions } from "../../../src/experiments/grid/changes";
+import { BACKBONES, corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/options";
+import { GRID_SYSTEMS, type GridStage, listStages } from "../../../src/experiments/grid/stages";
+import { openWorld } from "../../../src/experiments/grid/world";
 import { profileOf } from "../../../src/experiments/profiles";
 
 const list = (options: GridOptions = {}) => listStages(resolveGrid({ source: "phantom", ...options }));

@@ -4,10 +4,10 @@ import type { Split, Task } from "../../../src/base/types";
 import { openBackend } from "../../../src/compute/backend";
 import { loadCorpus } from "../../../src/data/corpora/load-corpus";
 import { loadTask } from "../../../src/data/tasks/load-task";
-import type { GridWorld } from "../../../src/experiments/grid/grid-world";
-import { saveClip } from "../../../src/models/clip";
-import { saveQwen2Vl } from "../../../src/models/qwen2-vl";
-import { createReplicaClip } from "../../../src/training/replica-models";
+import type { GridWorld } from "../../../src/experiments/grid/world";
+import { saveClip } from "../../../src/models/clip/weights";
+import { saveQwen2Vl } from "../../../src/models/qwen2-vl/weights";
+import { createReplicaClip } from "../../../src/replicas/replica-models";
 import { tinyReader } from "../../helpers/tiny-reader";
 
 const SIZES: Readonly<Record<Split, number>> = { train: 24, validation: 8, test: 10 };

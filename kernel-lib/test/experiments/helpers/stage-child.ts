@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } f
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Run } from "../../../src/experiments/run";
-import { type Artifact, runStage } from "../../../src/experiments/stage";
+import { type Artifact, runStage } from "../../../src/experiments/stages/stage";
 
 const STEPS = 12;
 

@@ -1,0 +1,112 @@
+import { resolve } from "node:path";
+import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
+import { ConfigError } from "../../base/errors";
+import type { DataSource } from "../../base/types";
+import { CORPUS_NAMES, type CorpusName } from "../../data/corpora/load-corpus";
+import { TASK_NAMES } from "../../data/tasks/load-task";
+import { profileOf } from "../profiles";
+import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from "../run";
+import { GRID_SYSTEMS } from "./stages";
+
+/** The readers of the grid: folders of data/checkpoints, or of `checkpointsDir`. */
+export const BACKBONES = ["qwen2-vl", "pixtral"] as const;
+export type Backbone = (typeof BACKBONES)[number];
+
+/** Options of planGrid; a list that is left out is the profile's. */
+export interface GridOptions {
+  /** Default "quick". */
+  readonly profile?: ProfileName;
+  /** Default all. */
+  readonly tasks?: readonly string[];
+  readonly backbones?: readonly string[];
+  readonly seeds?: readonly number[];
+  readonly systems?: readonly string[];
+  /** As openRun's. */
+  readonly source?: DataSource;
+  readonly artifactsDir?: string;
+  readonly dataDir?: string;
+  /** Searched for every task. Default the profile's: "phantom" for the walkthrough's task, "phantom-pool" for the others. */
+  readonly corpus?: string;
+  /** Folder with the models clip, qwen2-vl and pixtral. Default data/checkpoints. */
+  readonly checkpointsDir?: string;
+}
+
+/** The options, resolved and checked; plain data. */
+export interface GridSettings {
+  readonly profile: ProfileName;
+  readonly tasks: readonly string[];
+  readonly backbones: readonly Backbone[];
+  readonly seeds: readonly number[];
+  readonly systems: readonly string[];
+  readonly source: DataSource;
+  readonly artifactsDir: string;
+  readonly dataDir: string;
+  /** Null: the profile's, task by task (see corpusOf). */
+  readonly corpus: CorpusName | null;
+  readonly checkpointsDir: string | null;
+}
+
+const KEYS: readonly (keyof GridOptions)[] = [
+  "profile",
+  "tasks",
+  "backbones",
+  "seeds",
+  "systems",
+  "source",
+  "artifactsDir",
+  "dataDir",
+  "corpus",
+  "checkpointsDir",
+];
+const MAX_SEED = 2 ** 32 - 1;
+
+/**
+ * Fills in and checks what a grid is made of. Names come in the order they are asked for, each once.
+ *
+ * @throws ConfigError on an unknown option or name (the message lists the known ones) or an empty list.
+ */
+export function resolveGrid(options: GridOptions): GridSettings {
+  assertKnownKeys("planGrid:", options, KEYS);
+  const { profile = "quick", corpus = null } = options;
+  assertOneOf("planGrid: profile", profile, PROFILES);
+  const { grid } = profileOf(profile);
+  const allSystems = GRID_SYSTEMS.map(({ name }) => name);
+  const dataDir = defaultDataDir(options.dataDir);
+  const source = options.source ?? dataDir.source;
+  assertOneOf("planGrid: source", source, ["phantom", "real"]);
+  if (corpus !== null) assertOneOf("planGrid: corpus", corpus, CORPUS_NAMES);
+  const seeds = each("seeds", options.seeds ?? grid.seeds);
+  for (const seed of seeds) assertInteger("planGrid: seeds", seed, 0, MAX_SEED);
+  const systems = options.systems ?? (grid.systems === "all" ? allSystems : grid.systems);
+  return {
+    profile,
+    tasks: names("tasks", options.tasks ?? TASK_NAMES, TASK_NAMES),
+    backbones: names("backbones", options.backbones ?? grid.backbones, BACKBONES),
+    seeds,
+    systems: names("systems", systems, allSystems),
+    source,
+    artifactsDir: resolve(options.artifactsDir ?? defaultArtifactsDir()),
+    dataDir: dataDir.folder,
+    corpus,
+    checkpointsDir: options.checkpointsDir === undefined ? null : resolve(options.checkpointsDir),
+  };
+}
+
+/** The corpus that is searched for a task. */
+export function corpusOf({ corpus, profile }: GridSettings, task: string): CorpusName {
+  if (corpus !== null) return corpus;
+  const { tasks, otherTasks } = profileOf(profile).grid;
+  return ((tasks[task] ?? otherTasks).corpus ?? "phantom-pool") as CorpusName;
+}
+
+function each<T>(list: string, asked: readonly T[]): T[] {
+  if (asked.length > 0) return [...new Set(asked)];
+  throw new ConfigError(`planGrid: ${list} must name at least one; got none. Leave the option out for the profile's.`, {
+    list,
+  });
+}
+
+function names<T extends string>(list: string, asked: readonly string[], known: readonly T[]): T[] {
+  for (const name of asked) assertOneOf(`planGrid: ${list}`, name, known);
+  return each(list, asked) as T[];
+}

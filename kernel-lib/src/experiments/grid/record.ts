@@ -1,0 +1,142 @@
+import { appendFile, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { DataError } from "../../base/errors";
+import type { Control } from "../../base/types";
+import { makeFolder, writeFileAtomic } from "../../store/files";
+import type { GridSettings } from "./options";
+import type { GridStage } from "./stages";
+
+/** A result of the grid and where it lies: what gridResults finds stored rows by. */
+export interface CellRecord {
+  readonly id: string;
+  readonly kind: "predictions" | "results";
+  readonly profile: string;
+  readonly source: string;
+  readonly task: string;
+  readonly backbone: string;
+  readonly seed: number;
+  /** Of predictions; null for results, which hold those of several systems. */
+  readonly system: string | null;
+  readonly key: string;
+  /** Of results: keys of the predictions they were made from. */
+  readonly answers: readonly string[];
+}
+
+const CELL_FIELDS = ["kind", "profile", "source", "task", "backbone", "seed", "system", "key", "answers"] as const;
+
+/** A stage that failed when it was last tried. */
+export interface FailureRecord {
+  readonly id: string;
+  readonly task: string;
+  readonly message: string;
+  readonly at: string;
+  readonly pid: number;
+}
+
+/** The folder of a grid's records below the artifacts folder. */
+export const RECORDS = "grid";
+
+/** What several processes write down about one grid: who computed what, what failed, where the results lie. */
+export interface GridRecords {
+  computed(stage: GridStage, key: string, seconds: number): Promise<void>;
+  failed(stage: GridStage, message: string): Promise<void>;
+  /** The result is there: no failure any more. `answers`: of results, the keys of the predictions behind them. */
+  there(stage: GridStage, key: string, answers: readonly string[]): Promise<void>;
+}
+
+type Named = Pick<GridSettings, "source" | "profile" | "artifactsDir">;
+
+function folderOf({ artifactsDir, source, profile }: Named): string {
+  return join(artifactsDir, RECORDS, `${source}-${profile}`);
+}
+
+/** Opens the records of a grid. A folder that cannot be written to costs the records only: said aloud, code "grid-record". */
+export function openRecords(settings: Named, control: Control): GridRecords {
+  const folder = folderOf(settings);
+  const { profile, source } = settings;
+  const attempt = async (write: () => Promise<unknown>): Promise<void> => {
+    try {
+      await write();
+    } catch (error) {
+      control.onWarn?.("grid-record", `runGrid: no record is kept in ${folder}: ${(error as Error).message}`, {
+        folder,
+      });
+    }
+  };
+  const log = async (entry: object): Promise<void> => {
+    await makeFolder(folder);
+    await appendFile(join(folder, "log.jsonl"), `${JSON.stringify({ at: new Date(), pid: process.pid, ...entry })}\n`);
+  };
+  return {
+    computed: ({ id }, key, seconds) => attempt(() => log({ event: "computed", id, key, seconds })),
+    failed: (stage, message) =>
+      attempt(async () => {
+        const { id, task } = stage;
+        await log({ event: "failed", id, message });
+        const at = new Date().toISOString();
+        writeJsonFile(join(folder, "failures", id), { id, task, message, at, pid: process.pid });
+      }),
+    there: (stage, key, answers) =>
+      attempt(async () => {
+        await rm(`${join(folder, "failures", stage.id)}.json`, { force: true });
+        const { id, kind, task, backbone, seed, system = null } = stage;
+        if (kind !== "predictions" && kind !== "results") return;
+        const record = { id, kind, profile, source, task, backbone, seed, system, key, answers };
+        // results of different sets of systems stand beside each other
+        const file = join(folder, "cells", kind === "results" ? `${id}.${key.slice(0, 8)}` : id);
+        if ((await readFile(`${file}.json`, "utf8").catch(() => "")) === textOf(record)) return;
+        writeJsonFile(file, record);
+      }),
+  };
+}
+
+const textOf = (value: object): string => `${JSON.stringify(value)}\n`;
+
+function writeJsonFile(file: string, value: object): void {
+  writeFileAtomic(`${file}.json`, textOf(value));
+}
+
+/** The failures of a grid by stage id. */
+export async function readFailures(settings: Named): Promise<Map<string, FailureRecord>> {
+  const found = await readAll<FailureRecord>(join(folderOf(settings), "failures"), ["id", "message", "at"]);
+  return new Map(found.map((failure) => [failure.id, failure]));
+}
+
+/** The results of every grid that was run in an artifacts folder. */
+export async function readCells(artifactsDir: string): Promise<CellRecord[]> {
+  const grids = await namesIn(join(artifactsDir, RECORDS));
+  const cells = await Promise.all(
+    grids.map((name) => readAll<CellRecord>(join(artifactsDir, RECORDS, name, "cells"), CELL_FIELDS)),
+  );
+  return cells.flat();
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).then(
+    (names) => names.sort(),
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
+      throw error;
+    },
+  );
+}
+
+/** The records of a folder; one that goes away meanwhile is none. @throws DataError on a file that is no record. */
+async function readAll<T extends object>(folder: string, fields: readonly (keyof T & string)[]): Promise<T[]> {
+  const names = (await namesIn(folder)).filter((name) => name.endsWith(".json"));
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8").catch(() => null)));
+  return texts.flatMap((text, i) => (text === null ? [] : [toRecord<T>(text, join(folder, names[i]!), fields)]));
+}
+
+function toRecord<T extends object>(text: string, file: string, fields: readonly (keyof T & string)[]): T {
+  try {
+    const found = JSON.parse(text) as T;
+    if (fields.every((field) => field in found)) return found;
+  } catch {
+    // said below
+  }
+  throw new DataError(
+    `gridResults: ${file} must be JSON with ${fields.join(", ")}. Delete it; the next run of the grid writes it again.`,
+    { file },
+  );
+}

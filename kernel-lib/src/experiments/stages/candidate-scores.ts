@@ -1,0 +1,105 @@
+import { join } from "node:path";
+import type { Control, Head, Passage, Split } from "../../base/types";
+import { type CachedScores, createCachedScores, createOwnAnswerScores, scoreWidth } from "../../reader/cached-scores";
+import type { ReadPair } from "../../reader/reader";
+import { openScoreCache, type ScoreCacheOptions } from "../../reader/score-cache";
+import { HEADS } from "../../retriever/retrieve";
+import type { Preference } from "../../training/judge-candidates";
+import type { Run } from "../run";
+import type { Index } from "./index";
+import type { TunedReader } from "./reader";
+import { type Artifact, runStage } from "./stage";
+import { writeJson } from "./stage-files";
+
+/** Rows of the best passages of each query of a split under the frozen retriever, exactly searched. */
+export async function frozenCandidates(
+  index: Index,
+  split: Split,
+  head: Head,
+  numPassages: number,
+): Promise<readonly (readonly number[])[]> {
+  const hits = await index.exact[head].search(index.queries[split], numPassages);
+  return hits.map(({ positions }) => positions);
+}
+
+/** The frozen retriever's best passages of both heads for each query of a split, each passage once. */
+export async function frozenPassages(index: Index, split: Split, numPerHead: number): Promise<Passage[][]> {
+  const byHead = await Promise.all(HEADS.map((head) => frozenCandidates(index, split, head, numPerHead)));
+  return index.task.splits[split].map((_, query) => {
+    const rows = new Set(byHead.flatMap((lists) => lists[query]!));
+    return [...rows].map((row) => index.corpus.passages[row]!);
+  });
+}
+
+export interface ScoreCandidatesOptions {
+  readonly index: Index;
+  readonly reader: TunedReader;
+  /** Candidates per query and head. */
+  readonly numCandidates: number;
+  /** What the reader is asked. Default "labels". */
+  readonly preference?: Preference;
+}
+
+/** The file of scores inside the artifact, for openScoreCache. */
+export const SCORES_FILE = "scores.bin";
+
+const VERSION = 1;
+const QUERIES_PER_BATCH = 32;
+
+/**
+ * Reads every training and validation query with the frozen retriever's candidates of both heads, once, so that every
+ * training of a retriever (both heads, every ablation) starts from the same known scores.
+ *
+ * The batches are fixed, so the scores do not depend on which training asks first.
+ */
+export async function scoreCandidates(run: Run, options: ScoreCandidatesOptions): Promise<Artifact> {
+  const { index, reader, numCandidates } = options;
+  return runStage(run, {
+    name: "candidate-scores",
+    version: VERSION,
+    config: { numCandidates, ...(options.preference === "tokens" ? { preference: "tokens" } : {}) },
+    inputs: [index.artifact, reader.artifact],
+    compute: (workDir, { control }) => computeScores(workDir, options, control),
+  });
+}
+
+async function computeScores(workDir: string, options: ScoreCandidatesOptions, control: Control): Promise<void> {
+  const { scores, cacheSize } = openScores(options, { file: join(workDir, SCORES_FILE) });
+  const perQuery = await pairsPerQuery(options);
+  const quiet: Control = control.signal === undefined ? {} : { signal: control.signal };
+  for (let from = 0; from < perQuery.length; from += QUERIES_PER_BATCH) {
+    await scores.score(perQuery.slice(from, from + QUERIES_PER_BATCH).flat(), quiet);
+    const done = Math.min(from + QUERIES_PER_BATCH, perQuery.length);
+    control.onProgress?.({ stage: "reading candidates", done, total: perQuery.length });
+  }
+  writeJson(workDir, "stats.json", { pairs: cacheSize() });
+}
+
+/** The reader's scores through a cache on disk: of the task's labels, or of each pair's own answer. */
+export function openScores(
+  { index, reader, preference = "labels" }: Pick<ScoreCandidatesOptions, "index" | "reader" | "preference">,
+  files: Pick<ScoreCacheOptions, "file" | "base">,
+): { readonly scores: CachedScores; readonly cacheSize: () => number } {
+  const { labels } = index.task;
+  const { fingerprint } = reader.reader;
+  const numValues = preference === "tokens" ? 2 : scoreWidth(labels);
+  const cache = openScoreCache({ ...files, fingerprint, numValues });
+  const scores =
+    preference === "tokens"
+      ? createOwnAnswerScores(reader.reader, cache)
+      : createCachedScores(reader.reader, labels, cache);
+  return { scores, cacheSize: () => cache.size };
+}
+
+/** The pairs of each training and validation query, each pair once. */
+async function pairsPerQuery({ index, numCandidates }: ScoreCandidatesOptions): Promise<ReadPair[][]> {
+  const all: ReadPair[][] = [];
+  for (const split of ["train", "validation"] as const) {
+    const byHead = await Promise.all(HEADS.map((head) => frozenCandidates(index, split, head, numCandidates)));
+    index.task.splits[split].forEach((example, query) => {
+      const rows = [...new Set(byHead.flatMap((lists) => lists[query]!))];
+      all.push(rows.map((row) => ({ example, passage: index.corpus.passages[row]! })));
+    });
+  }
+  return all;
+}

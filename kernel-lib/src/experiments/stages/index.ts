@@ -1,0 +1,217 @@
+import { join } from "node:path";
+import { isKernelError } from "../../base/errors";
+import type { Control, Corpus, Head, Matrix, Split, Task } from "../../base/types";
+import { type Leak, withoutLeaks } from "../../data/leaks/find-leaks";
+import { loadDualEncoder } from "../../models/architectures";
+import { encodeImages } from "../../models/dual-encoder";
+import { type CorpusViews, HEADS } from "../../retriever/retrieve";
+import { createFlatIndex } from "../../search/flat-index";
+import { type HnswIndex, loadHnswIndex } from "../../search/hnsw-index";
+import { measureRecall } from "../../search/measure-recall";
+import { chooseIndex, type IndexChoice, NO_LIBRARY, openIndex } from "../../search/open-index";
+import type { VectorIndex } from "../../search/vector-index";
+import { type CheckpointFolder, checkpointFolder } from "../checkpoint-folder";
+import { profileOf } from "../profiles";
+import type { Run } from "../run";
+import { embedCorpus } from "./embeddings";
+import { checkLeaks } from "./leaks";
+import { type Artifact, runStage } from "./stage";
+import { readJson, readMatrices, writeJson, writeMatrices } from "./stage-files";
+
+/** One index at one search width: a row of the recall table. */
+export interface RecallMeasurement {
+  /** e.g. "hnsw, text view". */
+  readonly index: string;
+  /** Which view of the corpus. */
+  readonly head: Head;
+  /** Search width; null for exact search. */
+  readonly ef: number | null;
+  readonly k: number;
+  readonly recall: number;
+  readonly queriesPerSecond: number;
+}
+
+/** Recall and speed of one view's index at every search width of the profile, and the speed of exact search. */
+export async function measureRecallTable(
+  run: Run,
+  options: { readonly head: Head; readonly index: VectorIndex; readonly exact: VectorIndex; readonly queries: Matrix },
+): Promise<RecallMeasurement[]> {
+  const { head, index, exact, queries } = options;
+  const { measuredEf, recallAt, ef } = profileOf(run.profile).index;
+  const k = Math.min(recallAt, exact.size);
+  const exactRow = (queriesPerSecond: number): RecallMeasurement => {
+    return { index: `exact, ${head} view`, head, ef: null, k, recall: 1, queriesPerSecond };
+  };
+  if (!isHnsw(index)) return [exactRow((await measureRecall(exact, exact, queries, k)).exactQueriesPerSecond)];
+  const rows: RecallMeasurement[] = [];
+  let exactSpeed = 0;
+  for (const width of measuredEf) {
+    index.setEf(width);
+    const { recall, queriesPerSecond, exactQueriesPerSecond } = await measureRecall(index, exact, queries, k);
+    rows.push({ index: `hnsw, ${head} view`, head, ef: width, k, recall, queriesPerSecond });
+    exactSpeed = exactQueriesPerSecond;
+  }
+  index.setEf(ef);
+  return [...rows, exactRow(exactSpeed)];
+}
+
+function isHnsw(index: VectorIndex): index is HnswIndex {
+  return index.kind === "hnsw";
+}
+
+export interface BuildIndexOptions {
+  readonly task: Task;
+  readonly corpus: Corpus;
+  /** Folder of the frozen encoder, a CLIP or a Jina-CLIP, or its name on the hub, once fetched. Default data/checkpoints/clip. */
+  readonly clipFolder?: string;
+}
+
+/** The corpus as the frozen retriever sees it, and the task's queries beside it. */
+export interface Index {
+  readonly task: Task;
+  /** Without the passages that `leaks` names. */
+  readonly corpus: Corpus;
+  /** Passages that share a picture or a patient with a validation or test example; the artifact's manifest lists them too. */
+  readonly leaks: readonly Leak[];
+  readonly clip: CheckpointFolder;
+  /** Frozen embeddings of the passages: by picture and by text, [N, D]. */
+  readonly embeddings: Readonly<Record<Head, Matrix>>;
+  /** Frozen embeddings of the query images, [n, D]. */
+  readonly queries: Readonly<Record<Split, Matrix>>;
+  /** What the systems search: exact or HNSW, as `choice` says. */
+  readonly views: CorpusViews;
+  /** By the corpus' size, unless the profile insists. */
+  readonly choice: IndexChoice;
+  /** Exact search, the judge, and what candidates for training are found with. */
+  readonly exact: CorpusViews;
+  readonly recall: readonly RecallMeasurement[];
+  readonly artifact: Artifact;
+  /** Frees the indexes. */
+  dispose(): void;
+}
+
+const SPLITS = ["train", "validation", "test"] as const;
+const MATRICES = ["image", "text", ...SPLITS] as const;
+const INDEX_FILE = "index.json";
+type StoredIndex = Pick<Index, "choice" | "recall">;
+const EMBEDDINGS_FILE = "embeddings.safetensors";
+const VERSION = 3;
+/** Encoder and corpus are the same for every seed of a training, and so is the index: one per task, not one per run. */
+const INDEX_SEED = 7;
+
+/**
+ * Embeds every passage twice (picture and text) and every query image once with the frozen encoder, builds one HNSW graph
+ * per view and measures its recall against exact search. Which of the two the systems search goes by the corpus' size; a
+ * graph that is not searched is not kept. Found again when nothing changed.
+ * The run's seed plays no part: every run of a task shares its index.
+ * Passages that share a picture or a patient with a validation or test example are left out first, and said aloud ("leak").
+ *
+ * Paper: arXiv 2508.17394v3, retriever: corpus side frozen, so that this is done once.
+ *
+ * @throws DataError when the encoder's checkpoint is missing. InterruptedError on abort.
+ * @example const index = await buildIndex(run, { task, corpus })
+ */
+export async function buildIndex(asked: Run, options: BuildIndexOptions): Promise<Index> {
+  const { task } = options;
+  const run = { ...asked, seed: INDEX_SEED };
+  const leaks = await checkLeaks(run, options.corpus, task);
+  const corpus = withoutLeaks(options.corpus, leaks, run.control);
+  const clip = await checkpointFolder("clip", {
+    named: options.clipFolder,
+    modelsDir: join(run.dataDir, "models"),
+    control: run.control,
+  });
+  const settings = profileOf(run.profile).index;
+  const artifact = await runStage(run, {
+    name: "index",
+    version: VERSION,
+    config: { ...settings, ...(leaks.length === 0 ? {} : { leftOut: leaks.map((leak) => ({ ...leak })) }) },
+    inputs: [task.fingerprint, corpus.fingerprint, clip.fingerprint],
+    compute: (workDir, { control }) =>
+      computeIndex({ ...run, control }, { task, whole: options.corpus, corpus, clip, workDir }),
+  });
+  return loadIndex(run, { task, corpus, leaks, clip, artifact });
+}
+
+interface IndexParts {
+  readonly task: Task;
+  readonly corpus: Corpus;
+  readonly clip: CheckpointFolder;
+}
+
+async function computeIndex(
+  run: Run,
+  parts: IndexParts & { readonly whole: Corpus; readonly workDir: string },
+): Promise<void> {
+  const { control } = run;
+  const { workDir } = parts;
+  const matrices = {
+    ...(await embedCorpus(run, parts.whole, parts.corpus, parts.clip)),
+    ...(await embedQueries(parts, control)),
+  };
+  writeMatrices(join(workDir, EMBEDDINGS_FILE), matrices);
+  const { m, efConstruction, ef, prefer, exactUpTo } = profileOf(run.profile).index;
+  const ids = parts.corpus.passages.map((passage) => passage.id);
+  let choice = chooseIndex(matrices.image, { prefer, exactUpTo });
+  const recall: RecallMeasurement[] = [];
+  for (const head of HEADS) {
+    const settings = { m, efConstruction, ef, seed: run.seed, control };
+    const { index } = await openIndex(ids, matrices[head], { ...settings, prefer: "hnsw" });
+    const exact = createFlatIndex(ids, matrices[head]);
+    recall.push(...(await measureRecallTable(run, { head, index, exact, queries: matrices.train })));
+    if (choice.kind === "hnsw" && index.kind === "flat") choice = NO_LIBRARY;
+    if (choice.kind === "hnsw") await index.save(join(workDir, head));
+    index.dispose();
+  }
+  writeJson(workDir, INDEX_FILE, { choice, recall } satisfies StoredIndex);
+}
+
+async function embedQueries({ task, clip }: IndexParts, control: Control): Promise<Record<Split, Matrix>> {
+  const model = loadDualEncoder(clip.folder);
+  try {
+    const embed = (split: Split) => {
+      const images = task.splits[split].map((example) => example.image);
+      return encodeImages(model, images, control);
+    };
+    return { train: await embed("train"), validation: await embed("validation"), test: await embed("test") };
+  } finally {
+    model.dispose();
+  }
+}
+
+async function loadIndex(run: Run, parts: IndexParts & Pick<Index, "leaks" | "artifact">): Promise<Index> {
+  const { corpus, artifact } = parts;
+  const { image, text, ...queries } = readMatrices(join(artifact.folder, EMBEDDINGS_FILE), MATRICES);
+  const stored = readJson<StoredIndex>(artifact.folder, INDEX_FILE);
+  const ids = corpus.passages.map((passage) => passage.id);
+  const exact = { image: createFlatIndex(ids, image), text: createFlatIndex(ids, text) };
+  const views = stored.choice.kind === "hnsw" ? await loadGraphs(run, artifact.folder) : exact;
+  const dispose = (): void => {
+    for (const head of HEADS) {
+      views?.[head].dispose();
+      exact[head].dispose();
+    }
+  };
+  const choice = views === null ? NO_LIBRARY : stored.choice;
+  return {
+    ...parts,
+    embeddings: { image, text },
+    queries,
+    views: views ?? exact,
+    choice,
+    exact,
+    recall: stored.recall,
+    dispose,
+  };
+}
+
+/** The graphs of both views, or null, said aloud, where their library is missing. */
+async function loadGraphs(run: Run, folder: string): Promise<CorpusViews | null> {
+  try {
+    return { image: await loadHnswIndex(join(folder, "image")), text: await loadHnswIndex(join(folder, "text")) };
+  } catch (error) {
+    if (!isKernelError(error, "environment")) throw error;
+    run.control.onWarn?.("exact-index", `buildIndex: searching exactly instead. ${error.message}`, error.details);
+    return null;
+  }
+}

@@ -1,0 +1,157 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { assertOneOf } from "../../base/check";
+import { ConfigError } from "../../base/errors";
+import type {
+  AnswerForm,
+  Control,
+  Example,
+  LabelSetPrediction,
+  Prediction,
+  Split,
+  Task,
+  WordsPrediction,
+} from "../../base/types";
+import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
+import { answerExamples, answerInWords, answerLabelSets } from "../../systems/answer";
+import type { Fusion, System } from "../../systems/system";
+import { profileOf } from "../profiles";
+import type { Run } from "../run";
+import { LEARNED_HEADS, SYSTEM_NAMES, type SystemName, withSystem } from "../with-system";
+import type { Index } from "./index";
+import { requireIndexOf, type TunedReader } from "./reader";
+import type { TunedHeads } from "./retriever";
+import { type Artifact, runStage } from "./stage";
+import { readJson, writeJson } from "./stage-files";
+
+/** The answers of one system, by the form of the examples. */
+export interface Predictions {
+  /** Of the examples answered with one label. */
+  readonly predictions: readonly Prediction[];
+  /** Of those answered with a set of labels. */
+  readonly labelSets: readonly LabelSetPrediction[];
+  /** Of those answered in words. */
+  readonly words: readonly WordsPrediction[];
+}
+
+/** A file per form of answer; one that no example has is not written. */
+const FILES = {
+  predictions: "predictions.json",
+  labelSets: "label-sets.json",
+  words: "words.json",
+} as const satisfies Record<keyof Predictions, string>;
+/** Writes answers into an artifact's folder. */
+export function writePredictions(folder: string, answers: Predictions): void {
+  for (const [form, file] of Object.entries(FILES)) {
+    const found = answers[form as keyof Predictions];
+    if (found.length > 0) writeJson(folder, file, found);
+  }
+}
+
+/** The answers that a predictions artifact holds. */
+export function readPredictions(folder: string): Predictions {
+  const read = <T>(file: string): readonly T[] =>
+    existsSync(join(folder, file)) ? readJson<readonly T[]>(folder, file) : [];
+  return { predictions: read(FILES.predictions), labelSets: read(FILES.labelSets), words: read(FILES.words) };
+}
+
+export interface PredictOptions {
+  readonly system: SystemName;
+  readonly task: Task;
+  /** Tuned "closedBook" for closed-book, else "retrieval". */
+  readonly reader: TunedReader;
+  /** Needed by every system but closed-book. */
+  readonly index?: Index;
+  /** Needed by text-head and jomed. */
+  readonly heads?: TunedHeads;
+  /** Default "test". */
+  readonly split?: Split;
+  /** Default "probabilities" (paper); "logits" is the reference code's. */
+  readonly fusion?: Fusion;
+  /** Passages per head. Default the profile's (2). */
+  readonly numPerHead?: number;
+  /** Share of the learned towers. Default the one the heads were trained with. */
+  readonly learnedWeight?: number;
+  /** "best": those of highest score. "random": as many drawn at random among the ten best of each head, a control. Default "best". */
+  readonly candidates?: "best" | "random";
+  /** How the predictions name their system, e.g. in an ablation. Default `system`. */
+  readonly name?: string;
+}
+
+/** Answers with every reading behind them, and where they are kept. */
+export interface PredictResult extends Predictions {
+  readonly artifact: Artifact;
+}
+
+const VERSION = 1;
+/**
+ * Answers a split with a system and stores predictions, readings and retrieved lists: no figure needs a model again.
+ *
+ * Paper: arXiv 2508.17394v3, inference. Found again when nothing changed.
+ *
+ * @throws ConfigError when the system lacks its index, reader or heads.
+ * @example const { predictions } = await predict(run, { system: "jomed", task, index, reader, heads })
+ */
+export async function predict(run: Run, options: PredictOptions): Promise<PredictResult> {
+  const { system, task, split = "test", fusion = "probabilities" } = options;
+  assertOneOf("predict: system", system, SYSTEM_NAMES);
+  assertOneOf("predict: split", split, ["train", "validation", "test"]);
+  assertOneOf("predict: fusion", fusion, ["probabilities", "logits"]);
+  const { candidates = "best" } = options;
+  assertOneOf("predict: candidates", candidates, ["best", "random"]);
+  checkParts(options);
+  const { index, reader, heads } = options;
+  const settings = {
+    candidates,
+    numPerHead: options.numPerHead ?? profileOf(run.profile).numPerHead,
+    learnedWeight: options.learnedWeight ?? heads?.learnedWeight ?? PAPER_LEARNED_WEIGHT,
+    fusion,
+  };
+  const used = LEARNED_HEADS[system].map((head) => heads!.heads[head]!.artifact);
+  const name = options.name ?? system;
+  const artifact = await runStage(run, {
+    name: "predictions",
+    version: VERSION,
+    config: system === "closed-book" ? { system, name, split } : { system, name, split, ...settings },
+    inputs: [task.fingerprint, reader.artifact, ...(system === "closed-book" ? [] : [index!.artifact]), ...used],
+    compute: async (workDir, { control }) => {
+      const examples = task.splits[split];
+      const answers = await withSystem(run, options, settings, (built) =>
+        answerAll({ ...built, name }, task, examples, control),
+      );
+      writePredictions(workDir, answers);
+    },
+  });
+  return { ...readPredictions(artifact.folder), artifact };
+}
+
+async function answerAll(
+  system: System,
+  { labels }: Task,
+  examples: readonly Example[],
+  control: Control,
+): Promise<Predictions> {
+  const of = (wanted: AnswerForm) => examples.filter(({ form = "label" }) => form === wanted);
+  return {
+    predictions: await answerExamples(system, labels, of("label"), control),
+    labelSets: await answerLabelSets(system, labels, of("labels"), control),
+    words: await answerInWords(system, of("words"), control),
+  };
+}
+
+function checkParts({ system, task, index, reader, heads }: PredictOptions): void {
+  const mode = system === "closed-book" ? "closedBook" : "retrieval";
+  if (reader.mode !== mode) {
+    throw new ConfigError(
+      `predict: reader of ${system} must be tuned with mode "${mode}"; got "${reader.mode}". Call tuneReader(run, { task, ${mode === "retrieval" ? "index" : 'mode: "closedBook"'} }).`,
+      { system, mode: reader.mode },
+    );
+  }
+  if (system !== "closed-book") requireIndexOf("predict", task, index);
+  const missing = LEARNED_HEADS[system].filter((head) => heads?.heads[head] === undefined);
+  if (missing.length === 0) return;
+  throw new ConfigError(
+    `predict: heads of ${system} must hold the trained ${LEARNED_HEADS[system].join(" and ")} head; ${missing.join(" and ")} is missing. Call tuneRetriever(run, { task, index, reader }).`,
+    { system, missing },
+  );
+}

@@ -1,0 +1,212 @@
+import { join } from "node:path";
+import { parseAnswer, parseLabelSet } from "../../answers/parse";
+import { answerWords } from "../../answers/wording";
+import { assertOneOf } from "../../base/check";
+import { ConfigError } from "../../base/errors";
+import type { Control, CurvePoint, Example, Label, Passage, Split, Task } from "../../base/types";
+import { loadReaderModel } from "../../models/architectures";
+import { mergeLora } from "../../models/lora/lora";
+import { loadLora, saveLora } from "../../models/lora/peft-files";
+import { createLocalReader } from "../../reader/local-reader";
+import { PROMPT_VERSION } from "../../reader/prompt";
+import type { Reader, ReadPair } from "../../reader/reader";
+import type { JsonObject } from "../../store/key";
+import { diagnoseLoss, diagnoseReader, joinHealth, type StageHealth } from "../../training/health";
+import { type ReadableExample, type ReaderStageOptions, trainReader } from "../../training/reader-stage";
+import { type CheckpointFolder, checkpointFolder } from "../checkpoint-folder";
+import { profileOf } from "../profiles";
+import type { Run } from "../run";
+import { frozenPassages } from "./candidate-scores";
+import type { Index } from "./index";
+import { type Artifact, runStage, type StageContext } from "./stage";
+import { readJson, writeJson } from "./stage-files";
+
+/** Validation questions asked; enough to see one answer for everything. */
+const NUM_ASKED = 64;
+
+/**
+ * Lets a freshly trained reader write its answers to some validation questions, each with its first candidate, and judges them.
+ *
+ * @param labels the task's labels; none for free answers.
+ */
+export async function measureReaderHealth(
+  reader: Reader,
+  labels: readonly Label[],
+  validation: readonly ReadableExample[],
+  control: Control,
+): Promise<StageHealth> {
+  const every = Math.max(1, validation.length / NUM_ASKED);
+  const asked = validation.filter((_, i) => Math.floor(i / every) !== Math.floor((i - 1) / every));
+  const pairs = asked.map(({ example, passages }): ReadPair => ({ example, passage: passages[0] ?? null }));
+  const texts = await reader.writeAnswers(pairs, control.signal === undefined ? {} : { signal: control.signal });
+  return diagnoseReader(
+    texts.map((text, i) => wordingOf(text, asked[i]!.example, labels)),
+    asked.map(({ example }) => wordingOf(example.answer, example, labels) ?? example.answer),
+  );
+}
+
+/** An answer in a wording that is the same for equal answers; null when it cannot be read. */
+function wordingOf(text: string, { form = "label" }: Example, labels: readonly Label[]): string | null {
+  if (form === "words") return answerWords(text).join(" ") || null;
+  if (form === "labels") {
+    const parsed = parseLabelSet(text, labels);
+    return parsed.kind === "labels" ? parsed.indices.join(", ") : null;
+  }
+  const parsed = parseAnswer(text, labels);
+  return parsed.kind === "label" ? labels[parsed.index]!.name : null;
+}
+
+/**
+ * Says what a stage's manifest found wrong with it, one warning a finding (code "health"), whether the stage was computed now or
+ * found: a sick stage is never averaged away in silence.
+ *
+ * @returns the manifest's health, null where the stage has none.
+ */
+export function sayHealth(run: Run, artifact: Artifact, name: string): StageHealth | null {
+  const { health } = artifact.manifest;
+  for (const { sign, seen, advice } of health?.findings ?? []) {
+    run.control.onWarn?.("health", `${name}: ${sign}: ${seen}. ${advice}`, { stage: artifact.stage, sign, seen });
+  }
+  return health ?? null;
+}
+
+/** "retrieval": reads each question with a retrieved candidate. "closedBook": with none. */
+export const READER_MODES = ["retrieval", "closedBook"] as const;
+export type ReaderMode = (typeof READER_MODES)[number];
+
+export interface TuneReaderOptions {
+  readonly task: Task;
+  /** Where candidates come from; needed for "retrieval". */
+  readonly index?: Index;
+  /** Default "retrieval". */
+  readonly mode?: ReaderMode;
+  /** Folder of the pre-trained reader, or its name on the hub, e.g. "Qwen/Qwen2-VL-2B-Instruct", once fetched. Default data/checkpoints/qwen2-vl. */
+  readonly readerFolder?: string;
+  /** Changes to the profile's options of the stage. */
+  readonly options?: Partial<ReaderStageOptions>;
+}
+
+/** A fine-tuned reader, ready to read; frozen from here on. */
+export interface TunedReader {
+  readonly mode: ReaderMode;
+  /** Adapter merged into the weights. */
+  readonly reader: Reader;
+  readonly checkpoint: CheckpointFolder;
+  /** The adapter in PEFT's format. */
+  readonly adapterFolder: string;
+  readonly curve: readonly CurvePoint[];
+  readonly bestStep: number;
+  /** What was found wrong with it, on validation; null for one that was made before this was measured. */
+  readonly health: StageHealth | null;
+  readonly artifact: Artifact;
+  /** Frees the reader. */
+  dispose(): void;
+}
+
+const VERSION = 1;
+const ADAPTER = "adapter";
+
+/**
+ * Stage 1: fine-tunes the reader with LoRA on the task's training split, over candidates of the frozen retriever or
+ * closed-book; validation likelihood picks the checkpoint. Found again when nothing changed; goes on when interrupted.
+ *
+ * Paper: arXiv 2508.17394v3, reader fine-tuning.
+ *
+ * @throws ConfigError when an index is missing or not that of the task. DataError when the checkpoint is missing.
+ * @example const reader = await tuneReader(run, { task, index })
+ */
+export async function tuneReader(run: Run, options: TuneReaderOptions): Promise<TunedReader> {
+  const { task, index, mode = "retrieval", readerFolder } = options;
+  assertOneOf("tuneReader: mode", mode, READER_MODES);
+  if (mode === "retrieval") requireIndexOf("tuneReader", task, index);
+  const checkpoint = await checkpointFolder("qwen2-vl", {
+    named: readerFolder,
+    modelsDir: join(run.dataDir, "models"),
+    control: run.control,
+  });
+  const profile = profileOf(run.profile);
+  const stage = { ...(mode === "retrieval" ? profile.reader : profile.closedBook), ...options.options };
+  const numPerHead = mode === "retrieval" ? profile.numPerHead : 0;
+  const artifact = await runStage(run, {
+    name: "reader",
+    version: VERSION,
+    config: { mode, numPerHead, promptVersion: PROMPT_VERSION, ...stage } as unknown as JsonObject,
+    inputs: [task.fingerprint, checkpoint.fingerprint, ...(mode === "retrieval" ? [index!.artifact] : [])],
+    compute: async (workDir, context) => {
+      const pick = (split: Split) =>
+        readable(task.splits[split], mode === "retrieval" ? index! : null, { split, numPerHead });
+      const [train, validation] = [await pick("train"), await pick("validation")];
+      const { folder } = checkpoint;
+      const { labels } = task;
+      await computeReader({ seed: run.seed, folder, train, validation, labels, stage, workDir, context });
+    },
+  });
+  const health = sayHealth(run, artifact, `reader of ${task.name}, ${mode}`);
+  return { ...loadTunedReader(mode, checkpoint, artifact), health };
+}
+
+/** Throws ConfigError unless the index was built for this task. */
+export function requireIndexOf(where: string, task: Task, index: Index | undefined): asserts index is Index {
+  if (index?.task.fingerprint === task.fingerprint) return;
+  const got = index === undefined ? "none" : `one for ${index.task.name} (${index.task.fingerprint})`;
+  throw new ConfigError(
+    `${where}: index must be built for ${task.name}; got ${got}. Call buildIndex(run, { task, corpus }) first.`,
+    { task: task.fingerprint },
+  );
+}
+
+async function readable(
+  examples: readonly Example[],
+  index: Index | null,
+  { split, numPerHead }: { readonly split: Split; readonly numPerHead: number },
+): Promise<ReadableExample[]> {
+  const passages: Passage[][] =
+    index === null ? examples.map(() => []) : await frozenPassages(index, split, numPerHead);
+  return examples.map((example, i) => ({ example, passages: passages[i]! }));
+}
+
+interface ReaderWork {
+  readonly seed: number;
+  readonly folder: string;
+  readonly train: readonly ReadableExample[];
+  readonly validation: readonly ReadableExample[];
+  readonly labels: readonly Label[];
+  readonly stage: ReaderStageOptions;
+  readonly workDir: string;
+  readonly context: StageContext;
+}
+
+async function computeReader(work: ReaderWork): Promise<void> {
+  const { seed, folder, train, validation, labels, stage, workDir, context } = work;
+  const model = loadReaderModel(folder);
+  try {
+    const stateFile = join(context.resumeDir, "state.safetensors");
+    const { control } = context;
+    const { adapter, curve, bestStep, bestScore } = await trainReader(
+      { model, train, validation, seed, stateFile, control },
+      stage,
+    );
+    saveLora(adapter, join(workDir, ADAPTER));
+    const answers = await measureReaderHealth(createLocalReader(model), labels, validation, control);
+    context.report(joinHealth(answers, diagnoseLoss(curve)));
+    adapter.dispose();
+    writeJson(workDir, "curve.json", { curve, bestStep, bestScore });
+  } finally {
+    model.dispose();
+  }
+}
+
+function loadTunedReader(
+  mode: ReaderMode,
+  checkpoint: CheckpointFolder,
+  artifact: Artifact,
+): Omit<TunedReader, "health"> {
+  const model = loadReaderModel(checkpoint.folder);
+  const adapterFolder = join(artifact.folder, ADAPTER);
+  const adapter = loadLora(model.parameters, adapterFolder);
+  mergeLora(model.parameters, adapter);
+  adapter.dispose();
+  const reader = createLocalReader(model);
+  const { curve, bestStep } = readJson<Pick<TunedReader, "curve" | "bestStep">>(artifact.folder, "curve.json");
+  return { mode, reader, checkpoint, adapterFolder, curve, bestStep, artifact, dispose: () => reader.dispose() };
+}

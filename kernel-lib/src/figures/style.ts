@@ -1,0 +1,201 @@
+import { type Layout, SERIES_COLORS } from "./theme";
+
+/** Round places from `low` to `high`, about `count` of them, in steps of 1, 2, 2.5 or 5 times a power of ten. */
+export function roundTicks(low: number, high: number, count = 6): number[] {
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough)!;
+  const ticks: number[] = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9; i++)
+    ticks.push(Number((i * step).toPrecision(12)));
+  return ticks;
+}
+
+const LEAST_SPAN = 8;
+
+/** A linear axis in per cent around all shares, with air for labels; marks only from 0 to 100. */
+export function percentAxis(shares: readonly (number | null | undefined)[]): Layout {
+  const known = shares.filter((share): share is number => share !== null && share !== undefined);
+  if (known.length === 0) return { range: [-4, 104], tickvals: roundTicks(0, 100) };
+  let low = 100 * Math.min(...known);
+  let high = 100 * Math.max(...known);
+  const missing = Math.max(0, LEAST_SPAN - (high - low)) / 2;
+  low -= missing;
+  high += missing;
+  const air = 0.13 * (high - low);
+  const range = [
+    Math.max(-0.05 * (high - low + 2 * air), low - air),
+    Math.min(100 + 0.05 * (high - low + 2 * air), high + air),
+  ];
+  return { range, tickvals: roundTicks(Math.max(0, range[0]!), Math.min(100, range[1]!)) };
+}
+
+/** A logarithmic axis over positive values with marks at 1, 2 and 5 times powers of ten, written out. */
+export function logAxis(values: readonly number[], write: (value: number) => string): Layout {
+  const logs = values.map(Math.log10);
+  const [low, high] = [Math.min(...logs), Math.max(...logs)];
+  const air = Math.max(0.3, 0.16 * (high - low)); // at least 0.75 decades: two marks always fit
+  const range = [low - air, high + 1.5 * air];
+  const ticks: number[] = [];
+  for (let power = Math.floor(range[0]!); power <= range[1]!; power++) {
+    for (const digit of [1, 2, 5]) {
+      const place = power + Math.log10(digit);
+      if (place >= range[0]! && place <= range[1]!) ticks.push(digit * 10 ** power);
+    }
+  }
+  return { type: "log", range, tickvals: ticks, ticktext: ticks.map(write) };
+}
+
+/** Advance widths of Open Sans Regular, characters 32 to 126, in thousandths of the font size. */
+const WIDTHS = [
+  260, 264, 398, 646, 572, 827, 729, 219, 295, 295, 551, 572, 259, 322, 263, 367, 572, 572, 572, 572, 572, 572, 572,
+  572, 572, 572, 263, 263, 572, 572, 572, 432, 896, 632, 646, 630, 726, 556, 516, 727, 737, 279, 269, 612, 522, 899,
+  753, 778, 602, 778, 617, 548, 551, 729, 596, 923, 578, 559, 572, 327, 367, 327, 572, 438, 277, 556, 612, 479, 612,
+  562, 336, 543, 613, 252, 252, 525, 252, 926, 613, 602, 612, 612, 409, 477, 356, 613, 500, 775, 523, 501, 469, 375,
+  549, 375, 572,
+];
+const OTHER_WIDTH = 600;
+const BOLD_FACTOR = 1.07;
+
+export type FontWeight = "regular" | "bold";
+
+/** Width in pixels of one line of text set in Open Sans at `size` pixels. Markup counts as text: measure before escaping. */
+export function textWidth(text: string, size: number, weight: FontWeight = "regular"): number {
+  let thousandths = 0;
+  for (const character of text) thousandths += WIDTHS[character.codePointAt(0)! - 32] ?? OTHER_WIDTH;
+  return (thousandths / 1000) * size * (weight === "bold" ? BOLD_FACTOR : 1);
+}
+
+/**
+ * Breaks text into lines no wider than `width` pixels, at spaces; a word that is wider alone is cut.
+ *
+ * @param options.maxLines lines kept; the last kept one ends in "…" when text was left out. Default: all.
+ */
+export function wrapText(
+  text: string,
+  width: number,
+  size: number,
+  options: { weight?: FontWeight; maxLines?: number } = {},
+): string[] {
+  const weight = options.weight ?? "regular";
+  const fits = (line: string): boolean => textWidth(line, size, weight) <= width;
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/[ \t\r\n]+/).filter((part) => part !== "")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (fits(longer)) {
+      line = longer;
+      continue;
+    }
+    if (line !== "") lines.push(line);
+    line = word;
+    while (!fits(line) && line.length > 1) {
+      const kept = longestPrefix(line, fits);
+      lines.push(kept);
+      line = line.slice(kept.length);
+    }
+  }
+  if (line !== "") lines.push(line);
+  return limitLines(lines, options.maxLines ?? lines.length, fits);
+}
+
+/** Like wrapText, with the lines about equally long: no last line of a single word. */
+export function balanceText(text: string, width: number, size: number, weight: FontWeight = "regular"): string[] {
+  const lines = wrapText(text, width, size, { weight });
+  const last = textWidth(lines[lines.length - 1] ?? "", size, weight);
+  if (lines.length < 2 || last > 0.4 * width) return lines;
+  for (let narrower = width - 10; narrower > width / 2; narrower -= 10) {
+    const again = wrapText(text, narrower, size, { weight });
+    if (again.length > lines.length) return wrapText(text, narrower + 10, size, { weight });
+  }
+  return lines;
+}
+
+/** One line no wider than `width` pixels, cut with "…" where it is longer. */
+export function shortenText(text: string, width: number, size: number, weight: FontWeight = "regular"): string {
+  if (textWidth(text, size, weight) <= width) return text;
+  const fits = (part: string): boolean => textWidth(`${part}…`, size, weight) <= width;
+  return `${longestPrefix(text, fits).trimEnd()}…`;
+}
+
+function limitLines(lines: string[], maxLines: number, fits: (line: string) => boolean): string[] {
+  if (lines.length <= maxLines) return lines;
+  const kept = lines.slice(0, maxLines);
+  const last = kept[maxLines - 1] ?? "";
+  kept[maxLines - 1] = `${longestPrefix(last, (part) => fits(`${part}…`)).trimEnd()}…`;
+  return kept;
+}
+
+function longestPrefix(text: string, fits: (part: string) => boolean): string {
+  let length = text.length;
+  while (length > 1 && !fits(text.slice(0, length))) length--;
+  return text.slice(0, length);
+}
+
+/** Makes text safe inside Plotly labels, which read a small HTML. */
+export function escapeText(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+/** A share as per cent without its sign: 0.8345 -> "83.5", 1 -> "100", 0 -> "0"; what only rounds to all is ">99.9". */
+export function percent(share: number, decimals = 1): string {
+  if (share === 0 || share === 1) return String(100 * share);
+  const text = (100 * share).toFixed(decimals);
+  return Number(text) === 100 ? `>${(100 - 10 ** -decimals).toFixed(decimals)}` : text;
+}
+
+/** A difference of shares in points with its sign: 0.021 -> "+2.1", -0.004 -> "−0.4", 0 -> "0.0". */
+export function points(difference: number): string {
+  const text = Math.abs(100 * difference).toFixed(1);
+  if (text === "0.0") return text;
+  return `${difference > 0 ? "+" : "−"}${text}`;
+}
+
+/** "one", "one and two", "one, two and three". */
+export function joinWords(words: readonly string[]): string {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+}
+
+/** How a system looks in every figure. */
+export interface SystemStyle {
+  readonly key: string;
+  readonly label: string;
+  readonly color: string;
+}
+
+const KNOWN: readonly (SystemStyle & { readonly pattern: RegExp })[] = [
+  { key: "closed-book", label: "Closed-book", color: "#767676", pattern: /^closedbook/ },
+  { key: "ft-rag", label: "FT RAG", color: "#c77f00", pattern: /^(ftrag|rag|frozenrag|ragfrozen)$/ },
+  { key: "text-head", label: "+ text head", color: "#3d9bd1", pattern: /^(ftrag|jomed)?texthead$|^jomedtext$/ },
+  { key: "image-head", label: "+ image head", color: "#7d5fb2", pattern: /^(ftrag)?imagehead$/ },
+  { key: "jomed", label: "JOMED", color: "#005b96", pattern: /^jomed$|^(ftrag|jomed)?textimagehead$|^bothheads$/ },
+  { key: "oracle", label: "Oracle", color: "#00795a", pattern: /^oracle$/ },
+];
+
+/** The key by which two spellings of one system are matched: "FT RAG (Qwen2-VL)" and "ft-rag" give "ft-rag". */
+export function systemKey(name: string): string {
+  const bare = name
+    .toLowerCase()
+    .replace(/\([^)]*\)/g, "")
+    .replace(/[^a-z0-9]/g, "");
+  return KNOWN.find((known) => known.pattern.test(bare))?.key ?? bare;
+}
+
+/** Labels and fixed colours for systems; unknown ones take the free colours in their order. */
+export function systemStyles(names: readonly string[]): Map<string, SystemStyle> {
+  const styles = new Map<string, SystemStyle>();
+  const free = [SERIES_COLORS[3]!, SERIES_COLORS[5]!, SERIES_COLORS[6]!, SERIES_COLORS[7]!, SERIES_COLORS[2]!];
+  const taken = new Set<string>();
+  let next = 0;
+  for (const name of names) {
+    const known = KNOWN.find((entry) => entry.key === systemKey(name));
+    if (known !== undefined && !taken.has(known.key)) {
+      taken.add(known.key);
+      styles.set(name, { key: known.key, label: known.label, color: known.color });
+    } else {
+      styles.set(name, { key: name, label: name, color: known?.color ?? free[next++ % free.length]! });
+    }
+  }
+  return styles;
+}

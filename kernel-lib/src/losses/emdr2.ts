@@ -1,0 +1,36 @@
+import { logSoftmax, logSumExp } from "../base/softmax";
+import type { Matrix } from "../base/types";
+import {
+  assertPair,
+  lossByRow,
+  type PreferenceLoss,
+  type PreferenceLossOptions,
+  resolveLossOptions,
+  rowOf,
+} from "./preference-loss";
+
+export type Emdr2Options = PreferenceLossOptions;
+
+/**
+ * EMDR2: the candidates are a hidden variable, and the retriever maximises the answer's marginal likelihood.
+ *
+ * Paper: arXiv 2106.05346; as ATLAS writes it (arXiv 2208.03299 §2.2): L = -log Σ_k p_LM(a | d_k, q) p_RETR(d_k | q).
+ * Deviation: none; the reader is frozen in both.
+ * Shapes: scores [B, K]; answerLogLikelihood [B, K] (nats) -> number (nats). `target` is the posterior p(d_k | a, q).
+ * Gradient: flows to scores only, (p_RETR - posterior) / temperature: that of a KL to the posterior held constant.
+ *
+ * @throws ShapeError when the shapes differ. NumericError on NaN or ±Infinity. ConfigError on an unknown option.
+ * @example
+ * // two candidates, equal scores, likelihoods 1/2 and 1/4: -ln(½·½ + ½·¼) = 0.9808
+ */
+export function emdr2(scores: Matrix, answerLogLikelihood: Matrix, options: Emdr2Options = {}): PreferenceLoss {
+  const resolved = resolveLossOptions("emdr2", options, ["temperature", "reduction"]);
+  assertPair("emdr2", scores, "answerLogLikelihood", answerLogLikelihood);
+  return lossByRow(scores, resolved, (row, retrieverLog) => {
+    const likelihood = rowOf(answerLogLikelihood, row);
+    const joint = retrieverLog.map((log, k) => log + likelihood[k]!); // [K]
+    const targetLog = logSoftmax(joint); // [K], the posterior
+    const gradient = retrieverLog.map((log, k) => Math.exp(log) - Math.exp(targetLog[k]!)); // [K]
+    return { value: -logSumExp(joint), targetLog, gradient };
+  });
+}

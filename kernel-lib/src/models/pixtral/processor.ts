@@ -1,0 +1,103 @@
+import { assertInteger } from "../../base/check";
+import type { RasterImage } from "../../base/types";
+import { parseScale, positiveCount } from "../images/config";
+import { type PixelScale, scalePixels, toRgb } from "../images/processor";
+import { resizeBicubic } from "../images/resize";
+import type { JsonFields } from "../weights/config-fields";
+
+/**
+ * Mistral's chat format as Pixtral reads it: [INST] around a user's turn, [IMG] for a picture, the answer right after
+ * [/INST] and closed by the end token. A system turn opens the user turn that follows it.
+ */
+export const PIXTRAL_CHAT_TEMPLATE = `{{- bos_token }}{%- set held = namespace(text='') %}
+{%- for message in messages %}
+{%- if message.role == 'system' %}{%- set held.text = message.content + '\\n\\n' %}
+{%- elif message.role == 'user' %}{{- '[INST]' + held.text }}{%- set held.text = '' %}
+{%- if message.content is string %}{{- message.content }}
+{%- else %}{%- for part in message.content %}{%- if part.type == 'image' %}{{- '[IMG]' }}{%- else %}{{- part.text }}{%- endif %}{%- endfor %}
+{%- endif %}{{- '[/INST]' }}
+{%- else %}{{- message.content + eos_token }}
+{%- endif %}
+{%- endfor %}`;
+
+/** What a Pixtral preprocessor_config.json says. */
+export interface PixtralImageConfig extends PixelScale {
+  /** Side of a patch in pixels. */
+  readonly patchSize: number;
+  /** Longest side a picture keeps; larger ones are shrunk. */
+  readonly longestEdge: number;
+}
+
+/**
+ * The size Pixtral resizes to: at most `longestEdge` on both sides with proportions kept, then up to whole patches.
+ *
+ * @throws ConfigError when a side is no positive whole number.
+ * @example pixtralSize(20, 30, { patchSize: 16, longestEdge: 1024 })   // { height: 32, width: 32 }
+ */
+export function pixtralSize(
+  height: number,
+  width: number,
+  { patchSize, longestEdge }: Pick<PixtralImageConfig, "patchSize" | "longestEdge">,
+): { height: number; width: number } {
+  assertInteger("pixtralSize: height", height, 1);
+  assertInteger("pixtralSize: width", width, 1);
+  const ratio = Math.max(height / longestEdge, width / longestEdge, 1);
+  const wholePatches = (side: number): number => {
+    const kept = ratio > 1 ? Math.floor(side / ratio) : side;
+    return (Math.floor((kept - 1) / patchSize) + 1) * patchSize;
+  };
+  return { height: wholePatches(height), width: wholePatches(width) };
+}
+
+/**
+ * Resizes, scales and cuts an image into the patches Pixtral reads, row by row.
+ *
+ * @returns [height / patchSize * width / patchSize, channels * patchSize * patchSize]
+ * @throws ConfigError as pixtralSize. ShapeError when the image's data does not fit its size.
+ */
+export function pixtralPatches(image: RasterImage, config: PixtralImageConfig): Float32Array {
+  const { patchSize } = config;
+  const size = pixtralSize(image.height, image.width, config);
+  const pixels = scalePixels(resizeBicubic(toRgb(image), size.width, size.height), config); // [H, W, 3]
+  const patches = new Float32Array(pixels.length);
+  let at = 0;
+  for (let top = 0; top < size.height; top += patchSize)
+    for (let left = 0; left < size.width; left += patchSize)
+      for (let channel = 0; channel < 3; channel++)
+        for (let y = top; y < top + patchSize; y++) {
+          const start = (y * size.width + left) * 3 + channel;
+          for (let x = 0; x < patchSize; x++) patches[at++] = pixels[start + 3 * x]!;
+        }
+  return patches;
+}
+
+/** Reads the content of a Pixtral preprocessor_config.json. @throws DataError naming the field. */
+export function parsePixtralImageConfig(json: JsonFields): PixtralImageConfig {
+  const [patch, size] = [json["patch_size"], json["size"]] as (number | JsonFields | undefined)[];
+  const side = typeof patch === "object" ? patch?.["height"] : patch;
+  const edge = typeof size === "object" ? size?.["longest_edge"] : size;
+  return {
+    ...parseScale(json),
+    patchSize: positiveCount({ patch_size: side }, "patch_size"),
+    longestEdge: positiveCount({ longest_edge: edge }, "longest_edge"),
+  };
+}
+
+/** The content of a preprocessor_config.json that transformers reads as a PixtralImageProcessor. */
+export function pixtralImageJson(config: PixtralImageConfig): Record<string, unknown> {
+  const { patchSize } = config;
+  return {
+    do_convert_rgb: true,
+    do_normalize: true,
+    do_rescale: true,
+    do_resize: true,
+    image_mean: config.mean,
+    image_processor_type: "PixtralImageProcessor",
+    image_std: config.std,
+    patch_size: { height: patchSize, width: patchSize },
+    processor_class: "PixtralProcessor",
+    resample: 3,
+    rescale_factor: config.rescale,
+    size: { longest_edge: config.longestEdge },
+  };
+}

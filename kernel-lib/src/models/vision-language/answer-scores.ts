@@ -1,0 +1,121 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { DataError } from "../../base/errors";
+import { closeMemory, continueReading, openMemory, type ReadingMemory } from "../layers/kv-cache";
+import { fixLinears, type LinearMaps } from "../layers/linear";
+import type { VisionLanguageModel } from "./model";
+import type { PromptBatch } from "./prompt-batch";
+
+/** What a reader thinks of one answer to one prompt. */
+export interface AnswerScore {
+  /** Log-probability of the answer's tokens over the whole vocabulary, summed (nats). */
+  readonly logLikelihood: number;
+  /** Mean over the answer's tokens of the logit of that token. */
+  readonly meanLogit: number;
+}
+
+/**
+ * Scores the same answers for every prompt of a batch: result[row][answer].
+ *
+ * Each prompt is read once. Answers of one token need nothing more; the further tokens of longer ones are read on top
+ * of the remembered keys and values. Neither an end token nor a space is added to an answer.
+ *
+ * @throws DataError when an answer has no token.
+ */
+export async function scoreAnswers(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  answers: readonly string[],
+): Promise<AnswerScore[][]> {
+  const answerIds = answers.map((answer) => {
+    const ids = model.tokenizer.encode(answer, "bare");
+    if (ids.length > 0) return ids;
+    throw new DataError(`scoreAnswers: an answer must have at least one token; got ${JSON.stringify(answer)}.`, {
+      answer,
+    });
+  });
+  const longest = answerIds.reduce((most, ids) => Math.max(most, ids.length), 0);
+  const memory = openMemory(model, batch, longest > 1 ? "keep" : "drop");
+  const linears = fixLinears(model.parameters);
+  try {
+    const first = await distributionOf(memory.logits);
+    const columns: AnswerScore[][] = []; // by answer, then by row
+    for (const ids of answerIds) {
+      const rest = ids.length === 1 ? [] : await readRest(model, memory, { ids, maps: linears.maps });
+      columns.push(Array.from({ length: batch.rows }, (_, row) => addUp(ids, [first, ...rest], row)));
+    }
+    return Array.from({ length: batch.rows }, (_, row) => columns.map((column) => column[row]!));
+  } finally {
+    closeMemory(memory);
+    linears.dispose();
+  }
+}
+
+/** Values of one next-token distribution per row, each [rows, vocabSize]. */
+interface Distribution {
+  readonly logits: Float32Array;
+  readonly logLikelihoods: Float32Array;
+  readonly vocabSize: number;
+}
+
+/** Distributions of the second and later tokens of an answer. */
+async function readRest(
+  model: VisionLanguageModel,
+  memory: ReadingMemory,
+  { ids, maps }: { readonly ids: readonly number[]; readonly maps: LinearMaps },
+): Promise<Distribution[]> {
+  const length = ids.length - 1; // nothing is predicted from the last token
+  const tokens = Int32Array.from({ length: memory.rows * length }, (_, i) => ids[i % length]!);
+  const further = continueReading(model, memory, { ids: tokens, length, maps });
+  try {
+    const all = await distributionOf(further.logits);
+    const { vocabSize } = all;
+    return Array.from({ length }, (_, step) => ({
+      vocabSize,
+      logits: pickSteps(all.logits, { step, length, width: vocabSize }),
+      logLikelihoods: pickSteps(all.logLikelihoods, { step, length, width: vocabSize }),
+    }));
+  } finally {
+    closeMemory(further);
+  }
+}
+
+interface StepPick {
+  readonly step: number;
+  readonly length: number;
+  readonly width: number;
+}
+
+/** [rows, length, width] -> [rows, width] at one step. */
+function pickSteps(values: Float32Array, { step, length, width }: StepPick): Float32Array {
+  const rows = values.length / (length * width);
+  const picked = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    const start = (row * length + step) * width;
+    picked.set(values.subarray(start, start + width), row * width);
+  }
+  return picked;
+}
+
+async function distributionOf(logits: tf.Tensor2D): Promise<Distribution> {
+  const logLikelihoods = tf.logSoftmax(logits);
+  try {
+    return {
+      logits: (await logits.data()) as Float32Array,
+      logLikelihoods: (await logLikelihoods.data()) as Float32Array,
+      vocabSize: logits.shape[1],
+    };
+  } finally {
+    logLikelihoods.dispose();
+  }
+}
+
+function addUp(ids: readonly number[], steps: readonly Distribution[], row: number): AnswerScore {
+  let logLikelihood = 0;
+  let logit = 0;
+  ids.forEach((id, step) => {
+    const { logits, logLikelihoods, vocabSize } = steps[step]!;
+    logLikelihood += logLikelihoods[row * vocabSize + id]!;
+    logit += logits[row * vocabSize + id]!;
+  });
+  return { logLikelihood, meanLogit: logit / ids.length };
+}

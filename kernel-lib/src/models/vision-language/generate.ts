@@ -1,0 +1,75 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { assertInteger, assertNotInterrupted } from "../../base/check";
+import type { Control } from "../../base/types";
+import { closeMemory, continueReading, openMemory } from "../layers/kv-cache";
+import { fixLinears } from "../layers/linear";
+import type { VisionLanguageModel } from "./model";
+import type { PromptBatch } from "./prompt-batch";
+
+/** What a reader wrote for one prompt. */
+export interface Generated {
+  /** Without the end token. */
+  readonly ids: number[];
+  /** Decoded, special tokens left out. */
+  readonly text: string;
+  /** Whether the reader ended its turn itself, or was cut off. */
+  readonly ended: "endToken" | "maxNewTokens";
+}
+
+export interface GenerateOptions {
+  /** Most tokens written per prompt. Default 8, as in the paper. */
+  readonly maxNewTokens?: number;
+  readonly control?: Control;
+}
+
+/**
+ * Writes an answer to every prompt of a batch, always the most likely next token (ties: the lower id).
+ *
+ * Each token is read once; keys and values of earlier ones are remembered. The end-of-turn and pad tokens end an answer.
+ *
+ * @throws InterruptedError when the control's signal is aborted.
+ */
+export async function generate(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  options: GenerateOptions = {},
+): Promise<Generated[]> {
+  const { maxNewTokens = 8, control } = options;
+  assertInteger("generate: maxNewTokens", maxNewTokens, 1);
+  const { endTokenId, padTokenId } = model.config.text;
+  const written = Array.from({ length: batch.rows }, (): number[] => []);
+  const ended = new Array<boolean>(batch.rows).fill(false);
+  let memory = openMemory(model, batch, maxNewTokens > 1 ? "keep" : "drop");
+  const linears = fixLinears(model.parameters);
+  try {
+    for (let step = 1; ; step++) {
+      assertNotInterrupted("generate", control?.signal);
+      const chosen = await mostLikely(memory.logits);
+      for (const [row, id] of chosen.entries()) {
+        if (id === endTokenId || id === padTokenId) ended[row] = true;
+        if (!ended[row]) written[row]!.push(id);
+      }
+      if (step === maxNewTokens || ended.every((done) => done)) break;
+      const longer = continueReading(model, memory, { ids: chosen, length: 1, maps: linears.maps });
+      closeMemory(memory);
+      memory = longer;
+    }
+  } finally {
+    closeMemory(memory);
+    linears.dispose();
+  }
+  return written.map((ids, row) => ({
+    ids,
+    text: model.tokenizer.decode(ids),
+    ended: ended[row] ? "endToken" : "maxNewTokens",
+  }));
+}
+
+async function mostLikely(logits: tf.Tensor2D): Promise<Int32Array> {
+  const best = tf.argMax(logits, 1);
+  try {
+    return (await best.data()) as Int32Array;
+  } finally {
+    best.dispose();
+  }
+}

@@ -1,0 +1,172 @@
+import { ConfigError, DataError, ShapeError } from "../../base/errors";
+import type { RasterImage } from "../../base/types";
+import { type ChatMessage, imagesOf, renderChat } from "../text/chat-template";
+import type { VisionLanguageModel } from "./model";
+import { type Album, type BatchImages, gatherImages, type ImageTokens } from "./pictures";
+
+/** A prompt as token ids, image placeholders expanded to one id per image token. */
+export interface PromptTokens {
+  readonly inputIds: Int32Array;
+  /** In reading order. */
+  readonly images: readonly RasterImage[];
+}
+
+/** The answers a batch is to learn: token i of `targets` is predicted at `positions[i]`. */
+export interface BatchAnswers {
+  readonly positions: readonly TokenPosition[];
+  readonly targets: Int32Array;
+}
+
+/** A token of a batch. */
+export interface TokenPosition {
+  readonly row: number;
+  readonly column: number;
+}
+
+/** Prompts side by side, padded to one length. B rows, L columns. Plain arrays: nothing to dispose. */
+export interface PromptBatch {
+  readonly rows: number;
+  readonly columns: number;
+  /** [B, L]; the pad token where there is nothing. */
+  readonly inputIds: Int32Array;
+  /** [B, L]: 1 where there is a token. */
+  readonly mask: Uint8Array;
+  /** [3, B, L]: time, height and width of every token. */
+  readonly positions: Int32Array;
+  /** [B]: position of the token that would come next. */
+  readonly nextPositions: Int32Array;
+  /** [B]: column of the last token. */
+  readonly lastColumns: Int32Array;
+  /** [B, L]: which image token stands there, counted over all images of the batch; -1 for text. */
+  readonly slots: Int32Array;
+  readonly images: BatchImages;
+  readonly answers: BatchAnswers | null;
+}
+
+export interface CollateOptions {
+  /** Where the padding goes. Default "left", so that every prompt ends in the last column. */
+  readonly side?: "left" | "right";
+  /** One answer per prompt, appended to it as the assistant's words. */
+  readonly answers?: readonly string[];
+  /** Whether an answer ends with the end-of-turn token, which is then learned too. Default "endToken". */
+  readonly answerEnd?: "endToken" | "open";
+  /** Image tokens by picture, as `encodeVision` made them; then no patches are cut. Must hold every picture of the batch. */
+  readonly vision?: ReadonlyMap<RasterImage, ImageTokens>;
+}
+
+/**
+ * Turns a conversation into token ids, ready for the assistant to answer.
+ *
+ * @throws DataError when a text holds a marker of the chat format, or the template loses or adds pictures.
+ */
+export function tokenizePrompt(model: VisionLanguageModel, messages: readonly ChatMessage[]): PromptTokens {
+  const { imageTokenId } = model.config;
+  const images = imagesOf(messages);
+  const ids = encodeChat(model, renderChat(model.chatTemplate, messages, "assistant", model.tokenizer));
+  const found = ids.filter((id) => id === imageTokenId).length;
+  if (found !== images.length)
+    throw new DataError(
+      `tokenizePrompt: the chat template must write one image placeholder per picture, ${images.length}; got ${found}. Check the checkpoint's chat template and image_token_id.`,
+      { found, images: images.length },
+    );
+  let next = 0;
+  const expanded = ids.flatMap((id) => {
+    if (id !== imageTokenId) return [id];
+    return model.pictures.expand(model.pictures.gridOf(images[next++]!));
+  });
+  return { inputIds: Int32Array.from(expanded), images };
+}
+
+/** A template that writes the first token itself gets no second one from the tokenizer. */
+function encodeChat({ tokenizer }: VisionLanguageModel, text: string): number[] {
+  const begins = typeof tokenizer.begin === "string" && text.startsWith(tokenizer.begin);
+  return tokenizer.encode(text, begins ? "bare" : "added");
+}
+
+/**
+ * Pads prompts to one length and gathers their pictures; a picture used by several prompts is kept once.
+ *
+ * @throws ConfigError when there is no prompt, or not one answer per prompt. DataError when placeholders and pictures do not match.
+ */
+export function collatePrompts(
+  model: VisionLanguageModel,
+  prompts: readonly PromptTokens[],
+  options: CollateOptions = {},
+): PromptBatch {
+  const { side = "left", answers, answerEnd = "endToken", vision } = options;
+  if (prompts.length === 0)
+    throw new ConfigError(
+      "collatePrompts: prompts must hold at least one prompt; got none. Pass what tokenizePrompt made.",
+    );
+  if (answers !== undefined && answers.length !== prompts.length)
+    throw new ConfigError(
+      `collatePrompts: answers must hold one answer per prompt, ${prompts.length}; got ${answers.length}.`,
+      { answers: answers.length, prompts: prompts.length },
+    );
+  const end = answerEnd === "endToken" ? [model.config.text.endTokenId] : [];
+  const answerIds = prompts.map((_, row) =>
+    answers === undefined ? [] : [...model.tokenizer.encode(answers[row]!, "bare"), ...end],
+  );
+  const sequences = prompts.map((prompt, row) => Int32Array.from([...prompt.inputIds, ...answerIds[row]!]));
+  const album = gatherImages(
+    model,
+    prompts.flatMap((prompt) => prompt.images),
+    vision,
+  );
+  const batch = layOut(model, { sequences, prompts, album, side });
+  return { ...batch, answers: answers === undefined ? null : answerPlaces(batch, answerIds) };
+}
+
+interface Layout {
+  readonly sequences: readonly Int32Array[];
+  readonly prompts: readonly PromptTokens[];
+  readonly album: Album;
+  readonly side: "left" | "right";
+}
+
+function layOut(model: VisionLanguageModel, { sequences, prompts, album, side }: Layout): Omit<PromptBatch, "answers"> {
+  const { imageTokenId, text } = model.config;
+  const rows = sequences.length;
+  const columns = Math.max(...sequences.map((ids) => ids.length));
+  const size = rows * columns;
+  if (columns > text.maxPositions)
+    throw new ShapeError(
+      `collatePrompts: a prompt must have at most ${text.maxPositions} tokens; got ${columns}. Shorten the text.`,
+      { columns },
+    );
+  const inputIds = new Int32Array(size).fill(text.padTokenId);
+  const slots = new Int32Array(size).fill(-1);
+  const mask = new Uint8Array(size);
+  const positions = new Int32Array(3 * size);
+  const nextPositions = new Int32Array(rows);
+  const lastColumns = new Int32Array(rows);
+  sequences.forEach((ids, row) => {
+    const shift = side === "left" ? columns - ids.length : 0;
+    const start = row * columns + shift;
+    const images = prompts[row]!.images;
+    const grids = images.map((image) => album.grids.get(image)!);
+    const placed = model.pictures.place(ids, grids);
+    inputIds.set(ids, start);
+    mask.fill(1, start, start + ids.length);
+    for (let axis = 0; axis < 3; axis++)
+      positions.set(placed.positions.subarray(axis * ids.length, (axis + 1) * ids.length), axis * size + start);
+    nextPositions[row] = placed.next;
+    lastColumns[row] = shift + ids.length - 1;
+    const imageSlots = images.flatMap((image, i) => {
+      const first = album.offsets.get(image)!;
+      return Array.from({ length: model.pictures.tokensOf(grids[i]!) }, (_, token) => first + token);
+    });
+    let next = 0;
+    ids.forEach((id, i) => {
+      if (id === imageTokenId) slots[start + i] = imageSlots[next++]!;
+    });
+  });
+  return { rows, columns, inputIds, mask, positions, nextPositions, lastColumns, slots, images: album.images };
+}
+
+function answerPlaces(batch: Omit<PromptBatch, "answers">, answerIds: readonly number[][]): BatchAnswers {
+  const positions = answerIds.flatMap((ids, row) =>
+    ids.map((_, i) => ({ row, column: batch.lastColumns[row]! - ids.length + i })),
+  );
+  return { positions, targets: Int32Array.from(answerIds.flat()) };
+}

@@ -1,0 +1,192 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { assertInteger } from "../../base/check";
+import { DataError } from "../../base/errors";
+import {
+  openSafetensors,
+  type SafetensorsIndex,
+  type StoredTensor,
+  storedBytes,
+  writeSafetensors,
+} from "../../compute/safetensors";
+import { writeFileAtomic } from "../../store/files";
+import type { WeightArray } from "./parameters";
+
+/** All weights in one file; where it is there, it is read. */
+export const WEIGHTS_FILE = "model.safetensors";
+/** Which shard holds which weight. */
+export const WEIGHTS_INDEX = "model.safetensors.index.json";
+
+export interface WriteWeightsOptions {
+  /** Most bytes of tensors in one file; a larger one is written alone. Default 5 GB, as transformers. */
+  readonly maxShardBytes?: number;
+}
+
+/**
+ * The weights of a folder: model.safetensors, or the shards that model.safetensors.index.json lists.
+ *
+ * Memory: headers only. Each weight is read from its file whenever its `data` is asked for.
+ *
+ * @throws DataError when a file is missing or broken, index and shards disagree, or a weight is of a type no model has.
+ */
+export function readWeights(folder: string): Map<string, WeightArray> {
+  const stored = existsSync(join(folder, WEIGHTS_FILE))
+    ? tensorsOf(openSafetensors(join(folder, WEIGHTS_FILE)))
+    : readShards(folder);
+  const weights = new Map<string, WeightArray>();
+  // older files also hold the constants 0, 1, 2 …
+  for (const [name, tensor] of stored)
+    if (!name.endsWith(".position_ids")) weights.set(name, toWeight(folder, name, tensor));
+  return weights;
+}
+
+/**
+ * The names of the files that `readWeights` reads: model.safetensors, or the index and then its shards by name.
+ *
+ * @throws DataError when there is neither, the index is broken, or a shard that it lists is not there.
+ */
+export function weightFiles(folder: string): string[] {
+  if (existsSync(join(folder, WEIGHTS_FILE))) return [WEIGHTS_FILE];
+  const shards = listedShards(folder);
+  for (const file of shards)
+    if (!existsSync(join(folder, file))) throw refuseIndex(folder, `lists ${file}, which is not there`);
+  return [WEIGHTS_INDEX, ...shards];
+}
+
+/** The shards that the index lists, by name. @throws DataError when the index is missing or broken, or names a file elsewhere. */
+export function listedShards(folder: string): string[] {
+  return [...new Set(readIndex(folder).values())].sort();
+}
+
+/** A tensor of a file, not read yet. */
+interface UnreadTensor extends Omit<StoredTensor, "data"> {
+  read(): StoredTensor["data"];
+}
+
+function tensorsOf(file: SafetensorsIndex): [string, UnreadTensor][] {
+  return [...file.entries].map(([name, entry]) => [name, { ...entry, read: () => file.read(name).data }]);
+}
+
+function readShards(folder: string): [string, UnreadTensor][] {
+  const places = readIndex(folder);
+  const tensors: [string, UnreadTensor][] = [];
+  for (const file of new Set(places.values())) {
+    if (!existsSync(join(folder, file))) throw refuseIndex(folder, `lists ${file}, which is not there`);
+    for (const [name, tensor] of tensorsOf(openSafetensors(join(folder, file)))) {
+      const listed = places.get(name) ?? "none";
+      if (listed !== file) throw refuseIndex(folder, `must list tensor ${name} of ${file}; it names ${listed}`);
+      tensors.push([name, tensor]);
+      places.delete(name);
+    }
+  }
+  const [lost] = places;
+  if (lost !== undefined) throw refuseIndex(folder, `lists tensor ${lost[0]} in ${lost[1]}, which does not hold it`);
+  return tensors;
+}
+
+/** File per tensor. */
+function readIndex(folder: string): Map<string, string> {
+  const file = join(folder, WEIGHTS_INDEX);
+  if (!existsSync(file)) throw missingFile(folder, WEIGHTS_FILE);
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw refuseIndex(folder, "must be a JSON file", cause);
+  }
+  const map = (json as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof map !== "object" || map === null || Array.isArray(map))
+    throw refuseIndex(folder, "must hold a weight_map");
+  return new Map(
+    Object.entries(map).map(([name, value]) => {
+      if (typeof value === "string" && value === basename(value) && value.endsWith(".safetensors"))
+        return [name, value];
+      throw refuseIndex(folder, `must name a .safetensors file beside it for ${name}; got ${JSON.stringify(value)}`);
+    }),
+  );
+}
+
+function toWeight(folder: string, name: string, { dtype, shape, read }: UnreadTensor): WeightArray {
+  if (dtype === "F32" || dtype === "F16" || dtype === "BF16")
+    return {
+      shape,
+      get data() {
+        return read() as Float32Array;
+      },
+    };
+  throw new DataError(
+    `readCheckpoint: weight ${name} of ${folder} must be F32, F16 or BF16; got ${dtype}. Remove it from the file.`,
+    { name, dtype },
+  );
+}
+
+/**
+ * Writes weights in 32 bits as model.safetensors, or, above `maxShardBytes`, as shards with their index.
+ *
+ * Memory: one weight at a time where `data` is made when asked.
+ *
+ * @throws ConfigError when maxShardBytes is no positive whole number. ShapeError when values do not fit their shape.
+ */
+export function writeWeights(
+  folder: string,
+  weights: ReadonlyMap<string, WeightArray>,
+  { maxShardBytes = 5e9 }: WriteWeightsOptions = {},
+): void {
+  assertInteger("writeWeights: maxShardBytes", maxShardBytes, 1);
+  const shards = packShards(weights, maxShardBytes);
+  if (shards.length <= 1) {
+    writeSafetensors(join(folder, WEIGHTS_FILE), shards[0] ?? []);
+    rmSync(join(folder, WEIGHTS_INDEX), { force: true });
+    return;
+  }
+  const places: Record<string, string> = {};
+  let total = 0;
+  shards.forEach((shard, i) => {
+    const number = (value: number): string => String(value).padStart(5, "0");
+    const file = `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
+    writeSafetensors(join(folder, file), shard);
+    for (const [name, tensor] of shard) {
+      places[name] = file;
+      total += storedBytes(tensor);
+    }
+  });
+  const index = { metadata: { total_size: total }, weight_map: places };
+  writeFileAtomic(join(folder, WEIGHTS_INDEX), `${JSON.stringify(index, null, 2)}\n`);
+  rmSync(join(folder, WEIGHTS_FILE), { force: true }); // a reader would take it before the shards
+}
+
+function packShards(weights: ReadonlyMap<string, WeightArray>, most: number): [string, StoredTensor][][] {
+  const shards: [string, StoredTensor][][] = [];
+  let room = 0;
+  for (const [name, weight] of weights) {
+    const tensor: StoredTensor = {
+      dtype: "F32",
+      shape: weight.shape,
+      get data() {
+        return weight.data;
+      },
+    };
+    const bytes = storedBytes(tensor);
+    if (shards.length === 0 || bytes > room) {
+      shards.push([]);
+      room = most;
+    }
+    shards.at(-1)!.push([name, tensor]);
+    room -= bytes;
+  }
+  return shards;
+}
+
+/** The error for a folder without a file that every model has. */
+export function missingFile(folder: string, file: string): DataError {
+  const advice = "Run npm run checkpoints to make the models that belong to this repository, or name another folder.";
+  return new DataError(`readCheckpoint: ${folder} must hold ${file}; there is none. ${advice}`, { folder, file });
+}
+
+function refuseIndex(folder: string, problem: string, cause?: unknown): DataError {
+  return new DataError(
+    `readCheckpoint: ${join(folder, WEIGHTS_INDEX)} ${problem}. Fetch the index and all its shards again.`,
+    { folder, file: WEIGHTS_INDEX },
+    cause,
+  );
+}

@@ -1,0 +1,131 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { assertNotInterrupted } from "../../base/check";
+import { createRandom, type Random } from "../../base/random";
+import type { RasterImage } from "../../base/types";
+import { formatCsv } from "../../data/formats/csv";
+import { BRSET_COLUMNS } from "../../data/tasks/brset";
+import { toRaster } from "../looks/canvas";
+import { drawFundus, drawFundusNuisances, type FundusNuisances, type FundusSigns } from "../looks/fundus";
+import { encodePicture } from "./files";
+import { drawPoisson, type PhantomRequest, type PhantomTask, scaled } from "./phantom-task";
+
+const SIDE = 64;
+const NUM_PATIENTS = 8133; // two eyes each: 16,266 pictures, as published
+
+/** How many of the patients have each disease, in the order of the columns; the rarest raised to 1.5 %. */
+export const DISEASE_SHARES = [0.08, 0.03, 0.02, 0.015, 0.025, 0.015, 0.02, 0.15, 0.015, 0.015, 0.02, 0.18, 0.04];
+
+type Drawing = (strength: number, random: Random) => Partial<FundusSigns>;
+
+/** What each disease adds, `strength` from 0 to 1. In the order of the columns. */
+const SIGNS: readonly Drawing[] = [
+  (strength, random) => ({
+    bleedings: 4 + drawPoisson(4 * strength, random),
+    exudates: 3 + drawPoisson(4 * strength, random),
+  }),
+  (strength) => ({ oedema: 0.7 + 0.3 * strength }),
+  (strength) => ({ scar: 0.7 + 0.3 * strength }),
+  (strength) => ({ nevus: 0.7 + 0.3 * strength }),
+  (strength, random) => ({ drusen: 10 + drawPoisson(5 * strength, random), oedema: 0.3 + 0.3 * strength }),
+  (strength) => ({ occlusion: 0.7 + 0.3 * strength }),
+  (strength) => ({ narrowing: 0.8 + 0.2 * strength }),
+  (strength, random) => ({ drusen: 6 + drawPoisson(4 * strength, random) }),
+  (strength, random) => ({ bleedings: 4 + drawPoisson(3 * strength, random) }),
+  (strength) => ({ detachment: 0.7 + 0.3 * strength }),
+  (strength) => ({ paleness: 0.7 + 0.5 * strength }),
+  (strength) => ({ cup: 0.8 + 0.4 * strength }),
+  (_, random) => ({ exudates: 3 + random.integer(3) }),
+];
+
+/** What a healthy eye may show too, faintly. */
+function drawEveryday(random: Random): FundusSigns {
+  return {
+    bleedings: random.chance(0.1) ? 1 : 0,
+    exudates: random.chance(0.1) ? 1 : 0,
+    drusen: random.chance(0.2) ? 1 + random.integer(2) : 0,
+    cup: random.uniform(0.25, 0.5),
+    paleness: random.uniform(0, 0.2),
+    narrowing: random.uniform(0, 0.4),
+    oedema: random.uniform(0, 0.2),
+  };
+}
+
+/** A picture with what was drawn. */
+export interface EyePhantom {
+  readonly image: RasterImage;
+  readonly signs: FundusSigns;
+}
+
+/** Draws a fundus photograph with these diseases (indices into the columns). */
+export function drawEyePhantom(
+  diseases: readonly number[],
+  nuisances: FundusNuisances,
+  random: Random,
+  side = SIDE,
+): EyePhantom {
+  let signs = drawEveryday(random);
+  for (const disease of diseases) signs = { ...signs, ...SIGNS[disease]!(random.next(), random) };
+  return { image: toRaster(drawFundus(side, signs, nuisances, random), 3, 0.025, random), signs };
+}
+
+const COLUMNS = ["image_id", "patient_id", "camera", "patient_age", "patient_sex", "exam_eye", ...BRSET_COLUMNS];
+
+interface Patient {
+  readonly id: number;
+  readonly diseases: readonly number[];
+  readonly details: readonly (string | number)[];
+  readonly nuisances: FundusNuisances;
+}
+
+/** Both photographs of a patient come from one visit: they look alike, so a split between them would leak. */
+function drawPatient(id: number, random: Random): Patient {
+  return {
+    id,
+    diseases: DISEASE_SHARES.flatMap((share, disease) => (random.chance(share) ? [disease] : [])),
+    details: [random.pick(["Canon CR", "NIKON NF5050"]), 20 + random.integer(65), 1 + random.integer(2)],
+    nuisances: drawFundusNuisances(random),
+  };
+}
+
+/** Pictures that are encoded at once, while the next ones are drawn. */
+const AT_ONCE = 32;
+
+async function write({ folder, seed, size, control }: PhantomRequest): Promise<void> {
+  const random = createRandom(`brset-phantom/${seed}`);
+  mkdirSync(join(folder, "fundus_photos"), { recursive: true });
+  const rows: (string | number)[][] = [];
+  let encoding: Promise<void>[] = [];
+  const encode = async (name: string, image: RasterImage): Promise<void> =>
+    writeFileSync(join(folder, "fundus_photos", `${name}.jpg`), await encodePicture(image, "jpeg"));
+  for (let id = 1; id <= scaled(NUM_PATIENTS, size); id++) {
+    assertNotInterrupted("phantom of brset", control.signal);
+    const patient = drawPatient(id, random.fork(`patient/${id}`));
+    for (const [exam, eye] of [
+      [1, "right"],
+      [2, "left"],
+    ] as const) {
+      const own = random.fork(`eye/${id}/${exam}`);
+      // one disease in five is in one eye only
+      const diseases = patient.diseases.filter(() => own.chance(0.9));
+      const { image } = drawEyePhantom(diseases, { ...patient.nuisances, eye }, own);
+      const name = `img${String(rows.length + 1).padStart(5, "0")}`;
+      encoding.push(encode(name, image));
+      const flags = BRSET_COLUMNS.map((_, disease) => (diseases.includes(disease) ? 1 : 0));
+      rows.push([name, id, ...patient.details, exam, ...flags]);
+    }
+    if (encoding.length < AT_ONCE) continue;
+    await Promise.all(encoding);
+    encoding = [];
+  }
+  await Promise.all(encoding);
+  writeFileSync(join(folder, "labels_brset.csv"), formatCsv(COLUMNS, rows));
+}
+
+/** The stand-in for BRSET: JPEG files and labels_brset.csv. */
+export const BRSET_PHANTOM: PhantomTask = {
+  version: 2,
+  description:
+    "Fundus photographs of both eyes of each patient. Diseases add spots, patches, a wide cup, pale ground or thin vessels; most occur faintly in healthy eyes too. Brightness, hue and field belong to the patient. The rarest diseases are raised to 1.5 %.",
+  write,
+};

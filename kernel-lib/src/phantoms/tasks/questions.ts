@@ -1,0 +1,55 @@
+import type { Random } from "../../base/random";
+import type { RasterImage } from "../../base/types";
+
+/** A question that can be asked about one picture. */
+export interface DrawnQuestion {
+  readonly topic: string;
+  readonly question: string;
+  readonly answer: string;
+  readonly kind: "closed" | "open";
+}
+
+/** A picture with every question that can be asked about it. */
+export interface DrawnCase {
+  readonly image: RasterImage;
+  readonly questions: readonly DrawnQuestion[];
+  /** What is shown and how it was taken, in words; for captions of the same world. */
+  readonly words: readonly string[];
+}
+
+/** A yes/no question. */
+export const closed = (topic: string, question: string, isTrue: boolean): DrawnQuestion => ({
+  topic,
+  question,
+  answer: isTrue ? "yes" : "no",
+  kind: "closed",
+});
+
+/** An open question. */
+export const open = (topic: string, question: string, answer: string): DrawnQuestion => ({
+  topic,
+  question,
+  answer,
+  kind: "open",
+});
+
+/**
+ * Deals `count` questions over the cases as evenly as their numbers allow, none twice.
+ *
+ * @returns for each question the index of its case.
+ */
+export function dealQuestions(
+  cases: readonly DrawnCase[],
+  count: number,
+  random: Random,
+): { readonly at: number; readonly question: DrawnQuestion }[] {
+  const decks = cases.map(({ questions }) => random.shuffle(questions));
+  const dealt: { at: number; question: DrawnQuestion }[] = [];
+  for (let round = 0; dealt.length < count && decks.some((deck) => deck.length > round); round++) {
+    for (const at of random.shuffle(decks.map((_, i) => i))) {
+      const question = decks[at]![round];
+      if (question !== undefined && dealt.length < count) dealt.push({ at, question });
+    }
+  }
+  return dealt;
+}

@@ -1,0 +1,198 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { openBackend } from "../../../src/compute/backend";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../../src/compute/safetensors";
+import { loadLora } from "../../../src/models/lora/peft-files";
+import { loadPixtral } from "../../../src/models/pixtral/weights";
+import type { VisionLanguageModel } from "../../../src/models/vision-language/model";
+import { loadReference } from "../qwen2-vl/reference-case";
+
+const STORED = join(__dirname, "../../reference");
+const CASES = ["qwen2-vl/tied", "qwen2-vl/untied", "pixtral/tied", "pixtral/regex", "pixtral/published"] as const;
+
+let folder = "";
+let model: VisionLanguageModel | null = null;
+beforeAll(async () => {
+  await openBackend();
+});
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "older-lora-"));
+});
+afterEach(() => {
+  model?.dispose();
+  model = null;
+  rmSync(folder, { recursive: true });
+});
+
+/** A module's name of Qwen2-VL before transformers 4.52. */
+const olderName = (name: string): string =>
+  name
+    .replace("base_model.model.model.language_model.", "base_model.model.model.")
+    .replace("base_model.model.model.visual.", "base_model.model.visual.");
+
+/** The same of Pixtral: the text model, head included, stood below language_model. */
+const olderPixtralName = (name: string): string =>
+  name
+    .replace("base_model.model.model.language_model.", "base_model.model.language_model.model.")
+    .replace("base_model.model.lm_head.", "base_model.model.language_model.lm_head.")
+    .replace(/^base_model\.model\.model\.(vision_tower|multi_modal_projector)\./, "base_model.model.$1.");
+
+const open = (name: string): VisionLanguageModel =>
+  name.startsWith("pixtral")
+    ? loadPixtral(join(STORED, name))
+    : loadReference(name === "qwen2-vl/tied" ? "tied" : "untied").model;
+
+type Json = Record<string, unknown>;
+
+const storedConfig = (name: string): Json =>
+  JSON.parse(readFileSync(join(STORED, name, "lora/adapter_config.json"), "utf8"));
+
+/** The fields that PEFT 0.5 wrote. */
+function olderConfig(json: Json): Json {
+  const { r, lora_alpha, lora_dropout, target_modules, use_rslora } = json;
+  return {
+    auto_mapping: null,
+    base_model_name_or_path: "some/model",
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    layers_pattern: null,
+    layers_to_transform: null,
+    lora_alpha,
+    lora_dropout,
+    modules_to_save: null,
+    peft_type: "LORA",
+    r,
+    revision: null,
+    target_modules,
+    task_type: "CAUSAL_LM",
+    ...(use_rslora === true ? { use_rslora } : {}), // PEFT 0.8
+  };
+}
+
+/** Writes the stored adapter of a case under other names and settings. */
+function write(name: string, rename: (tensor: string) => string, config: Json): void {
+  const { tensors } = readSafetensors(join(STORED, name, "lora/adapter_model.safetensors"));
+  const renamed = [...tensors].map(([tensor, value]): [string, StoredTensor] => [rename(tensor), value]);
+  writeSafetensors(join(folder, "adapter_model.safetensors"), renamed);
+  writeFileSync(join(folder, "adapter_config.json"), JSON.stringify(config));
+}
+
+/** Modules and values of an adapter, which is taken off again. */
+function load(from: string): { modules: readonly string[]; values: number[][]; scalings: number[] } {
+  const { parameters } = model!;
+  const adapter = loadLora(parameters, from);
+  const values = adapter.variables.map((variable) => [...variable.dataSync()]);
+  const scalings = [...parameters.adapters.values()].map(({ scaling }) => scaling);
+  adapter.dispose();
+  return { modules: adapter.config.modules, values, scalings };
+}
+
+describe.each(CASES)("an adapter of %s", (name) => {
+  const rename = name.startsWith("pixtral") ? olderPixtralName : olderName;
+
+  test("is the same under older names and with the fields of an older PEFT", () => {
+    model = open(name);
+    const today = load(join(STORED, name, "lora"));
+    write(name, rename, olderConfig(storedConfig(name)));
+    const names = [...readSafetensors(join(folder, "adapter_model.safetensors")).tensors.keys()];
+    expect(names.some((tensor) => tensor.startsWith("base_model.model.model.language_model."))).toBe(false);
+    expect(names.some((tensor) => tensor.startsWith("base_model.model.model.visual."))).toBe(false);
+    expect(load(folder)).toEqual(today);
+    expect(today.modules.length).toBeGreaterThan(5);
+  });
+
+  test("with full older names as its targets is the same as well", () => {
+    model = open(name);
+    const today = load(join(STORED, name, "lora"));
+    const { tensors } = readSafetensors(join(STORED, name, "lora/adapter_model.safetensors"));
+    const targets = [...tensors.keys()].map((tensor) => rename(tensor).replace(/^base_model\.model\.|\.lora_.*$/g, ""));
+    write(name, rename, { ...olderConfig(storedConfig(name)), target_modules: [...new Set(targets)] });
+    expect(load(folder)).toEqual(today);
+  });
+});
+
+test("an expression that leaves the vision tower out, as training programs write it, is read with older names", () => {
+  model = open("qwen2-vl/tied");
+  const { tensors } = readSafetensors(join(STORED, "qwen2-vl/tied/lora/adapter_model.safetensors"));
+  const kept = [...tensors].filter(([tensor]) => /(q_proj|v_proj)\./.test(tensor));
+  writeSafetensors(
+    join(folder, "adapter_model.safetensors"),
+    kept.map(([tensor, value]): [string, StoredTensor] => [olderName(tensor), value]),
+  );
+  const config = {
+    ...olderConfig(storedConfig("qwen2-vl/tied")),
+    target_modules: "^(?!.*visual).*(?:q_proj|v_proj).*",
+  };
+  writeFileSync(join(folder, "adapter_config.json"), JSON.stringify(config));
+  expect(load(folder).modules).toHaveLength(kept.length / 2);
+});
+
+describe("refusals, by name", () => {
+  beforeEach(() => {
+    model = open("qwen2-vl/tied");
+  });
+
+  test.each([
+    [{ use_dora: true }, /must leave use_dora out; got true/],
+    [{ use_qalora: true }, /must leave use_qalora out/],
+    [{ modules_to_save: ["lm_head"] }, /empty modules_to_save; got \["lm_head"\].*Merge it with PEFT/],
+    [{ layers_to_transform: [0] }, /must leave layers_to_transform out; got \[0\]/],
+    [{ layers_pattern: "layers" }, /must leave layers_pattern out; got "layers"/],
+    [{ rank_pattern: { q_proj: 4 } }, /must leave rank_pattern out/],
+    [{ alpha_pattern: { q_proj: 4 } }, /must leave alpha_pattern out/],
+    [{ exclude_modules: ["q_proj"] }, /must leave exclude_modules out/],
+    [{ target_parameters: ["x"] }, /must leave target_parameters out/],
+    [{ trainable_token_indices: [1] }, /must leave trainable_token_indices out/],
+    [{ fan_in_fan_out: true }, /must leave fan_in_fan_out out/],
+    [{ lora_bias: true }, /must leave lora_bias out/],
+    [{ bias: "all" }, /must have bias "none"; got "all"/],
+    [{ velora_config: { rank: 1 } }, /must leave velora_config out/],
+    [{ kasa_config: { beta: 1 } }, /must leave kasa_config out/],
+    [{ monteclora_config: { n: 1 } }, /must leave monteclora_config out/],
+    [{ use_something_new: true }, /must leave use_something_new out; got true/],
+    [{ init_lora_weights: "olora" }, /init_lora_weights "olora" changes them/],
+    [{ peft_type: "ADALORA" }, /must have peft_type "LORA"; got "ADALORA"/],
+  ])("%j", (change, wording) => {
+    write("qwen2-vl/tied", olderName, { ...olderConfig(storedConfig("qwen2-vl/tied")), ...change });
+    expect(() => load(folder)).toThrow(wording);
+    expect(model!.parameters.adapters.size).toBe(0);
+  });
+
+  test("settings of today's PEFT that change nothing are read", () => {
+    const harmless = { loftq_config: { bits: 4 }, eva_config: { rho: 2 }, use_rslora: false, use_dora: null };
+    write("qwen2-vl/tied", olderName, { ...storedConfig("qwen2-vl/tied"), ...harmless });
+    expect(load(folder).modules.length).toBeGreaterThan(5);
+  });
+
+  test("one module under both names", () => {
+    const { tensors } = readSafetensors(join(STORED, "qwen2-vl/tied/lora/adapter_model.safetensors"));
+    const both = [...tensors].flatMap(([tensor, value]): [string, StoredTensor][] => [
+      [tensor, value],
+      [olderName(tensor), value],
+    ]);
+    writeSafetensors(join(folder, "adapter_model.safetensors"), both);
+    writeFileSync(join(folder, "adapter_config.json"), JSON.stringify(storedConfig("qwen2-vl/tied")));
+    expect(() => load(folder)).toThrow(/holds A of model\.\S+ twice, under an older and today's name/);
+  });
+
+  test("matrices under the adapter's own name, as a training's state holds them", () => {
+    write("qwen2-vl/tied", (tensor) => tensor.replace(".weight", ".default.weight"), storedConfig("qwen2-vl/tied"));
+    expect(() => load(folder)).toThrow(/lora_A\.default\.weight", which is no LoRA matrix/);
+  });
+
+  test("an adapter in a pickle", () => {
+    writeFileSync(join(folder, "adapter_config.json"), JSON.stringify(storedConfig("qwen2-vl/tied")));
+    writeFileSync(join(folder, "adapter_model.bin"), "a pickle");
+    expect(existsSync(join(folder, "adapter_model.safetensors"))).toBe(false);
+    expect(() => load(folder)).toThrow(/adapter_model\.bin is a pickle, which is never opened/);
+  });
+
+  test("an adapter of the other reader", () => {
+    write("pixtral/published", olderPixtralName, storedConfig("pixtral/published"));
+    expect(() => load(folder)).toThrow(/which is no LoRA matrix of a linear module of this model|of shape/);
+  });
+});

@@ -1,0 +1,34 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { repositoryRoot } from "../../src/base/paths";
+import { corpusSheet, diagnosisSheet, nuisanceSheet, poolSheet, taskSheet } from "./phantom-sheets";
+
+/** JOMED_DRAW_SHEETS=1 writes the pictures of docs/phantoms.md anew. */
+const rewrite = process.env.JOMED_DRAW_SHEETS === "1";
+const folder = join(repositoryRoot(), "docs", "images");
+const SHEETS = {
+  "phantom-diagnosis.png": diagnosisSheet,
+  "phantom-nuisances.png": nuisanceSheet,
+  "phantom-corpus.png": corpusSheet,
+  "phantom-tasks.png": taskSheet,
+  "phantom-pool.png": poolSheet,
+};
+
+test.each(Object.entries(SHEETS))("%s shows what the generators draw", async (name, sheet) => {
+  const file = join(folder, name);
+  const drawn = await sheet();
+  if (rewrite) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, drawn);
+  }
+  expect(statSync(file).size).toBeLessThan(150_000);
+  expect(drawn.equals(readFileSync(file)), "draw it again: JOMED_DRAW_SHEETS=1").toBe(true);
+});
+
+test("the page shows every sheet, and every picture it shows is there", () => {
+  const page = readFileSync(join(repositoryRoot(), "docs", "phantoms.md"), "utf8");
+  const shown = [...page.matchAll(/\]\((images\/[^)]+)\)/g)].map((match) => match[1]!);
+  expect(shown.filter((path) => !existsSync(join(repositoryRoot(), "docs", path)))).toEqual([]);
+  expect(Object.keys(SHEETS).filter((name) => !shown.includes(`images/${name}`))).toEqual([]);
+});

@@ -1,0 +1,241 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { repositoryRoot } from "../../src/base/paths";
+import { createRandom, type Random } from "../../src/base/random";
+import type { RasterImage } from "../../src/base/types";
+import { createTokenizer, type TextTokenizer } from "../../src/models/text/tokenizer";
+import { drawFundusNuisances } from "../../src/phantoms/looks/fundus";
+import {
+  type DrawnFundus,
+  writeCaption,
+  writeChestCaption,
+  writeFundusCaption,
+  writeHistologyCaption,
+  writeRadiologyCaption,
+  writeSkinCaption,
+} from "../../src/phantoms/pool/captions";
+import { drawPool } from "../../src/phantoms/pool/pool";
+import { drawEyePhantom } from "../../src/phantoms/tasks/brset";
+import { drawSkinPhantom, type SkinPhantom } from "../../src/phantoms/tasks/derma";
+import { drawPathologyCase, type PathologyCase } from "../../src/phantoms/tasks/pathology-case";
+import { drawRadiologyCase, type RadiologyCase } from "../../src/phantoms/tasks/radiology-case";
+import { type ChestPhantom, drawChestPhantom } from "../../src/phantoms/tasks/vindr";
+import { vocabularyWords } from "../../src/phantoms/vocabulary";
+
+const COUNT = 600;
+
+/** What a caption may say (whole words) and when it is true of the picture. */
+type Claims<T> = readonly (readonly [words: string, holds: (drawn: T) => boolean])[];
+
+/** Every caption's claims hold, and every claim is made by some caption. */
+function expectTrue<T>(claims: Claims<T>, draw: (i: number, random: Random) => { drawn: T; text: string }): void {
+  const made = new Set<string>();
+  for (let i = 0; i < COUNT; i++) {
+    const { drawn, text } = draw(i, createRandom(`true/${i}`));
+    for (const [words, holds] of claims) {
+      if (!` ${text} `.includes(` ${words} `)) continue;
+      made.add(words);
+      expect(holds(drawn), `${text}: ${words}`).toBe(true);
+    }
+  }
+  expect(claims.filter(([words]) => !made.has(words)).map(([words]) => words)).toEqual([]);
+}
+
+/** Whether the picture's mean grey level lies within these bounds. */
+const within =
+  (least: number, most: number) =>
+  ({ image: { data } }: { readonly image: RasterImage }): boolean => {
+    const mean = data.reduce((sum, value) => sum + value, 0) / data.length / 255;
+    return mean >= least && mean < most;
+  };
+
+/** Mean grey level where this holds of a pixel's column and row, as shares of the picture. */
+function levelWhere({ width, height, channels, data }: RasterImage, holds: (x: number, y: number) => boolean): number {
+  const own = [...data].filter((_, i) => {
+    const pixel = Math.floor(i / channels);
+    return holds(((pixel % width) + 0.5) / width, (Math.floor(pixel / width) + 0.5) / height);
+  });
+  return own.reduce((sum, value) => sum + value, 0) / own.length / 255;
+}
+const isMiddle = (value: number) => Math.abs(value - 0.5) < 0.13;
+const isEdge = (value: number) => Math.abs(value - 0.5) > 0.43;
+const middle = (image: RasterImage) => levelWhere(image, (x, y) => isMiddle(x) && isMiddle(y));
+const edges = (image: RasterImage) =>
+  levelWhere(image, (x, y) => (isMiddle(x) && isEdge(y)) || (isMiddle(y) && isEdge(x)));
+const corners = (image: RasterImage) => levelWhere(image, (x, y) => isEdge(x) && isEdge(y));
+const rise = (image: RasterImage) => levelWhere(image, (x) => x > 0.5) - levelWhere(image, (x) => x < 0.5);
+
+const SKIN: Claims<SkinPhantom & { label: number }> = [
+  ["dim device", within(0.38, 0.55)],
+  ["bright device", within(0.55, 1)],
+  ["red ground", ({ nuisances }) => nuisances.warmth < 0.7],
+  ["amber ground", ({ nuisances }) => nuisances.warmth >= 0.7],
+  ["round place", ({ nuisances }) => nuisances.corners > 0],
+  ["small lesion", ({ signs, nuisances }) => signs.size * nuisances.zoom < 0.32],
+  ["medium lesion", ({ signs, nuisances }) => signs.size * nuisances.zoom < 0.43],
+  ["large lesion", ({ signs, nuisances }) => signs.size * nuisances.zoom >= 0.43],
+  ["amber", ({ signs, nuisances }) => signs.wax >= 0.4 || nuisances.warmth > 0.7],
+  ["pale middle", ({ signs }) => signs.core >= 0.4],
+  ["deep", ({ image }) => middle(image) < edges(image)],
+  ["smooth", ({ signs }) => signs.border < 0.1],
+  ["wavy", ({ signs }) => signs.border >= 0.1 && signs.border < 0.18],
+  ["spiky", ({ signs }) => signs.border >= 0.18],
+  ["no spots", ({ signs }) => signs.dots === 0],
+  ["speckled spots", ({ signs }) => signs.dots >= 4],
+  ["bright spots", ({ signs }) => Math.round(8 * signs.scale) >= 2],
+  ["fine red spots", ({ signs }) => Math.round(7 * signs.vessels) >= 2],
+  ["blue", ({ signs }) => signs.veil >= 0.35],
+  ["class 4", ({ label }) => label === 4],
+];
+
+test("captions of skin are true", () => {
+  expectTrue(SKIN, (i, random) => {
+    const phantom = drawSkinPhantom(i % 7, random, 8);
+    return { drawn: { ...phantom, label: i % 7 }, text: writeSkinCaption(i % 7, phantom, random) };
+  });
+});
+
+const FUNDUS: Claims<DrawnFundus> = [
+  ["left side", ({ nuisances }) => nuisances.eye === "left"],
+  ["right side", ({ nuisances }) => nuisances.eye === "right"],
+  ["dark device", within(0, 0.38)],
+  ["dim device", within(0.38, 0.55)],
+  ["amber red ground", ({ nuisances }) => nuisances.hue < 0.5],
+  ["pale round", ({ image }) => middle(image) > corners(image) + 0.05],
+  ["no red spots", ({ signs }) => signs.bleedings === 0],
+  ["speckled red spots", ({ signs }) => signs.bleedings >= 4],
+  ["no amber spots", ({ signs }) => signs.exudates === 0],
+  ["pale spots middle", ({ signs }) => signs.drusen! >= 4],
+  ["grey middle", ({ signs }) => signs.oedema! >= 0.25],
+  ["wide place", ({ signs }) => signs.cup! >= 0.55],
+  ["grey lesion", ({ signs }) => signs.scar! >= 0.5],
+  ["dark lesion", ({ signs }) => signs.nevus! >= 0.5],
+  ["pale ground", ({ signs }) => signs.paleness! >= 0.4],
+  ["fine shape", ({ signs }) => signs.narrowing! >= 0.5],
+  ["grey slope", ({ signs }) => signs.detachment! >= 0.5],
+  ["red shadow", ({ signs }) => signs.occlusion! >= 0.5],
+];
+
+test("captions of fundus photographs are true", () => {
+  expectTrue(FUNDUS, (i, random) => {
+    const nuisances = drawFundusNuisances(random);
+    const drawn = { ...drawEyePhantom([i % 13], nuisances, random, 8), nuisances };
+    return { drawn, text: writeFundusCaption("class 0", drawn, random) };
+  });
+});
+
+const hasSpot = (side: "left" | "right", sign: 1 | -1) => (drawn: ChestPhantom) =>
+  drawn.signs.spots.some((spot) => spot.side === side && sign * spot.level >= 0.3);
+const CHEST: Claims<ChestPhantom> = [
+  ["dim device", within(0.38, 0.55)],
+  ["bright device", within(0.55, 1)],
+  ["level", ({ image }) => Math.abs(rise(image)) <= 0.4 * 0.12],
+  ["rising", ({ image }) => rise(image) >= 0.4 * 0.12],
+  ["letter left", ({ nuisances }) => nuisances.letter === "L"],
+  ["letter right", ({ nuisances }) => nuisances.letter === "R"],
+  ["opacity left side", hasSpot("left", 1)],
+  ["opacity right side", hasSpot("right", 1)],
+  ["dark left side", hasSpot("left", -1)],
+  ["dark right side", hasSpot("right", -1)],
+  ["coarse ground", ({ signs }) => signs.streaks! >= 0.5],
+  ["pale ground", ({ signs }) => signs.haze! >= 0.4],
+  ["deep ground", ({ signs }) => signs.inflation! >= 0.5],
+  ["wide middle", ({ signs }) => signs.heart! >= 1.25],
+  ["middle left", ({ signs }) => signs.mirrored === 1],
+  ["pale middle", ({ signs }) => signs.middle! >= 0.3],
+  ["pale side", ({ signs }) => signs.fluid! >= 0.3],
+];
+
+test("captions of chest films are true", () => {
+  expectTrue(CHEST, (i, random) => {
+    const drawn = drawChestPhantom([i % 15], random, 8);
+    return { drawn, text: writeChestCaption([i % 15], drawn, random) };
+  });
+});
+
+const RADIOLOGY: Claims<RadiologyCase> = [
+  ["chest x-ray", ({ facts }) => facts.organ === "chest"],
+  ["head ct", ({ facts }) => facts.organ === "head" && facts.modality === "ct"],
+  ["abdomen mri", ({ facts }) => facts.organ === "abdomen" && facts.modality === "mri"],
+  ["opacity left side", ({ facts }) => facts.organ === "chest" && facts.present && facts.side === "left"],
+  ["mass right side", ({ facts }) => facts.organ !== "chest" && facts.present && facts.side === "right"],
+  ["side bright", ({ facts }) => facts.present && facts.level === "bright"],
+  ["side dark", ({ facts }) => facts.present && facts.level === "dark"],
+  ["no mass", ({ facts }) => facts.organ !== "chest" && !facts.present],
+  ["no opacity", ({ facts }) => facts.organ === "chest" && !facts.present],
+  ["normal", ({ facts }) => !facts.present && !facts.enlarged],
+  ["heart enlarged", ({ facts }) => facts.organ === "chest" && facts.enlarged],
+  ["ventricles enlarged", ({ facts }) => facts.organ === "head" && facts.enlarged],
+  ["kidneys enlarged", ({ facts }) => facts.organ === "abdomen" && facts.enlarged],
+  ["dark device", within(0, 0.38)],
+  ["large tall", ({ facts }) => facts.organ === "head"],
+  ["large wide", ({ facts }) => facts.organ === "abdomen"],
+  ["pale", ({ image }) => middle(image) > corners(image) + 0.05],
+];
+const HISTOLOGY: Claims<PathologyCase> = [
+  ["glandular tissue", ({ facts }) => facts.pattern === "gland"],
+  ["solid tissue", ({ facts }) => facts.pattern === "sheet"],
+  ["fat tissue", ({ facts }) => facts.pattern === "fat"],
+  ["malignant", ({ facts }) => facts.malignant],
+  ["benign", ({ facts }) => !facts.malignant],
+  ["atypical nuclei", ({ facts }) => facts.malignant],
+  ["bleeding", ({ facts }) => facts.bleeding],
+  ["inflammation", ({ facts }) => facts.inflammation],
+  ["normal tissue", ({ facts }) => !facts.malignant && !facts.bleeding && !facts.inflammation],
+  ["red ground", ({ scene }) => scene.stain < 0.5],
+  ["red blue ground", ({ scene }) => scene.stain >= 0.5],
+  ["small spots", ({ scene }) => scene.magnification < 0.06],
+  ["medium spots", ({ scene }) => scene.magnification >= 0.06],
+  ["bright device", within(0.55, 1)],
+];
+
+test("captions of radiology and histology answer the questions truly", () => {
+  expectTrue(RADIOLOGY, (_, random) => {
+    const drawn = drawRadiologyCase(random, 8);
+    return { drawn, text: writeRadiologyCaption(drawn, random) };
+  });
+  expectTrue(HISTOLOGY, (_, random) => {
+    const drawn = drawPathologyCase(random, 8);
+    return { drawn, text: writeHistologyCaption(drawn, random) };
+  });
+});
+
+test("neither half of a caption is empty", () => {
+  expect(writeCaption([], [], createRandom(1))).toBe("picture . picture");
+  expect(writeCaption([{ words: "skin", share: 1 }], [{ words: "red", share: 0 }], createRandom(1))).toBe(
+    "skin . picture",
+  );
+});
+
+/** Words of the questions of VQA-RAD, SLAKE and PathVQA that the replica tokenizers spell in pieces. */
+const SPELLED = new Set(
+  "ct mri head abdomen mass heart ventricles kidneys enlarged glandular solid fat bleeding inflammation atypical nuclei".split(
+    " ",
+  ),
+);
+
+function tokenizerOf(model: string): TextTokenizer {
+  const read = (name: string) =>
+    JSON.parse(readFileSync(join(repositoryRoot(), "data", "checkpoints", model, name), "utf8"));
+  return createTokenizer(read("tokenizer.json"), read("tokenizer_config.json"));
+}
+
+test("captions use the vocabulary, and beyond it only words that the questions ask with", () => {
+  const known = new Set(vocabularyWords().map(({ word }) => word));
+  const captions = [...drawPool({ seed: 7, numPassages: 420 })].map(({ text }) => text);
+  const words = new Set(captions.flatMap((text) => text.split(" ")));
+  expect([...words].filter((word) => !known.has(word) && !SPELLED.has(word))).toEqual([]);
+  const cases = Array.from({ length: 40 }, (_, i) => [
+    drawRadiologyCase(createRandom(`ask/${i}`), 8),
+    drawPathologyCase(createRandom(`ask/${i}`), 8),
+  ]).flat();
+  const asked = new Set(
+    cases.flatMap(({ questions }) => questions.flatMap(({ question, answer }) => `${question} ${answer}`.split(" "))),
+  );
+  expect([...SPELLED].filter((word) => !asked.has(word))).toEqual([]);
+  const clip = tokenizerOf("clip");
+  const single = [...words].filter((word) => known.has(word) && word !== "x-ray"); // the hyphen parts the word before merging
+  expect(single.filter((word) => clip.encode(word, "bare").length > (/^\d\d$/.test(word) ? 2 : 1))).toEqual([]);
+  expect(Math.max(...captions.map((text) => clip.encode(text).length))).toBeLessThan(64); // positions of the replica encoder
+});

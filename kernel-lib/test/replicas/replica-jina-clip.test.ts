@@ -1,0 +1,18 @@
+import { beforeAll, expect, test } from "vitest";
+import { openBackend } from "../../src/compute/backend";
+import { createReplicaJinaClip } from "../../src/replicas/replica-jina-clip";
+import { encoderPieces } from "../../src/replicas/replica-models";
+
+beforeAll(() => openBackend(), 60_000);
+
+test("createReplicaJinaClip makes one to two million weights with heads 32 wide, and knows the replica models' words", () => {
+  const model = createReplicaJinaClip(1);
+  expect(model.parameters.count()).toBeGreaterThan(1e6);
+  expect(model.parameters.count()).toBeLessThan(2e6);
+  const { vision, text } = model.config;
+  expect([vision.hiddenSize / vision.numHeads, text.hiddenSize / text.numHeads]).toEqual([32, 32]);
+  const letters = [...encoderPieces().keys()].filter((piece) => /^[a-z]+$/.test(piece));
+  expect(letters.length).toBeGreaterThan(100);
+  for (const word of letters) expect([word, model.tokenizer.encode(word, "bare").length]).toEqual([word, 1]);
+  model.dispose();
+});
