@@ -1,29 +1,5 @@
 /** The import rules of docs/architecture.md: a room imports from rooms above it only. */
-const ROOMS = [
-  "base",
-  "store",
-  "hub",
-  "compute",
-  "models",
-  "data",
-  "phantoms",
-  "search",
-  "retriever",
-  "reader",
-  "losses",
-  "training",
-  "replicas",
-  "answers",
-  "metrics",
-  "systems",
-  "experiments",
-  "analysis",
-  "frames",
-  "figures",
-  "kernel",
-  "notebook",
-  "cli",
-];
+const { ROOMS } = require("./kernel-lib/shape/rooms.cjs");
 
 const room = (names) => `(^|/)kernel-lib/src/(${names.join("|")})/`;
 
