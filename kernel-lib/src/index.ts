@@ -14,6 +14,7 @@ export {
 export { isOracleCorrect, measureOracle, type OracleResult } from "./analysis/oracle";
 // analysis
 export { type AgreementResult, measureAgreement, type RetrievedForExample, rerankAtRandom } from "./analysis/retrieval";
+export { labelPredictions } from "./answers/form";
 export type { FusedAnswer } from "./answers/fusion";
 // inference
 export {
@@ -39,7 +40,7 @@ export { type ErrorCode, isKernelError, KernelError } from "./base/errors";
 export { createRandom, type Random } from "./base/random";
 export { logSoftmax, logSumExp, softmax } from "./base/softmax";
 export type {
-  AnyPrediction,
+  AnswerForm,
   Control,
   Corpus,
   CurvePoint,
@@ -48,8 +49,6 @@ export type {
   Figure,
   Head,
   Label,
-  LabelSetPrediction,
-  LabelSetReading,
   Matrix,
   Passage,
   Prediction,
@@ -59,8 +58,6 @@ export type {
   Retrieved,
   Split,
   Task,
-  WordsPrediction,
-  WordsReading,
 } from "./base/types";
 // compute: engine, optimiser, safetensors
 export { type AdamW, type AdamWOptions, type AdamWState, clipByGlobalNorm, createAdamW } from "./compute/adamw";

@@ -1,6 +1,7 @@
+import { labelPredictions, type OneLabelForm } from "../answers/form";
 import { answerWords } from "../answers/wording";
 import { ConfigError, DataError, ShapeError } from "../base/errors";
-import type { AnyPrediction, Prediction } from "../base/types";
+import type { Prediction } from "../base/types";
 import { accuracy } from "../metrics/answers";
 import { type BootstrapOptions, bootstrap, type Interval } from "../metrics/bootstrap";
 import { macroF1 } from "../metrics/macro-f1";
@@ -19,39 +20,27 @@ export interface AnswerWordings {
  * The answers of a prediction of any form, made comparable: a label by its index, a set of labels by its members, words by
  * `answerWords`. The empty set is an answer like any other.
  */
-export function answerWordings(prediction: AnyPrediction): AnswerWordings {
-  if ("trueLabel" in prediction) {
-    const { trueLabel, label, readings } = prediction;
-    return { truth: String(trueLabel), answer: ofLabel(label), readings: readings.map((each) => ofLabel(each.label)) };
-  }
-  if ("trueLabels" in prediction) {
-    const { trueLabels, labels, readings } = prediction;
-    return { truth: ofSet(trueLabels), answer: ofSet(labels), readings: readings.map((each) => ofSet(each.labels)) };
-  }
-  const { trueAnswer, answer, readings } = prediction;
+export function answerWordings(prediction: Prediction): AnswerWordings {
+  const { truth, answer, readings } = prediction;
   return {
-    truth: ofWords(trueAnswer),
-    answer: ofWords(answer),
-    readings: readings.map((each) => ofWords(each.answer)),
+    truth: wordingOf(truth),
+    answer: wordingOf(answer),
+    readings: readings.map((each) => wordingOf(each.answer)),
   };
 }
 
 /** Whether the fused answer is exactly the true one; of words, the same words in the same order. Unparsed equals nothing. */
-export function isCorrect(prediction: AnyPrediction): boolean {
+export function isCorrect(prediction: Prediction): boolean {
   const { truth, answer } = answerWordings(prediction);
   return answer !== null && answer === truth;
 }
 
-function ofLabel(label: number | null): string | null {
-  return label === null ? null : String(label);
-}
-
-function ofSet(labels: readonly number[] | null): string | null {
-  return labels === null ? null : `{${[...labels].sort((a, b) => a - b).join(", ")}}`;
-}
-
-function ofWords(text: string | null): string | null {
-  return answerWords(text ?? "").join(" ") || null;
+function wordingOf(answer: Prediction["answer"]): string | null {
+  if (answer === null) return null;
+  if (typeof answer === "number") return String(answer);
+  return typeof answer === "string"
+    ? answerWords(answer).join(" ") || null
+    : `{${[...answer].sort((a, b) => a - b).join(", ")}}`;
 }
 
 /**
@@ -59,7 +48,7 @@ function ofWords(text: string | null): string | null {
  *
  * @throws ShapeError without predictions. DataError when a system answers an example twice or other examples than the first.
  */
-export function bySystem<T extends AnyPrediction>(where: string, predictions: readonly T[]): Map<string, readonly T[]> {
+export function bySystem<T extends Prediction>(where: string, predictions: readonly T[]): Map<string, readonly T[]> {
   if (predictions.length === 0) throw new ShapeError(`${where}: predictions must hold at least one; got 0.`);
   const answers = new Map<string, Map<string, T>>();
   for (const prediction of predictions) {
@@ -76,7 +65,7 @@ export function bySystem<T extends AnyPrediction>(where: string, predictions: re
   return new Map([...answers].map(([system, ofSystem]) => [system, inOrder(where, system, ofSystem, ids)]));
 }
 
-function inOrder<T extends AnyPrediction>(
+function inOrder<T extends Prediction>(
   where: string,
   system: string,
   answers: Map<string, T>,
@@ -125,20 +114,20 @@ export interface InconsistencyOptions {
 }
 
 /** Whether two readings of the query give different answers; "none" (unparsed) differs from every other. */
-export function isInconsistent(prediction: AnyPrediction): boolean {
+export function isInconsistent(prediction: Prediction): boolean {
   return new Set(answerWordings(prediction).readings).size > 1;
 }
 
 function measure(
   system: string,
   subset: Subset,
-  rows: readonly Prediction[],
+  rows: readonly Prediction<OneLabelForm>[],
   options: InconsistencyOptions,
 ): SubsetResult {
   if (rows.length === 0) return { system, subset, numQueries: 0, accuracy: null, macroF1: null };
   const groups = rows.map((row) => row.group);
-  const answers = (picked: readonly number[]) => picked.map((i) => rows[i]!.label);
-  const truth = (picked: readonly number[]) => picked.map((i) => rows[i]!.trueLabel);
+  const answers = (picked: readonly number[]) => picked.map((i) => rows[i]!.answer);
+  const truth = (picked: readonly number[]) => picked.map((i) => rows[i]!.truth);
   return {
     system,
     subset,
@@ -166,7 +155,7 @@ export function measureInconsistency(
   predictions: readonly Prediction[],
   options: InconsistencyOptions,
 ): InconsistencyReport {
-  const systems = bySystem("measureInconsistency", predictions);
+  const systems = bySystem("measureInconsistency", labelPredictions(predictions));
   const base = systems.get(options.base);
   if (base === undefined) {
     const known = [...systems.keys()];

@@ -1,4 +1,4 @@
-import type { AnyPrediction } from "../base/types";
+import type { Prediction } from "../base/types";
 import { type BootstrapOptions, bootstrap, type Interval } from "../metrics/bootstrap";
 import { answerWordings, bySystem, isCorrect } from "./inconsistency";
 
@@ -15,7 +15,7 @@ export interface OracleResult {
 }
 
 /** Whether any reading of the query gives exactly the true answer. */
-export function isOracleCorrect(prediction: AnyPrediction): boolean {
+export function isOracleCorrect(prediction: Prediction): boolean {
   const { truth, readings } = answerWordings(prediction);
   return truth !== null && readings.includes(truth);
 }
@@ -27,7 +27,7 @@ export function isOracleCorrect(prediction: AnyPrediction): boolean {
  *
  * @throws DataError when systems answer different examples. ShapeError without predictions.
  */
-export function measureOracle(predictions: readonly AnyPrediction[], options: BootstrapOptions = {}): OracleResult[] {
+export function measureOracle(predictions: readonly Prediction[], options: BootstrapOptions = {}): OracleResult[] {
   return [...bySystem("measureOracle", predictions)].map(([system, rows]) => {
     const groups = rows.map((row) => row.group);
     const right = { fused: rows.map(isCorrect), any: rows.map(isOracleCorrect) };

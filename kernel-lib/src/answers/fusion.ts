@@ -1,7 +1,7 @@
 import { assertFinite, assertInRange, assertSameLength } from "../base/check";
 import { NumericError, ShapeError } from "../base/errors";
 import { softmax } from "../base/softmax";
-import type { Head, Reading, Retrieved } from "../base/types";
+import type { Head, Retrieved } from "../base/types";
 import { answerWords } from "./wording";
 
 /** Options of fusionWeights. */
@@ -58,7 +58,7 @@ export function assertWeights(where: string, numVotes: number, weights: readonly
 /** A label set that several readings agree on. */
 export interface LabelSetVote {
   /** Labels with more than half of the weight of the readable readings, ascending; null when most of the weight is unreadable. */
-  readonly labels: readonly number[] | null;
+  readonly answer: readonly number[] | null;
   /** Share of the readable weight that names each label, [C]. */
   readonly shares: readonly number[];
 }
@@ -72,7 +72,7 @@ export interface LabelSetVote {
  * @param sets one per reading; null is unparsed.
  * @param numLabels C.
  * @throws ShapeError when lengths differ or there is no reading. NumericError on weights that are no distribution.
- * @example voteLabelSets([[0, 1], [0], [2]], [0.5, 0.3, 0.2], 3)   // { labels: [0], shares: [0.8, 0.5, 0.2] }
+ * @example voteLabelSets([[0, 1], [0], [2]], [0.5, 0.3, 0.2], 3)   // { answer: [0], shares: [0.8, 0.5, 0.2] }
  */
 export function voteLabelSets(
   sets: readonly (readonly number[] | null)[],
@@ -86,7 +86,7 @@ export function voteLabelSets(
     for (const label of new Set(set ?? [])) shares[label]! += weights[k]! / Math.max(readable, Number.MIN_VALUE);
   });
   const labels = shares.flatMap((share, label) => (share > 0.5 + 1e-9 ? [label] : []));
-  return { labels: readable < 0.5 - 1e-9 ? null : labels, shares };
+  return { answer: readable < 0.5 - 1e-9 ? null : labels, shares };
 }
 
 /**
@@ -110,10 +110,17 @@ export function voteAnswers(answers: readonly string[], weights: readonly number
   return best.answer.trim();
 }
 
+/** What fusion reads of a reading: the label it names (null: none), and what the reader thinks of each, [C]. */
+export interface LabelVote {
+  readonly answer: number | null;
+  readonly logits: readonly number[];
+  readonly probabilities: readonly number[];
+}
+
 /** The fused answer of several readings of one example. */
 export interface FusedAnswer {
   /** Index of the label, or null when readings that name no label hold more than half of the weight. */
-  readonly label: number | null;
+  readonly answer: number | null;
   /** [C], sums to 1. */
   readonly probabilities: readonly number[];
 }
@@ -121,7 +128,7 @@ export interface FusedAnswer {
 /** Weighted mean over K readings of one vector of each, K x [C] → [C]. */
 export function weightedMean(
   where: string,
-  readings: readonly Reading[],
+  readings: readonly LabelVote[],
   weights: readonly number[],
   field: "logits" | "probabilities",
 ): number[] {
@@ -138,11 +145,11 @@ export function weightedMean(
 
 /** The most probable label (of equals the lower index), or null when most of the weight names no label. */
 export function fusedLabel(
-  readings: readonly Reading[],
+  readings: readonly LabelVote[],
   weights: readonly number[],
   probabilities: readonly number[],
 ): number | null {
-  const unparsed = weights.reduce((sum, weight, k) => (readings[k]!.label === null ? sum + weight : sum), 0);
+  const unparsed = weights.reduce((sum, weight, k) => (readings[k]!.answer === null ? sum + weight : sum), 0);
   return unparsed > 0.5 + 1e-9 ? null : probabilities.indexOf(Math.max(...probabilities));
 }
 
@@ -154,9 +161,9 @@ export function fusedLabel(
  *
  * @throws ShapeError when lengths differ or K = 0. NumericError on weights that are no distribution, NaN or ±Infinity.
  */
-export function fuseProbabilities(readings: readonly Reading[], weights: readonly number[]): FusedAnswer {
+export function fuseProbabilities(readings: readonly LabelVote[], weights: readonly number[]): FusedAnswer {
   const probabilities = weightedMean("fuseProbabilities", readings, weights, "probabilities");
-  return { label: fusedLabel(readings, weights, probabilities), probabilities };
+  return { answer: fusedLabel(readings, weights, probabilities), probabilities };
 }
 
 /**
@@ -168,7 +175,7 @@ export function fuseProbabilities(readings: readonly Reading[], weights: readonl
  *
  * @throws ShapeError when lengths differ or K = 0. NumericError on weights that are no distribution, NaN or ±Infinity.
  */
-export function fuseLogits(readings: readonly Reading[], weights: readonly number[]): FusedAnswer {
+export function fuseLogits(readings: readonly LabelVote[], weights: readonly number[]): FusedAnswer {
   const probabilities = Array.from(softmax(weightedMean("fuseLogits", readings, weights, "logits")));
-  return { label: fusedLabel(readings, weights, probabilities), probabilities };
+  return { answer: fusedLabel(readings, weights, probabilities), probabilities };
 }

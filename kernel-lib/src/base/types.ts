@@ -20,9 +20,6 @@ export type Split = "train" | "validation" | "test";
 /** Where pictures come from: made from a seed, or a publisher's files. */
 export type DataSource = "phantom" | "real";
 
-/** How an example is answered: with one label of its task, with any number of them, or in words of its own. */
-export type AnswerForm = "label" | "labels" | "words";
-
 /** One question about one picture. */
 export interface Example {
   readonly id: string;
@@ -32,7 +29,7 @@ export interface Example {
   readonly question: string;
   /** The true answer as the reader should write it: "1", "0, 3", "yes", "left lung". */
   readonly answer: string;
-  /** Indices into the task's labels, ascending: one for the form "label", any number for "labels", none for "words". */
+  /** Indices into the task's labels, ascending: one for the forms "label" and "yesNo", any number for "labels", none for "words". */
   readonly labels: readonly number[];
   /** Default "label". */
   readonly form?: AnswerForm;
@@ -116,83 +113,66 @@ export interface Retrieved {
   readonly rank: number;
 }
 
-/** One example read with one passage, or closed-book (`retrieved` null). */
-export interface Reading {
+/** What each form of answer consists of: the answer itself, and what it adds to a reading and to a prediction. */
+export interface FormParts {
+  /** One label of the task: its index. */
+  readonly label: OneLabelParts;
+  /** One of the task's two labels, which are yes and no. */
+  readonly yesNo: OneLabelParts;
+  /** Any number of the task's labels: their indices, ascending, maybe none. */
+  readonly labels: {
+    readonly answer: readonly number[];
+    readonly reading: unknown;
+    /** `shares`: of the readable weight, the part that names each label, [C]. */
+    readonly fused: { readonly shares: readonly number[] };
+  };
+  /** Words of its own. */
+  readonly words: { readonly answer: string; readonly reading: unknown; readonly fused: unknown };
+}
+
+interface OneLabelParts {
+  readonly answer: number;
+  /** `logits`: mean logit of each label's tokens, [C]. `probabilities`: their softmax over the labels, [C], sums to 1. */
+  readonly reading: { readonly logits: readonly number[]; readonly probabilities: readonly number[] };
+  /** `probabilities`: of each label, all readings taken together, [C], sums to 1. */
+  readonly fused: { readonly probabilities: readonly number[] };
+}
+
+/** How an example is answered: with one label of its task, with yes or no, with any number of labels, or in words of its own. */
+export type AnswerForm = keyof FormParts;
+
+interface ReadingOf<F extends AnswerForm> {
+  readonly form: F;
   readonly exampleId: string;
   readonly retrieved: Retrieved | null;
   /** What the reader wrote, decoded. */
-  readonly answer: string;
-  /** Index of the label the answer names, or null when it names none ("unparsed": counted as wrong). */
-  readonly label: number | null;
-  /** Mean logit of each label's tokens, [C]. */
-  readonly logits: readonly number[];
-  /** Softmax of `logits` over the labels, [C], sums to 1. */
-  readonly probabilities: readonly number[];
+  readonly text: string;
+  /** What the text says; null when it cannot be read ("unparsed": counted as wrong). */
+  readonly answer: FormParts[F]["answer"] | null;
 }
 
-/** The fused answer of one system to one example of the form "label". */
-export interface Prediction {
+/** One example read with one passage, or closed-book (`retrieved` null). `form` says which. */
+export type Reading<F extends AnswerForm = AnswerForm> = { [K in F]: ReadingOf<K> & FormParts[K]["reading"] }[F];
+
+interface PredictionOf<F extends AnswerForm> {
+  readonly form: F;
   readonly system: string;
   readonly exampleId: string;
   readonly group: string;
-  readonly trueLabel: number;
-  /** Index of the answered label, or null when unparsed. */
-  readonly label: number | null;
-  readonly probabilities: readonly number[];
-  /** Fusion weight of each reading, sums to 1. */
+  /** The true answer. */
+  readonly truth: FormParts[F]["answer"];
+  /** The answer given; null when it cannot be read ("unparsed": counted as wrong). */
+  readonly answer: FormParts[F]["answer"] | null;
+  /** Fusion weight of each reading, sums to 1; empty where nothing was read. */
   readonly weights: readonly number[];
-  readonly readings: readonly Reading[];
+  /** What the answer was made of; empty for a system without a reader. */
+  readonly readings: readonly Reading<F>[];
 }
 
-/** One example read with one passage, answered with a set of labels. */
-export interface LabelSetReading {
-  readonly exampleId: string;
-  readonly retrieved: Retrieved | null;
-  /** What the reader wrote, decoded. */
-  readonly answer: string;
-  /** The labels the answer lists, ascending; null when it cannot be read ("unparsed": counted as wrong). */
-  readonly labels: readonly number[] | null;
-}
-
-/** The fused answer of one system to one example of the form "labels". */
-export interface LabelSetPrediction {
-  readonly system: string;
-  readonly exampleId: string;
-  readonly group: string;
-  /** Ascending; may be empty. */
-  readonly trueLabels: readonly number[];
-  /** Ascending; null when unparsed. */
-  readonly labels: readonly number[] | null;
-  /** Share of the readable weight that names each label, [C]. */
-  readonly shares: readonly number[];
-  /** Fusion weight of each reading, sums to 1. */
-  readonly weights: readonly number[];
-  readonly readings: readonly LabelSetReading[];
-}
-
-/** One example read with one passage, answered in words. */
-export interface WordsReading {
-  readonly exampleId: string;
-  readonly retrieved: Retrieved | null;
-  /** What the reader wrote, decoded. */
-  readonly answer: string;
-}
-
-/** The fused answer of one system to one example of the form "words". */
-export interface WordsPrediction {
-  readonly system: string;
-  readonly exampleId: string;
-  readonly group: string;
-  readonly trueAnswer: string;
-  /** Null when the readings hold no word. */
-  readonly answer: string | null;
-  /** Fusion weight of each reading, sums to 1. */
-  readonly weights: readonly number[];
-  readonly readings: readonly WordsReading[];
-}
-
-/** A prediction of any form; they tell themselves apart by `trueLabel`, `trueLabels` and `trueAnswer`. */
-export type AnyPrediction = Prediction | LabelSetPrediction | WordsPrediction;
+/** The answer of one system to one example. `form` says which; `Prediction<"label">` is that of one form. */
+export type Prediction<F extends AnswerForm = AnswerForm> = {
+  [K in F]: PredictionOf<K> & FormParts[K]["fused"];
+}[F];
 
 /** A line of progress: `done` of `total` steps, with values worth a look (loss, accuracy …). */
 export interface ProgressEvent {

@@ -8,7 +8,7 @@ import { COLORS, composeFigure, FIGURE_WIDTH, type FigureContext, SIZES } from "
 /** One query with everything that led to its answer. */
 export interface IdeaInput {
   readonly example: Example;
-  readonly prediction: Prediction;
+  readonly prediction: Prediction<"label" | "yesNo">;
   /** Must hold every passage the prediction's readings name; others may be there too. */
   readonly passages: readonly Passage[];
   readonly labels: readonly Label[];
@@ -16,7 +16,7 @@ export interface IdeaInput {
 
 /** A reading with its passage and its weight in the fused answer. */
 interface Step {
-  readonly reading: Reading;
+  readonly reading: Reading<"label" | "yesNo">;
   readonly passage: Passage;
   readonly weight: number;
 }
@@ -100,7 +100,7 @@ function verdictColor(label: number | null, truth: number): string {
 
 function drawQuery(canvas: Canvas, { example, prediction, labels }: IdeaInput, height: number): void {
   const question = wrapText(example.question, QUERY_SIDE, SIZES.small, { maxLines: 5 });
-  const truth = wrapText(`Truth: ${answerName(prediction.trueLabel, labels)}`, QUERY_SIDE, SIZES.text, {
+  const truth = wrapText(`Truth: ${answerName(prediction.truth, labels)}`, QUERY_SIDE, SIZES.text, {
     weight: "bold",
     maxLines: 2,
   });
@@ -135,13 +135,13 @@ function drawStep(canvas: Canvas, input: IdeaInput, step: Step, place: { y: numb
   });
   const words = wrapText(passage.text, PAIR.right - textLeft - 10, SIZES.small, { maxLines: 4 });
   addText(canvas, words, textLeft, top + 23, { size: SIZES.small });
-  const label = verdictColor(reading.label, input.prediction.trueLabel);
-  const name = wrapText(answerName(reading.label, input.labels), ANSWER.right - ANSWER.left, SIZES.text, {
+  const label = verdictColor(reading.answer, input.prediction.truth);
+  const name = wrapText(answerName(reading.answer, input.labels), ANSWER.right - ANSWER.left, SIZES.text, {
     weight: "bold",
     maxLines: 2,
   });
   addText(canvas, name, ANSWER.left, middle + 2, { color: label, weight: "bold", valign: "bottom" });
-  const sure = reading.label === null ? "" : `${percent(reading.probabilities[reading.label] ?? 0, 0)} % sure`;
+  const sure = reading.answer === null ? "" : `${percent(reading.probabilities[reading.answer] ?? 0, 0)} % sure`;
   addText(canvas, [`${sure}`, `weight ${weight.toFixed(2)}`], ANSWER.left, middle + 4, {
     size: 11,
     color: COLORS.muted,
@@ -152,10 +152,10 @@ function drawStep(canvas: Canvas, input: IdeaInput, step: Step, place: { y: numb
 }
 
 function drawFused(canvas: Canvas, { prediction, labels }: IdeaInput, middle: number): void {
-  const right = prediction.label === prediction.trueLabel;
-  const color = verdictColor(prediction.label, prediction.trueLabel);
+  const right = prediction.answer === prediction.truth;
+  const color = verdictColor(prediction.answer, prediction.truth);
   const width = FUSED.right - FUSED.left;
-  const name = wrapText(answerName(prediction.label, labels), width - 16, 15, { weight: "bold", maxLines: 3 });
+  const name = wrapText(answerName(prediction.answer, labels), width - 16, 15, { weight: "bold", maxLines: 3 });
   const half = 34 + name.length * 11;
   addBox(canvas, [FUSED.left, middle - half, FUSED.right, middle + half], {
     fill: COLORS.paper,
@@ -164,7 +164,7 @@ function drawFused(canvas: Canvas, { prediction, labels }: IdeaInput, middle: nu
   });
   const center = (FUSED.left + FUSED.right) / 2;
   addText(canvas, name, center, middle - 14, { size: 15, color, weight: "bold", anchor: "center", valign: "middle" });
-  const sure = prediction.label === null ? "" : `${percent(prediction.probabilities[prediction.label] ?? 0, 0)} %`;
+  const sure = prediction.answer === null ? "" : `${percent(prediction.probabilities[prediction.answer] ?? 0, 0)} %`;
   const lines = [sure, right ? "right" : "wrong"].filter((line) => line !== "");
   addText(canvas, lines, center, middle + half - 8, {
     size: SIZES.small,
@@ -175,14 +175,14 @@ function drawFused(canvas: Canvas, { prediction, labels }: IdeaInput, middle: nu
 }
 
 function titleOf({ prediction, labels }: IdeaInput, steps: readonly Step[]): string {
-  const fused = shortenText(answerName(prediction.label, labels), 260, SIZES.title, "bold");
-  const end = prediction.label === prediction.trueLabel ? "which is right" : "which is wrong";
+  const fused = shortenText(answerName(prediction.answer, labels), 260, SIZES.title, "bold");
+  const end = prediction.answer === prediction.truth ? "which is right" : "which is wrong";
   const counts = new Map<string, number>();
   for (const { reading } of steps) {
-    const name = answerName(reading.label, labels);
+    const name = answerName(reading.answer, labels);
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  const agreeing = counts.get(answerName(prediction.label, labels)) ?? 0;
+  const agreeing = counts.get(answerName(prediction.answer, labels)) ?? 0;
   if (steps.length === 1) return `The one candidate leads to “${fused}”, ${end}`;
   if (counts.size === 1 && agreeing === steps.length)
     return `All ${steps.length} candidates lead to one answer, “${fused}”, ${end}`;
@@ -193,10 +193,10 @@ function titleOf({ prediction, labels }: IdeaInput, steps: readonly Step[]): str
 function captionOf({ example, prediction, labels }: IdeaInput, steps: readonly Step[]): string {
   const readings = steps.map(
     ({ reading, weight }) =>
-      `${reading.retrieved!.head} head: ${answerName(reading.label, labels)}, weight ${weight.toFixed(2)}`,
+      `${reading.retrieved!.head} head: ${answerName(reading.answer, labels)}, weight ${weight.toFixed(2)}`,
   );
   return (
     `${prediction.system} on ${example.id}: “${example.question}” ${readings.join("; ")}. ` +
-    `Fused: ${answerName(prediction.label, labels)}; truth: ${answerName(prediction.trueLabel, labels)}.`
+    `Fused: ${answerName(prediction.answer, labels)}; truth: ${answerName(prediction.truth, labels)}.`
   );
 }

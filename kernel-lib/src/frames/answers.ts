@@ -1,6 +1,6 @@
 import { answerWordings, isCorrect } from "../analysis/inconsistency";
 import { isOracleCorrect } from "../analysis/oracle";
-import type { AnyPrediction, Task } from "../base/types";
+import type { Prediction, Task } from "../base/types";
 import { exampleOf, examplesById } from "./data-frames";
 import { FRAMES } from "./schemas";
 import { makeFrame, type Table } from "./table";
@@ -11,7 +11,7 @@ import { makeFrame, type Table } from "./table";
  *
  * @throws DataError for an example of another task.
  */
-export function answersFrame(task: Task, predictions: readonly AnyPrediction[]): Table {
+export function answersFrame(task: Task, predictions: readonly Prediction[]): Table {
   const examples = examplesById(task);
   const rows = predictions.map((prediction) => {
     const { system, exampleId, group } = prediction;

@@ -1,3 +1,4 @@
+import { labelPredictions } from "../answers/form";
 import { assertSameLength } from "../base/check";
 import type { DataSource, Prediction, Task } from "../base/types";
 import { exampleOf, examplesById } from "./data-frames";
@@ -19,11 +20,11 @@ function probabilityColumns(where: string, probabilities: readonly number[], num
  */
 export function predictionsFrame(task: Task, predictions: readonly Prediction[]): Table {
   const examples = examplesById(task);
-  const rows = predictions.map((prediction) => {
-    const { system, exampleId, group, trueLabel, readings } = prediction;
+  const rows = labelPredictions(predictions).map((prediction) => {
+    const { system, exampleId, group, truth: trueLabel, readings } = prediction;
     exampleOf("predictionsFrame", examples, exampleId);
-    const answers = readings.map((reading) => reading.label ?? UNPARSED);
-    const label = prediction.label ?? UNPARSED;
+    const answers = readings.map((reading) => reading.answer ?? UNPARSED);
+    const label = prediction.answer ?? UNPARSED;
     return {
       system,
       exampleId,
@@ -48,7 +49,7 @@ export function predictionsFrame(task: Task, predictions: readonly Prediction[])
  */
 export function readingsFrame(task: Task, predictions: readonly Prediction[]): Table {
   const examples = examplesById(task);
-  const rows = predictions.flatMap(({ system, exampleId, trueLabel, weights, readings }) => {
+  const rows = labelPredictions(predictions).flatMap(({ system, exampleId, truth: trueLabel, weights, readings }) => {
     exampleOf("readingsFrame", examples, exampleId);
     assertSameLength("readingsFrame: weights", weights.length, readings.length);
     return readings.map((reading, k) => ({
@@ -60,8 +61,8 @@ export function readingsFrame(task: Task, predictions: readonly Prediction[]): T
       rank: reading.retrieved?.rank ?? null,
       score: reading.retrieved?.score ?? null,
       weight: weights[k]!,
-      label: reading.label ?? UNPARSED,
-      answer: reading.answer,
+      label: reading.answer ?? UNPARSED,
+      answer: reading.text,
       ...probabilityColumns("readingsFrame", reading.probabilities, task.labels.length),
     }));
   });

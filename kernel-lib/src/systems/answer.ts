@@ -7,14 +7,11 @@ import type {
   Control,
   Example,
   Label,
-  LabelSetPrediction,
-  LabelSetReading,
   Matrix,
   Passage,
   Prediction,
   Reading,
   Retrieved,
-  WordsPrediction,
 } from "../base/types";
 import { type LabelScores, promptKey, type ReadPair } from "../reader/reader";
 import { retrieve } from "../retriever/retrieve";
@@ -125,7 +122,7 @@ export async function answerExamples(
   labels: readonly Label[],
   examples: readonly Example[],
   control: Control = {},
-): Promise<Prediction[]> {
+): Promise<Prediction<"label">[]> {
   assertForm("answerExamples", examples, "label");
   const read = async (pairs: readonly ReadPair[]): Promise<Read[]> => {
     const scores = await system.reader.scoreLabels(pairs, labels, control);
@@ -152,27 +149,28 @@ interface Read {
   readonly answer: string;
 }
 
-function readingOf(slot: Slot, { score, answer }: Read, labels: readonly Label[]): Reading {
+function readingOf(slot: Slot, { score, answer }: Read, labels: readonly Label[]): Reading<"label"> {
   const parsed = parseAnswer(answer, labels);
   return {
+    form: "label",
     exampleId: slot.pair.example.id,
     retrieved: slot.retrieved,
-    answer,
-    label: parsed.kind === "label" ? parsed.index : null,
+    text: answer,
+    answer: parsed.kind === "label" ? parsed.index : null,
     logits: Array.from(score.logits),
     probabilities: Array.from(softmax(score.logits)),
   };
 }
 
-function fuse(system: System, { example, readings, weights }: ExampleReadings<Reading>): Prediction {
+function fuse(system: System, { example, readings, weights }: ExampleReadings<Reading<"label">>): Prediction<"label"> {
   const fused = (system.fusion === "logits" ? fuseLogits : fuseProbabilities)(readings, weights);
   return {
+    form: "label",
     system: system.name,
     exampleId: example.id,
     group: example.group,
-    trueLabel: example.labels[0]!,
-    label: fused.label,
-    probabilities: fused.probabilities,
+    truth: example.labels[0]!,
+    ...fused,
     weights,
     readings,
   };
@@ -190,7 +188,7 @@ export async function answerLabelSets(
   labels: readonly Label[],
   examples: readonly Example[],
   control: Control = {},
-): Promise<LabelSetPrediction[]> {
+): Promise<Prediction<"labels">[]> {
   assertForm("answerLabelSets", examples, "labels");
   const found = await readSlots(
     system,
@@ -200,12 +198,13 @@ export async function answerLabelSets(
     control,
   );
   return found.map(({ example, readings, weights }) => ({
+    form: "labels",
     system: system.name,
     exampleId: example.id,
     group: example.group,
-    trueLabels: example.labels,
+    truth: example.labels,
     ...voteLabelSets(
-      readings.map((reading) => reading.labels),
+      readings.map((reading) => reading.answer),
       weights,
       labels.length,
     ),
@@ -214,13 +213,14 @@ export async function answerLabelSets(
   }));
 }
 
-function setReadingOf(slot: Slot, answer: string, labels: readonly Label[]): LabelSetReading {
+function setReadingOf(slot: Slot, answer: string, labels: readonly Label[]): Reading<"labels"> {
   const parsed = parseLabelSet(answer, labels);
   return {
+    form: "labels",
     exampleId: slot.pair.example.id,
     retrieved: slot.retrieved,
-    answer,
-    labels: parsed.kind === "labels" ? parsed.indices : null,
+    text: answer,
+    answer: parsed.kind === "labels" ? parsed.indices : null,
   };
 }
 
@@ -235,22 +235,25 @@ export async function answerInWords(
   system: System,
   examples: readonly Example[],
   control: Control = {},
-): Promise<WordsPrediction[]> {
+): Promise<Prediction<"words">[]> {
   assertForm("answerInWords", examples, "words");
   const found = await readSlots(
     system,
     examples,
     (pairs) => system.reader.writeAnswers(pairs, control),
-    ({ pair, retrieved }, answer) => ({ exampleId: pair.example.id, retrieved, answer }),
+    ({ pair, retrieved }, text): Reading<"words"> => {
+      return { form: "words", exampleId: pair.example.id, retrieved, text, answer: voteAnswers([text], [1]) };
+    },
     control,
   );
   return found.map(({ example, readings, weights }) => ({
+    form: "words",
     system: system.name,
     exampleId: example.id,
     group: example.group,
-    trueAnswer: example.answer,
+    truth: example.answer,
     answer: voteAnswers(
-      readings.map(({ answer }) => answer),
+      readings.map(({ text }) => text),
       weights,
     ),
     weights,

@@ -1,40 +1,44 @@
 import { expect, test } from "vitest";
 import { answerWordings, isCorrect, isInconsistent } from "../../src/analysis/inconsistency";
 import { isOracleCorrect, measureOracle } from "../../src/analysis/oracle";
-import type { LabelSetPrediction, Prediction, WordsPrediction } from "../../src/base/types";
+import type { Prediction } from "../../src/base/types";
 
 const base = { system: "s", exampleId: "e", group: "g", weights: [0.5, 0.5] };
 const sets = (
-  trueLabels: number[],
-  labels: number[] | null,
+  truth: number[],
+  answer: number[] | null,
   readings: (number[] | null)[],
   exampleId = "e",
-): LabelSetPrediction => ({
+): Prediction => ({
   ...base,
+  form: "labels",
   exampleId,
-  trueLabels,
-  labels,
-  shares: [],
-  readings: readings.map((each) => ({ exampleId, retrieved: null, answer: "", labels: each })),
-});
-const words = (trueAnswer: string, answer: string | null, readings: string[], exampleId = "e"): WordsPrediction => ({
-  ...base,
-  exampleId,
-  trueAnswer,
+  truth,
   answer,
-  readings: readings.map((each) => ({ exampleId, retrieved: null, answer: each })),
+  shares: [],
+  readings: readings.map((each) => ({ form: "labels", exampleId, retrieved: null, text: "", answer: each })),
 });
-const one = (trueLabel: number, label: number | null, readings: (number | null)[], exampleId = "e"): Prediction => ({
+const words = (truth: string, answer: string | null, readings: string[], exampleId = "e"): Prediction => ({
   ...base,
+  form: "words",
   exampleId,
-  trueLabel,
-  label,
+  truth,
+  answer,
+  readings: readings.map((each) => ({ form: "words", exampleId, retrieved: null, text: each, answer: each })),
+});
+const one = (truth: number, answer: number | null, readings: (number | null)[], exampleId = "e"): Prediction => ({
+  ...base,
+  form: "label",
+  exampleId,
+  truth,
+  answer,
   probabilities: [],
   readings: readings.map((each) => ({
+    form: "label",
     exampleId,
     retrieved: null,
-    answer: "",
-    label: each,
+    text: "",
+    answer: each,
     logits: [],
     probabilities: [],
   })),

@@ -4,24 +4,26 @@ import type { Prediction, Reading } from "../../src/base/types";
 export function predict(
   system: string,
   exampleId: string,
-  trueLabel: number,
+  truth: number,
   readings: readonly (number | null)[],
-  label: number | null,
-): Prediction {
-  const read = (answer: number | null): Reading => ({
+  answer: number | null,
+): Prediction<"label"> {
+  const read = (label: number | null): Reading<"label"> => ({
+    form: "label",
     exampleId,
     retrieved: null,
-    answer: String(answer),
-    label: answer,
+    text: String(label),
+    answer: label,
     logits: [0, 0],
     probabilities: [0.5, 0.5],
   });
   return {
+    form: "label",
     system,
     exampleId,
     group: exampleId,
-    trueLabel,
-    label,
+    truth,
+    answer,
     probabilities: [0.5, 0.5],
     weights: readings.map(() => 1 / readings.length),
     readings: readings.map(read),

@@ -29,7 +29,7 @@ describe("measureOracle", () => {
       expect(oracle.value).toBeGreaterThanOrEqual(accuracy.value);
       expect(gap.low).toBeGreaterThanOrEqual(0);
       for (let k = 0; k < 4; k++) {
-        const picked = rows.filter((row) => row.readings[k]!.label === row.trueLabel).length / rows.length;
+        const picked = rows.filter((row) => row.readings[k]!.answer === row.truth).length / rows.length;
         expect(oracle.value).toBeGreaterThanOrEqual(picked);
       }
     }

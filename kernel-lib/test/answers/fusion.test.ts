@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { fuseLogits, fuseProbabilities, fusionWeights } from "../../src/answers/fusion";
+import { fuseLogits, fuseProbabilities, fusionWeights, type LabelVote } from "../../src/answers/fusion";
 import { createRandom } from "../../src/base/random";
 import { softmax } from "../../src/base/softmax";
-import type { Head, Reading, Retrieved } from "../../src/base/types";
+import type { Head, Retrieved } from "../../src/base/types";
 
 const hit = (head: Head, score: number): Retrieved => ({ passageId: `${head}${score}`, head, score, rank: 0 });
 
-function reading(logits: number[], label: number | null = logits.indexOf(Math.max(...logits))): Reading {
-  return { exampleId: "e", retrieved: null, answer: "", label, logits, probabilities: Array.from(softmax(logits)) };
+function reading(logits: number[], answer: number | null = logits.indexOf(Math.max(...logits))): LabelVote {
+  return { answer, logits, probabilities: Array.from(softmax(logits)) };
 }
 
 describe("fusionWeights", () => {
@@ -68,17 +68,17 @@ describe.each([
 
   it("with K = 1 is the single reading", () => {
     const fused = fuse([readings[0]!], [1]);
-    expect(fused.label).toBe(readings[0]!.label);
+    expect(fused.answer).toBe(readings[0]!.answer);
     fused.probabilities.forEach((p, c) => {
       expect(p).toBeCloseTo(readings[0]!.probabilities[c]!, 12);
     });
-    expect(fuse([reading([1, 0], null)], [1]).label).toBe(null);
+    expect(fuse([reading([1, 0], null)], [1]).answer).toBe(null);
   });
 
   it("does not depend on the order of the passages", () => {
     const fused = fuse(readings, weights);
     const turned = fuse([...readings].reverse(), [...weights].reverse());
-    expect(turned.label).toBe(fused.label);
+    expect(turned.answer).toBe(fused.answer);
     turned.probabilities.forEach((p, c) => {
       expect(p).toBeCloseTo(fused.probabilities[c]!, 12);
     });
@@ -96,9 +96,9 @@ describe.each([
   it("names no label when readings that name none hold most of the weight, and the lower index on a tie", () => {
     const named = reading([0, 1]);
     const unnamed = reading([0, 1], null);
-    expect(fuse([named, unnamed], [0.4, 0.6]).label).toBe(null);
-    expect(fuse([named, unnamed], [0.5, 0.5]).label).toBe(1);
-    expect(fuse([reading([1, 1])], [1]).label).toBe(0);
+    expect(fuse([named, unnamed], [0.4, 0.6]).answer).toBe(null);
+    expect(fuse([named, unnamed], [0.5, 0.5]).answer).toBe(1);
+    expect(fuse([reading([1, 1])], [1]).answer).toBe(0);
   });
 
   it("refuses weights that are no distribution or do not fit", () => {
@@ -126,8 +126,8 @@ describe("the two fusions", () => {
 
   it("can differ: averaged logits choose a label that no reading preferred", () => {
     const split = [reading([5, 4, 0]), reading([0, 4, 5])];
-    expect(fuseLogits(split, [0.5, 0.5]).label).toBe(1);
-    expect(split.map(({ label }) => label)).toEqual([0, 2]);
-    expect(fuseProbabilities(split, [0.5, 0.5]).label).not.toBe(1);
+    expect(fuseLogits(split, [0.5, 0.5]).answer).toBe(1);
+    expect(split.map(({ answer }) => answer)).toEqual([0, 2]);
+    expect(fuseProbabilities(split, [0.5, 0.5]).answer).not.toBe(1);
   });
 });

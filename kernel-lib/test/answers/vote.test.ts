@@ -4,21 +4,21 @@ import { voteAnswers, voteLabelSets } from "../../src/answers/fusion";
 describe("voteLabelSets", () => {
   it("decides each label by more than half of the weight", () => {
     const vote = voteLabelSets([[0, 1], [0], [2]], [0.5, 0.3, 0.2], 3);
-    expect(vote.labels).toEqual([0]);
+    expect(vote.answer).toEqual([0]);
     [0.8, 0.5, 0.2].forEach((share, label) => {
       expect(vote.shares[label]).toBeCloseTo(share, 12);
     });
   });
 
   it("with one reading is its set; with none readable is null", () => {
-    expect(voteLabelSets([[2, 0]], [1], 3).labels).toEqual([0, 2]);
-    expect(voteLabelSets([[]], [1], 3).labels).toEqual([]);
-    expect(voteLabelSets([null], [1], 3)).toEqual({ labels: null, shares: [0, 0, 0] });
+    expect(voteLabelSets([[2, 0]], [1], 3).answer).toEqual([0, 2]);
+    expect(voteLabelSets([[]], [1], 3).answer).toEqual([]);
+    expect(voteLabelSets([null], [1], 3)).toEqual({ answer: null, shares: [0, 0, 0] });
   });
 
   it("leaves unreadable readings out, unless they hold most of the weight", () => {
-    expect(voteLabelSets([[1], null], [0.5, 0.5], 2)).toEqual({ labels: [1], shares: [0, 1] });
-    expect(voteLabelSets([[1], null], [0.4, 0.6], 2).labels).toBeNull();
+    expect(voteLabelSets([[1], null], [0.5, 0.5], 2)).toEqual({ answer: [1], shares: [0, 1] });
+    expect(voteLabelSets([[1], null], [0.4, 0.6], 2).answer).toBeNull();
   });
 
   it("can choose a set that no reading wrote", () => {
@@ -32,14 +32,14 @@ describe("voteLabelSets", () => {
         ],
         third,
         3,
-      ).labels,
+      ).answer,
     ).toEqual([0, 1, 2]);
   });
 
   it("does not depend on the order of the readings", () => {
     const there = voteLabelSets([[0], [1, 2], null], [0.3, 0.6, 0.1], 3);
     const back = voteLabelSets([null, [1, 2], [0]], [0.1, 0.6, 0.3], 3);
-    expect(back.labels).toEqual(there.labels);
+    expect(back.answer).toEqual(there.answer);
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
-import type { Example, LabelSetPrediction, MetricName, Prediction, Task, WordsPrediction } from "../../src/base/types";
+import type { Example, MetricName, Prediction, Task } from "../../src/base/types";
 import { measureAnswers } from "../../src/experiments/stages/results";
 
 const image = { width: 1, height: 1, channels: 1, data: Uint8Array.of(0) } as const;
@@ -22,22 +22,23 @@ function taskOf(metrics: readonly MetricName[], test: readonly Example[]): Task 
   return { name: "toy", source: "phantom", modality: "", labels, splits, metrics, card, fingerprint: "toy" };
 }
 const base = { system: "s", weights: [1], readings: [] };
-const label = (exampleId: string, trueLabel: number, answered: number | null): Prediction => ({
+const label = (exampleId: string, truth: number, answer: number | null): Prediction => ({
   ...base,
+  form: "label",
   exampleId,
   group: exampleId,
-  trueLabel,
-  label: answered,
+  truth,
+  answer,
   probabilities: [],
 });
-const words = (exampleId: string, trueAnswer: string, answer: string | null): WordsPrediction => ({
+const words = (exampleId: string, truth: string, answer: string | null): Prediction => ({
   ...base,
+  form: "words",
   exampleId,
   group: exampleId,
-  trueAnswer,
+  truth,
   answer,
 });
-const none = { predictions: [], labelSets: [], words: [] };
 const measured = (found: ReturnType<typeof measureAnswers>, metric: MetricName) => {
   const { statistic, groups } = found.find((each) => each.metric === metric)!;
   return { value: statistic(groups.map((_, i) => i)), n: groups.length };
@@ -54,26 +55,26 @@ test("question answering: closed and open questions by kind, whichever form they
       example("e", { kind: "open", labels: [0] }),
     ],
   );
-  const found = measureAnswers("test", task, {
-    ...none,
-    predictions: [label("a", 0, 0), label("b", 1, null), label("e", 0, 1)],
-    words: [words("c", "left", "Left."), words("d", "left lung", "lung")],
-  });
+  const found = measureAnswers("test", task, [
+    ...[label("a", 0, 0), label("b", 1, null), label("e", 0, 1)],
+    ...[words("c", "left", "Left."), words("d", "left lung", "lung")],
+  ]);
   expect(measured(found, "closedAccuracy")).toEqual({ value: 2 / 3, n: 3 });
   expect(measured(found, "tokenRecall")).toEqual({ value: 0.25, n: 2 });
 });
 
 test("label sets: exact match and macro-F1 of the sets", () => {
   const task = taskOf(["exactMatch", "macroF1"], [example("a", { form: "labels" }), example("b", { form: "labels" })]);
-  const set = (exampleId: string, trueLabels: number[], labels: number[] | null): LabelSetPrediction => ({
+  const set = (exampleId: string, truth: number[], answer: number[] | null): Prediction => ({
     ...base,
+    form: "labels",
     exampleId,
     group: exampleId,
-    trueLabels,
-    labels,
+    truth,
+    answer,
     shares: [],
   });
-  const found = measureAnswers("test", task, { ...none, labelSets: [set("a", [0], [0]), set("b", [0, 1], [0])] });
+  const found = measureAnswers("test", task, [set("a", [0], [0]), set("b", [0, 1], [0])]);
   expect(measured(found, "exactMatch")).toEqual({ value: 0.5, n: 2 });
   expect(measured(found, "macroF1")).toEqual({ value: 0.5, n: 2 }); // F1 of yes 1, of no 0
 });
@@ -87,11 +88,11 @@ test("refuses an example of another task, and no predictions at all", () => {
       return error;
     }
   };
-  const foreign = caught(() => measureAnswers("test", task, { ...none, predictions: [label("z", 0, 0)] }));
+  const foreign = caught(() => measureAnswers("test", task, [label("z", 0, 0)]));
   expect(isKernelError(foreign, "data") && foreign.message).toContain('got "z"');
   expect(
     isKernelError(
-      caught(() => measureAnswers("test", task, none)),
+      caught(() => measureAnswers("test", task, [])),
       "shape",
     ),
   ).toBe(true);

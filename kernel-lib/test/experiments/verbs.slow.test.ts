@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { labelPredictions } from "../../src/answers/form";
 import { isKernelError } from "../../src/base/errors";
 import type { Control, Prediction, Task } from "../../src/base/types";
 import { ablate } from "../../src/experiments/ablate";
@@ -62,7 +63,7 @@ function choices({ index, reader, closed, heads, predictions }: All): unknown[] 
       health,
     ]),
     index.corpus.passages.map(({ id }) => id),
-    predictions.map(({ trueLabel: _trueLabel, ...answer }) => answer),
+    predictions.map(({ truth: _truth, ...answer }) => answer),
   ];
 }
 
@@ -75,7 +76,7 @@ describe("the whole chain on untrained models", () => {
     expect(again.predictions).toEqual(first.predictions);
     const numTest = world.task.splits.test.length;
     expect(first.predictions).toHaveLength(SYSTEM_NAMES.length * numTest);
-    for (const { system, readings, weights, probabilities } of first.predictions) {
+    for (const { system, readings, weights, probabilities } of labelPredictions(first.predictions)) {
       expect(readings).toHaveLength(system === "closed-book" ? 1 : 4);
       expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 9);
       expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 9);
@@ -112,7 +113,7 @@ describe("the whole chain on untrained models", () => {
     expect(new Set(other.origins)).toEqual(new Set(["computed"]));
     expect(trained(other)).toEqual(trained(first));
     expect(choices(other)).toEqual(choices(first));
-    expect(other.predictions.map((p) => p.trueLabel)).not.toEqual(first.predictions.map((p) => p.trueLabel));
+    expect(other.predictions.map((p) => p.truth)).not.toEqual(first.predictions.map((p) => p.truth));
     for (const all of [first, same, other]) free(all);
   });
 
@@ -175,7 +176,7 @@ test("evaluate gives rows with intervals and paired differences; ablate one diff
   const { rows, differences, unparsed } = await evaluate(run, { task: world.task, predictions: all.predictions });
   for (const { system, share, n } of unparsed) {
     const ofSystem = all.predictions.filter((answer) => answer.system === system);
-    expect([share, n]).toEqual([ofSystem.filter(({ label }) => label === null).length / 10, 10]);
+    expect([share, n]).toEqual([ofSystem.filter(({ answer }) => answer === null).length / 10, 10]);
   }
   expect(unparsed.map(({ system }) => system)).toEqual(SYSTEM_NAMES);
   expect(rows).toHaveLength(2 * SYSTEM_NAMES.length);

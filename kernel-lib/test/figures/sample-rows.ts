@@ -167,6 +167,7 @@ export function ideaInput(count = 4): IdeaInput {
     const label = k % 3 === 1 ? 1 : 0;
     const probability = 0.9 - 0.07 * k;
     return {
+      form: "label" as const,
       exampleId: "breast-12",
       retrieved: {
         passageId: passage.id,
@@ -174,8 +175,8 @@ export function ideaInput(count = 4): IdeaInput {
         score: 0.7,
         rank: k >> 1,
       },
-      answer: String(label),
-      label,
+      text: String(label),
+      answer: label,
       logits: [0, 0],
       probabilities: label === 0 ? [probability, 1 - probability] : [1 - probability, probability],
     };
@@ -194,11 +195,12 @@ export function ideaInput(count = 4): IdeaInput {
   };
   const label = fused >= 0.5 ? 0 : 1;
   const prediction = {
+    form: "label" as const,
     system: "jomed",
     exampleId: "breast-12",
     group: "12",
-    trueLabel: 0,
-    label,
+    truth: 0,
+    answer: label,
     probabilities: [fused, 1 - fused],
     weights,
     readings,

@@ -23,16 +23,17 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function reading(label: number | null, passageId: string | null): Reading {
+function reading(label: number | null, passageId: string | null): Reading<"label"> {
   const retrieved = passageId === null ? null : ({ passageId, head: "image", score: 0.5, rank: 0 } as const);
-  const [answer, exampleId] = [label === null ? "?" : String(label), task.splits.test[0]!.id];
-  return { exampleId, retrieved, answer, label, logits: [0, 0], probabilities: [0.5, 0.5] };
+  const [text, exampleId] = [label === null ? "?" : String(label), task.splits.test[0]!.id];
+  return { form: "label", exampleId, retrieved, text, answer: label, logits: [0, 0], probabilities: [0.5, 0.5] };
 }
 
-function prediction(trueLabel: number, label: number | null, readings: readonly Reading[]): Prediction {
+function prediction(truth: number, answer: number | null, readings: readonly Reading<"label">[]): Prediction<"label"> {
   const { id: exampleId, group } = task.splits.test[0]!;
   const weights = readings.map(() => 1 / readings.length);
-  return { system: "JOMED", exampleId, group, trueLabel, label, probabilities: [0.25, 0.75], weights, readings };
+  const probabilities = [0.25, 0.75];
+  return { form: "label", system: "JOMED", exampleId, group, truth, answer, probabilities, weights, readings };
 }
 
 const expected = (name: FrameName, numClasses = 0) => [
@@ -164,16 +165,17 @@ test("sets of labels and answers in words have their columns too", () => {
   expect(retrievedFrame(mixed, corpus, lists).array("agrees")).toEqual([1, null]);
   const rows = answersFrame(mixed, [
     {
+      form: "labels",
       system: "ft-rag",
       exampleId: "both",
       group: "g",
-      trueLabels: [0, 1],
-      labels: [1],
+      truth: [0, 1],
+      answer: [1],
       shares: [0, 1],
       weights: [0.5, 0.5],
       readings: [
-        { exampleId: "both", retrieved: null, answer: "1, 0", labels: [0, 1] },
-        { exampleId: "both", retrieved: null, answer: "1", labels: [1] },
+        { form: "labels", exampleId: "both", retrieved: null, text: "1, 0", answer: [0, 1] },
+        { form: "labels", exampleId: "both", retrieved: null, text: "1", answer: [1] },
       ],
     },
   ]).objects();

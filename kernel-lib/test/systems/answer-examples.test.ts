@@ -69,7 +69,14 @@ const parts = (over: Partial<RetrievingParts> = {}): RetrievingParts => ({
 
 test("closed-book: one reading without a passage, of weight 1", async () => {
   const [prediction] = await answerExamples(closedBook(parrot()), labels, [example("x", 0)]);
-  expect(prediction).toMatchObject({ system: "closed-book", exampleId: "x", trueLabel: 0, label: 0, weights: [1] });
+  expect(prediction).toMatchObject({
+    system: "closed-book",
+    exampleId: "x",
+    form: "label",
+    truth: 0,
+    answer: 0,
+    weights: [1],
+  });
   expect(prediction!.readings).toHaveLength(1);
   expect(prediction!.readings[0]!.retrieved).toBeNull();
 });
@@ -86,8 +93,8 @@ test("ft-rag by hand: image head finds a, b; text head finds c, a; weights are t
   const sure = Math.E / (Math.E + 1);
   const [w0, w1, w2, w3] = prediction!.weights as [number, number, number, number];
   expect(prediction!.probabilities[0]).toBeCloseTo((w0 + w3) * sure + w1 * (1 - sure) + w2 * 0.5, 6);
-  expect(prediction!.label).toBe(0);
-  expect(prediction!.readings.map(({ label }) => label)).toEqual([0, 1, null, 0]);
+  expect(prediction!.answer).toBe(0);
+  expect(prediction!.readings.map(({ answer }) => answer)).toEqual([0, 1, null, 0]);
   expect(reader.pairs).toHaveLength(3); // a is read once for both heads
 });
 

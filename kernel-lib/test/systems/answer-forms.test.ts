@@ -62,7 +62,7 @@ const parts = (reader: Reader, temperature = 1): RetrievingParts => ({
 test("label sets: each label by more than half of the readable weight, by hand", async () => {
   const asked: ReadPair[] = [];
   const [found] = await answerLabelSets(ftRag(parts(parrot(asked))), labels, [example("labels", "0, 2", [0, 2])]);
-  expect(found!.readings.map((reading) => reading.labels)).toEqual([[0, 2], [0], null, [0, 2]]);
+  expect(found!.readings.map((reading) => reading.answer)).toEqual([[0, 2], [0], null, [0, 2]]);
   expect(asked).toHaveLength(3); // p0 is found twice, read once
   const [w0, w1, w2, w3] = found!.weights;
   const readable = w0! + w1! + w3!;
@@ -70,18 +70,18 @@ test("label sets: each label by more than half of the readable weight, by hand",
   expect(found!.shares[1]).toBe(0);
   expect(found!.shares[2]).toBeCloseTo((w0! + w3!) / readable, 12);
   expect(w0! + w1! + w2! + w3!).toBeCloseTo(1, 12);
-  expect(found).toMatchObject({ system: "ft-rag", trueLabels: [0, 2], labels: [0, 2] });
+  expect(found).toMatchObject({ form: "labels", system: "ft-rag", truth: [0, 2], answer: [0, 2] });
 });
 
 test("label sets: closed-book writes the empty set, which is an answer", async () => {
   const [found] = await answerLabelSets(closedBook(parrot()), labels, [example("labels", "none", [])]);
-  expect(found).toMatchObject({ labels: [], trueLabels: [], weights: [1] });
+  expect(found).toMatchObject({ answer: [], truth: [], weights: [1] });
 });
 
 test("words: the wording with the most weight wins", async () => {
   const [found] = await answerInWords(ftRag(parts(parrot())), [example("words", "mumble", [])]);
-  expect(found!.readings.map(({ answer }) => answer)).toEqual(["0, 2", "0", "mumble", "0, 2"]);
-  expect(found).toMatchObject({ answer: "0, 2", trueAnswer: "mumble" });
+  expect(found!.readings.map(({ text }) => text)).toEqual(["0, 2", "0", "mumble", "0, 2"]);
+  expect(found).toMatchObject({ answer: "0, 2", form: "words", truth: "mumble" });
 });
 
 test.each([

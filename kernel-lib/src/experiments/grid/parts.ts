@@ -80,12 +80,7 @@ export function openParts(world: GridWorld, control: Control): GridParts {
 
 /** All answers of the given predictions artifacts, in their order. */
 export function joinAnswers(places: readonly StagePlace[]): Predictions {
-  const all = places.map(({ folder }) => readPredictions(folder));
-  return {
-    predictions: all.flatMap(({ predictions }) => predictions),
-    labelSets: all.flatMap(({ labelSets }) => labelSets),
-    words: all.flatMap(({ words }) => words),
-  };
+  return places.flatMap(({ folder }) => readPredictions(folder));
 }
 
 /** Of those asked for before, the latest are kept; a failed opening is not. */

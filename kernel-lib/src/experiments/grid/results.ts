@@ -9,8 +9,9 @@ import { type CellRecord, readCells } from "./record";
 /** Which cell of a grid a row belongs to. */
 export type CellName = Pick<CellRecord, "profile" | "source" | "task" | "backbone" | "seed">;
 
-/** The answers of one system on one task with one reader and seed, by their form. */
-export interface GridPredictions extends CellName, Predictions {
+/** The answers of one system on one task with one reader and seed. */
+export interface GridPredictions extends CellName {
+  readonly predictions: Predictions;
   /** As the grid names it ("no-prior"); the predictions themselves name their label ("no prior"). */
   readonly system: string;
 }
@@ -49,8 +50,9 @@ export async function gridResults(place: Run | string, filter: GridRowsFilter = 
     const at = placeIn(folder, cell.kind, cell.key);
     if (!(await thereIn(at))) continue; // pruned or damaged since: the next run of the grid makes it again
     const name = nameOf(cell);
-    if (cell.kind === "predictions") predictions.push({ ...name, system: cell.system!, ...readPredictions(at.folder) });
-    else if (cell.answers.every((key) => current.has(key))) {
+    if (cell.kind === "predictions") {
+      predictions.push({ ...name, system: cell.system!, predictions: readPredictions(at.folder) });
+    } else if (cell.answers.every((key) => current.has(key))) {
       const { rows, differences: found } = readJson<EvaluateResult>(at.folder, "results.json");
       results.push(...rows.map((row) => ({ ...row, ...name })).filter((row) => isNew(seen, row)));
       differences.push(...found.map((row) => ({ ...row, ...name })).filter((row) => isNew(seen, row)));

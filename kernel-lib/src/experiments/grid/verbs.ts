@@ -43,7 +43,7 @@ export async function callVerb(run: Run, stage: GridStage, parts: StageParts, wo
     case "predictions":
       return predict(run, predictOptions(stage, parts));
     case "results":
-      return evaluate(run, { task, ...parts.answers! });
+      return evaluate(run, { task, predictions: parts.answers! });
   }
 }
 

@@ -1,17 +1,6 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
-import type {
-  AnswerForm,
-  Control,
-  Example,
-  LabelSetPrediction,
-  Prediction,
-  Split,
-  Task,
-  WordsPrediction,
-} from "../../base/types";
+import type { AnswerForm, Control, Example, Prediction, Split, Task } from "../../base/types";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { answerExamples, answerInWords, answerLabelSets } from "../../systems/answer";
 import type { Fusion, System } from "../../systems/system";
@@ -24,35 +13,14 @@ import type { TunedHeads } from "./retriever";
 import { type Artifact, runStage } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
-/** The answers of one system, by the form of the examples. */
-export interface Predictions {
-  /** Of the examples answered with one label. */
-  readonly predictions: readonly Prediction[];
-  /** Of those answered with a set of labels. */
-  readonly labelSets: readonly LabelSetPrediction[];
-  /** Of those answered in words. */
-  readonly words: readonly WordsPrediction[];
-}
+/** The answers of one or several systems to examples of any form. */
+export type Predictions = readonly Prediction[];
 
-/** A file per form of answer; one that no example has is not written. */
-const FILES = {
-  predictions: "predictions.json",
-  labelSets: "label-sets.json",
-  words: "words.json",
-} as const satisfies Record<keyof Predictions, string>;
-/** Writes answers into an artifact's folder. */
-export function writePredictions(folder: string, answers: Predictions): void {
-  for (const [form, file] of Object.entries(FILES)) {
-    const found = answers[form as keyof Predictions];
-    if (found.length > 0) writeJson(folder, file, found);
-  }
-}
+const FILE = "predictions.json";
 
 /** The answers that a predictions artifact holds. */
 export function readPredictions(folder: string): Predictions {
-  const read = <T>(file: string): readonly T[] =>
-    existsSync(join(folder, file)) ? readJson<readonly T[]>(folder, file) : [];
-  return { predictions: read(FILES.predictions), labelSets: read(FILES.labelSets), words: read(FILES.words) };
+  return readJson<Predictions>(folder, FILE);
 }
 
 export interface PredictOptions {
@@ -79,11 +47,13 @@ export interface PredictOptions {
 }
 
 /** Answers with every reading behind them, and where they are kept. */
-export interface PredictResult extends Predictions {
+export interface PredictResult {
+  readonly predictions: Predictions;
   readonly artifact: Artifact;
 }
 
-const VERSION = 1;
+const VERSION = 2;
+
 /**
  * Answers a split with a system and stores predictions, readings and retrieved lists: no figure needs a model again.
  *
@@ -119,10 +89,10 @@ export async function predict(run: Run, options: PredictOptions): Promise<Predic
       const answers = await withSystem(run, options, settings, (built) =>
         answerAll({ ...built, name }, task, examples, control),
       );
-      writePredictions(workDir, answers);
+      writeJson(workDir, FILE, answers);
     },
   });
-  return { ...readPredictions(artifact.folder), artifact };
+  return { predictions: readPredictions(artifact.folder), artifact };
 }
 
 async function answerAll(
@@ -132,11 +102,11 @@ async function answerAll(
   control: Control,
 ): Promise<Predictions> {
   const of = (wanted: AnswerForm) => examples.filter(({ form = "label" }) => form === wanted);
-  return {
-    predictions: await answerExamples(system, labels, of("label"), control),
-    labelSets: await answerLabelSets(system, labels, of("labels"), control),
-    words: await answerInWords(system, of("words"), control),
-  };
+  return [
+    ...(await answerExamples(system, labels, of("label"), control)),
+    ...(await answerLabelSets(system, labels, of("labels"), control)),
+    ...(await answerInWords(system, of("words"), control)),
+  ];
 }
 
 function checkParts({ system, task, index, reader, heads }: PredictOptions): void {

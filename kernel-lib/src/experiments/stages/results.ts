@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { answerWordings, bySystem } from "../../analysis/inconsistency";
+import { isOneLabel } from "../../answers/form";
 import { DataError, ShapeError } from "../../base/errors";
-import type { AnyPrediction, DataSource, Example, MetricName, Task } from "../../base/types";
+import type { DataSource, Example, MetricName, Prediction, Task } from "../../base/types";
 import { accuracy, closedAccuracy, exactMatch, tokenRecall, unparsedShare } from "../../metrics/answers";
 import { bootstrap, pairedBootstrap, type Statistic } from "../../metrics/bootstrap";
 import { type LabelAnswer, macroF1 } from "../../metrics/macro-f1";
@@ -31,15 +32,14 @@ const DEFAULT_METRICS: readonly MetricName[] = ["accuracy", "macroF1"];
  *
  * @throws DataError when systems answer different examples, or an example is not of the task. ShapeError without predictions.
  */
-export function measureAnswers(where: string, task: Task, answers: Predictions): MeasuredMetric[] {
-  const all: readonly AnyPrediction[] = [...answers.predictions, ...answers.labelSets, ...answers.words];
-  if (all.length === 0) throw new ShapeError(`${where}: predictions must hold at least one; got 0.`);
+export function measureAnswers(where: string, task: Task, predictions: Predictions): MeasuredMetric[] {
+  if (predictions.length === 0) throw new ShapeError(`${where}: predictions must hold at least one; got 0.`);
   const examples = new Map(
     Object.values(task.splits)
       .flat()
       .map((example) => [example.id, example]),
   );
-  return [...bySystem(where, all)].flatMap(([system, rows]) => {
+  return [...bySystem(where, predictions)].flatMap(([system, rows]) => {
     const asked = rows.map((row) => ({ row, example: exampleOf(where, examples, row.exampleId) }));
     return (task.metrics ?? DEFAULT_METRICS).flatMap((metric) => {
       const kept = asked.filter(({ row, example }) => MEASURES[metric].takes(row, example));
@@ -65,20 +65,19 @@ function exampleOf(where: string, examples: ReadonlyMap<string, Example>, id: st
 }
 
 interface Measure {
-  readonly takes: (row: AnyPrediction, example: Example) => boolean;
-  readonly statistic: (rows: readonly AnyPrediction[], task: Task) => Statistic;
+  readonly takes: (row: Prediction, example: Example) => boolean;
+  readonly statistic: (rows: readonly Prediction[], task: Task) => Statistic;
 }
 
-const hasLabel = (row: AnyPrediction): boolean => "trueLabel" in row;
-const hasSet = (row: AnyPrediction): boolean => "trueLabels" in row;
+const hasSet = (row: Prediction): boolean => row.form === "labels";
 
 const MEASURES: Readonly<Record<MetricName, Measure>> = {
   accuracy: {
-    takes: hasLabel,
+    takes: isOneLabel,
     statistic: (rows) => over(rows.map(labelsOf), (answers, truth) => accuracy(answers as number[], truth as number[])),
   },
   macroF1: {
-    takes: (row) => hasLabel(row) || hasSet(row),
+    takes: (row) => isOneLabel(row) || hasSet(row),
     statistic: (rows, { labels }) =>
       over(rows.map(labelsOf), (answers, truth) => macroF1(answers, truth as (number | number[])[], labels.length)),
   },
@@ -110,17 +109,16 @@ function over<T>(rows: readonly Told<T>[], metric: (answers: T[], truth: T[]) =>
     );
 }
 
-function labelsOf(row: AnyPrediction): Told<LabelAnswer> {
-  if ("trueLabel" in row) return { answer: row.label, truth: row.trueLabel };
-  if ("trueLabels" in row) return { answer: row.labels, truth: row.trueLabels };
+function labelsOf(row: Prediction): Told<LabelAnswer> {
+  if (row.form !== "words") return row;
   throw new DataError(`measureAnswers: ${row.exampleId} must be answered with labels; got words.`, { row });
 }
 
-function wordsOf({ labels }: Task): (row: AnyPrediction) => Told<string | null> {
+function wordsOf({ labels }: Task): (row: Prediction) => Told<string | null> {
   const wording = (label: number | null): string | null => (label === null ? null : labels[label]!.answer);
   return (row) => {
-    if ("trueAnswer" in row) return { answer: row.answer, truth: row.trueAnswer };
-    if ("trueLabel" in row) return { answer: wording(row.label), truth: wording(row.trueLabel) };
+    if (row.form === "words") return row;
+    if (row.form !== "labels") return { answer: wording(row.answer), truth: wording(row.truth) };
     throw new DataError(`measureAnswers: ${row.exampleId} must be answered in words; got a set of labels.`, { row });
   };
 }
@@ -144,9 +142,10 @@ export interface DifferenceRow extends EvaluationRow {
   readonly pValue: number;
 }
 
-/** Answers of one or several systems, all on the same examples; a form that the task lacks may be left out. */
-export interface EvaluateOptions extends Partial<Predictions> {
+export interface EvaluateOptions {
   readonly task: Task;
+  /** Of one or several systems, all on the same examples. */
+  readonly predictions: Predictions;
   /** The system that differences are taken to. Default "ft-rag" where present, else the first. */
   readonly baseline?: string;
 }
@@ -177,17 +176,16 @@ const FILE = "results.json";
  * @example const { rows } = await evaluate(run, { task, predictions: [...a.predictions, ...b.predictions] })
  */
 export async function evaluate(run: Run, options: EvaluateOptions): Promise<EvaluateResult> {
-  const { task, predictions = [], labelSets = [], words = [] } = options;
-  const metrics = measureAnswers("evaluate", task, { predictions, labelSets, words });
-  const all: readonly AnyPrediction[] = [...predictions, ...labelSets, ...words];
-  const systems = bySystem("evaluate", all);
+  const { task, predictions } = options;
+  const metrics = measureAnswers("evaluate", task, predictions);
+  const systems = bySystem("evaluate", predictions);
   const baseline = options.baseline ?? (systems.has("ft-rag") ? "ft-rag" : [...systems.keys()][0]!);
   const { numDraws } = profileOf(run.profile);
   const artifact = await runStage(run, {
     name: "results",
     version: VERSION,
     config: { baseline, numDraws },
-    inputs: [task.fingerprint, hashOf(all)],
+    inputs: [task.fingerprint, hashOf(predictions)],
     compute: async (workDir) => {
       const measured = measureAll(task, metrics, { baseline, numDraws, seed: run.seed });
       writeJson(workDir, FILE, { ...measured, unparsed: unparsedRows(systems) });
@@ -196,7 +194,7 @@ export async function evaluate(run: Run, options: EvaluateOptions): Promise<Eval
   return { ...readJson<Omit<EvaluateResult, "artifact">>(artifact.folder, FILE), artifact };
 }
 
-function hashOf(predictions: readonly AnyPrediction[]): string {
+function hashOf(predictions: readonly Prediction[]): string {
   return `predictions:${createHash("sha256").update(JSON.stringify(predictions)).digest("hex").slice(0, 32)}`;
 }
 
@@ -218,7 +216,7 @@ function measureAll(
   return { rows, differences };
 }
 
-function unparsedRows(systems: ReadonlyMap<string, readonly AnyPrediction[]>): UnparsedRow[] {
+function unparsedRows(systems: ReadonlyMap<string, readonly Prediction[]>): UnparsedRow[] {
   return [...systems].map(([system, answers]) => {
     const said = answers.map((answer) => answerWordings(answer).answer);
     return { system, share: unparsedShare(said), n: answers.length };
