@@ -1,10 +1,9 @@
 import { from } from "./library.mjs";
 import { showExponent } from "./summary.mjs";
 
-const { logAxis } = from("figures/style");
+const { escapeText } = from("figures/text");
 const { dotLines } = from("figures/dot-plot");
-const { escapeText } = from("figures/style");
-const { COLORS, composeFigure, note, SERIES_COLORS } = from("figures/theme");
+const { COLORS, composeFigure, logAxis, note, SERIES_COLORS } = from("figures/theme");
 
 const LINE = 34;
 const GROWTH_HEIGHT = 380;

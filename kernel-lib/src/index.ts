@@ -143,9 +143,8 @@ export { type ConfusionOptions, confusionFigure } from "./figures/confusion-figu
 export { type CurveOptions, curveFigure } from "./figures/curve-figure";
 export { embeddingMapFigure, embeddingMapRows, type MapRow } from "./figures/embedding-map-figure";
 export { closeDrawing, type Drawing, type DrawOptions, drawFigure, renderFigure } from "./figures/export/draw";
-export { writeGallery } from "./figures/export/gallery";
-export type { SavedMeta } from "./figures/export/save-figure";
-export { type SaveFigureOptions, saveFigure } from "./figures/export/save-figure";
+export { type SaveFigureOptions, saveFigure, writeGallery } from "./figures/export/save-figure";
+export type { SavedMeta } from "./figures/export/saved-figure";
 export { type IdeaInput, ideaFigure } from "./figures/idea-figure";
 export {
   type InconsistencyOptions as InconsistencyFigureOptions,
@@ -181,7 +180,7 @@ export {
   type ResultRow,
   readingsFrame,
   resultsFrame,
-} from "./frames/prediction-frames";
+} from "./frames/result-frames";
 export { FRAMES, type FrameName } from "./frames/schemas";
 export { type FrameColumn, type FrameSchema, loadFrame, saveFrame, type Table, tableOf } from "./frames/table";
 export { findModel } from "./hub/models";

@@ -2,7 +2,7 @@ import { join, relative } from "node:path";
 import { isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { GridFailure } from "../experiments/grid/schedule";
-import { writeGallery } from "../figures/export/gallery";
+import { writeGallery } from "../figures/export/save-figure";
 import { failureText, gridCommand } from "./grid";
 import { parseReproduce, REPRODUCE_USAGE, type ReproduceOptions } from "./reproduce-options";
 import { type NotebookReport, reproduceNotebooks, selectNotebooks } from "./reproduce-run";

@@ -1,8 +1,8 @@
 import type { Figure } from "../base/types";
-import { type DotLines, dotTrace, systemLines } from "./dot-plot";
+import { type DotLines, dotTrace, systemLines, systemStyles } from "./dot-plot";
 import { metricKey, metricLabel, type Result, readResults } from "./results";
 import { distinct, rowsOf, type Table } from "./rows";
-import { joinWords, points, systemStyles } from "./style";
+import { joinWords, points } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, type Trace } from "./theme";
 
 export interface AblationOptions extends FigureContext {

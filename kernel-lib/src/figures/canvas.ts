@@ -1,4 +1,4 @@
-import { escapeText } from "./style";
+import { escapeText } from "./text";
 import { COLORS, type Layout, SIZES, type Trace } from "./theme";
 
 /** Drawings made of boxes, words, pictures and arrows. All places in pixels from the top left corner. */

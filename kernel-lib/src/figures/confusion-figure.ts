@@ -1,8 +1,9 @@
 import { ConfigError } from "../base/errors";
 import type { Figure } from "../base/types";
+import { systemStyles } from "./dot-plot";
 import { contextOf, focusOf } from "./results";
 import { distinct, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
-import { escapeText, percent, shortenText, systemStyles, textWidth } from "./style";
+import { escapeText, percent, shortenText, textWidth } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, SEQUENTIAL_SCALE, SIZES, type Trace } from "./theme";
 
 export interface ConfusionOptions extends FigureContext {

@@ -1,7 +1,7 @@
 import type { Figure } from "../base/types";
 import { contextOf, metricKey, metricLabel, metricWords } from "./results";
 import { distinct, groupRows, numberIn, type Row, rowsOf, type Table } from "./rows";
-import { escapeText, percent, textWidth } from "./style";
+import { escapeText, percent, textWidth } from "./text";
 import {
   COLORS,
   composeFigure,

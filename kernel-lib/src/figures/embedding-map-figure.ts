@@ -3,7 +3,7 @@ import type { Figure, Matrix } from "../base/types";
 import { principalPlane } from "./principal-plane";
 import { contextOf } from "./results";
 import { distinct, groupRows, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
-import { escapeText, joinWords, percent, shortenText } from "./style";
+import { escapeText, joinWords, percent, shortenText } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, SERIES_COLORS, type Trace } from "./theme";
 
 /** One point of the map. `role` says what it is; a query and its retrieved passages are drawn on top. */

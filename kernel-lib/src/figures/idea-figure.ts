@@ -2,7 +2,7 @@ import { DataError } from "../base/errors";
 import type { Example, Figure, Label, Passage, Prediction, Reading } from "../base/types";
 import { addBox, addLine, addPicture, addText, type Canvas, canvasParts, createCanvas } from "./canvas";
 import { pngUri } from "./png";
-import { percent, shortenText, textWidth, wrapText } from "./style";
+import { percent, shortenText, textWidth, wrapText } from "./text";
 import { COLORS, composeFigure, FIGURE_WIDTH, type FigureContext, SIZES } from "./theme";
 
 /** One query with everything that led to its answer. */

@@ -4,8 +4,8 @@ import { type Dot, dotTrace, type Share, systemLines } from "./dot-plot";
 import { accuracyDifference, accuracyOn, isInconsistent, readPredictions, type SystemPredictions } from "./predictions";
 import { focusOf } from "./results";
 import { type Table, textIn } from "./rows";
-import { percent, percentAxis, points } from "./style";
-import { composeFigure, type FigureContext } from "./theme";
+import { percent, points } from "./text";
+import { composeFigure, type FigureContext, percentAxis } from "./theme";
 
 export interface InconsistencyOptions extends FigureContext {
   /**

@@ -1,5 +1,5 @@
 import type { Figure } from "../base/types";
-import { type Dot, dotTrace, systemLines } from "./dot-plot";
+import { type Dot, dotTrace, systemKey, systemLines } from "./dot-plot";
 import {
   comparisonSentence,
   focusOf,
@@ -11,8 +11,8 @@ import {
   readResults,
 } from "./results";
 import { numberIn, rowsOf, type Table, textIn } from "./rows";
-import { percent, percentAxis, systemKey } from "./style";
-import { COLORS, composeFigure, type FigureContext, type Layout, type Trace } from "./theme";
+import { percent } from "./text";
+import { COLORS, composeFigure, type FigureContext, type Layout, percentAxis, type Trace } from "./theme";
 
 export interface MainTableOptions extends FigureContext {
   /** Published frame (model, task, metric, value in per cent), drawn hollow beside ours. */

@@ -3,8 +3,8 @@ import { dotTrace, systemLines } from "./dot-plot";
 import { readPredictions, type SystemPredictions } from "./predictions";
 import { focusOf } from "./results";
 import type { Table } from "./rows";
-import { percent, percentAxis, points } from "./style";
-import { COLORS, composeFigure, type FigureContext, type Layout, note, SIZES } from "./theme";
+import { percent, points } from "./text";
+import { COLORS, composeFigure, type FigureContext, type Layout, note, percentAxis, SIZES } from "./theme";
 
 const LINE_HEIGHT = 62;
 

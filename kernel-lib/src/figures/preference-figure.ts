@@ -1,6 +1,6 @@
 import type { Figure } from "../base/types";
 import { numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { escapeText, percent, shortenText } from "./style";
+import { escapeText, percent, shortenText } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, type Trace } from "./theme";
 
 const PARTS = [

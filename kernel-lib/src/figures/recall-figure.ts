@@ -2,8 +2,18 @@ import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
 import { contextOf } from "./results";
 import { groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { escapeText, logAxis, percent, roundTicks } from "./style";
-import { COLORS, composeFigure, type FigureContext, type Layout, note, SERIES_COLORS, type Trace } from "./theme";
+import { escapeText, percent } from "./text";
+import {
+  COLORS,
+  composeFigure,
+  type FigureContext,
+  type Layout,
+  logAxis,
+  note,
+  roundTicks,
+  SERIES_COLORS,
+  type Trace,
+} from "./theme";
 
 /** One approximate index over its search widths, and the exact search of the same view. */
 interface Series {

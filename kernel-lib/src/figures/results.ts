@@ -1,5 +1,6 @@
+import { systemKey } from "./dot-plot";
 import { distinct, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { percent, points, systemKey } from "./style";
+import { percent, points } from "./text";
 import type { FigureContext } from "./theme";
 
 /** One measured value of the results frame. */

@@ -1,6 +1,6 @@
 import type { Figure } from "../base/types";
 import { addBox, addLine, addText, type Canvas, canvasParts, createCanvas } from "./canvas";
-import { wrapText } from "./style";
+import { wrapText } from "./text";
 import { COLORS, composeFigure, FIGURE_WIDTH, type FigureContext, SIZES } from "./theme";
 
 export interface StagesOptions extends FigureContext {

@@ -2,8 +2,8 @@ import type { Figure } from "../base/types";
 import { type Dot, dotLines, dotTrace, type Share, shareOf } from "./dot-plot";
 import { contextOf } from "./results";
 import { groupRows, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
-import { percent, percentAxis } from "./style";
-import { COLORS, composeFigure, type FigureContext, type Layout, SIZES } from "./theme";
+import { percent } from "./text";
+import { COLORS, composeFigure, type FigureContext, type Layout, percentAxis, SIZES } from "./theme";
 
 export interface TaskOracleOptions extends FigureContext {
   /** How tasks are called. Default their names. */

@@ -1,9 +1,9 @@
 import type { Figure } from "../base/types";
-import { type Dot, dotTrace, systemLines } from "./dot-plot";
+import { type Dot, dotTrace, systemKey, systemLines } from "./dot-plot";
 import { contextOf, focusOf, metricKey, metricLabel, type Result } from "./results";
 import { distinct, groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
-import { percent, percentAxis, systemKey } from "./style";
-import { COLORS, composeFigure, type FigureContext, type Layout, note, SIZES, type Trace } from "./theme";
+import { percent } from "./text";
+import { COLORS, composeFigure, type FigureContext, type Layout, note, percentAxis, SIZES, type Trace } from "./theme";
 
 export interface TaskPanelsOptions extends FigureContext {
   /** Published frame (model, task, metric, value in per cent), drawn hollow on the lines of the same systems. */

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { DataError } from "../base/errors";
 import { writeFileAtomic } from "../store/files";
-import { FRAMES, type FrameName } from "./schemas";
 
 /** What is used of Arquero here. The package is an ES module; Node loads it by require, the compiler does not type that. */
 interface Arquero {
@@ -100,11 +99,6 @@ export function tableOf(rows: readonly object[]): Table {
   return arquero.table(names.map((name): [string, unknown[]] => [name, columnOf(name)]));
 }
 
-/** A table from the bytes of an Arrow IPC file. */
-export function decodeTable(bytes: Uint8Array): Table {
-  return arquero.fromArrow(bytes);
-}
-
 const MAGIC = "ARROW1";
 
 /** Saves a table as an Arrow IPC file, whole or not at all. Makes missing folders. */
@@ -122,7 +116,7 @@ function decode(bytes: Buffer, file: string): Table {
   if (!whole) refuse(file, "be an Arrow IPC file", "another format");
   if (bytes.toString("latin1", bytes.length - 6) !== MAGIC) refuse(file, "end with the Arrow mark", "a truncated file");
   try {
-    return decodeTable(bytes);
+    return arquero.fromArrow(bytes);
   } catch (cause) {
     return refuse(file, "hold a sound Arrow table", `damaged content (${(cause as Error).message})`, cause);
   }
@@ -131,15 +125,16 @@ function decode(bytes: Buffer, file: string): Table {
 /**
  * Loads a table that saveFrame wrote.
  *
- * @param name which frame it must be; its columns are checked then.
+ * @param schema which frame it must be, e.g. FRAMES.results; its columns are checked then.
  * @throws DataError for a missing, truncated or foreign file, or one without the frame's columns.
  */
-export async function loadFrame(file: string, name?: FrameName): Promise<Table> {
+export async function loadFrame(file: string, schema?: FrameSchema): Promise<Table> {
   const bytes = await readFile(file).catch((cause: unknown) => refuse(file, "be readable", "no such file", cause));
   const table = decode(bytes, file);
+  if (schema === undefined) return table;
   const names = table.columnNames();
-  const missing = name === undefined ? [] : FRAMES[name].columns.filter((column) => !names.includes(column.name));
+  const missing = schema.columns.map((column) => column.name).filter((name) => !names.includes(name));
   if (missing.length === 0) return table;
-  const wanted = missing.map((column) => column.name).join(", ");
-  return refuse(file, `have the columns of ${name}, among them ${wanted}`, names.join(", ") || "no column");
+  const wanted = `have the columns of ${schema.name}, among them ${missing.join(", ")}`;
+  return refuse(file, wanted, names.join(", ") || "no column");
 }

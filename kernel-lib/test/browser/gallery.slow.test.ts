@@ -5,8 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
 import { closeDrawing } from "../../src/figures/export/draw";
-import { writeGallery } from "../../src/figures/export/gallery";
-import { saveFigure } from "../../src/figures/export/save-figure";
+import { saveFigure, writeGallery } from "../../src/figures/export/save-figure";
 import { browserProgram, openBrowser, SKIP_REASON } from "../helpers/browser";
 
 const figures = join(repositoryRoot(), "figures");

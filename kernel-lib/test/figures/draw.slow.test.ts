@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { Figure } from "../../src/base/types";
 import { closeDrawing, drawFigure, renderFigure } from "../../src/figures/export/draw";
-import { chromiumProgram, kaleidoFolder } from "../../src/figures/export/places";
+import { chromiumProgram, kaleidoFolder } from "../../src/figures/export/engine";
 import { SAMPLE_FIGURES } from "./sample-figures";
 
 const hasKaleido = kaleidoFolder() !== null;

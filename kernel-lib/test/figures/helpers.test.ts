@@ -1,24 +1,13 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { createRandom } from "../../src/base/random";
-import { shareDifference, shareOf } from "../../src/figures/dot-plot";
+import { shareDifference, shareOf, systemKey, systemStyles } from "../../src/figures/dot-plot";
 import { pngUri } from "../../src/figures/png";
 import { principalPlane } from "../../src/figures/principal-plane";
 import { loadPublished } from "../../src/figures/published";
 import { rowsOf } from "../../src/figures/rows";
-import {
-  balanceText,
-  logAxis,
-  percent,
-  percentAxis,
-  points,
-  roundTicks,
-  shortenText,
-  systemKey,
-  systemStyles,
-  textWidth,
-  wrapText,
-} from "../../src/figures/style";
+import { balanceText, percent, points, shortenText, textWidth, wrapText } from "../../src/figures/text";
+import { logAxis, percentAxis, roundTicks } from "../../src/figures/theme";
 import { sampleImage } from "./sample-rows";
 
 describe("principalPlane", () => {

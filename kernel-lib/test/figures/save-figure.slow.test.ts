@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { afterAll, describe, expect, it } from "vitest";
 import { closeDrawing } from "../../src/figures/export/draw";
-import { writeGallery } from "../../src/figures/export/gallery";
-import { chromiumProgram, kaleidoFolder } from "../../src/figures/export/places";
-import { saveFigure } from "../../src/figures/export/save-figure";
+import { chromiumProgram, kaleidoFolder } from "../../src/figures/export/engine";
+import { saveFigure, writeGallery } from "../../src/figures/export/save-figure";
 import { SAMPLE_FIGURES } from "./sample-figures";
 
 const dir = mkdtempSync(join(tmpdir(), "jomed-figures-"));

@@ -6,7 +6,7 @@ import type { Corpus, Prediction, Reading, Task } from "../../src/base/types";
 import { loadTask } from "../../src/data/tasks/load-task";
 import { answersFrame } from "../../src/frames/answers";
 import { curveFrame, examplesFrame, passagesFrame, recallFrame, retrievedFrame } from "../../src/frames/data-frames";
-import { predictionsFrame, publishedFrame, readingsFrame, resultsFrame } from "../../src/frames/prediction-frames";
+import { predictionsFrame, publishedFrame, readingsFrame, resultsFrame } from "../../src/frames/result-frames";
 import { FRAMES, type FrameName } from "../../src/frames/schemas";
 import type { Table } from "../../src/frames/table";
 import { loadFrame, saveFrame } from "../../src/frames/table";
@@ -113,17 +113,17 @@ test("frames are saved and loaded, equal, nulls included", async () => {
   const file = join(folder, "deep", "passages.arrow");
   const table = passagesFrame(corpus);
   saveFrame(table, file);
-  expect((await loadFrame(file, "passages")).objects()).toEqual(table.objects());
+  expect((await loadFrame(file, FRAMES.passages)).objects()).toEqual(table.objects());
   const empty = join(folder, "curve.arrow");
   saveFrame(curveFrame([]), empty);
-  expect((await loadFrame(empty, "curve")).columnNames()).toEqual(expected("curve"));
+  expect((await loadFrame(empty, FRAMES.curve)).columnNames()).toEqual(expected("curve"));
 });
 
 test("a missing, foreign, truncated or other frame's file is refused by name", async () => {
   const file = join(folder, "x.arrow");
   saveFrame(curveFrame([{ stage: "s", step: 1, split: "train", metric: "loss", value: 2 }]), file);
   const whole = readFileSync(file);
-  const other = await refusal(() => loadFrame(file, "results"));
+  const other = await refusal(() => loadFrame(file, FRAMES.results));
   expect(other.message).toMatch(/must have the columns of results, among them system, .*; got stage, step/);
   writeFileSync(file, whole.subarray(0, whole.length - 30));
   expect((await refusal(() => loadFrame(file))).message).toMatch(/end with the Arrow mark; got a truncated file/);

@@ -1,3 +1,4 @@
+import type { Browser, Page } from "playwright-core";
 import { DataError, EnvironmentError } from "../../base/errors";
 import type { Figure } from "../../base/types";
 import {
@@ -10,21 +11,6 @@ import {
   TRY_TIMEOUT_MS,
 } from "./engine";
 import type { DrawingSize } from "./validate";
-
-/** The part of playwright-core that is used; it is loaded only when this engine is. */
-interface Page {
-  addScriptTag(options: { path: string }): Promise<unknown>;
-  route(url: string, handler: (route: { abort(): Promise<void> }) => Promise<void>): Promise<void>;
-  evaluate<A, R>(task: (argument: A) => R | Promise<R>, argument: A): Promise<R>;
-}
-interface Browser {
-  version(): string;
-  newPage(): Promise<Page>;
-  close(): Promise<void>;
-}
-interface Playwright {
-  chromium: { launch(options: object): Promise<Browser> };
-}
 
 const IDLE_MS = 2_000;
 
@@ -60,9 +46,9 @@ export async function openChromium(program: string): Promise<DrawingEngine> {
   };
 }
 
-async function loadPlaywright(): Promise<Playwright> {
+async function loadPlaywright(): Promise<typeof import("playwright-core")> {
   try {
-    return (await import("playwright-core")) as unknown as Playwright;
+    return await import("playwright-core");
   } catch (cause) {
     throw new EnvironmentError(
       "drawFigure: the package playwright-core must be installed to draw with Chromium. Run `npm run setup`.",
@@ -72,7 +58,10 @@ async function loadPlaywright(): Promise<Playwright> {
   }
 }
 
-async function openPage(playwright: Playwright, program: string): Promise<{ browser: Browser; page: Page }> {
+async function openPage(
+  playwright: typeof import("playwright-core"),
+  program: string,
+): Promise<{ browser: Browser; page: Page }> {
   const browser = await playwright.chromium.launch({
     executablePath: program,
     timeout: MAX_TRIES * TRY_TIMEOUT_MS,
@@ -95,11 +84,15 @@ function requestOf(figure: Figure, format: DrawingFormat, size: DrawingSize): Dr
   return { figure: text, options: { format, imageDataOnly: true, ...size, scale: format === "svg" ? 1 : size.scale } };
 }
 
+/** What plotly.js adds to its page. */
+interface PlotlyGlobal {
+  readonly Plotly: { toImage(figure: object, options: object): Promise<string> };
+}
+
 /** Runs in the browser: only its argument and the page's globals are there. */
 function drawInPage({ figure, options }: DrawRequest): Promise<string> {
-  const plotly = (globalThis as unknown as { Plotly: { toImage(figure: object, options: object): Promise<string> } })
-    .Plotly;
-  return plotly.toImage(JSON.parse(figure) as object, options);
+  const { Plotly } = globalThis as typeof globalThis & PlotlyGlobal;
+  return Plotly.toImage(JSON.parse(figure) as object, options);
 }
 
 function decode(result: string, format: DrawingFormat): string | Uint8Array {

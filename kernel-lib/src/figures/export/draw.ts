@@ -2,9 +2,8 @@ import { assertOneOf } from "../../base/check";
 import { EnvironmentError, isKernelError } from "../../base/errors";
 import type { Figure } from "../../base/types";
 import { openChromium } from "./chromium";
-import { type DrawingEngine, type DrawingFormat, MAX_TRIES } from "./engine";
+import { chromiumProgram, type DrawingEngine, type DrawingFormat, kaleidoFolder, MAX_TRIES } from "./engine";
 import { openKaleido } from "./kaleido";
-import { chromiumProgram, kaleidoFolder } from "./places";
 import { assertDrawable, drawingSize } from "./validate";
 
 const TAG = /<([A-Za-z][\w:.-]*)((?:\s+[\w:.-]+="[^"]*")+)(\s*\/?>)/g;

@@ -4,9 +4,8 @@ import { basename, dirname, join } from "node:path";
 import type { Figure } from "../../base/types";
 import { writeFileAtomic } from "../../store/files";
 import { type Drawing, type DrawOptions, renderFigure } from "./draw";
-import { drawingInput, seededBundle } from "./engine";
+import { drawingInput, fontFiles, kaleidoFolder, seededBundle, workFolder } from "./engine";
 import { KALEIDO_NAME } from "./kaleido";
-import { fontFiles, kaleidoFolder, workFolder } from "./places";
 import { assertDrawable, drawingSize } from "./validate";
 
 /** Pictures kept; the ones not asked for longest go first. */

@@ -1,9 +1,16 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { DataError, EnvironmentError, isKernelError } from "../../base/errors";
-import { type DrawingEngine, drawingInput, fontConfiguration, seededBundle, TRY_TIMEOUT_MS } from "./engine";
-import { workFolder } from "./places";
+import {
+  type DrawingEngine,
+  drawingInput,
+  fontConfiguration,
+  seededBundle,
+  TRY_TIMEOUT_MS,
+  workFolder,
+} from "./engine";
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 
@@ -162,9 +169,8 @@ function endGroup(child: Child): void {
 
 /** While idle the child must not keep Node (or a notebook's kernel) from ending; while busy it must. */
 function setAlive(child: Child, state: "busy" | "idle"): void {
-  const handles = [child, child.stdin, child.stdout] as unknown as { ref?(): void; unref?(): void }[];
-  for (const handle of handles) {
-    if (state === "busy") handle.ref?.();
-    else handle.unref?.();
+  for (const handle of [child, child.stdin as Socket, child.stdout as Socket]) {
+    if (state === "busy") handle.ref();
+    else handle.unref();
   }
 }

@@ -1,80 +1,18 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { assertKnownKeys } from "../../base/check";
 import { ConfigError, DataError } from "../../base/errors";
+import { repositoryRoot } from "../../base/paths";
 import type { Figure } from "../../base/types";
 import { writeFileAtomic } from "../../store/files";
-import { contextLine, type FigureMeta } from "../theme";
 import { recallFigure } from "./drawing-memory";
-import { figurePage } from "./page";
-import { figuresFolder, fontFiles, plotlyBundle } from "./places";
+import { fontFiles, plotlyBundle } from "./engine";
+import { figurePage, galleryPage } from "./pages";
+import { metaOf, parseSavedFigure, type SavedFigure, type SavedMeta } from "./saved-figure";
 
-/** What `<name>.json` says about its figure, beside the figure itself. */
-export interface SavedMeta extends FigureMeta {
-  readonly name: string;
-  /** Size of the SVG in CSS pixels. */
-  readonly width: number;
-  readonly height: number;
-  /** Which program drew SVG and PNG. */
-  readonly drawnWith: string;
-}
-
-/** The content of `<name>.json`: a Plotly figure with `meta`. */
-export interface SavedFigure extends Figure {
-  readonly meta: SavedMeta;
-}
-
-/** The meta a figure function left in the layout, with gaps filled for figures made by hand. */
-export function metaOf(figure: Figure): FigureMeta {
-  const meta = (figure.layout["meta"] ?? {}) as Partial<FigureMeta>;
-  return {
-    title: meta.title ?? plainTitle(figure),
-    caption: meta.caption ?? "",
-    scale: meta.scale ?? null,
-    data: meta.data ?? null,
-    n: meta.n ?? null,
-    seeds: meta.seeds ?? [],
-    numSeeds: meta.numSeeds ?? null,
-  };
-}
-
-function plainTitle(figure: Figure): string {
-  const title = figure.layout["title"];
-  const text = typeof title === "object" && title !== null ? (title as { text?: unknown }).text : title;
-  return typeof text === "string" ? text.replaceAll(/<br\s*\/?>/gi, " ").replaceAll(/<[^>]*>/g, "") : "Untitled figure";
-}
-
-/** "n = 156 · replica scale · phantom data · seed 7" of a saved figure. */
-export function aboutLine(meta: FigureMeta): string {
-  return contextLine({
-    n: meta.n ?? undefined,
-    seeds: meta.seeds,
-    numSeeds: meta.numSeeds ?? undefined,
-    scale: meta.scale ?? undefined,
-    data: meta.data ?? undefined,
-  });
-}
-
-/** Reads `<name>.json`. @throws DataError when it is no figure that saveFigure wrote. */
-export function parseSavedFigure(file: string, text: string): SavedFigure {
-  try {
-    const found = JSON.parse(text) as Partial<SavedFigure>;
-    if (typeof found.meta?.name === "string" && typeof found.meta.title === "string" && Array.isArray(found.data)) {
-      return found as SavedFigure;
-    }
-  } catch (cause) {
-    throw new DataError(
-      `writeGallery: ${file} must hold JSON. Save the figure again or remove the file.`,
-      { file },
-      cause,
-    );
-  }
-  throw new DataError(
-    `writeGallery: ${file} must hold a figure with its meta. Save it with saveFigure or remove the file.`,
-    {
-      file,
-    },
-  );
+/** Where figures are written: `JOMED_FIGURES_DIR`, else figures/ of the repository. */
+function figuresFolder(): string {
+  return resolve(process.env["JOMED_FIGURES_DIR"] || join(repositoryRoot(), "figures"));
 }
 
 export interface SaveFigureOptions {
@@ -130,4 +68,27 @@ function placeAssets(folder: string): void {
     writeFileAtomic(to, readFileSync(from));
   }
   writeFileAtomic(join(folder, ".gitignore"), "*\n");
+}
+
+/**
+ * Writes index.html: a card per saved figure with its picture, title, caption, scale, data and n, and links to its files.
+ * Needs no script and no network; opens from the disk.
+ *
+ * @param dir folder that saveFigure wrote to. Default: `JOMED_FIGURES_DIR`, else figures/ of the repository.
+ * @returns the names of the figures listed, in their order.
+ * @throws DataError when the folder holds no saved figure, or a JSON file that is none.
+ */
+export function writeGallery(dir: string = figuresFolder()): string[] {
+  const folder = resolve(dir);
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".json")) : [];
+  if (files.length === 0) {
+    throw new DataError(`writeGallery: dir must hold saved figures; got none in ${folder}. Call saveFigure first.`, {
+      folder,
+    });
+  }
+  const metas = files
+    .map((file) => parseSavedFigure(file, readFileSync(join(folder, file), "utf8")).meta)
+    .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  writeFileAtomic(join(folder, "index.html"), galleryPage(metas));
+  return metas.map((meta) => meta.name);
 }

@@ -24,7 +24,7 @@ import { buildIndex } from "../../../src/experiments/stages/index";
 import { predict } from "../../../src/experiments/stages/predictions";
 import { tuneReader } from "../../../src/experiments/stages/reader";
 import { tuneRetriever } from "../../../src/experiments/stages/retriever";
-import { predictionsFrame, resultsFrame } from "../../../src/frames/prediction-frames";
+import { predictionsFrame, resultsFrame } from "../../../src/frames/result-frames";
 import { computedIds, predictionBytes } from "./grid-processes";
 import { makeTinyModels, tinyWorld } from "./tiny-world";
 

@@ -1,7 +1,9 @@
-import { aboutLine, type SavedFigure } from "./save-figure";
+/** The pages a browser shows: one per figure, and the gallery of all. */
+
+import { aboutLine, type SavedFigure, type SavedMeta } from "./saved-figure";
 
 /** Makes text safe between tags and inside quoted attributes. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
@@ -11,12 +13,12 @@ export function escapeHtml(text: string): string {
 }
 
 /** JSON that can stand inside a script element: no "</script>" and no "<!--" can occur in it. */
-export function jsonInHtml(value: unknown): string {
+function jsonInHtml(value: unknown): string {
   return JSON.stringify(value).replaceAll("<", "\\u003c");
 }
 
 /** Style shared by the page of a figure and the gallery; paths are relative to the figures folder. */
-export const PAGE_STYLE = `
+const PAGE_STYLE = `
 @font-face { font-family: "Open Sans"; font-weight: 400; src: url("assets/open-sans-400.ttf"); }
 @font-face { font-family: "Open Sans"; font-weight: 600; src: url("assets/open-sans-600.ttf"); }
 @font-face { font-family: "Open Sans"; font-weight: 700; src: url("assets/open-sans-700.ttf"); }
@@ -89,4 +91,64 @@ export function figurePage(figure: SavedFigure, svg: string): string {
 </body>
 </html>
 `;
+}
+
+/** index.html: a card per saved figure. Needs no script and no network; opens from the disk. */
+export function galleryPage(metas: readonly SavedMeta[]): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="script-src 'none'; connect-src 'none'; form-action 'none'">
+<title>JOMED notebooks: figures</title>
+<style>${PAGE_STYLE}</style>
+</head>
+<body>
+<a class="skip" href="#figures">Skip to the figures</a>
+<header>
+<h1>JOMED notebooks: figures</h1>
+<p>Every figure the notebooks build, ${metas.length} in all. Each title states what was found in the rows behind it.</p>
+<p class="muted">“Replica scale” means: measured with the small models of this repository, not with the paper’s. “Phantom” means: made from a seed, no patient. Not for clinical use.</p>
+</header>
+<main id="figures">
+${metas.map(card).join("\n")}
+</main>
+<footer>Paper: Mazor and Hope, arXiv 2508.17394v3. Published numbers are drawn hollow, beside ours, never mixed in.</footer>
+</body>
+</html>
+`;
+}
+
+function card(meta: SavedMeta): string {
+  const { name } = meta;
+  const title = escapeHtml(meta.title);
+  const link = (kind: string): string =>
+    `<a href="${name}.${kind.toLowerCase()}" aria-label="${title}: ${kind}">${kind === "HTML" ? "Live figure" : kind}</a>`;
+  return `<article class="card" id="${name}">
+<h2>${escapeHtml(nameOf(meta.name))}<span class="hidden">: ${title}</span></h2>
+<div class="plate"><img src="${name}.svg" width="${meta.width}" height="${meta.height}" loading="lazy" alt="${title}. ${escapeHtml(meta.caption)}"></div>
+<ul class="badges">${badges(meta)
+    .map((badge) => `<li>${escapeHtml(badge)}</li>`)
+    .join("")}</ul>
+<p>${escapeHtml(meta.caption)}</p>
+<p class="links">${["HTML", "PNG", "SVG", "JSON"].map(link).join("")}</p>
+</article>`;
+}
+
+/** "figure-1" -> "Figure 1 of the paper", "main-table" -> "Main table". The picture below carries the title. */
+function nameOf(name: string): string {
+  const words = name.replace(/^figure-(\d+)$/, "figure $1 of the paper").replaceAll("-", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function badges(meta: SavedMeta): string[] {
+  const seeds = meta.numSeeds === null ? "" : meta.numSeeds === 1 ? "1 seed" : `${meta.numSeeds} seeds`;
+  return [
+    meta.scale === null ? "" : meta.scale === "replica" ? "replica scale" : "published numbers",
+    meta.data === null ? "" : `${meta.data} data`,
+    meta.n === null ? "" : `n = ${meta.n.toLocaleString("en-US")}`,
+    seeds,
+    `drawn with ${meta.drawnWith}`,
+  ].filter((badge) => badge !== "");
 }

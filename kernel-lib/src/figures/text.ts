@@ -1,50 +1,4 @@
-import { type Layout, SERIES_COLORS } from "./theme";
-
-/** Round places from `low` to `high`, about `count` of them, in steps of 1, 2, 2.5 or 5 times a power of ten. */
-export function roundTicks(low: number, high: number, count = 6): number[] {
-  const rough = (high - low) / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough)!;
-  const ticks: number[] = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9; i++)
-    ticks.push(Number((i * step).toPrecision(12)));
-  return ticks;
-}
-
-const LEAST_SPAN = 8;
-
-/** A linear axis in per cent around all shares, with air for labels; marks only from 0 to 100. */
-export function percentAxis(shares: readonly (number | null | undefined)[]): Layout {
-  const known = shares.filter((share): share is number => share !== null && share !== undefined);
-  if (known.length === 0) return { range: [-4, 104], tickvals: roundTicks(0, 100) };
-  let low = 100 * Math.min(...known);
-  let high = 100 * Math.max(...known);
-  const missing = Math.max(0, LEAST_SPAN - (high - low)) / 2;
-  low -= missing;
-  high += missing;
-  const air = 0.13 * (high - low);
-  const range = [
-    Math.max(-0.05 * (high - low + 2 * air), low - air),
-    Math.min(100 + 0.05 * (high - low + 2 * air), high + air),
-  ];
-  return { range, tickvals: roundTicks(Math.max(0, range[0]!), Math.min(100, range[1]!)) };
-}
-
-/** A logarithmic axis over positive values with marks at 1, 2 and 5 times powers of ten, written out. */
-export function logAxis(values: readonly number[], write: (value: number) => string): Layout {
-  const logs = values.map(Math.log10);
-  const [low, high] = [Math.min(...logs), Math.max(...logs)];
-  const air = Math.max(0.3, 0.16 * (high - low)); // at least 0.75 decades: two marks always fit
-  const range = [low - air, high + 1.5 * air];
-  const ticks: number[] = [];
-  for (let power = Math.floor(range[0]!); power <= range[1]!; power++) {
-    for (const digit of [1, 2, 5]) {
-      const place = power + Math.log10(digit);
-      if (place >= range[0]! && place <= range[1]!) ticks.push(digit * 10 ** power);
-    }
-  }
-  return { type: "log", range, tickvals: ticks, ticktext: ticks.map(write) };
-}
+/** Words in figures: how wide they are, where their lines break, and how numbers are written. */
 
 /** Advance widths of Open Sans Regular, characters 32 to 126, in thousandths of the font size. */
 const WIDTHS = [
@@ -57,7 +11,7 @@ const WIDTHS = [
 const OTHER_WIDTH = 600;
 const BOLD_FACTOR = 1.07;
 
-export type FontWeight = "regular" | "bold";
+type FontWeight = "regular" | "bold";
 
 /** Width in pixels of one line of text set in Open Sans at `size` pixels. Markup counts as text: measure before escaping. */
 export function textWidth(text: string, size: number, weight: FontWeight = "regular"): number {
@@ -155,47 +109,4 @@ export function points(difference: number): string {
 export function joinWords(words: readonly string[]): string {
   if (words.length < 2) return words.join("");
   return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
-}
-
-/** How a system looks in every figure. */
-export interface SystemStyle {
-  readonly key: string;
-  readonly label: string;
-  readonly color: string;
-}
-
-const KNOWN: readonly (SystemStyle & { readonly pattern: RegExp })[] = [
-  { key: "closed-book", label: "Closed-book", color: "#767676", pattern: /^closedbook/ },
-  { key: "ft-rag", label: "FT RAG", color: "#c77f00", pattern: /^(ftrag|rag|frozenrag|ragfrozen)$/ },
-  { key: "text-head", label: "+ text head", color: "#3d9bd1", pattern: /^(ftrag|jomed)?texthead$|^jomedtext$/ },
-  { key: "image-head", label: "+ image head", color: "#7d5fb2", pattern: /^(ftrag)?imagehead$/ },
-  { key: "jomed", label: "JOMED", color: "#005b96", pattern: /^jomed$|^(ftrag|jomed)?textimagehead$|^bothheads$/ },
-  { key: "oracle", label: "Oracle", color: "#00795a", pattern: /^oracle$/ },
-];
-
-/** The key by which two spellings of one system are matched: "FT RAG (Qwen2-VL)" and "ft-rag" give "ft-rag". */
-export function systemKey(name: string): string {
-  const bare = name
-    .toLowerCase()
-    .replace(/\([^)]*\)/g, "")
-    .replace(/[^a-z0-9]/g, "");
-  return KNOWN.find((known) => known.pattern.test(bare))?.key ?? bare;
-}
-
-/** Labels and fixed colours for systems; unknown ones take the free colours in their order. */
-export function systemStyles(names: readonly string[]): Map<string, SystemStyle> {
-  const styles = new Map<string, SystemStyle>();
-  const free = [SERIES_COLORS[3]!, SERIES_COLORS[5]!, SERIES_COLORS[6]!, SERIES_COLORS[7]!, SERIES_COLORS[2]!];
-  const taken = new Set<string>();
-  let next = 0;
-  for (const name of names) {
-    const known = KNOWN.find((entry) => entry.key === systemKey(name));
-    if (known !== undefined && !taken.has(known.key)) {
-      taken.add(known.key);
-      styles.set(name, { key: known.key, label: known.label, color: known.color });
-    } else {
-      styles.set(name, { key: name, label: name, color: known?.color ?? free[next++ % free.length]! });
-    }
-  }
-  return styles;
 }
