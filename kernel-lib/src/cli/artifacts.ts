@@ -3,8 +3,15 @@ import { parseArgs } from "node:util";
 import { assertInRange, assertOneOf } from "../base/check";
 import { ConfigError, isKernelError } from "../base/errors";
 import { defaultArtifactsDir } from "../experiments/run";
-import { type Inventory, type StoredArtifact, takeInventory } from "../store/inventory";
-import { type PruneItem, planPrune, removeArtifact } from "../store/prune";
+import type { StageFacts } from "../experiments/stages/stage";
+import {
+  type Inventory,
+  type PruneItem,
+  planPrune,
+  removeArtifact,
+  type StoredArtifact,
+  takeInventory,
+} from "../store/inventory";
 
 const HELP = `npm run artifacts -- list | prune [options]
   list                 every stored result: size, age, when it was last used, what it was made from, what uses it
@@ -114,7 +121,8 @@ function namesOf({ artifacts }: Inventory): (key: string) => string {
 }
 
 function sickness({ manifest }: StoredArtifact): string {
-  const signs = (manifest.health?.findings ?? []).map(({ sign }) => sign);
+  const { health } = manifest as Partial<StageFacts>;
+  const signs = (health?.findings ?? []).map(({ sign }) => sign);
   return signs.length === 0 ? "" : `; ${signs.join(", ")}`;
 }
 

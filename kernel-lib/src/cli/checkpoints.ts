@@ -19,8 +19,8 @@ import { READER_RECIPE } from "../replicas/reader-recipe";
 import { createReplicaJinaClip } from "../replicas/replica-jina-clip";
 import { createReplicaClip, createReplicaReader, REPLICA_VERSION } from "../replicas/replica-models";
 import { createReplicaPixtral } from "../replicas/replica-pixtral";
+import { codeVersion } from "../store/artifact";
 import { writeFileAtomic } from "../store/files";
-import { codeVersion } from "../store/manifest";
 import { runCommand } from "./run-command";
 import { createTerminalProgress, terminalControl } from "./terminal-progress";
 

@@ -3,8 +3,7 @@ import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
 import { repositoryRoot } from "../base/paths";
 import type { Control, DataSource } from "../base/types";
 import { type BackendReport, openBackend } from "../compute/backend";
-import type { Artifact } from "../store/artifact";
-import type { JsonObject } from "../store/key";
+import type { Artifact, ArtifactPlace, JsonObject } from "../store/artifact";
 
 /**
  * How much a run computes: "quick" is the notebooks' size (minutes on a laptop), "full" that with every reader, seed and system of
@@ -49,11 +48,8 @@ export interface Run {
   readonly onComputed?: (artifact: Artifact) => void;
 }
 
-/** Where a stage's result lies or will lie. */
-export interface StagePlace {
-  readonly stage: string;
-  readonly key: string;
-  readonly folder: string;
+/** Where a stage's result lies or will lie, and what it is made with. */
+export interface StagePlace extends ArtifactPlace {
   readonly config: JsonObject;
 }
 

@@ -1,83 +1,162 @@
-import { rename, rm, stat, utimes } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isKernelError, StateError } from "../base/errors";
-import type { Control } from "../base/types";
-import { findDamage } from "./files";
-import type { ArtifactLock } from "./lock";
-import { MANIFEST_NAME, type Manifest, readManifest } from "./manifest";
+import { promisify } from "node:util";
+import { ConfigError } from "../base/errors";
+import { repositoryRoot } from "../base/paths";
+import { type FolderPlace, findFolder, type KeptFolder } from "./folder";
 
-/** A stage's result: a folder of files with a manifest. */
-export interface Artifact {
+/**
+ * Artifacts: results that are found by the hash of everything that decides them. An artifact is a folder
+ * <root>/<stage>/<key> (see folder.ts) whose manifest says how, when and with what it was made.
+ */
+
+/** What a configuration may hold: plain JSON. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** A plain object of JSON values; keys set to undefined count as absent. */
+export type JsonObject = { readonly [key: string]: JsonValue | undefined };
+
+/** Everything that changes a result, and nothing else. */
+export interface KeyParts {
   readonly stage: string;
-  readonly key: string;
-  readonly folder: string;
-  readonly manifest: Manifest;
-  /** Whether this call computed it or found it. */
-  readonly origin: "computed" | "found";
+  /** Number of the stage's code, raised whenever a change of that code changes its results. */
+  readonly version: number;
+  readonly config: JsonObject;
+  /** Keys of the artifacts and fingerprints of the data it is made from. */
+  readonly inputs: readonly string[];
+  readonly seed: number;
+  readonly backend: string;
 }
 
-/** Checkpoints of an unfinished computation, inside its work folder; never part of the artifact. */
-export const RESUME_NAME = "resume";
-
-/** Where one artifact lies, is being made, and is locked. */
-export interface Places {
-  readonly name: string;
-  readonly key: string;
-  readonly folder: string;
-  readonly workDir: string;
-  readonly lockFile: string;
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** The complete manifest of a folder, null when there is none, or what is wrong with it. */
-export async function inspect(folder: string, { name, key }: Places): Promise<Manifest | null | { damage: string }> {
-  try {
-    const manifest = await readManifest(folder, name, key);
-    if (manifest === null) return (await exists(folder)) ? { damage: `${MANIFEST_NAME} is missing` } : null;
-    const damage = await findDamage(folder, manifest.files);
-    return damage === null ? manifest : { damage };
-  } catch (error) {
-    if (isKernelError(error, "data")) return { damage: error.message };
-    throw error;
-  }
-}
-
-/** Whether there is a file or folder; any fault but "there is none" is thrown. */
-export async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return false;
-      throw error;
-    },
+function refuse(path: string, value: unknown): never {
+  const kind = typeof value === "object" ? (value?.constructor?.name ?? "object") : `${typeof value} ${String(value)}`;
+  throw new ConfigError(
+    `canonicalJson: ${path} must be plain JSON (null, boolean, finite number, string, list, object); got ${kind}. ` +
+      "Put a number, a string or a fingerprint there.",
+    { path },
   );
 }
 
-/** The complete, undamaged artifact, or null. Its folder's time of change says when it was last used. */
-export async function findComplete(places: Places): Promise<Artifact | null> {
-  const found = await inspect(places.folder, places);
-  if (found === null || "damage" in found) return null;
-  const now = new Date();
-  await utimes(places.folder, now, now).catch(() => undefined); // a folder that may only be read is as good
-  return { stage: places.name, key: places.key, folder: places.folder, manifest: found, origin: "found" };
+/**
+ * JSON with sorted keys, so that equal values give equal text. Keys set to undefined are left out; -0 is written 0.
+ *
+ * @throws ConfigError on NaN, an infinity, a function, a typed array, any other class instance, or a cycle.
+ * @example canonicalJson({ b: 1, a: [true] })   // {"a":[true],"b":1}
+ */
+export function canonicalJson(value: unknown, path = "value", parents: readonly unknown[] = []): string {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "number" && Number.isFinite(value)) return JSON.stringify(value);
+  if (parents.includes(value)) refuse(`${path} (a cycle)`, value);
+  const inside = [...parents, value];
+  if (Array.isArray(value)) return `[${value.map((v, i) => canonicalJson(v, `${path}[${i}]`, inside)).join(",")}]`;
+  if (!isPlainObject(value)) refuse(path, value);
+  const entries = Object.entries(value)
+    .filter(([, v]) => v !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v, `${path}.${k}`, inside)}`);
+  return `{${entries.join(",")}}`;
 }
 
-/** Deletes a damaged artifact, saying so. */
-export async function dropDamaged(places: Places, control: Control): Promise<void> {
-  const found = await inspect(places.folder, places);
-  if (found === null || !("damage" in found)) return;
-  const message = `runStage: ${places.name} is computed again: ${found.damage} in ${places.folder}.`;
-  control.onWarn?.("artifact-damaged", message, { folder: places.folder, damage: found.damage });
-  await rm(places.folder, { recursive: true, force: true });
+/** The name of an artifact: the first 32 hex digits of the SHA-256 of everything that changes its result. */
+export function artifactKey(parts: KeyParts): string {
+  const { stage, version, config, inputs, seed, backend } = parts;
+  const text = canonicalJson({ stage, version, config, inputs, seed, backend }, stage);
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
-/** Gives the finished work folder its final name; checkpoints go first. */
-export async function publish(places: Places, lock: ArtifactLock): Promise<void> {
-  if (!(await lock.isOurs())) {
-    throw new StateError(
-      `runStage: the lock of ${places.name} must stay this process's own; another one took it. Run it again.`,
-      { lockFile: places.lockFile },
-    );
+/** What a manifest says of an artifact: how it was made, and with what. */
+export interface ArtifactFacts extends KeyParts {
+  readonly key: string;
+  /** Of the run; says nothing about the result. Absent in older manifests. */
+  readonly profile?: string;
+  readonly code: CodeVersion;
+  /** ISO 8601 times and seconds of the process that finished it; `resumed` says whether another had begun it. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly seconds: number;
+  readonly resumed: "resumed" | "fresh";
+}
+
+/** Where an artifact lies or will lie. */
+export interface ArtifactPlace {
+  readonly stage: string;
+  readonly key: string;
+  readonly folder: string;
+}
+
+/** A complete artifact. `Facts`: what its stage says of it beyond what every artifact says. */
+export interface Artifact<Facts extends ArtifactFacts = ArtifactFacts> extends ArtifactPlace, KeptFolder<Facts> {}
+
+/** The place of an artifact below an artifacts folder. */
+export function artifactPlace(root: string, stage: string, key: string): ArtifactPlace {
+  return { stage, key, folder: join(root, stage, key) };
+}
+
+/** The folder, and what its manifest must say. */
+export function folderPlace({ stage, key, folder }: ArtifactPlace): FolderPlace<ArtifactFacts> {
+  return { folder, identity: { stage, key } };
+}
+
+/**
+ * The complete, undamaged artifact at a place, or null.
+ *
+ * @param touch whether this counts as a use, so that pruning keeps it.
+ */
+export async function findArtifact(place: ArtifactPlace, touch: "use" | "look"): Promise<Artifact | null> {
+  const found = await findFolder(folderPlace(place), { touch });
+  return found === null ? null : { ...found, stage: place.stage, key: place.key };
+}
+
+/** The code that ran: the repository's commit (null outside git), Node, and the installed version of each dependency. */
+export interface CodeVersion {
+  readonly commit: string | null;
+  readonly node: string;
+  readonly platform: string;
+  readonly packages: Readonly<Record<string, string>>;
+}
+
+async function versionOf(folder: string): Promise<string | null> {
+  try {
+    return (JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as { version: string }).version;
+  } catch {
+    return null; // an optional dependency that is not installed here
   }
-  await rm(join(places.workDir, RESUME_NAME), { recursive: true, force: true });
-  await rename(places.workDir, places.folder);
+}
+
+async function installedPackages(root: string): Promise<Record<string, string>> {
+  const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  const packages: Record<string, string> = {};
+  for (const name of Object.keys(dependencies).sort()) {
+    const version = await versionOf(join(root, "node_modules", name));
+    if (version !== null) packages[name] = version;
+  }
+  return packages;
+}
+
+let described: Promise<CodeVersion> | undefined;
+
+async function describe(): Promise<CodeVersion> {
+  const root = repositoryRoot();
+  const commit = await promisify(execFile)("git", ["rev-parse", "HEAD"], { cwd: root }).then(
+    ({ stdout }) => stdout.trim(),
+    () => null,
+  );
+  const platform = `${process.platform}-${process.arch}`;
+  return { commit, node: process.versions.node, platform, packages: await installedPackages(root) };
+}
+
+/** The versions of everything that runs in this process; looked up once. */
+export function codeVersion(): Promise<CodeVersion> {
+  described ??= describe();
+  return described;
 }

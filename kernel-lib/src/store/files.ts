@@ -2,7 +2,9 @@ import { createHash, randomUUID } from "node:crypto";
 import {
   closeSync,
   createReadStream,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -11,16 +13,23 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
-import { dirname, join, relative, sep } from "node:path";
+import { mkdir, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { assertNotInterrupted } from "../base/check";
 import { DataError, EnvironmentError } from "../base/errors";
 import type { Control } from "../base/types";
 
 /**
- * Writes a file beside its place and renames it when it is complete: a reader sees the old file or the new one, never
- * a part. Makes missing folders.
+ * Files that are never seen half-written. Whoever keeps a file writes it beside its place, and only here is it given its name:
+ * a reader, or a process that starts after a crash, sees the old file or the new one.
  */
+
+/** The name of a file that is being written; its end tells what a crash left from what was kept. */
+export const besideOf = (file: string): string => `${file}.${randomUUID()}.part`;
+const HALF_WRITTEN = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/;
+
+/** Writes a file beside its place and renames it when it is complete. Makes missing folders. */
 export function writeFileAtomic(file: string, ...parts: readonly (Uint8Array | string)[]): void {
   writePartsAtomic(file, parts);
 }
@@ -28,21 +37,109 @@ export function writeFileAtomic(file: string, ...parts: readonly (Uint8Array | s
 /** As `writeFileAtomic`, with parts that may be made one after the other, so that only one is in memory. */
 export function writePartsAtomic(file: string, parts: Iterable<Uint8Array | string>): void {
   mkdirSync(dirname(file), { recursive: true });
-  const beside = `${file}.${randomUUID()}.part`;
-  const handle = openSync(beside, "wx");
+  const beside = besideOf(file);
   try {
-    for (const part of parts) {
-      const bytes = typeof part === "string" ? Buffer.from(part, "utf8") : part;
-      for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done);
+    const handle = openSync(beside, "wx");
+    try {
+      for (const part of parts) writeAll(handle, part);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
     }
-    fsyncSync(handle);
+    renameSync(beside, file);
   } catch (error) {
     rmSync(beside, { force: true });
+    throw error;
+  }
+}
+
+function writeAll(handle: number, part: Uint8Array | string): void {
+  const bytes = typeof part === "string" ? Buffer.from(part, "utf8") : part;
+  for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done);
+}
+
+/**
+ * As `writeFileAtomic`, for a file that somebody else writes, a native library for example. Two files that belong together are
+ * given their names together when one call stands inside the other's `write`.
+ *
+ * @param write fills the file it is given the name of, or throws; then nothing is left.
+ */
+export async function publishFile(file: string, write: (beside: string) => Promise<unknown>): Promise<void> {
+  await makeFolder(dirname(file));
+  const beside = besideOf(file);
+  try {
+    await write(beside);
+    await placeFile(beside, file);
+  } finally {
+    await rm(beside, { force: true });
+  }
+}
+
+/** Gives a complete file its name: one that was written over several attempts, as a download is. An older one gives way. */
+export async function placeFile(complete: string, file: string): Promise<void> {
+  const handle = await open(complete, "r+");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(complete, file);
+}
+
+/**
+ * Appends to a file that grows for as long as it is used (a log, a cache): all of the bytes, or, when the disk is full, none.
+ * Makes missing folders. A crash may leave a part at the end: who reads such a file passes over it.
+ */
+export function appendWhole(file: string, part: Uint8Array | string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const handle = openSync(file, "a");
+  const { size } = fstatSync(handle);
+  try {
+    writeAll(handle, part);
+  } catch (error) {
+    ftruncateSync(handle, size);
     throw error;
   } finally {
     closeSync(handle);
   }
-  renameSync(beside, file);
+}
+
+/** Runs with a folder of its own in the system's place for them, and removes it afterwards with all it holds. */
+export async function withTemporaryFolder<T>(prefix: string, run: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), prefix));
+  try {
+    return await run(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Makes a folder and those above it, from the top. Node's own recursive way reports a read-only file system as "not found", and
+ * does not end where the file system keeps saying so.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<string> =>
+    mkdir(path).then(
+      () => "made",
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === "EEXIST") return "there";
+        if (error.code === "ENOENT" && dirname(path) !== path) return "nowhere";
+        throw error;
+      },
+    );
+  if ((await make()) !== "nowhere") return;
+  await makeFolder(dirname(path));
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error; // another process was faster
+  });
+}
+
+/** Removes what writes that never ended left below a folder, so that it is no part of the result. */
+export async function removeHalfWritten(folder: string): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const rests = entries.filter((entry) => entry.isFile() && HALF_WRITTEN.test(entry.name));
+  for (const { parentPath, name } of rests) await rm(join(parentPath, name), { force: true });
 }
 
 /**
@@ -91,88 +188,4 @@ export async function digestOfFile(file: string, kind: DigestKind, control: Cont
     throw new DataError(problem, { file }, cause);
   }
   return hash.digest("hex");
-}
-
-/** One file of an artifact: its path inside the folder (always with "/"), size in bytes and SHA-256. */
-export interface ArtifactFile {
-  readonly path: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
-
-/** Hashes already taken by this process, by path, size and time of change: finding an artifact again costs no reading. */
-const known = new Map<string, string>();
-
-async function sha256Of(file: string): Promise<string> {
-  const { size, mtimeMs, ino } = await stat(file);
-  const name = `${file}|${size}|${mtimeMs}|${ino}`;
-  const found = known.get(name);
-  if (found !== undefined) return found;
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  const digest = hash.digest("hex");
-  known.set(name, digest);
-  return digest;
-}
-
-/**
- * Makes a folder and those above it, from the top. Node's own recursive way reports a read-only file system as "not found", and
- * does not end where the file system keeps saying so.
- */
-export async function makeFolder(path: string): Promise<void> {
-  const make = (): Promise<string> =>
-    mkdir(path).then(
-      () => "made",
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === "EEXIST") return "there";
-        if (error.code === "ENOENT" && dirname(path) !== path) return "nowhere";
-        throw error;
-      },
-    );
-  if ((await make()) !== "nowhere") return;
-  await makeFolder(dirname(path));
-  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error; // another process was faster
-  });
-}
-
-/** A file that was being written when its process ended: see base/write-atomic. */
-const HALF_WRITTEN = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/;
-
-/** Removes what writes that never ended left below a folder, so that it is no part of the result. */
-export async function removeHalfWritten(folder: string): Promise<void> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const rests = entries.filter((entry) => entry.isFile() && HALF_WRITTEN.test(entry.name));
-  for (const { parentPath, name } of rests) await rm(join(parentPath, name), { force: true });
-}
-
-/** Every file below `folder` but those in `except` (paths or top folders), sorted by path, with size and hash. */
-export async function listFiles(folder: string, except: readonly string[]): Promise<ArtifactFile[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
-    .filter((path) => !except.some((name) => path === name || path.startsWith(`${name}/`)))
-    .sort();
-  const files: ArtifactFile[] = [];
-  for (const path of paths) {
-    const file = join(folder, path);
-    files.push({ path, bytes: (await stat(file)).size, sha256: await sha256Of(file) });
-  }
-  return files;
-}
-
-/** What is wrong with the listed files ("metrics.json is missing", "… is altered"), or null when each is as listed. */
-export async function findDamage(folder: string, files: readonly ArtifactFile[]): Promise<string | null> {
-  for (const { path, bytes, sha256 } of files) {
-    const file = join(folder, path);
-    const size = await stat(file).then(
-      (found) => (found.isFile() ? found.size : null),
-      () => null,
-    );
-    if (size === null) return `${path} is missing`;
-    if (size !== bytes) return `${path} has ${size} bytes instead of ${bytes}`;
-    if ((await sha256Of(file)) !== sha256) return `${path} is altered (its SHA-256 differs)`;
-  }
-  return null;
 }

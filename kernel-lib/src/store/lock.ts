@@ -2,7 +2,18 @@ import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { assertNotInterrupted } from "../base/check";
+import { StateError } from "../base/errors";
+import type { Control } from "../base/types";
+import { makeFolder } from "./files";
+
+/**
+ * Locks between processes: a file that names its owner. A dead owner's lock is taken over; an owner on another machine or in
+ * another container, which cannot be asked, shows its life by touching the file.
+ */
 
 /** Where a process runs: process ids mean something only inside one of these. Empty where the system does not tell. */
 interface Place {
@@ -15,7 +26,7 @@ interface Place {
   readonly namespace: string;
 }
 
-/** Who computes an artifact: written into its lock file. */
+/** Who is at work: written into the lock file. */
 export interface LockOwner extends Place {
   readonly token: string;
   readonly pid: number;
@@ -59,7 +70,7 @@ export function thisOwner(token: string): LockOwner {
 }
 
 /** The owner named in a lock file; null when it is gone or names none. */
-export async function readOwner(file: string): Promise<LockOwner | null> {
+async function readOwner(file: string): Promise<LockOwner | null> {
   try {
     return JSON.parse(await readFile(file, "utf8")) as LockOwner;
   } catch {
@@ -71,7 +82,7 @@ export async function readOwner(file: string): Promise<LockOwner | null> {
  * Whether an owner lives. "unknown": it runs where this process cannot look (another machine, another container); only its
  * heartbeat can tell.
  */
-export function lifeOf(owner: LockOwner): "alive" | "dead" | "unknown" {
+function lifeOf(owner: LockOwner): "alive" | "dead" | "unknown" {
   const { host, machine, boot, namespace } = here();
   if (owner.host !== host || owner.machine !== machine) return "unknown";
   if (owner.boot !== boot) return "dead"; // the machine was started anew since
@@ -85,7 +96,7 @@ export function lifeOf(owner: LockOwner): "alive" | "dead" | "unknown" {
 }
 
 /** A lock this process holds. */
-export interface ArtifactLock {
+export interface Lock {
   /** Whether the lock is still ours: false after somebody declared us dead and took it. */
   isOurs(): Promise<boolean>;
   release(): Promise<void>;
@@ -178,7 +189,7 @@ async function bury(file: string, dead: LockOwner | null): Promise<void> {
   }
 }
 
-function hold(file: string, token: string): ArtifactLock {
+function hold(file: string, token: string): Lock {
   watched.delete(file);
   const isOurs = async () => (await readOwner(file))?.token === token;
   const heartbeat = setInterval(async () => {
@@ -197,25 +208,99 @@ function hold(file: string, token: string): ArtifactLock {
  * Takes the lock if it is free or its owner is dead; otherwise says who holds it. Call it again and again to wait: the death of an
  * owner that cannot be asked shows only between calls.
  */
-export async function tryLock(
-  file: string,
-  patience: LockPatience = {},
-): Promise<ArtifactLock | { readonly heldBy: string }> {
+export async function tryLock(file: string, patience: LockPatience = {}): Promise<Lock | { readonly heldBy: string }> {
   const found = await readOwner(file);
   if (await isDead(file, found, patience)) await removeDead(file, patience);
   const token = randomUUID();
   if (await createOnly(file, JSON.stringify(thisOwner(token)))) return hold(file, token);
   const holder = await readOwner(file);
   if (holder?.token === token) return hold(file, token); // made, though the file server said it was not
-  return { heldBy: holder === null ? "another process" : `process ${holder.pid} on ${holder.host}` };
+  return { heldBy: nameOf(holder) };
 }
 
-/** Whether a lock file stands for a process that may be at work: looked at once, without waiting for a heartbeat. */
-export async function mayBeHeld(file: string): Promise<boolean> {
+const nameOf = (owner: LockOwner | null): string =>
+  owner === null ? "another process" : `process ${owner.pid} on ${owner.host}`;
+
+/** Who may be at work under a lock. */
+export interface LockHolder {
+  /** "process 12 on host", or "another process" where the file names none yet. */
+  readonly name: string;
+  /** "unknown": it runs where this process cannot look. */
+  readonly life: "alive" | "unknown";
+  readonly pid: number | null;
+  /** ISO 8601; null where the file names nobody. */
+  readonly since: string | null;
+}
+
+/** Looks once, without waiting for a heartbeat: null when the lock is free or its owner is dead. */
+export async function lockHolder(file: string): Promise<LockHolder | null> {
   const owner = await readOwner(file);
-  if (owner !== null) return lifeOf(owner) !== "dead";
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
+  if (owner === null) {
+    const isThere = await stat(file).then(
+      () => true,
+      () => false,
+    );
+    return isThere ? { name: nameOf(null), life: "unknown", pid: null, since: null } : null;
+  }
+  const life = lifeOf(owner);
+  return life === "dead" ? null : { name: nameOf(owner), life, pid: owner.pid, since: owner.since };
+}
+
+export interface WithLockOptions<T> {
+  /** Who asks, and for what, for messages and progress: "runStage", "reader". */
+  readonly where: string;
+  readonly what: string;
+  /** What to do while another process holds the lock. Default "wait"; "refuse" throws StateError. */
+  readonly whenHeld?: "wait" | "refuse";
+  /** Looked for while waiting: what it finds ends the wait. Default: nothing. */
+  readonly find?: () => Promise<T | null>;
+  readonly control?: Control;
+}
+
+const POLL_MS = 200;
+
+/**
+ * Does something that one process at a time may do. Waits while another one is at it, saying so as progress once a second; a
+ * process that died holds nothing. The file is there while `run` runs, and its folder is made.
+ *
+ * @throws StateError (details: heldBy, lockFile) when it is held and not waited for. InterruptedError when the signal is aborted
+ * while waiting. Whatever `run` throws.
+ */
+export async function withLock<T>(
+  file: string,
+  run: (lock: Lock) => Promise<T>,
+  options: WithLockOptions<T>,
+): Promise<T> {
+  await makeFolder(dirname(file));
+  const lock = await waitForLock(file, options);
+  if (!isLock(lock)) return lock.found;
+  try {
+    return await run(lock);
+  } finally {
+    await lock.release();
+  }
+}
+
+const isLock = (answer: object): answer is Lock => "release" in answer;
+
+async function waitForLock<T>(file: string, options: WithLockOptions<T>): Promise<Lock | { readonly found: T }> {
+  const { where, what, whenHeld = "wait", find, control = {} } = options;
+  for (let polls = 0; ; polls++) {
+    assertNotInterrupted(`${where} (${what})`, control.signal);
+    const answer = await tryLock(file);
+    if (isLock(answer)) return answer;
+    const { heldBy } = answer;
+    if (whenHeld === "refuse")
+      throw new StateError(
+        `${where}: ${what} must be free; ${heldBy} is at work on it. Try again later; if that process is gone, delete ${file}.`,
+        { heldBy, lockFile: file },
+      );
+    if (polls % 5 === 0) {
+      const waitedSeconds = Math.round((polls * POLL_MS) / 1000);
+      control.onProgress?.({ stage: `${what}: waiting for ${heldBy}`, done: 0, total: 1, values: { waitedSeconds } });
+    }
+    await sleep(POLL_MS);
+    const found = (await find?.()) ?? null;
+    if (found !== null) return { found };
+  }
 }

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { main } from "../../src/cli/artifacts";
 import { type Artifact, runStage } from "../../src/experiments/stages/stage";
-import { takeInventory } from "../../src/store/inventory";
+import { planPrune, removeArtifact, takeInventory } from "../../src/store/inventory";
 import { thisOwner } from "../../src/store/lock";
-import { planPrune, removeArtifact } from "../../src/store/prune";
 import { fakeRun, temporaryFolder } from "../experiments/helpers/fake-run";
 
 const DAY_MS = 86_400_000;

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { type ArtifactLock, type LockOwner, lifeOf, mayBeHeld, thisOwner, tryLock } from "../../src/store/lock";
+import { type Lock, type LockOwner, lockHolder, thisOwner, tryLock, withLock } from "../../src/store/lock";
 import { temporaryFolder } from "../experiments/helpers/fake-run";
 
 const QUICK = { silentMs: 60, unfinishedMs: 60 };
@@ -14,7 +14,7 @@ function lockFile(owner?: Partial<LockOwner> | string): string {
   writeFileSync(file, typeof owner === "string" ? owner : JSON.stringify({ ...thisOwner("other"), ...owner }));
   return file;
 }
-const isHeld = (answer: Awaited<ReturnType<typeof tryLock>>): answer is ArtifactLock => "release" in answer;
+const isHeld = (answer: Awaited<ReturnType<typeof tryLock>>): answer is Lock => "release" in answer;
 
 describe("tryLock", () => {
   it("gives a free lock to one, tells the other who has it, and is free again after release", async () => {
@@ -99,7 +99,7 @@ describe("tryLock", () => {
 
   it("an owner that lost its lock knows, and leaves the new owner's alone", async () => {
     const file = lockFile();
-    const lost = (await tryLock(file)) as ArtifactLock;
+    const lost = (await tryLock(file)) as Lock;
     writeFileSync(file, JSON.stringify(thisOwner("new")));
     expect(await lost.isOurs()).toBe(false);
     await lost.release();
@@ -107,16 +107,58 @@ describe("tryLock", () => {
   });
 });
 
-it("lifeOf this very process is alive; of a lock of another version it is unknown", () => {
-  expect(lifeOf(thisOwner("t"))).toBe("alive");
-  const { machine: _machine, ...older } = thisOwner("t");
-  expect(lifeOf(older as LockOwner)).toBe("unknown");
+describe("lockHolder", () => {
+  it("names the living, says of whom nothing can be known, and passes over the dead", async () => {
+    expect(await lockHolder(lockFile({}))).toMatchObject({ life: "alive", pid: process.pid });
+    expect(await lockHolder(lockFile({ host: "elsewhere" }))).toMatchObject({ life: "unknown", pid: process.pid });
+    expect(await lockHolder(lockFile(""))).toEqual({
+      name: "another process",
+      life: "unknown",
+      pid: null,
+      since: null,
+    });
+    expect(await lockHolder(lockFile({ pid: NOBODY }))).toBeNull();
+    expect(await lockHolder(lockFile())).toBeNull();
+  });
+
+  it("cannot tell of a lock of another version of this program", async () => {
+    const { machine: _machine, ...older } = thisOwner("t");
+    expect(await lockHolder(lockFile(JSON.stringify(older)))).toMatchObject({ life: "unknown" });
+  });
 });
 
-it("mayBeHeld: by the living and by those that cannot be asked, not by the dead", async () => {
-  expect(await mayBeHeld(lockFile({}))).toBe(true);
-  expect(await mayBeHeld(lockFile({ host: "elsewhere" }))).toBe(true);
-  expect(await mayBeHeld(lockFile(""))).toBe(true);
-  expect(await mayBeHeld(lockFile({ pid: NOBODY }))).toBe(false);
-  expect(await mayBeHeld(lockFile())).toBe(false);
+describe("withLock", () => {
+  const options = { where: "work", what: "the thing" };
+
+  it("lets one in after the other and leaves no file, whatever happens inside", async () => {
+    const file = lockFile();
+    const order: string[] = [];
+    const work = (name: string) => () => sleep(20).then(() => order.push(`${name} in`, `${name} out`));
+    await Promise.all([withLock(file, work("a"), options), withLock(file, work("b"), options)]);
+    expect(order.map((line) => line.slice(2))).toEqual(["in", "out", "in", "out"]);
+    await expect(withLock(file, () => Promise.reject(new TypeError("inside")), options)).rejects.toThrow("inside");
+    expect(readdirSync(join(file, ".."))).toEqual([]);
+  });
+
+  it("refuses where it is not to wait, naming holder and file", async () => {
+    const file = lockFile({});
+    const refused = withLock(file, async () => 1, { ...options, whenHeld: "refuse" });
+    await expect(refused).rejects.toMatchObject({
+      code: "state",
+      message: expect.stringMatching(/^work: the thing must be free; process \d+ on .* is at work on it/),
+      details: { lockFile: file },
+    });
+  });
+
+  it("waits, says so, and ends the wait with what it finds or when it is stopped", async () => {
+    const file = lockFile({});
+    const stages: string[] = [];
+    const control = { onProgress: ({ stage }: { readonly stage: string }) => void stages.push(stage) };
+    expect(await withLock(file, async () => "made", { ...options, find: async () => "found", control })).toBe("found");
+    expect(stages).toEqual([expect.stringMatching(/^the thing: waiting for process \d+ on /)]);
+    const stopped = { signal: AbortSignal.abort() };
+    await expect(withLock(file, async () => 1, { ...options, control: stopped })).rejects.toMatchObject({
+      code: "interrupted",
+    });
+  });
 });

@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isKernelError } from "../../base/errors";
-import { canonicalJson } from "../../store/key";
-import { type Manifest, readManifest } from "../../store/manifest";
+import { type ArtifactFacts, canonicalJson } from "../../store/artifact";
+import { readManifest } from "../../store/folder";
 import type { ProfileName, StagePlace } from "../run";
 import { type GridStage, STAGE_KINDS, type StageKind } from "./stages";
 
@@ -56,7 +56,7 @@ export async function openEstimates(
 }
 
 /** Stages of the same work: the same options, whatever the data. */
-function workOf(kind: StageKind, config: Manifest["config"]): string {
+function workOf(kind: StageKind, config: ArtifactFacts["config"]): string {
   return `${kind} ${canonicalJson(config)}`;
 }
 
@@ -69,14 +69,14 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor((sorted.length - 1) / 2)]!;
 }
 
-async function manifestsOf(folder: string, stage: StageKind): Promise<Manifest[]> {
+async function manifestsOf(folder: string, stage: StageKind): Promise<ArtifactFacts[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
     throw error;
   });
   const keys = names.filter((name) => /^[0-9a-f]{32}$/.test(name));
   const read = (key: string) =>
-    readManifest(join(folder, key), stage, key).catch((error: unknown) => {
+    readManifest<ArtifactFacts>(join(folder, key), { stage, key }).catch((error: unknown) => {
       if (isKernelError(error, "data")) return null; // damaged: it will be computed again
       throw error;
     });

@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { isKernelError } from "../../base/errors";
 import type { Control } from "../../base/types";
-import { type Artifact, findComplete, inspect, type Places } from "../../store/artifact";
+import { type Artifact, artifactPlace, findArtifact } from "../../store/artifact";
 import { openRun, type Run, type StagePlace } from "../run";
 import type { GridSettings } from "./options";
 import { type GridParts, joinAnswers, openParts } from "./parts";
@@ -112,20 +111,14 @@ async function answered(places: readonly (StagePlace | undefined)[]): Promise<St
   return places.filter((place, i): place is StagePlace => place !== undefined && there[i] === true);
 }
 
-/** An artifact's places by its key. */
-export function placesOf({ stage, key, folder }: StagePlace): Places {
-  return { name: stage, key, folder, workDir: `${folder}.partial`, lockFile: `${folder}.lock` };
-}
-
 /** The place of a stage by its key. */
 export function placeIn(artifactsDir: string, stage: string, key: string): StagePlace {
-  return { stage, key, folder: join(artifactsDir, stage, key), config: {} };
+  return { ...artifactPlace(artifactsDir, stage, key), config: {} };
 }
 
 /** Whether a result is there, complete and undamaged. */
 export async function thereIn(place: StagePlace): Promise<boolean> {
-  const found = await inspect(place.folder, placesOf(place)).catch(noFolder);
-  return found !== null && !("damage" in found);
+  return isThere(place, "look");
 }
 
 /** A file where a folder should be holds nothing; the stage that has to write there will say so. */
@@ -135,5 +128,5 @@ function noFolder(error: NodeJS.ErrnoException): null {
 }
 
 async function isThere(place: StagePlace, how: "look" | "use"): Promise<boolean> {
-  return how === "look" ? thereIn(place) : (await findComplete(placesOf(place)).catch(noFolder)) !== null;
+  return (await findArtifact(place, how).catch(noFolder)) !== null;
 }

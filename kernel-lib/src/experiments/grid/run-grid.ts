@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assertNotInterrupted } from "../../base/check";
 import { EnvironmentError, isKernelError } from "../../base/errors";
 import type { Control, ProgressEvent } from "../../base/types";
-import { lifeOf, readOwner } from "../../store/lock";
+import { lockFileOf } from "../../store/folder";
+import { lockHolder } from "../../store/lock";
 import type { StagePlace } from "../run";
 import { isStageHeld } from "../stages/stage";
-import { type GridSession, openSession, placeIn, placesOf } from "./locate";
+import { type GridSession, openSession, placeIn } from "./locate";
 import type { GridPlan } from "./plan";
 import { type GridRecords, openRecords } from "./record";
 import { type GridOutcome, type GridProgress, openSchedule, type Schedule } from "./schedule";
@@ -112,8 +113,8 @@ async function advance(stage: GridStage, { session, schedule, records }: Work): 
 
 /** Whether a living process of this machine holds the lock: known without a try, so that nothing is opened in vain. */
 async function isAtWork(place: StagePlace): Promise<boolean> {
-  const owner = await readOwner(placesOf(place).lockFile);
-  return owner !== null && lifeOf(owner) === "alive" && owner.pid !== process.pid;
+  const holder = await lockHolder(lockFileOf(place.folder));
+  return holder?.life === "alive" && holder.pid !== process.pid;
 }
 
 /** A folder that takes no file fails every stage alike. */

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
-import { lifeOf, readOwner } from "../../store/lock";
-import { placeIn, placesOf, thereIn } from "./locate";
+import { lockFileOf, workFolderOf } from "../../store/folder";
+import { lockHolder } from "../../store/lock";
+import { placeIn, thereIn } from "./locate";
 import type { GridPlan } from "./plan";
 import { readFailures } from "./record";
 import type { GridStage } from "./stages";
@@ -49,11 +50,10 @@ export async function gridStatus(plan: GridPlan): Promise<GridStatus> {
 async function lookAt({ settings }: GridPlan, stage: GridStage, key: string): Promise<StageStatus> {
   const place = placeIn(settings.artifactsDir, stage.kind, key);
   if (await thereIn(place)) return { stage, state: "done" };
-  const { lockFile, workDir } = placesOf(place);
-  const owner = await readOwner(lockFile);
-  if (owner !== null && lifeOf(owner) !== "dead")
-    return { stage, state: "running", who: `process ${owner.pid} on ${owner.host}`, since: owner.since };
-  const begun = await access(workDir).then(
+  const holder = await lockHolder(lockFileOf(place.folder));
+  if (holder !== null && holder.since !== null)
+    return { stage, state: "running", who: holder.name, since: holder.since };
+  const begun = await access(workFolderOf(place.folder)).then(
     () => true,
     () => false,
   );

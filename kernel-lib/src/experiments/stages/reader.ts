@@ -10,7 +10,7 @@ import { loadLora, saveLora } from "../../models/lora/peft-files";
 import { createLocalReader } from "../../reader/local-reader";
 import { PROMPT_VERSION } from "../../reader/prompt";
 import type { Reader, ReadPair } from "../../reader/reader";
-import type { JsonObject } from "../../store/key";
+import type { JsonObject } from "../../store/artifact";
 import { diagnoseLoss, diagnoseReader, joinHealth, type StageHealth } from "../../training/health";
 import { type ReadableExample, type ReaderStageOptions, trainReader } from "../../training/reader-stage";
 import { type CheckpointFolder, checkpointFolder } from "../checkpoint-folder";
@@ -18,7 +18,7 @@ import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import { frozenPassages } from "./candidate-scores";
 import type { Index } from "./index";
-import { type Artifact, runStage, type StageContext } from "./stage";
+import { type Artifact, runStage, type StageContext, type StageFacts } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
 /** Validation questions asked; enough to see one answer for everything. */
@@ -62,7 +62,7 @@ function wordingOf(text: string, { form = "label" }: Example, labels: readonly L
  *
  * @returns the manifest's health, null where the stage has none.
  */
-export function sayHealth(run: Run, artifact: Artifact, name: string): StageHealth | null {
+export function sayHealth(run: Run, artifact: Artifact<StageFacts>, name: string): StageHealth | null {
   const { health } = artifact.manifest;
   for (const { sign, seen, advice } of health?.findings ?? []) {
     run.control.onWarn?.("health", `${name}: ${sign}: ${seen}. ${advice}`, { stage: artifact.stage, sign, seen });
@@ -98,7 +98,7 @@ export interface TunedReader {
   readonly bestStep: number;
   /** What was found wrong with it, on validation; null for one that was made before this was measured. */
   readonly health: StageHealth | null;
-  readonly artifact: Artifact;
+  readonly artifact: Artifact<StageFacts>;
   /** Frees the reader. */
   dispose(): void;
 }
@@ -199,7 +199,7 @@ async function computeReader(work: ReaderWork): Promise<void> {
 function loadTunedReader(
   mode: ReaderMode,
   checkpoint: CheckpointFolder,
-  artifact: Artifact,
+  artifact: Artifact<StageFacts>,
 ): Omit<TunedReader, "health"> {
   const model = loadReaderModel(checkpoint.folder);
   const adapterFolder = join(artifact.folder, ADAPTER);

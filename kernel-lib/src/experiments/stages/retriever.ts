@@ -8,7 +8,7 @@ import type { DualEncoder } from "../../models/dual-encoder";
 import { createClipTower } from "../../retriever/learned-tower";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { HEADS } from "../../retriever/retrieve";
-import type { JsonObject } from "../../store/key";
+import type { JsonObject } from "../../store/artifact";
 import { diagnoseRetriever, type StageHealth } from "../../training/health";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
 import { trainRetrieverHead } from "../../training/retriever-stage";
@@ -17,7 +17,7 @@ import type { Run } from "../run";
 import { openScores, SCORES_FILE, scoreCandidates } from "./candidate-scores";
 import type { Index } from "./index";
 import { requireIndexOf, sayHealth, type TunedReader } from "./reader";
-import { type Artifact, runStage, type StageContext } from "./stage";
+import { type Artifact, runStage, type StageContext, type StageFacts } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
 export interface TuneRetrieverOptions {
@@ -44,7 +44,7 @@ export interface TunedHead {
   readonly reads: { readonly asked: number; readonly read: number; readonly saved: number };
   /** What was found wrong with it; null for one that was made before this was measured. */
   readonly health: StageHealth | null;
-  readonly artifact: Artifact;
+  readonly artifact: Artifact<StageFacts>;
 }
 
 /** The trained heads; a head that is missing stays frozen. */

@@ -1,25 +1,25 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { assertInteger, assertKnownKeys, assertNotInterrupted } from "../../base/check";
-import { ConfigError, EnvironmentError, isKernelError, StateError } from "../../base/errors";
+import { assertInteger, assertKnownKeys } from "../../base/check";
+import { ConfigError, EnvironmentError, isKernelError, type StateError } from "../../base/errors";
 import type { Control } from "../../base/types";
 import {
   type Artifact,
-  dropDamaged,
-  exists,
-  findComplete,
-  inspect,
-  type Places,
-  publish,
-  RESUME_NAME,
+  type ArtifactFacts,
+  type ArtifactPlace,
+  artifactKey,
+  artifactPlace,
+  codeVersion,
+  folderPlace,
+  type JsonObject,
 } from "../../store/artifact";
-import { listFiles, makeFolder, removeHalfWritten } from "../../store/files";
-import { artifactKey, type JsonObject } from "../../store/key";
-import { type ArtifactLock, tryLock } from "../../store/lock";
-import { codeVersion, MANIFEST_NAME, writeManifest } from "../../store/manifest";
+import { type FolderDraft, keepFolder } from "../../store/folder";
 import type { StageHealth } from "../../training/health";
 import type { Run } from "../run";
+
+/** What a stage's manifest says beyond what every artifact's says. */
+export interface StageFacts extends ArtifactFacts {
+  /** What a training says of itself; absent where nothing is trained. */
+  readonly health?: StageHealth;
+}
 
 /** What `compute` gets besides its folder. */
 export interface StageContext {
@@ -50,11 +50,13 @@ export interface StageOptions {
 
 export type { Artifact } from "../../store/artifact";
 
+const keysOf = ({ inputs }: StageOptions): string[] =>
+  inputs.map((input) => (typeof input === "string" ? input : input.key));
+
 const OPTION_NAMES: readonly (keyof StageOptions)[] = ["name", "version", "config", "inputs", "compute"];
-const POLL_MS = 200;
 const FOLDER_FAULTS = ["ENOSPC", "EFBIG", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOTDIR", "ENAMETOOLONG"];
 
-function placesOf(run: Run, options: StageOptions): Places {
+function placeOf(run: Run, options: StageOptions): ArtifactPlace {
   assertKnownKeys("runStage:", options, OPTION_NAMES);
   const { name, version, config } = options;
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
@@ -63,35 +65,9 @@ function placesOf(run: Run, options: StageOptions): Places {
     });
   }
   assertInteger("runStage: version", version, 1);
-  const inputs = options.inputs.map((input) => (typeof input === "string" ? input : input.key));
-  const key = artifactKey({ stage: name, version, config, inputs, seed: run.seed, backend: run.backend.backend });
-  const folder = join(run.artifactsDir, name, key);
-  return { name, key, folder, workDir: `${folder}.partial`, lockFile: `${folder}.lock` };
-}
-
-/** Waits for the lock; an artifact that appears meanwhile ends the wait. */
-async function lockOrFind(places: Places, { control, whenHeld }: Run): Promise<ArtifactLock | Artifact> {
-  for (let polls = 0; ; polls++) {
-    assertNotInterrupted(`runStage (${places.name})`, control.signal);
-    const answer = await tryLock(places.lockFile);
-    if ("release" in answer) return answer;
-    if (whenHeld === "skip") throw heldError(places, answer.heldBy);
-    if (polls % 5 === 0) {
-      const waitedSeconds = Math.round((polls * POLL_MS) / 1000);
-      const stage = `${places.name}: waiting for ${answer.heldBy}`;
-      control.onProgress?.({ stage, done: 0, total: 1, values: { waitedSeconds } });
-    }
-    await sleep(POLL_MS);
-    const found = await findComplete(places);
-    if (found !== null) return found;
-  }
-}
-
-function heldError({ name, lockFile }: Places, heldBy: string): StateError {
-  return new StateError(
-    `runStage: ${name} must be free; ${heldBy} computes it. Try again later, or let the run wait.`,
-    { heldBy, lockFile },
-  );
+  const { seed, backend } = run;
+  const key = artifactKey({ stage: name, version, config, inputs: keysOf(options), seed, backend: backend.backend });
+  return artifactPlace(run.artifactsDir, name, key);
 }
 
 /** Whether this is runStage's answer to `whenHeld: "skip"`: another process computes the stage. */
@@ -99,28 +75,23 @@ export function isStageHeld(error: unknown): error is StateError {
   return isKernelError(error, "state") && "heldBy" in error.details;
 }
 
-async function computeFiles(run: Run, options: StageOptions, places: Places): Promise<void> {
-  const { workDir, key, name } = places;
-  const begun = (await exists(workDir)) ? "resumed" : "fresh";
-  await rm(join(workDir, MANIFEST_NAME), { force: true }); // of a finish whose files do not match: not this one's
-  const resumeDir = join(workDir, RESUME_NAME);
-  await makeFolder(resumeDir);
-  const started = new Date();
+/** Computes the files of a stage into its work folder; returns the facts for its manifest. */
+async function compute(run: Run, options: StageOptions, key: string, draft: FolderDraft): Promise<StageFacts> {
+  const { name: stage, version, config } = options;
+  const { folder: workDir, resumeDir, begun } = draft;
   let health: StageHealth | undefined;
   const report = (found: StageHealth): void => {
     health = found;
   };
+  const started = new Date();
   await options.compute(workDir, { key, workDir, resumeDir, begun, control: run.control, report });
   const finished = new Date();
-  await removeHalfWritten(workDir);
-  const files = await listFiles(workDir, [RESUME_NAME, MANIFEST_NAME]);
-  if (files.length === 0) throw new StateError(`runStage: compute of ${name} must write at least one file; got none.`);
-  await writeManifest(workDir, {
-    stage: name,
-    version: options.version,
+  return {
+    stage,
+    version,
     key,
-    config: options.config,
-    inputs: options.inputs.map((input) => (typeof input === "string" ? input : input.key)),
+    config,
+    inputs: keysOf(options),
     seed: run.seed,
     profile: run.profile,
     backend: run.backend.backend,
@@ -130,22 +101,7 @@ async function computeFiles(run: Run, options: StageOptions, places: Places): Pr
     seconds: (finished.getTime() - started.getTime()) / 1000,
     resumed: begun,
     ...(health === undefined ? {} : { health }),
-    files,
-  });
-}
-
-async function produce(run: Run, options: StageOptions, places: Places, lock: ArtifactLock): Promise<Artifact> {
-  const found = await findComplete(places);
-  if (found !== null) return found; // finished by another process between our look and our lock
-  await dropDamaged(places, run.control);
-  const left = await inspect(places.workDir, places); // complete only if a process ended just before its rename
-  if (left === null || "damage" in left) await computeFiles(run, options, places);
-  await publish(places, lock);
-  const made = await findComplete(places);
-  if (made === null) throw new StateError(`runStage: ${places.folder} must hold the result; it changed meanwhile.`);
-  const computed = { ...made, origin: "computed" } as const;
-  run.onComputed?.(computed);
-  return computed;
+  };
 }
 
 function explain(error: unknown, run: Run, name: string): unknown {
@@ -171,23 +127,23 @@ function explain(error: unknown, run: Run, name: string): unknown {
  * StateError when another process computes it and the run does not wait. InterruptedError when the signal is aborted while
  * waiting; whatever `compute` throws.
  */
-export async function runStage(run: Run, options: StageOptions): Promise<Artifact> {
-  const places = placesOf(run, options);
-  const { name: stage, key, folder } = places;
+export async function runStage(run: Run, options: StageOptions): Promise<Artifact<StageFacts>> {
+  const place = placeOf(run, options);
+  const { stage, key, folder } = place;
   const given = run.onStage?.({ stage, key, folder, config: options.config });
   if (given !== undefined) return given;
   try {
-    const found = await findComplete(places);
-    if (found !== null) return found;
-    await makeFolder(join(run.artifactsDir, places.name));
-    const answer = await lockOrFind(places, run);
-    if (!("release" in answer)) return answer;
-    try {
-      return await produce(run, options, places, answer);
-    } finally {
-      await answer.release();
-    }
+    const kept = await keepFolder<StageFacts>(folderPlace(place), (draft) => compute(run, options, key, draft), {
+      where: "runStage",
+      what: stage,
+      afterInterruption: "goOn",
+      whenHeld: run.whenHeld === "skip" ? "refuse" : "wait",
+      control: run.control,
+    });
+    const artifact = { stage, key, ...kept };
+    if (kept.origin === "computed") run.onComputed?.(artifact);
+    return artifact;
   } catch (error) {
-    throw explain(error, run, places.name);
+    throw explain(error, run, stage);
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { artifactKey, canonicalJson, type KeyParts } from "../../src/store/key";
+import { artifactKey, canonicalJson, type KeyParts } from "../../src/store/artifact";
 
 const PARTS: KeyParts = {
   stage: "reader",
