@@ -68,7 +68,7 @@ export { joinCorpora } from "./data/corpora/join-corpora";
 export { CORPUS_NAMES, type CorpusName, type LoadCorpusOptions, loadCorpus } from "./data/corpora/load-corpus";
 export type { OpenCorpusOptions } from "./data/corpora/open-corpus";
 export type { NpyArray, NpyType } from "./data/formats/npy";
-export { formatNpz, parseNpz, readNpz } from "./data/formats/npz";
+export { formatNpz, readNpz } from "./data/formats/npz";
 export { hashImage } from "./data/formats/picture-file";
 export type { ZipLimits } from "./data/formats/zip";
 export {

@@ -2,6 +2,13 @@ import { basename } from "node:path";
 import { DataError } from "../../base/errors";
 import { decodeText, type FileLimits, readBytes } from "./text-file";
 
+/**
+ * CSV by RFC 4180, strictly, with the file and line of everything that is wrong.
+ *
+ * Its own reader, since `csv-parse` takes a bare carriage return for a part of a field and knows only the line a record ends on,
+ * and `papaparse` takes rows of any length and quotes in the middle of a field.
+ */
+
 /** One record of a CSV file. */
 export interface CsvRow {
   /** E.g. "labels.csv, line 12"; the header is line 1. */

@@ -1,12 +1,12 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { type FileHandle, mkdtemp, open, readFile, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { DataError } from "../../base/errors";
 import { assertDiskRoom } from "../../store/files";
 import { assertNpySize, type NpyArray, type NpyHead, readNpy, readNpyHead, writeNpy } from "./npy";
-import { readZip, writeZip, type ZipLimits } from "./zip";
-import { readZipFile, type ZipFileMember } from "./zip-file";
+import { assertFileWithin } from "./text-file";
+import { readZip, writeZip, type ZipLimits, type ZipMember } from "./zip";
 
 /** An open file; closed when the last of what reads from it is gone. */
 export interface StoredBytes {
@@ -30,46 +30,47 @@ export function readStoredBytes(file: StoredBytes, start: number, length: number
 
 const DEFAULT_LIMIT = 512 * 2 ** 20;
 
-/**
- * Reads all arrays of an .npz archive held in memory.
- *
- * @param file what to call it in an error.
- * @returns array by name, without the ".npy" of the member.
- * @throws DataError naming file, member, rule and value.
- */
-export function parseNpz(bytes: Uint8Array, file: string, limits: ZipLimits = {}): Map<string, NpyArray> {
-  const arrays = new Map<string, NpyArray>();
-  for (const [member, content] of readZip(bytes, file, limits)) {
-    if (!member.endsWith(".npy")) {
-      throw new DataError(
-        `parseNpz: ${file} must hold .npy members only; got "${member}". Save it with numpy.savez_compressed.`,
-        { file, member },
-      );
+/** The arrays of an archive, which holds nothing else, each once. No NumPy writes a comment behind it. */
+async function* arraysOf(
+  path: string,
+  limits: Pick<ZipLimits, "maxBytes" | "maxMemberBytes" | "maxRatio">,
+): AsyncGenerator<{ readonly name: string; readonly place: string; readonly member: ZipMember }> {
+  const file = basename(path);
+  const found = new Set<string>();
+  for await (const member of readZip(path, { ...limits, maxCommentBytes: 0 })) {
+    const isArray = member.name.endsWith(".npy");
+    const name = member.name.slice(0, -".npy".length);
+    if (!isArray || found.has(name)) {
+      const got = `"${member.name}"${isArray ? " twice" : ""}`;
+      const next = "Save it with numpy.savez_compressed.";
+      throw new DataError(`readNpz: ${file} must hold .npy members only, each once; got ${got}. ${next}`, {
+        file,
+        member: member.name,
+      });
     }
-    arrays.set(member.slice(0, -4), readNpy(content, `${file}, member ${member}`));
+    found.add(name);
+    yield { name, place: `${file}, member ${member.name}`, member };
   }
-  return arrays;
 }
 
 /**
  * Reads all arrays of an .npz file. A file larger than the limit is refused before it is read.
  *
- * @throws DataError when the file is missing, too large or not a sound .npz.
+ * @param limits.maxBytes most bytes of the file, and of all arrays together. Default 512 MiB.
+ * @param limits.maxRatio most bytes out per byte in, for members above 1 MiB. Default 200.
+ * @returns array by name, without the ".npy" of the member.
+ * @throws DataError naming file, member, rule and value: a missing or too large file, one that is not a sound .npz.
  */
-export async function readNpz(path: string, limits: ZipLimits = {}): Promise<Map<string, NpyArray>> {
-  const file = basename(path);
-  const { maxBytes = DEFAULT_LIMIT } = limits;
-  const found = await stat(path).catch((cause: unknown) => {
-    throw new DataError(`readNpz: path must name a readable file; got ${path}. Check the folder.`, { path }, cause);
-  });
-  if (!found.isFile() || found.size > maxBytes) {
-    const got = found.isFile() ? `${found.size} bytes` : "no file";
-    throw new DataError(
-      `readNpz: ${file} must be a file of at most ${maxBytes} bytes; got ${got}. Raise maxBytes if you trust it.`,
-      { path, maxBytes, size: found.size },
-    );
+export async function readNpz(
+  path: string,
+  { maxBytes = DEFAULT_LIMIT, ...limits }: Pick<ZipLimits, "maxBytes" | "maxRatio"> = {},
+): Promise<Map<string, NpyArray>> {
+  await assertFileWithin(path, maxBytes);
+  const arrays = new Map<string, NpyArray>();
+  for await (const { name, place, member } of arraysOf(path, { ...limits, maxBytes, maxMemberBytes: maxBytes })) {
+    arrays.set(name, readNpy(await member.read(), place));
   }
-  return parseNpz(await readFile(path), file, limits);
+  return arrays;
 }
 
 /** The bytes of an .npz archive; "stored" gives the same bytes on every machine. */
@@ -86,7 +87,7 @@ export interface StoredArray extends Pick<NpyArray, "type" | "shape"> {
 const LONGEST_HEAD = 65_536 + 12;
 
 /** Writes a member's numbers to the end of the store. @returns what its header says. */
-async function storeMember(member: ZipFileMember, place: string, out: FileHandle): Promise<NpyHead> {
+async function storeMember(member: ZipMember, place: string, out: FileHandle): Promise<NpyHead> {
   let head: NpyHead | null = null;
   let held = Buffer.alloc(0);
   let written = 0;
@@ -119,31 +120,21 @@ async function storeMember(member: ZipFileMember, place: string, out: FileHandle
  * @throws DataError naming file, member, rule and value. EnvironmentError when the disk is full.
  */
 export async function storeNpz(path: string, maxBytes: number): Promise<Map<string, StoredArray>> {
-  const file = basename(path);
   const folder = await mkdtemp(join(tmpdir(), "jomed-npz-"));
   try {
-    const place = join(folder, "numbers");
+    const store = join(folder, "numbers");
     const heads = new Map<string, NpyHead & { readonly from: number }>();
-    const out = await open(place, "a");
+    const out = await open(store, "a");
     try {
-      for await (const member of readZipFile(path, { maxBytes, maxMemberBytes: maxBytes })) {
-        const { name, size } = member;
-        if (!name.endsWith(".npy") || heads.has(name.slice(0, -4))) {
-          const got = name.endsWith(".npy") ? `"${name}" twice` : `"${name}"`;
-          const next = "Save it with numpy.savez_compressed.";
-          throw new DataError(`storeNpz: ${file} must hold .npy members only, each once; got ${got}. ${next}`, {
-            file,
-            name,
-          });
-        }
-        assertDiskRoom("storeNpz", folder, size, "name another temporary folder in TMPDIR");
+      for await (const { name, place, member } of arraysOf(path, { maxBytes, maxMemberBytes: maxBytes })) {
+        assertDiskRoom("storeNpz", folder, member.size, "name another temporary folder in TMPDIR");
         const { size: from } = await out.stat();
-        heads.set(name.slice(0, -4), { ...(await storeMember(member, `${file}, member ${name}`, out)), from });
+        heads.set(name, { ...(await storeMember(member, place, out)), from });
       }
     } finally {
       await out.close();
     }
-    return openArrays(place, heads);
+    return openArrays(store, heads);
   } finally {
     await rm(folder, { recursive: true, force: true }); // an open file stays readable after its name is gone
   }

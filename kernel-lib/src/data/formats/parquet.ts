@@ -1,137 +1,98 @@
 import { createRequire } from "node:module";
 import { basename } from "node:path";
-import { DataError, isKernelError } from "../../base/errors";
-import { findPageFault, openInWorker } from "./parquet-pages";
+import { Worker } from "node:worker_threads";
+import { isKernelError } from "../../base/errors";
+import { AGAIN, assertParquet, GIBIBYTE, type ParquetLimits, refuseParquet } from "./parquet-checks";
 import { readBytes } from "./text-file";
 
-/** What is used of hyparquet here. The package is an ES module; Node loads it by require, the compiler does not type that. */
-interface Hyparquet {
-  parquetMetadata(bytes: ArrayBuffer): { readonly num_rows: bigint; readonly row_groups: readonly RowGroup[] };
-  parquetSchema(metadata: object): SchemaNode;
-}
+const { resolve } = createRequire(__filename);
 
-/** A column, or a group of columns. */
-interface SchemaNode {
-  readonly children: readonly SchemaNode[];
-  readonly element: { readonly name: string; readonly repetition_type?: string };
-}
-
-const hasList = ({ children, element }: SchemaNode): boolean =>
-  element.repetition_type === "REPEATED" || children.some(hasList);
-
-interface RowGroup {
-  readonly num_rows: bigint;
-  readonly columns: readonly { readonly meta_data?: ColumnSizes }[];
-}
-
-interface ColumnSizes {
-  readonly codec: string;
-  readonly path_in_schema: readonly string[];
-  readonly total_uncompressed_size: bigint;
-  readonly total_compressed_size: bigint;
-  readonly num_values: bigint;
-  readonly data_page_offset: bigint;
-  readonly dictionary_page_offset?: bigint;
-}
-
-const hyparquet = createRequire(__filename)("hyparquet") as Hyparquet;
-
-/** How much a parquet file may hold. */
-export interface ParquetLimits {
-  /** Most bytes of the file, and of the wanted columns unfolded. Default 1 GiB. */
-  readonly maxBytes?: number;
-  /** Most bytes out per byte in of a column above 1 MiB. Default 1,000: dictionaries and run lengths fold well. */
-  readonly maxRatio?: number;
-  /** Most rows. Default 5 million. */
-  readonly maxRows?: number;
-}
-
-const GIBIBYTE = 2 ** 30;
-const MEBIBYTE = 2 ** 20;
-const AGAIN = "Download the file again.";
-
-function refuse(file: string, rule: string, got: string, next: string, cause?: unknown): never {
-  throw new DataError(`readParquet: ${file} must ${rule}; got ${got}. ${next}`, { file, rule, got }, cause);
-}
-
-const CODECS = ["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD"];
-
-/** A limit's words. */
-const SUSPECT = "If you trust the file, raise the limit; it may be a bomb.";
-
-/** Codec, declared sizes and page headers of one column, before anything is unpacked. @returns its unfolded size. */
-function assertColumn(column: ColumnSizes, numRows: number, source: Source): number {
-  const { file, buffer, limits } = source;
-  const place = `${file}, column ${column.path_in_schema.join(".")}`;
-  if (!CODECS.includes(column.codec)) {
-    refuse(place, `be packed as one of ${CODECS.join(", ")}`, column.codec, "Save it with another codec.");
-  }
-  const [size, packed] = [Number(column.total_uncompressed_size), Number(column.total_compressed_size)];
-  if (size > MEBIBYTE && size > limits.maxRatio * packed) {
-    refuse(place, `unfold at most ${limits.maxRatio} times`, `${packed} to ${size} bytes`, SUSPECT);
-  }
-  if (Number(column.num_values) !== numRows) {
-    refuse(place, "hold one value a row", `${column.num_values} for ${numRows} rows`, "Lists are not read.");
-  }
-  const first = Number(column.data_page_offset);
-  const dictionary = Number(column.dictionary_page_offset ?? 0);
-  const start = dictionary > 0 && dictionary < first ? dictionary : first;
-  const span = { start, length: packed, numValues: numRows, maxRatio: limits.maxRatio };
-  const fault = findPageFault(buffer, span);
-  if (fault !== null) refuse(place, "have sound pages", fault, AGAIN);
-  return size;
-}
-
-interface Source {
-  readonly file: string;
-  readonly buffer: ArrayBuffer;
-  readonly limits: Required<ParquetLimits>;
-}
-
-function assertSound(groups: readonly RowGroup[], numRows: number, columns: readonly string[], source: Source): void {
-  const { file, limits } = source;
-  if (!(numRows >= 0 && numRows <= limits.maxRows))
-    refuse(file, `hold at most ${limits.maxRows} rows`, String(numRows), SUSPECT);
-  const sum = groups.reduce((total, group) => total + Number(group.num_rows), 0);
-  if (sum !== numRows) refuse(file, `hold its declared ${numRows} rows`, String(sum), AGAIN);
-  let total = 0;
-  for (const [i, group] of groups.entries()) {
-    const held = new Set(group.columns.map((column) => column.meta_data?.path_in_schema[0]));
-    const missing = columns.filter((name) => !held.has(name));
-    if (missing.length > 0) refuse(`${file}, row group ${i}`, `hold the column ${missing.join(", ")}`, "none", AGAIN);
-    for (const { meta_data: column } of group.columns) {
-      if (column === undefined) refuse(file, "describe every column", "one without", AGAIN);
-      if (!columns.includes(column.path_in_schema[0] ?? "")) continue;
-      total += assertColumn(column, Number(group.num_rows), source);
-      if (total > limits.maxBytes)
-        refuse(file, `unfold to at most ${limits.maxBytes} bytes`, `${total} declared`, SUSPECT);
+/**
+ * The program of the worker, in plain JavaScript: it has to run from the sources and from the built library alike.
+ *
+ * hyparquet makes an array for a page's values and fills it by the run lengths in the page; a damaged length would let it grow
+ * until the whole process dies, which no limit of a thread prevents. So arrays made with a length cannot grow here.
+ * No unpacker gives more than the page declares; snappy is hyparquet's own, which does the same.
+ */
+const PROGRAM = `
+const MOST_VALUES = 2 ** 25;
+const PlainArray = Array;
+globalThis.Array = new Proxy(PlainArray, {
+  construct(target, parts, newTarget) {
+    const [length] = parts;
+    if (parts.length !== 1 || typeof length !== "number" || newTarget !== globalThis.Array) {
+      return Reflect.construct(target, parts, newTarget);
     }
-  }
+    if (length > MOST_VALUES) throw new RangeError("a list of " + length + " values");
+    return Object.preventExtensions(new PlainArray(length).fill(undefined));
+  },
+});
+const { parentPort, workerData } = require("node:worker_threads");
+const { brotliDecompressSync, gunzipSync } = require("node:zlib");
+const { parquetMetadata, parquetReadObjects } = require(workerData.paths.hyparquet);
+const { decompress } = require(workerData.paths.fzstd);
+const most = (length) => ({ maxOutputLength: Math.max(1, length) });
+const compressors = {
+  GZIP: (input, length) => gunzipSync(input, most(length)),
+  BROTLI: (input, length) => brotliDecompressSync(input, most(length)),
+  ZSTD: (input, length) => decompress(input, new Uint8Array(length)),
+};
+const { file, columns } = workerData;
+const metadata = parquetMetadata(file);
+parentPort.on("message", ([rowStart, rowEnd]) => {
+  parquetReadObjects({ file, metadata, columns, compressors, utf8: false, rowStart, rowEnd }).then(
+    (rows) => parentPort.postMessage({ rows }),
+    (error) => parentPort.postMessage({ fault: String(error.message) }),
+  );
+});
+`;
+
+const HEAP_MB = 512;
+const LEAST_MS = 20_000;
+
+/** What came of reading some rows: the rows, or why they could not be read. */
+type WorkerOutcome = { readonly rows: Record<string, unknown>[] } | { readonly fault: string };
+
+/** Reads rows of one file, one call after the other. */
+interface ParquetReader {
+  /** Rows from `start` up to, not including, `end`. After a fault nothing more can be read. */
+  read(start: number, end: number): Promise<WorkerOutcome>;
+  /** Ends the thread. */
+  close(): void;
+}
+
+/**
+ * Opens a parquet file in a thread of its own, with bounds on its lists and its time: see PROGRAM.
+ *
+ * @param file goes to the thread: it is empty here afterwards.
+ */
+function openInWorker(file: ArrayBuffer, columns: readonly string[]): ParquetReader {
+  const sizeMb = file.byteLength / 2 ** 20; // before it is gone
+  const paths = { hyparquet: resolve("hyparquet"), fzstd: resolve("fzstd") };
+  const worker = new Worker(PROGRAM, {
+    eval: true,
+    workerData: { file, columns, paths },
+    transferList: [file],
+    resourceLimits: { maxOldGenerationSizeMb: Math.round(HEAP_MB + 4 * sizeMb) },
+  });
+  let answer: (outcome: WorkerOutcome) => void = () => {};
+  worker.on("message", (outcome: WorkerOutcome) => answer(outcome));
+  worker.on("error", (error) => answer({ fault: error.message }));
+  worker.on("exit", (code) => answer({ fault: `the reading thread ended with ${code}` }));
+  const limitMs = LEAST_MS + 1000 * sizeMb;
+  const read = (start: number, end: number) =>
+    new Promise<WorkerOutcome>((done) => {
+      const timer = setTimeout(() => answer({ fault: `no end within ${Math.round(limitMs / 1000)} s` }), limitMs);
+      answer = (outcome) => {
+        clearTimeout(timer);
+        done(outcome);
+      };
+      worker.postMessage([start, end]);
+    });
+  return { read, close: () => void worker.terminate() };
 }
 
 type Rows = Record<string, unknown>[];
-
-/** Looks through the whole file before anything is unpacked. @returns rows of each group. */
-function assertFile(bytes: Uint8Array<ArrayBuffer>, file: string, columns: readonly string[], limits: ParquetLimits) {
-  const { maxBytes = GIBIBYTE, maxRatio = 1000, maxRows = 5_000_000 } = limits;
-  const ends = [bytes.subarray(0, 4), bytes.subarray(-4)].map((end) => Buffer.from(end).toString("latin1"));
-  if (bytes.length < 12 || ends.some((end) => end !== "PAR1")) {
-    refuse(file, "begin and end with PAR1", "a truncated file or another format", AGAIN);
-  }
-  const { buffer } = bytes;
-  const metadata = hyparquet.parquetMetadata(buffer);
-  const fields = hyparquet.parquetSchema(metadata).children;
-  const names = fields.map(({ element }) => element.name);
-  const missing = columns.filter((name) => !names.includes(name));
-  if (missing.length > 0) refuse(file, `hold the column ${missing.join(", ")}`, names.join(", "), "Check the file.");
-  const list = fields.find((field) => columns.includes(field.element.name) && hasList(field));
-  if (list !== undefined) {
-    refuse(`${file}, column ${list.element.name}`, "hold one value a row", "lists", "Lists are not read.");
-  }
-  const source = { file, buffer, limits: { maxBytes, maxRatio, maxRows } };
-  assertSound(metadata.row_groups, Number(metadata.num_rows), columns, source);
-  return metadata.row_groups.map((group) => Number(group.num_rows));
-}
 
 /** The rows of a file, group by group; the bytes, all of their buffer, are used up. */
 async function* groupsOf(
@@ -141,10 +102,10 @@ async function* groupsOf(
   limits: ParquetLimits,
 ): AsyncGenerator<Rows> {
   const unsound = (fault: string, cause?: unknown) =>
-    refuse(file, "be a sound parquet file", fault.slice(0, 120), AGAIN, cause);
+    refuseParquet(file, "be a sound parquet file", fault.slice(0, 120), AGAIN, cause);
   let counts: number[];
   try {
-    counts = assertFile(bytes, file, columns, limits);
+    counts = assertParquet(bytes, file, columns, limits);
   } catch (cause) {
     if (isKernelError(cause)) throw cause;
     return unsound((cause as Error).message, cause);
@@ -156,7 +117,7 @@ async function* groupsOf(
       const outcome = await reader.read(start, start + count);
       if ("fault" in outcome) return unsound(outcome.fault);
       if (outcome.rows.length !== count)
-        refuse(file, `hold its declared ${count} rows`, String(outcome.rows.length), AGAIN);
+        refuseParquet(file, `hold its declared ${count} rows`, String(outcome.rows.length), AGAIN);
       yield outcome.rows;
       start += count;
     }

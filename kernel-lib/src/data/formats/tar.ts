@@ -3,11 +3,18 @@ import { createGunzip } from "node:zlib";
 import { DataError, isKernelError } from "../../base/errors";
 import { plainPathWithin } from "../../base/paths";
 
+/**
+ * Tar archives: a reader that trusts nothing, and a writer that gives the same bytes for the same files.
+ *
+ * Its own reader, since `tar-stream` passes over damaged extended headers, takes an empty file and a header without a size for
+ * archives, goes on behind the end, and does not read headers from before ustar.
+ */
+
 /** Bytes of one tar block: headers and contents are padded to it. */
 export const BLOCK = 512;
 
 /** What a tar header says of one member. */
-export interface TarHeader {
+interface TarHeader {
   readonly name: string;
   readonly size: number;
   /** "0" file, "5" folder, "1" and "2" links, "x" and "g" extended headers, "L" and "K" long names, others devices. */
@@ -32,7 +39,7 @@ function sumOf(block: Uint8Array): number {
 }
 
 /** Reads a header block; null for the empty block that ends an archive, a reason when it is no sound header. */
-export function parseTarHeader(block: Uint8Array): TarHeader | null | { readonly fault: string } {
+function parseTarHeader(block: Uint8Array): TarHeader | null | { readonly fault: string } {
   if (block.every((byte) => byte === 0)) return null;
   if (octalAt(block, 148, 8) !== sumOf(block)) return { fault: "a header with a wrong checksum" };
   const size = octalAt(block, 124, 12);
@@ -61,7 +68,7 @@ export function formatTarHeader(name: string, size: number, type = "0"): Uint8Ar
 }
 
 /** The records of a pax extended header: `length key=value\n`. Null when they are damaged. */
-export function parsePaxRecords(bytes: Uint8Array): Map<string, string> | null {
+function parsePaxRecords(bytes: Uint8Array): Map<string, string> | null {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const records = new Map<string, string>();
   for (let at = 0; at < buffer.length; ) {

@@ -12,21 +12,29 @@ export interface FileLimits {
 }
 
 /**
- * The bytes of a file; one larger than the limit is refused before it is read.
+ * Refuses what should be a file before any of it is read.
  *
- * @throws DataError when it is missing, no file, or too large.
+ * @throws DataError when it is missing, no file, or larger than the limit.
  */
-export async function readBytes(path: string, limits: FileLimits = {}): Promise<Buffer> {
-  const { maxBytes = DEFAULT_LIMIT } = limits;
+export async function assertFileWithin(path: string, maxBytes: number): Promise<void> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw new DataError(`readBytes: path must name a readable file; got ${path}. Check the folder.`, { path }, cause);
+    const message = `assertFileWithin: path must name a readable file; got ${path}. Check the folder.`;
+    throw new DataError(message, { path }, cause);
   });
-  if (found.isFile() && found.size <= maxBytes) return readFile(path);
+  if (found.isFile() && found.size <= maxBytes) return;
   const got = found.isFile() ? `${found.size} bytes` : "no file";
-  throw new DataError(
-    `readBytes: ${path} must be a file of at most ${maxBytes} bytes; got ${got}. Raise maxBytes if you trust it.`,
-    { path, maxBytes, size: found.size },
-  );
+  const next = "Raise maxBytes if you trust it.";
+  throw new DataError(`assertFileWithin: ${path} must be a file of at most ${maxBytes} bytes; got ${got}. ${next}`, {
+    path,
+    maxBytes,
+    size: found.size,
+  });
+}
+
+/** The bytes of a file. @throws DataError, before it is read, when it is missing, no file, or larger than the limit. */
+export async function readBytes(path: string, { maxBytes = DEFAULT_LIMIT }: FileLimits = {}): Promise<Buffer> {
+  await assertFileWithin(path, maxBytes);
+  return readFile(path);
 }
 
 /** The text of UTF-8 bytes without its byte order mark. @throws DataError when they are no UTF-8 or hold a NUL. */

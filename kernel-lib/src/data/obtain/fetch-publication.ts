@@ -17,7 +17,7 @@ import {
   pageOf,
 } from "../../hub/publishers";
 import { assertDiskRoom, writeFileAtomic } from "../../store/files";
-import { readZipFile, type ZipFileLimits } from "../formats/zip-file";
+import { readZip, type ZipLimits } from "../formats/zip";
 
 /** The deepest folder that holds everything: archives wrap their files in one of any name. */
 async function innermost(folder: string): Promise<string> {
@@ -39,20 +39,20 @@ async function writeMember(target: string, content: Uint8Array): Promise<void> {
  * out. A call after an interruption goes on where it stopped.
  *
  * @param folder must not be there yet.
- * @throws DataError as readZipFile, or for a member that is there with another size. EnvironmentError when the disk is full.
+ * @throws DataError as readZip, or for a member that is there with another size. EnvironmentError when the disk is full.
  * InterruptedError on abort.
  */
 export async function unpackArchive(
   archive: string,
   folder: string,
-  { limits = {}, control = {} }: { readonly limits?: ZipFileLimits; readonly control?: Control } = {},
+  { limits = {}, control = {} }: { readonly limits?: ZipLimits; readonly control?: Control } = {},
 ): Promise<void> {
   const draft = `${folder}.unpacking`;
   await mkdir(draft, { recursive: true });
   const { size: total } = await stat(archive);
   assertDiskRoom("unpackArchive", draft, total, "choose another folder");
   const stage = `unpack ${basename(archive)}`;
-  for await (const { name, size, bytesRead, read } of readZipFile(archive, limits)) {
+  for await (const { name, size, bytesRead, read } of readZip(archive, limits)) {
     assertNotInterrupted("unpackArchive", control.signal);
     const target = join(draft, name);
     const held = await stat(target).catch(() => null);

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import { pathWithin } from "../../base/paths";
 import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
-import { readDicom } from "../formats/dicom";
-import { renderDicom } from "../formats/dicom-picture";
+import { readDicom, renderDicom } from "../formats/dicom/dicom";
+
 import { readBytes } from "../formats/text-file";
 import { classQuestion } from "../question";
 import { LABEL_SET_FORMAT, type LabelSetRow, readLabelSets } from "./multi-label";

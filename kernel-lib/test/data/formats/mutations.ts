@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { isKernelError } from "../../../src/base/errors";
 import { createRandom, type Random } from "../../../src/base/random";
 import { parseCsv } from "../../../src/data/formats/csv";
-import { readDicom } from "../../../src/data/formats/dicom";
-import { formatNpz, parseNpz, storeNpz } from "../../../src/data/formats/npz";
+import { readDicom } from "../../../src/data/formats/dicom/dicom";
+import { formatNpz, readNpz, storeNpz } from "../../../src/data/formats/npz";
 import { parseParquet } from "../../../src/data/formats/parquet";
 import { decodePicture } from "../../../src/data/formats/picture-file";
 import { formatTar, readTar } from "../../../src/data/formats/tar";
@@ -102,7 +102,7 @@ export function allReaders(png: Buffer): Reader[] {
     {
       name: "npz",
       sound: Buffer.from(formatNpz(ARRAYS, "deflated")),
-      read: (bytes) => parseNpz(bytes, "a.npz"),
+      read: onDisk("a.npz", (path) => readNpz(path)),
       accepts: "equal",
     },
     { name: "png", sound: png, read: (bytes) => decodePicture(bytes, 64), accepts: "equal" },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Task } from "../../../src/base/types";
 import type { NpyArray } from "../../../src/data/formats/npy";
-import { formatNpz, parseNpz } from "../../../src/data/formats/npz";
+import { formatNpz, readNpz } from "../../../src/data/formats/npz";
 import { loadTask } from "../../../src/data/tasks/load-task";
 import { writeBreastArchive } from "../../../src/phantoms/breast/phantom";
 import { bytesArray, refusal } from "../helpers";
@@ -12,15 +12,18 @@ import { bytesArray, refusal } from "../helpers";
 // the files made here are not the published ones
 beforeEach(() => void vi.stubEnv("JOMED_CHECKSUM", "warn"));
 
-const ARRAYS = parseNpz(writeBreastArchive(3), "phantom");
 let folder = "";
-beforeAll(() => {
+let arraysOfPhantom: ReadonlyMap<string, NpyArray>;
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "task-"));
+  const file = join(folder, "phantom.npz");
+  writeFileSync(file, writeBreastArchive(3));
+  arraysOfPhantom = await readNpz(file);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function writeFile(change: Readonly<Record<string, NpyArray | null>>): void {
-  const arrays = new Map(ARRAYS);
+  const arrays = new Map(arraysOfPhantom);
   for (const [name, array] of Object.entries(change)) {
     if (array === null) arrays.delete(name);
     else arrays.set(name, array);
@@ -58,7 +61,10 @@ test("labels of shape (N, 1) and (N,) give the same examples, and another md5 is
   const control = { onWarn: (code: string, message: string) => warnings.push(`${code} ${message}`) };
   writeFile({});
   const tall = await loadTask("breast-mnist", { dataDir: folder, checksum: "warn", control });
-  const flat = (name: string): NpyArray => ({ ...ARRAYS.get(name)!, shape: [ARRAYS.get(name)!.shape[0]!] });
+  const flat = (name: string): NpyArray => {
+    const array = arraysOfPhantom.get(name)!;
+    return { ...array, shape: [array.shape[0]!] };
+  };
   const names = ["train_labels", "val_labels", "test_labels"];
   writeFile(Object.fromEntries(names.map((name) => [name, flat(name)])));
   const row = await loadTask("breast-mnist", { dataDir: folder, checksum: "warn", control });

@@ -1,3 +1,10 @@
+/**
+ * What the codecs of this folder share: what they are told, what they give, and how they refuse.
+ *
+ * The whole reading of a file: header.ts says what is stated, pixel-data.ts unpacks with the codecs of jpeg-decoders.ts and
+ * wasm-codecs.ts, dicom.ts puts the picture together, picture.ts shows it.
+ */
+
 /** Why a packed picture cannot be unpacked: the rule it breaks and what stands there. Who knows the file says the rest. */
 export class CodecFault extends Error {
   constructor(
@@ -29,4 +36,13 @@ export interface CodedSamples {
   readonly values: Uint8Array | Uint16Array | Int16Array;
   /** Bits of a sample, 1 to 16. */
   readonly precision: number;
+}
+
+/** @throws CodecFault unless a picture has the size that the header around it states. */
+export function assertSameSize(
+  found: Omit<PictureShape, "bitsAllocated" | "samples"> & { readonly samples: number },
+  shape: PictureShape,
+): void {
+  const [is, must] = [found, shape].map(({ width, height, samples }) => `${width} x ${height} x ${samples}`);
+  if (is !== must) codecFault(`be ${must}`, is!);
 }

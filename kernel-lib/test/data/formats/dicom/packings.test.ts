@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readDicom } from "../../../src/data/formats/dicom";
-import { renderDicom } from "../../../src/data/formats/dicom-picture";
-import { decodeInWasm, decodeJpeg2000, decodeJpegLs } from "../../../src/data/formats/wasm-codec";
-import { refusal } from "../helpers";
+import { readDicom, renderDicom } from "../../../../src/data/formats/dicom/dicom";
+import { decodeInWasm, decodeJpeg2000, decodeJpegLs } from "../../../../src/data/formats/dicom/wasm-codecs";
+import { refusal } from "../../helpers";
 
-const FOLDER = join(__dirname, "../../reference/dicom");
+const FOLDER = join(__dirname, "../../../reference/dicom");
 interface Stored {
   readonly samples: number;
   readonly values: number[];

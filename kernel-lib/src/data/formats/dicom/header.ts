@@ -1,7 +1,9 @@
 import { inflateRawSync } from "node:zlib";
 import { type DataSet, parseDicom } from "dicom-parser";
-import { DataError } from "../../base/errors";
-import type { PictureShape } from "./codec-fault";
+import { DataError } from "../../../base/errors";
+import type { PictureShape } from "./codec";
+
+/** What the header of a DICOM file says of its picture: packing, layout and colours, every field checked. */
 
 const MOST_INFLATED = 512 * 2 ** 20;
 const AGAIN = "Download the file again.";
@@ -151,10 +153,6 @@ export interface DicomLayout extends PictureShape {
 
 const MOST_SAMPLES: Readonly<Record<"plain" | "coded", number>> = { plain: 64 * 2 ** 20, coded: 32 * 2 ** 20 };
 
-/** Most bytes out per byte in of a picture above 16 MiB: no x-ray folds so well. */
-const MOST_RATIO = 2000;
-const SMALL_BYTES = 16 * 2 ** 20;
-
 /** @throws DataError for a size, a number of frames or a depth that is not read. */
 export function readLayout(header: DicomHeader, packing: Packing): DicomLayout {
   const height = header.whole("x00280010", "Rows (0028,0010)", [1, 16_384, "to"]);
@@ -184,9 +182,42 @@ export function readLayout(header: DicomHeader, packing: Packing): DicomLayout {
   };
 }
 
-/** Refuses a few bytes that would unfold to a huge picture. */
-export function assertNoBomb(header: DicomHeader, packed: number, layout: DicomLayout): void {
-  const size = (layout.width * layout.height * layout.samples * layout.bitsAllocated) / 8;
-  if (size <= SMALL_BYTES || size <= MOST_RATIO * packed) return;
-  header.refuse("PixelData (7FE0,0010)", `unfold at most ${MOST_RATIO} times`, `${packed} to ${size} bytes`);
+const PHOTOMETRIC = [
+  "MONOCHROME1",
+  "MONOCHROME2",
+  "PALETTE COLOR",
+  "RGB",
+  "YBR_FULL",
+  "YBR_FULL_422",
+  "YBR_RCT",
+  "YBR_ICT",
+] as const;
+type Photometric = (typeof PHOTOMETRIC)[number];
+
+/** Packings that each colour form may stand in; all others any. */
+const ONLY_IN: Readonly<Partial<Record<Photometric, readonly Packing[]>>> = {
+  YBR_FULL_422: ["native", "bigEndian", "jpeg", "jpegExtended"],
+  YBR_RCT: ["jpeg2000"],
+  YBR_ICT: ["jpeg2000"],
+};
+
+/** What the samples are. @throws DataError for a colour form that samples, depth or packing do not allow. */
+export function readPhotometric(header: DicomHeader, packing: Packing, layout: DicomLayout): Photometric {
+  const field = "PhotometricInterpretation (0028,0004)";
+  const photometric = header.word("x00280004", field, PHOTOMETRIC);
+  const isColour = !photometric.startsWith("MONOCHROME") && photometric !== "PALETTE COLOR";
+  const fits = (ONLY_IN[photometric] ?? [packing]).includes(packing);
+  if (isColour !== (layout.samples === 3) || !fits) header.refuse(field, "fit samples and packing", photometric);
+  if (isColour && (layout.bitsStored !== 8 || layout.isSigned)) {
+    header.refuse("BitsStored (0028,0101)", "be 8, without sign, for colour", layout.bitsStored);
+  }
+  return photometric;
+}
+
+/** A file's header, and what of it decides how its pixels are read. */
+export interface DicomReading {
+  readonly header: DicomHeader;
+  readonly packing: Packing;
+  readonly layout: DicomLayout;
+  readonly photometric: Photometric;
 }

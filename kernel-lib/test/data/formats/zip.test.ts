@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { isKernelError } from "../../../src/base/errors";
 import { createRandom } from "../../../src/base/random";
-import { writeZip } from "../../../src/data/formats/zip";
-import { readZipFile, type ZipFileLimits } from "../../../src/data/formats/zip-file";
+import { readZip, writeZip, type ZipLimits } from "../../../src/data/formats/zip";
 import { refusal } from "../helpers";
 import { mutate } from "./mutations";
 
@@ -18,10 +17,10 @@ const MEMBERS = new Map([
   ["two.bin", Buffer.from(Uint8Array.from({ length: 3000 }, (_, i) => (i * 31) % 256))],
 ]);
 
-async function contents(bytes: Uint8Array, limits?: ZipFileLimits): Promise<Map<string, Uint8Array>> {
+async function contents(bytes: Uint8Array, limits?: ZipLimits): Promise<Map<string, Uint8Array>> {
   writeFileSync(FILE, bytes);
   const found = new Map<string, Uint8Array>();
-  for await (const { name, read, pieces } of readZipFile(FILE, limits)) {
+  for await (const { name, read, pieces } of readZip(FILE, limits)) {
     const whole = await read();
     const streamed: Buffer[] = [];
     for await (const piece of pieces()) streamed.push(piece);
@@ -41,14 +40,17 @@ test("the members come in their order, checked, one at a time; a comment may fol
     expect([...found.keys()]).toEqual([...MEMBERS.keys()]);
     for (const [name, content] of MEMBERS) expect(Buffer.from(found.get(name)!).equals(content)).toBe(true);
   }
-  const plain = zip();
-  const note = Buffer.from("made by hand");
-  plain.writeUInt16LE(note.length, plain.length - 2);
-  expect((await contents(Buffer.concat([plain, note]))).size).toBe(2);
+  expect((await contents(withComment("made by hand"))).size).toBe(2);
 });
 
+function withComment(note: string): Buffer {
+  const plain = zip();
+  plain.writeUInt16LE(note.length, plain.length - 2);
+  return Buffer.concat([plain, Buffer.from(note)]);
+}
+
 /** The same archive with the numbers of its directory in the records for archives above 4 GiB. */
-function wide(plain: Buffer): Buffer {
+function wide(plain: Buffer, recordAt?: bigint): Buffer {
   const end = plain.length - 22;
   const [count, size, offset] = [
     plain.readUInt16LE(end + 10),
@@ -82,7 +84,7 @@ function wide(plain: Buffer): Buffer {
     record.writeBigUInt64LE(BigInt(value), at);
   const locator = Buffer.alloc(20);
   locator.writeUInt32LE(0x07064b50, 0);
-  locator.writeBigUInt64LE(BigInt(offset + directory.length), 8);
+  locator.writeBigUInt64LE(recordAt ?? BigInt(offset + directory.length), 8);
   locator.writeUInt32LE(1, 16);
   const last = Buffer.from(plain.subarray(end));
   last.writeUInt16LE(0xffff, 10);
@@ -101,6 +103,13 @@ function withNumber(from: "entry" | "end", at: number, value: number, length: 2 
   const bytes = zip();
   const start = from === "end" ? bytes.length - 22 : bytes.readUInt32LE(bytes.length - 6);
   bytes.writeUIntLE(value, start + at, length);
+  return bytes;
+}
+
+/** A sound archive whose end declares another number of members. */
+function withCount(count: number): Buffer {
+  const bytes = zip();
+  for (const field of [8, 10]) bytes.writeUInt16LE(count, bytes.length - 22 + field);
   return bytes;
 }
 
@@ -139,11 +148,33 @@ test.each([
   ["a member too large", () => zip(), { maxMemberBytes: 1000 }, /must have at most 1000 bytes; got 2000/],
   ["too much in all", () => zip(), { maxBytes: 4000 }, /must keep the archive within 4000 bytes; got 5000/],
   ["members that share bytes", overlapping, {}, /must have bytes of its own/],
-  ["more members than entries", () => withNumber("end", 10, 3, 2), {}, /must have a whole zip directory/],
+  ["more members than entries", () => withCount(3), {}, /must have one whole zip directory/],
+  ["fewer members than entries", () => withCount(1), {}, /must have one whole zip directory; got more bytes/],
+  ["a directory on another disk", () => withNumber("end", 10, 3, 2), {}, /one whole zip directory; got a part of one/],
+  ["a directory of another size", () => withNumber("end", 12, 5, 4), {}, /must have one whole zip directory/],
+  ["bytes before it", () => Buffer.concat([Buffer.of(0), zip()]), {}, /must have one whole zip directory/],
+  [
+    "bytes behind it",
+    () => Buffer.concat([zip(), Buffer.of(0)]),
+    {},
+    /must end with a zip directory; got .*bytes behind/,
+  ],
+  [
+    "a comment above the limit",
+    () => withComment("note"),
+    { maxCommentBytes: 3 },
+    /a comment of at most 3 bytes; got 4/,
+  ],
+  [
+    "a second record far away",
+    () => wide(zip(), 2n ** 63n),
+    {},
+    /one whole zip directory; got one whose place is wrong/,
+  ],
 ])("an archive with %s is refused", async (_, make, limits, wording) => {
   const { message, code } = await refusal(() => contents(make(), limits));
   expect(code).toBe("data");
-  expect(message).toMatch(/^readZipFile: /);
+  expect(message).toMatch(/^readZip: /);
   expect(message).toMatch(wording);
 });
 
@@ -155,7 +186,7 @@ test("a member read piece by piece is held to size and checksum like one read wh
   ] as const) {
     writeFileSync(FILE, bytes);
     const error = await refusal(async () => {
-      for await (const { pieces } of readZipFile(FILE))
+      for await (const { pieces } of readZip(FILE))
         for await (const piece of pieces()) expect(piece.length).toBeGreaterThan(0);
     });
     expect(error.message).toMatch(wording);

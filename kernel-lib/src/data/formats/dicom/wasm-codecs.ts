@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { type CodedSamples, codecFault, type PictureShape } from "./codec-fault";
-import { assertFrameSize, readJpegFrame } from "./jpeg-markers";
+import { assertSameSize, type CodedSamples, codecFault, type PictureShape } from "./codec";
+import { readJpegFrame } from "./jpeg-scan";
 
 const resolve = createRequire(__filename).resolve;
 
@@ -11,10 +11,10 @@ const PATHS = {
   charls: "@cornerstonejs/codec-charls/decodewasmjs",
 } as const;
 
-export type WasmCodec = keyof typeof PATHS;
+type WasmCodec = keyof typeof PATHS;
 
 /** A picture as a codec gives it. */
-export interface WasmPicture {
+interface WasmPicture {
   readonly width: number;
   readonly height: number;
   readonly samples: number;
@@ -82,7 +82,7 @@ parentPort.on("message", async ({ codec, bytes }) => {
 type Answer = { readonly picture: WasmPicture; readonly memory: number } | { readonly fault: string };
 
 /** What came of a picture: the picture, or why it could not be unpacked. */
-export type WasmOutcome = { readonly picture: WasmPicture } | { readonly fault: string };
+type WasmOutcome = { readonly picture: WasmPicture } | { readonly fault: string };
 
 let idle: Worker | null = null;
 let last: Promise<unknown> = Promise.resolve();
@@ -142,7 +142,7 @@ function viewOf(bytes: Uint8Array, precision: number, isSigned: boolean): Uint8A
  *
  * @throws CodecFault when the codec failed or gives another size than the picture declares.
  */
-export function samplesOf(outcome: WasmOutcome, shape: PictureShape): CodedSamples {
+function samplesOf(outcome: WasmOutcome, shape: PictureShape): CodedSamples {
   if ("fault" in outcome) return codecFault("be sound", outcome.fault.replace(/\s+/g, " ").trim().slice(0, 100));
   const { width, height, samples, precision, isSigned, isPlanar, bytes } = outcome.picture;
   const pixels = shape.width * shape.height;
@@ -164,7 +164,8 @@ const JP2 = "0000000c6a502020";
 const HEAD = 40;
 
 /** Sizes, tiles, and precision of all components from the SIZ segment (ISO 15444-1, A.5.1), before anything is decoded. */
-function assertSize(bytes: Buffer, { width, height, samples, bitsAllocated }: PictureShape, isSigned: boolean): void {
+function assertHead(bytes: Buffer, shape: PictureShape, isSigned: boolean): void {
+  const { bitsAllocated } = shape;
   if (bytes.toString("hex", 0, 8) === JP2) codecFault("be a JPEG 2000 codestream", "a .jp2 file around it");
   if (bytes.length < HEAD + 3 || bytes.toString("hex", 0, 4) !== "ff4fff51")
     codecFault("begin as a JPEG 2000", "other bytes");
@@ -172,8 +173,7 @@ function assertSize(bytes: Buffer, { width, height, samples, bitsAllocated }: Pi
     bytes.readUInt32BE(8 + 4 * k),
   ) as [number, number, number, number, number, number, number, number];
   const count = bytes.readUInt16BE(HEAD);
-  const found = `${x - left} x ${y - top} x ${count}`;
-  if (found !== `${width} x ${height} x ${samples}`) codecFault(`be ${width} x ${height} x ${samples}`, found);
+  assertSameSize({ width: x - left, height: y - top, samples: count }, shape);
   const tiles = Math.ceil((x - tileLeft) / tileX) * Math.ceil((y - tileTop) / tileY);
   if (!(tiles >= 1 && tiles <= MOST_TILES)) codecFault(`have 1 to ${MOST_TILES} tiles`, tiles);
   if (bytes.length < HEAD + 2 + 3 * count) codecFault("hold a whole picture", "a truncated head");
@@ -194,7 +194,7 @@ function assertSize(bytes: Buffer, { width, height, samples, bitsAllocated }: Pi
  * @throws CodecFault for another size, sign or precision, for damaged data, and for one that takes too much time or memory.
  */
 export async function decodeJpeg2000(bytes: Uint8Array, shape: PictureShape, isSigned: boolean): Promise<CodedSamples> {
-  assertSize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), shape, isSigned);
+  assertHead(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), shape, isSigned);
   return samplesOf(await decodeInWasm("openjpeg", bytes), shape);
 }
 
@@ -208,7 +208,7 @@ const JPEG_LS = 0xf7;
 export async function decodeJpegLs(bytes: Uint8Array, shape: PictureShape): Promise<CodedSamples> {
   const frame = readJpegFrame(bytes);
   if (frame?.marker !== JPEG_LS) return codecFault("be a JPEG-LS picture", "another kind of JPEG");
-  assertFrameSize(frame, shape);
+  assertSameSize({ ...frame, samples: frame.components.length }, shape);
   const { precision } = frame;
   if (precision < 2 || precision > shape.bitsAllocated) {
     codecFault(`have 2 to ${shape.bitsAllocated} bits a sample`, precision);

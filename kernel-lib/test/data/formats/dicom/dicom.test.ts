@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type DicomPicture, readDicom } from "../../../src/data/formats/dicom";
-import { renderDicom } from "../../../src/data/formats/dicom-picture";
-import { formatDicom } from "../../../src/phantoms/tasks/files";
-import { refusal } from "../helpers";
+import { type DicomPicture, readDicom, renderDicom } from "../../../../src/data/formats/dicom/dicom";
+import { formatDicom } from "../../../../src/phantoms/tasks/files";
+import { refusal } from "../../helpers";
 
-const FOLDER = join(__dirname, "../../reference/data");
+const FOLDER = join(__dirname, "../../../reference/data");
 const { dicom: REFERENCE } = JSON.parse(readFileSync(join(FOLDER, "reference.json"), "utf8")) as {
   dicom: Record<string, number[]>;
 };
