@@ -110,8 +110,8 @@ export { type Profile, profileOf } from "./experiments/profiles";
 // experiments: runs and artifacts
 export { openRun, PROFILES, type ProfileName, type Run, type RunOptions } from "./experiments/run";
 export { frozenCandidates, frozenPassages } from "./experiments/stages/candidate-scores";
-export type { RecallMeasurement } from "./experiments/stages/index";
-export { type BuildIndexOptions, buildIndex, type Index } from "./experiments/stages/index";
+export type { RecallMeasurement } from "./experiments/stages/corpus-index";
+export { type BuildIndexOptions, buildIndex, type Index } from "./experiments/stages/corpus-index";
 export type { Predictions } from "./experiments/stages/predictions";
 export { type PredictOptions, type PredictResult, predict } from "./experiments/stages/predictions";
 export {
@@ -135,7 +135,7 @@ export {
   type TuneRetrieverOptions,
   tuneRetriever,
 } from "./experiments/stages/retriever";
-export { type Artifact, runStage, type StageContext, type StageOptions } from "./experiments/stages/stage";
+export { type Artifact, runStage, type Stage, type StageContext } from "./experiments/stages/stage";
 export { SYSTEM_NAMES, type SystemName } from "./experiments/with-system";
 // figures: rows -> Plotly figures; drawing, saving, the gallery
 export { type AblationOptions, ablationFigure } from "./figures/ablation-figure";

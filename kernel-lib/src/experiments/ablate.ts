@@ -1,7 +1,7 @@
 import { assertOneOf } from "../base/check";
 import type { Prediction, Split, Task } from "../base/types";
 import type { Run } from "./run";
-import type { Index } from "./stages/index";
+import type { Index } from "./stages/corpus-index";
 import { type PredictOptions, predict } from "./stages/predictions";
 import type { TunedReader } from "./stages/reader";
 import { type EvaluateResult, evaluate } from "./stages/results";

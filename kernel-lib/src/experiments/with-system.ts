@@ -17,7 +17,7 @@ import {
   textHead,
 } from "../systems/system";
 import type { Run } from "./run";
-import type { Index } from "./stages/index";
+import type { Index } from "./stages/corpus-index";
 import type { TunedReader } from "./stages/reader";
 import type { TunedHeads } from "./stages/retriever";
 
@@ -42,7 +42,7 @@ export interface SystemParts {
   readonly system: SystemName;
   readonly reader: TunedReader;
   readonly index?: Index;
-  readonly heads?: TunedHeads;
+  readonly heads?: TunedHeads["heads"];
 }
 
 /** What a system is built with, resolved. */
@@ -102,7 +102,5 @@ function randomChoice(run: Run, numPerHead: number): Rerank {
 }
 
 function loadTowers(clip: DualEncoder, { system, heads }: SystemParts): Partial<Record<Head, LearnedTower>> {
-  return Object.fromEntries(
-    LEARNED_HEADS[system].map((head) => [head, loadClipTower(clip, heads!.heads[head]!.towerFile)]),
-  );
+  return Object.fromEntries(LEARNED_HEADS[system].map((head) => [head, loadClipTower(clip, heads![head]!.towerFile)]));
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { EnvironmentError } from "../../src/base/errors";
 import type { Control } from "../../src/base/types";
 import { loadCorpus } from "../../src/data/corpora/load-corpus";
-import { buildIndex, type Index } from "../../src/experiments/stages/index";
+import { buildIndex, type Index } from "../../src/experiments/stages/corpus-index";
 import { loadSearchAddon } from "../../src/search/search-addon";
 import { type SmallWorld, smallWorld } from "./small-world";
 

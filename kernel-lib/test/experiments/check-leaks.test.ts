@@ -5,7 +5,7 @@ import { afterAll, expect, test } from "vitest";
 import { createRandom } from "../../src/base/random";
 import type { Corpus, DataSource, Example, RasterImage, Task } from "../../src/base/types";
 import { openRun } from "../../src/experiments/run";
-import { checkLeaks } from "../../src/experiments/stages/leaks";
+import { checkLeaks } from "../../src/experiments/stages/corpus";
 import { drawChestPhantom } from "../../src/phantoms/tasks/vindr";
 
 const artifactsDir = mkdtempSync(join(tmpdir(), "check-leaks-"));

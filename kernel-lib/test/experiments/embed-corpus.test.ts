@@ -6,7 +6,7 @@ import type { Matrix } from "../../src/base/types";
 import { loadCorpus } from "../../src/data/corpora/load-corpus";
 import { checkpointFolder } from "../../src/experiments/checkpoint-folder";
 import { openRun } from "../../src/experiments/run";
-import { embedCorpus } from "../../src/experiments/stages/embeddings";
+import { embedCorpus } from "../../src/experiments/stages/corpus";
 
 const artifactsDir = mkdtempSync(join(tmpdir(), "embed-corpus-"));
 afterAll(() => rmSync(artifactsDir, { recursive: true }));

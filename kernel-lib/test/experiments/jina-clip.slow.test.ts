@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildIndex } from "../../src/experiments/stages/index";
+import { buildIndex } from "../../src/experiments/stages/corpus-index";
 import { predict } from "../../src/experiments/stages/predictions";
 import { tuneRetriever } from "../../src/experiments/stages/retriever";
 import { saveJinaClip } from "../../src/models/jina-clip/weights";

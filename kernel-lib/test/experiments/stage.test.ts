@@ -14,14 +14,14 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Control } from "../../src/base/types";
 import { sayHealth } from "../../src/experiments/stages/reader";
-import { runStage, type StageOptions } from "../../src/experiments/stages/stage";
+import { runStage, type Stage } from "../../src/experiments/stages/stage";
 import { thisOwner } from "../../src/store/lock";
 import type { StageHealth } from "../../src/training/health";
 import { fakeRun, temporaryFolder } from "./helpers/fake-run";
 
-function counting(config: StageOptions["config"] = { x: 1 }) {
+function counting(config: Stage["config"] = { x: 1 }) {
   let calls = 0;
-  const options: StageOptions = {
+  const options: Stage = {
     name: "toy-stage",
     version: 1,
     config,
@@ -79,7 +79,7 @@ describe("runStage", () => {
     const { options } = counting();
     const sick = {
       ...options,
-      compute: async (...[folder, context]: Parameters<StageOptions["compute"]>) => {
+      compute: async (...[folder, context]: Parameters<Stage["compute"]>) => {
         await options.compute(folder, context);
         context.report(health);
       },
@@ -138,7 +138,7 @@ describe("runStage", () => {
   it("keeps the work folder of a failed computation for the next call", async () => {
     const run = fakeRun(temporaryFolder());
     const seen: string[] = [];
-    const options: StageOptions = {
+    const options: Stage = {
       ...counting().options,
       compute: async (workDir, { begun, resumeDir }) => {
         seen.push(begun);
@@ -210,7 +210,7 @@ describe("runStage", () => {
     ["an unknown option", { sed: 1 }, /no option "sed"/],
   ])("refuses %s", async (_name, change, wording) => {
     const run = fakeRun(temporaryFolder());
-    const promise = runStage(run, { ...counting().options, ...change } as StageOptions);
+    const promise = runStage(run, { ...counting().options, ...change } as Stage);
     await expect(promise).rejects.toMatchObject({ code: "config", message: expect.stringMatching(wording) });
   });
 

@@ -1,6 +1,6 @@
 import type { Control, Corpus, Task } from "../../base/types";
 import type { Run, StagePlace } from "../run";
-import { buildIndex, type Index } from "../stages/index";
+import { buildIndex, type Index } from "../stages/corpus-index";
 import { type Predictions, readPredictions } from "../stages/predictions";
 import type { ReaderMode, TunedReader } from "../stages/reader";
 import type { GridStage } from "./stages";

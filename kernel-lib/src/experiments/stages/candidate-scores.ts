@@ -5,10 +5,9 @@ import type { ReadPair } from "../../reader/reader";
 import { openScoreCache, type ScoreCacheOptions } from "../../reader/score-cache";
 import { HEADS } from "../../retriever/retrieve";
 import type { Preference } from "../../training/judge-candidates";
-import type { Run } from "../run";
-import type { Index } from "./index";
+import type { Index } from "./corpus-index";
 import type { TunedReader } from "./reader";
-import { type Artifact, runStage } from "./stage";
+import type { Input, Stage } from "./stage";
 import { writeJson } from "./stage-files";
 
 /** Rows of the best passages of each query of a split under the frozen retriever, exactly searched. */
@@ -31,13 +30,19 @@ export async function frozenPassages(index: Index, split: Split, numPerHead: num
   });
 }
 
-export interface ScoreCandidatesOptions {
-  readonly index: Index;
-  readonly reader: TunedReader;
+/** What the reader is asked, about how many candidates. */
+export interface ScoreSettings {
   /** Candidates per query and head. */
   readonly numCandidates: number;
   /** What the reader is asked. Default "labels". */
-  readonly preference?: Preference;
+  readonly preference?: Preference | undefined;
+}
+
+/** An opened index and reader. */
+export interface Scoring {
+  readonly index: Index;
+  readonly reader: TunedReader;
+  readonly preference?: Preference | undefined;
 }
 
 /** The file of scores inside the artifact, for openScoreCache. */
@@ -47,25 +52,35 @@ const VERSION = 1;
 const QUERIES_PER_BATCH = 32;
 
 /**
- * Reads every training and validation query with the frozen retriever's candidates of both heads, once, so that every
+ * The stage that reads every training and validation query with the frozen retriever's candidates of both heads, once, so that every
  * training of a retriever (both heads, every ablation) starts from the same known scores.
  *
  * The batches are fixed, so the scores do not depend on which training asks first.
  */
-export async function scoreCandidates(run: Run, options: ScoreCandidatesOptions): Promise<Artifact> {
-  const { index, reader, numCandidates } = options;
-  return runStage(run, {
+export function scoresStage(
+  { index, reader }: { readonly index: Input<Index>; readonly reader: Input<TunedReader> },
+  { numCandidates, preference }: ScoreSettings,
+): Stage {
+  return {
     name: "candidate-scores",
     version: VERSION,
-    config: { numCandidates, ...(options.preference === "tokens" ? { preference: "tokens" } : {}) },
-    inputs: [index.artifact, reader.artifact],
-    compute: (workDir, { control }) => computeScores(workDir, options, control),
-  });
+    config: { numCandidates, ...(preference === "tokens" ? { preference } : {}) },
+    inputs: [index, reader],
+    compute: async (workDir, { control }) => {
+      const scoring = { index: await index.open(), reader: await reader.open(), preference };
+      await computeScores(workDir, scoring, numCandidates, control);
+    },
+  };
 }
 
-async function computeScores(workDir: string, options: ScoreCandidatesOptions, control: Control): Promise<void> {
-  const { scores, cacheSize } = openScores(options, { file: join(workDir, SCORES_FILE) });
-  const perQuery = await pairsPerQuery(options);
+async function computeScores(
+  workDir: string,
+  scoring: Scoring,
+  numCandidates: number,
+  control: Control,
+): Promise<void> {
+  const { scores, cacheSize } = openScores(scoring, { file: join(workDir, SCORES_FILE) });
+  const perQuery = await pairsPerQuery(scoring.index, numCandidates);
   const quiet: Control = control.signal === undefined ? {} : { signal: control.signal };
   for (let from = 0; from < perQuery.length; from += QUERIES_PER_BATCH) {
     await scores.score(perQuery.slice(from, from + QUERIES_PER_BATCH).flat(), quiet);
@@ -77,7 +92,7 @@ async function computeScores(workDir: string, options: ScoreCandidatesOptions, c
 
 /** The reader's scores through a cache on disk: of the task's labels, or of each pair's own answer. */
 export function openScores(
-  { index, reader, preference = "labels" }: Pick<ScoreCandidatesOptions, "index" | "reader" | "preference">,
+  { index, reader, preference = "labels" }: Scoring,
   files: Pick<ScoreCacheOptions, "file" | "base">,
 ): { readonly scores: CachedScores; readonly cacheSize: () => number } {
   const { labels } = index.task;
@@ -92,7 +107,7 @@ export function openScores(
 }
 
 /** The pairs of each training and validation query, each pair once. */
-async function pairsPerQuery({ index, numCandidates }: ScoreCandidatesOptions): Promise<ReadPair[][]> {
+async function pairsPerQuery(index: Index, numCandidates: number): Promise<ReadPair[][]> {
   const all: ReadPair[][] = [];
   for (const split of ["train", "validation"] as const) {
     const byHead = await Promise.all(HEADS.map((head) => frozenCandidates(index, split, head, numCandidates)));

@@ -1,16 +1,16 @@
 import { assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
-import type { AnswerForm, Control, Example, Prediction, Split, Task } from "../../base/types";
+import type { AnswerForm, Control, Example, Head, Prediction, Split, Task } from "../../base/types";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { answerExamples, answerInWords, answerLabelSets } from "../../systems/answer";
 import type { Fusion, System } from "../../systems/system";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import { LEARNED_HEADS, SYSTEM_NAMES, type SystemName, withSystem } from "../with-system";
-import type { Index } from "./index";
+import { LEARNED_HEADS, SYSTEM_NAMES, type SystemName, type SystemSettings, withSystem } from "../with-system";
+import type { Index } from "./corpus-index";
 import { requireIndexOf, type TunedReader } from "./reader";
-import type { TunedHeads } from "./retriever";
-import { type Artifact, runStage } from "./stage";
+import type { TunedHead, TunedHeads } from "./retriever";
+import { type Artifact, type Input, opened, type StageOf, useStage } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
 /** The answers of one or several systems to examples of any form. */
@@ -63,36 +63,65 @@ const VERSION = 2;
  * @example const { predictions } = await predict(run, { system: "jomed", task, index, reader, heads })
  */
 export async function predict(run: Run, options: PredictOptions): Promise<PredictResult> {
-  const { system, task, split = "test", fusion = "probabilities" } = options;
+  const { system, split = "test", fusion = "probabilities", candidates = "best" } = options;
   assertOneOf("predict: system", system, SYSTEM_NAMES);
   assertOneOf("predict: split", split, ["train", "validation", "test"]);
   assertOneOf("predict: fusion", fusion, ["probabilities", "logits"]);
-  const { candidates = "best" } = options;
   assertOneOf("predict: candidates", candidates, ["best", "random"]);
   checkParts(options);
-  const { index, reader, heads } = options;
-  const settings = {
-    candidates,
-    numPerHead: options.numPerHead ?? profileOf(run.profile).numPerHead,
-    learnedWeight: options.learnedWeight ?? heads?.learnedWeight ?? PAPER_LEARNED_WEIGHT,
-    fusion,
+  const { reader, index, heads, learnedWeight = heads?.learnedWeight, ...others } = options;
+  const tuned = LEARNED_HEADS[system].map((head) => [head, opened(heads!.heads[head]!)]);
+  return useStage(
+    run,
+    predictionsStage(run, {
+      ...others,
+      ...(learnedWeight === undefined ? {} : { learnedWeight }),
+      reader: opened(reader),
+      index: system === "closed-book" ? null : opened(index!),
+      heads: Object.fromEntries(tuned),
+    }),
+  );
+}
+
+/** What answers are made of: the options of `predict`, with what they are made from named by keys. */
+export interface PredictionInputs extends Omit<PredictOptions, "reader" | "index" | "heads"> {
+  readonly reader: Input<TunedReader>;
+  /** Null closed-book. */
+  readonly index: Input<Index> | null;
+  /** Those that the system has learned. */
+  readonly heads: Readonly<Partial<Record<Head, Input<TunedHead>>>>;
+}
+
+/** The stage of `predict`. */
+export function predictionsStage(run: Run, inputs: PredictionInputs): StageOf<PredictResult> {
+  const { system, task, split = "test", name = system, reader, index } = inputs;
+  const heads = LEARNED_HEADS[system].map((head) => inputs.heads[head]!);
+  const settings: SystemSettings = {
+    candidates: inputs.candidates ?? "best",
+    numPerHead: inputs.numPerHead ?? profileOf(run.profile).numPerHead,
+    learnedWeight: inputs.learnedWeight ?? PAPER_LEARNED_WEIGHT,
+    fusion: inputs.fusion ?? "probabilities",
   };
-  const used = LEARNED_HEADS[system].map((head) => heads!.heads[head]!.artifact);
-  const name = options.name ?? system;
-  const artifact = await runStage(run, {
+  return {
     name: "predictions",
     version: VERSION,
     config: system === "closed-book" ? { system, name, split } : { system, name, split, ...settings },
-    inputs: [task.fingerprint, reader.artifact, ...(system === "closed-book" ? [] : [index!.artifact]), ...used],
+    inputs: [task.fingerprint, reader, ...(index === null ? [] : [index]), ...heads],
     compute: async (workDir, { control }) => {
-      const examples = task.splits[split];
-      const answers = await withSystem(run, options, settings, (built) =>
-        answerAll({ ...built, name }, task, examples, control),
+      const tuned = await Promise.all(heads.map((head) => head.open()));
+      const parts = {
+        system,
+        reader: await reader.open(),
+        ...(index === null ? {} : { index: await index.open() }),
+        heads: Object.fromEntries(tuned.map((head) => [head.head, head])),
+      };
+      const answers = await withSystem(run, parts, settings, (built) =>
+        answerAll({ ...built, name }, task, task.splits[split], control),
       );
       writeJson(workDir, FILE, answers);
     },
-  });
-  return { predictions: readPredictions(artifact.folder), artifact };
+    open: async (artifact) => ({ predictions: readPredictions(artifact.folder), artifact }),
+  };
 }
 
 async function answerAll(

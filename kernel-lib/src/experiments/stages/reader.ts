@@ -10,15 +10,14 @@ import { loadLora, saveLora } from "../../models/lora/peft-files";
 import { createLocalReader } from "../../reader/local-reader";
 import { PROMPT_VERSION } from "../../reader/prompt";
 import type { Reader, ReadPair } from "../../reader/reader";
-import type { JsonObject } from "../../store/artifact";
 import { diagnoseLoss, diagnoseReader, joinHealth, type StageHealth } from "../../training/health";
 import { type ReadableExample, type ReaderStageOptions, trainReader } from "../../training/reader-stage";
 import { type CheckpointFolder, checkpointFolder } from "../checkpoint-folder";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import { frozenPassages } from "./candidate-scores";
-import type { Index } from "./index";
-import { type Artifact, runStage, type StageContext, type StageFacts } from "./stage";
+import type { Index } from "./corpus-index";
+import { type Artifact, type Input, opened, type StageContext, type StageOf, useStage } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
 /** Validation questions asked; enough to see one answer for everything. */
@@ -62,7 +61,7 @@ function wordingOf(text: string, { form = "label" }: Example, labels: readonly L
  *
  * @returns the manifest's health, null where the stage has none.
  */
-export function sayHealth(run: Run, artifact: Artifact<StageFacts>, name: string): StageHealth | null {
+export function sayHealth(run: Run, artifact: Artifact, name: string): StageHealth | null {
   const { health } = artifact.manifest;
   for (const { sign, seen, advice } of health?.findings ?? []) {
     run.control.onWarn?.("health", `${name}: ${sign}: ${seen}. ${advice}`, { stage: artifact.stage, sign, seen });
@@ -98,7 +97,7 @@ export interface TunedReader {
   readonly bestStep: number;
   /** What was found wrong with it, on validation; null for one that was made before this was measured. */
   readonly health: StageHealth | null;
-  readonly artifact: Artifact<StageFacts>;
+  readonly artifact: Artifact;
   /** Frees the reader. */
   dispose(): void;
 }
@@ -124,25 +123,45 @@ export async function tuneReader(run: Run, options: TuneReaderOptions): Promise<
     modelsDir: join(run.dataDir, "models"),
     control: run.control,
   });
+  const candidates = mode === "retrieval" ? opened(index!) : null;
+  return useStage(run, readerStage(run, { task, checkpoint, index: candidates, options: options.options }));
+}
+
+/** What a fine-tuned reader is made of. */
+export interface ReaderInputs {
+  readonly task: Task;
+  readonly checkpoint: CheckpointFolder;
+  /** Where candidates come from; null closed-book. */
+  readonly index: Input<Index> | null;
+  /** Changes to the profile's options of the stage. */
+  readonly options?: Partial<ReaderStageOptions> | undefined;
+}
+
+/** The stage of `tuneReader`. */
+export function readerStage(run: Run, { task, checkpoint, index, options }: ReaderInputs): StageOf<TunedReader> {
+  const mode: ReaderMode = index === null ? "closedBook" : "retrieval";
   const profile = profileOf(run.profile);
-  const stage = { ...(mode === "retrieval" ? profile.reader : profile.closedBook), ...options.options };
-  const numPerHead = mode === "retrieval" ? profile.numPerHead : 0;
-  const artifact = await runStage(run, {
+  const settings: ReaderStageOptions = { ...(index === null ? profile.closedBook : profile.reader), ...options };
+  const numPerHead = index === null ? 0 : profile.numPerHead;
+  return {
     name: "reader",
     version: VERSION,
-    config: { mode, numPerHead, promptVersion: PROMPT_VERSION, ...stage } as unknown as JsonObject,
-    inputs: [task.fingerprint, checkpoint.fingerprint, ...(mode === "retrieval" ? [index!.artifact] : [])],
+    config: { mode, numPerHead, promptVersion: PROMPT_VERSION, ...settings },
+    inputs: [task.fingerprint, checkpoint.fingerprint, ...(index === null ? [] : [index])],
     compute: async (workDir, context) => {
-      const pick = (split: Split) =>
-        readable(task.splits[split], mode === "retrieval" ? index! : null, { split, numPerHead });
-      const [train, validation] = [await pick("train"), await pick("validation")];
-      const { folder } = checkpoint;
+      const from = (await index?.open()) ?? null;
+      const [train, validation] = [
+        await readable(task, "train", from, numPerHead),
+        await readable(task, "validation", from, numPerHead),
+      ];
       const { labels } = task;
-      await computeReader({ seed: run.seed, folder, train, validation, labels, stage, workDir, context });
+      await computeReader({ folder: checkpoint.folder, train, validation, labels, settings, workDir, context });
     },
-  });
-  const health = sayHealth(run, artifact, `reader of ${task.name}, ${mode}`);
-  return { ...loadTunedReader(mode, checkpoint, artifact), health };
+    open: async (artifact) => {
+      const health = sayHealth(run, artifact, `reader of ${task.name}, ${mode}`);
+      return { ...loadTunedReader(mode, checkpoint, artifact), health };
+    },
+  };
 }
 
 /** Throws ConfigError unless the index was built for this task. */
@@ -156,35 +175,36 @@ export function requireIndexOf(where: string, task: Task, index: Index | undefin
 }
 
 async function readable(
-  examples: readonly Example[],
+  { splits }: Task,
+  split: Split,
   index: Index | null,
-  { split, numPerHead }: { readonly split: Split; readonly numPerHead: number },
+  numPerHead: number,
 ): Promise<ReadableExample[]> {
+  const examples = splits[split];
   const passages: Passage[][] =
     index === null ? examples.map(() => []) : await frozenPassages(index, split, numPerHead);
   return examples.map((example, i) => ({ example, passages: passages[i]! }));
 }
 
 interface ReaderWork {
-  readonly seed: number;
   readonly folder: string;
   readonly train: readonly ReadableExample[];
   readonly validation: readonly ReadableExample[];
   readonly labels: readonly Label[];
-  readonly stage: ReaderStageOptions;
+  readonly settings: ReaderStageOptions;
   readonly workDir: string;
   readonly context: StageContext;
 }
 
 async function computeReader(work: ReaderWork): Promise<void> {
-  const { seed, folder, train, validation, labels, stage, workDir, context } = work;
+  const { folder, train, validation, labels, settings, workDir, context } = work;
   const model = loadReaderModel(folder);
   try {
     const stateFile = join(context.resumeDir, "state.safetensors");
-    const { control } = context;
+    const { control, seed } = context;
     const { adapter, curve, bestStep, bestScore } = await trainReader(
       { model, train, validation, seed, stateFile, control },
-      stage,
+      settings,
     );
     saveLora(adapter, join(workDir, ADAPTER));
     const answers = await measureReaderHealth(createLocalReader(model), labels, validation, control);
@@ -199,7 +219,7 @@ async function computeReader(work: ReaderWork): Promise<void> {
 function loadTunedReader(
   mode: ReaderMode,
   checkpoint: CheckpointFolder,
-  artifact: Artifact<StageFacts>,
+  artifact: Artifact,
 ): Omit<TunedReader, "health"> {
   const model = loadReaderModel(checkpoint.folder);
   const adapterFolder = join(artifact.folder, ADAPTER);

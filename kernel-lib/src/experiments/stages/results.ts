@@ -9,7 +9,7 @@ import { type LabelAnswer, macroF1 } from "../../metrics/macro-f1";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import type { Predictions } from "./predictions";
-import { type Artifact, runStage } from "./stage";
+import { type Artifact, type StageOf, useStage } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
 /** One metric of one system: which rows it is taken over, and how from the rows drawn. */
@@ -176,22 +176,31 @@ const FILE = "results.json";
  * @example const { rows } = await evaluate(run, { task, predictions: [...a.predictions, ...b.predictions] })
  */
 export async function evaluate(run: Run, options: EvaluateOptions): Promise<EvaluateResult> {
+  return useStage(run, resultsStage(run, options));
+}
+
+/**
+ * The stage of `evaluate`.
+ *
+ * @throws as evaluate, for predictions that do not belong together.
+ */
+export function resultsStage(run: Run, options: EvaluateOptions): StageOf<EvaluateResult> {
   const { task, predictions } = options;
   const metrics = measureAnswers("evaluate", task, predictions);
   const systems = bySystem("evaluate", predictions);
   const baseline = options.baseline ?? (systems.has("ft-rag") ? "ft-rag" : [...systems.keys()][0]!);
   const { numDraws } = profileOf(run.profile);
-  const artifact = await runStage(run, {
+  return {
     name: "results",
     version: VERSION,
     config: { baseline, numDraws },
     inputs: [task.fingerprint, hashOf(predictions)],
-    compute: async (workDir) => {
-      const measured = measureAll(task, metrics, { baseline, numDraws, seed: run.seed });
+    compute: async (workDir, { seed }) => {
+      const measured = measureAll(task, metrics, { baseline, numDraws, seed });
       writeJson(workDir, FILE, { ...measured, unparsed: unparsedRows(systems) });
     },
-  });
-  return { ...readJson<Omit<EvaluateResult, "artifact">>(artifact.folder, FILE), artifact };
+    open: async (artifact) => ({ ...readJson<Omit<EvaluateResult, "artifact">>(artifact.folder, FILE), artifact }),
+  };
 }
 
 function hashOf(predictions: readonly Prediction[]): string {

@@ -4,20 +4,27 @@ import { ConfigError } from "../../base/errors";
 import type { CurvePoint, Head, Task } from "../../base/types";
 import type { RetrieverLoss } from "../../losses/losses";
 import { loadDualEncoder } from "../../models/architectures";
-import type { DualEncoder } from "../../models/dual-encoder";
-import { createClipTower } from "../../retriever/learned-tower";
+import { type ClipLearnedTower, createClipTower } from "../../retriever/learned-tower";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { HEADS } from "../../retriever/retrieve";
-import type { JsonObject } from "../../store/artifact";
 import { diagnoseRetriever, type StageHealth } from "../../training/health";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
 import { trainRetrieverHead } from "../../training/retriever-stage";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import { openScores, SCORES_FILE, scoreCandidates } from "./candidate-scores";
-import type { Index } from "./index";
+import { openScores, SCORES_FILE, scoresStage } from "./candidate-scores";
+import type { Index } from "./corpus-index";
 import { requireIndexOf, sayHealth, type TunedReader } from "./reader";
-import { type Artifact, runStage, type StageContext, type StageFacts } from "./stage";
+import {
+  type Artifact,
+  artifactOf,
+  type Input,
+  opened,
+  runStage,
+  type StageContext,
+  type StageOf,
+  useStage,
+} from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
 export interface TuneRetrieverOptions {
@@ -44,7 +51,7 @@ export interface TunedHead {
   readonly reads: { readonly asked: number; readonly read: number; readonly saved: number };
   /** What was found wrong with it; null for one that was made before this was measured. */
   readonly health: StageHealth | null;
-  readonly artifact: Artifact<StageFacts>;
+  readonly artifact: Artifact;
 }
 
 /** The trained heads; a head that is missing stays frozen. */
@@ -78,114 +85,122 @@ export async function tuneRetriever(run: Run, options: TuneRetrieverOptions): Pr
     );
   }
   for (const head of heads) assertOneOf("tuneRetriever: heads", head, HEADS);
-  const stage: RetrieverStageOptions = {
-    ...profileOf(run.profile).retriever,
-    ...options.options,
-    ...(options.loss === undefined ? {} : { loss: options.loss }),
-  };
-  const known = await scoreCandidates(run, {
-    index,
-    reader,
-    numCandidates: stage.numCandidates,
-    ...preferenceOf(stage),
-  });
+  const changes = { ...options.options, ...(options.loss === undefined ? {} : { loss: options.loss }) };
+  const inputs = { index: opened(index), reader: opened(reader) };
+  const settings = retrieverOptions(run, changes);
+  await runStage(run, scoresStage(inputs, settings)); // before the heads, so that their times are their own
   const tuned: Partial<Record<Head, TunedHead>> = {};
   for (const head of ["text", "image"] as const) {
-    if (heads.includes(head)) tuned[head] = await tuneHead(run, { index, reader, head, stage, known });
+    if (!heads.includes(head)) continue;
+    tuned[head] = await useStage(run, headStage(run, { task, head, ...inputs, options: changes }));
   }
-  return {
-    heads: tuned,
-    learnedWeight: stage.learnedWeight ?? PAPER_LEARNED_WEIGHT,
-    loss: stage.loss ?? "contrastive",
-    curve: Object.values(tuned).flatMap(({ curve }) => curve),
-  };
+  const { learnedWeight = PAPER_LEARNED_WEIGHT, loss = "contrastive" } = settings;
+  return { heads: tuned, learnedWeight, loss, curve: Object.values(tuned).flatMap(({ curve }) => curve) };
 }
 
-function preferenceOf({ preference }: RetrieverStageOptions): Pick<RetrieverStageOptions, "preference"> {
-  return preference === undefined ? {} : { preference };
+/** The profile's options of the retriever stage, with changes. */
+export function retrieverOptions(run: Run, changes: Partial<RetrieverStageOptions> = {}): RetrieverStageOptions {
+  return { ...profileOf(run.profile).retriever, ...changes };
+}
+
+/** What a trained head is made of. */
+export interface HeadInputs {
+  readonly task: Task;
+  readonly head: Head;
+  readonly index: Input<Index>;
+  /** Tuned with "retrieval". */
+  readonly reader: Input<TunedReader>;
+  /** Changes to the profile's options of the stage. */
+  readonly options?: Partial<RetrieverStageOptions> | undefined;
+}
+
+/** The stage of one of `tuneRetriever`'s heads. It starts from the scores of `scoresStage`, computed first where they are missing. */
+export function headStage(run: Run, { task, head, index, reader, options }: HeadInputs): StageOf<TunedHead> {
+  const settings = retrieverOptions(run, options);
+  const known = artifactOf(run, scoresStage({ index, reader }, settings));
+  return {
+    name: "retriever-head",
+    version: VERSION,
+    config: { head, ...settings },
+    inputs: [index, reader, known],
+    compute: async (workDir, context) => {
+      const scored = await known.open();
+      const opened = { index: await index.open(), reader: await reader.open() };
+      await computeHead({ head, settings, scored, ...opened }, workDir, context);
+    },
+    open: async (artifact) => {
+      type Stored = Pick<TunedHead, "curve" | "bestStep" | "reads">;
+      const { curve, bestStep, reads } = readJson<Stored>(artifact.folder, "curve.json");
+      const health = sayHealth(run, artifact, `${head} head of ${task.name}`);
+      return { head, towerFile: join(artifact.folder, TOWER_FILE), curve, bestStep, reads, health, artifact };
+    },
+  };
 }
 
 interface HeadWork {
+  readonly head: Head;
+  readonly settings: RetrieverStageOptions;
   readonly index: Index;
   readonly reader: TunedReader;
-  readonly head: Head;
-  readonly stage: RetrieverStageOptions;
   /** Scores of the frozen retriever's candidates. */
-  readonly known: Artifact;
+  readonly scored: Artifact;
 }
 
-async function tuneHead(run: Run, work: HeadWork): Promise<TunedHead> {
-  const { index, reader, head, stage, known } = work;
-  const artifact = await runStage(run, {
-    name: "retriever-head",
-    version: VERSION,
-    config: { head, ...stage } as unknown as JsonObject,
-    inputs: [index.artifact, reader.artifact, known],
-    compute: async (workDir, context) => {
-      const clip = loadDualEncoder(index.clip.folder);
-      try {
-        await computeHead(run.seed, work, { clip, workDir, context });
-      } finally {
-        clip.dispose();
-      }
-    },
-  });
-  type Stored = Pick<TunedHead, "curve" | "bestStep" | "reads">;
-  const { curve, bestStep, reads } = readJson<Stored>(artifact.folder, "curve.json");
-  const health = sayHealth(run, artifact, `${head} head of ${index.task.name}`);
-  return { head, towerFile: join(artifact.folder, TOWER_FILE), curve, bestStep, reads, health, artifact };
-}
-
-async function computeHead(
-  seed: number,
-  work: HeadWork,
-  place: { readonly clip: DualEncoder; readonly workDir: string; readonly context: StageContext },
-): Promise<void> {
-  const { workDir, context } = place;
-  const { index, reader, head, stage } = work;
-  const { task, corpus, queries } = index;
-  const { scores, cacheSize } = openScores(
-    { index, reader, ...preferenceOf(stage) },
-    { file: join(context.resumeDir, SCORES_FILE), base: [join(work.known.folder, SCORES_FILE)] },
-  );
-  const numKnown = readJson<{ pairs: number }>(work.known.folder, "stats.json").pairs;
-  const tower = createClipTower(place.clip);
+async function computeHead(work: HeadWork, workDir: string, context: StageContext): Promise<void> {
+  const clip = loadDualEncoder(work.index.clip.folder);
   try {
-    const { curve, bestStep, bestScore } = await trainRetrieverHead(
-      {
-        head,
-        tower,
-        train: { examples: task.splits.train, frozen: queries.train },
-        validation: { examples: task.splits.validation, frozen: queries.validation },
-        corpus: { passages: corpus.passages, embeddings: index.embeddings[head] },
-        scores,
-        search: async (embeddings, count) =>
-          (await index.exact[head].search(embeddings, count)).map(({ positions }) => positions),
-        seed,
-        stateFile: join(context.resumeDir, "state.safetensors"),
-        control: context.control,
-      },
-      stage,
-    );
-    tower.save(join(workDir, TOWER_FILE));
-    const numCandidates = Math.min(stage.numCandidates, corpus.passages.length);
-    context.report(diagnoseRetriever(curve, { numCandidates, bestStep }));
-    writeJson(workDir, "curve.json", {
-      curve,
-      bestStep,
-      bestScore,
-      reads: countReads(curve, work, cacheSize() - numKnown),
-    });
+    const tower = createClipTower(clip);
+    try {
+      await trainTower(tower, work, workDir, context);
+    } finally {
+      tower.dispose();
+    }
   } finally {
-    tower.dispose();
+    clip.dispose();
   }
 }
 
+async function trainTower(
+  tower: ClipLearnedTower,
+  work: HeadWork,
+  workDir: string,
+  { resumeDir, seed, control, report }: StageContext,
+): Promise<void> {
+  const { index, reader, head, settings, scored } = work;
+  const { task, corpus, queries } = index;
+  const { scores, cacheSize } = openScores(
+    { index, reader, preference: settings.preference },
+    { file: join(resumeDir, SCORES_FILE), base: [join(scored.folder, SCORES_FILE)] },
+  );
+  const numKnown = readJson<{ pairs: number }>(scored.folder, "stats.json").pairs;
+  const { curve, bestStep, bestScore } = await trainRetrieverHead(
+    {
+      head,
+      tower,
+      train: { examples: task.splits.train, frozen: queries.train },
+      validation: { examples: task.splits.validation, frozen: queries.validation },
+      corpus: { passages: corpus.passages, embeddings: index.embeddings[head] },
+      scores,
+      search: async (embeddings, count) =>
+        (await index.exact[head].search(embeddings, count)).map(({ positions }) => positions),
+      seed,
+      stateFile: join(resumeDir, "state.safetensors"),
+      control,
+    },
+    settings,
+  );
+  tower.save(join(workDir, TOWER_FILE));
+  const numCandidates = Math.min(settings.numCandidates, corpus.passages.length);
+  report(diagnoseRetriever(curve, { numCandidates, bestStep }));
+  const reads = countReads(curve, work, cacheSize() - numKnown);
+  writeJson(workDir, "curve.json", { curve, bestStep, bestScore, reads });
+}
+
 /** Reads asked for by steps and evaluations, however often the stage was interrupted. */
-function countReads(curve: readonly CurvePoint[], { stage, index }: HeadWork, read: number): TunedHead["reads"] {
+function countReads(curve: readonly CurvePoint[], { settings, index }: HeadWork, read: number): TunedHead["reads"] {
   const evaluations = curve.filter(({ split, metric }) => split === "validation" && metric === "loss").length;
-  const queries = stage.steps * stage.batchSize + evaluations * index.task.splits.validation.length;
-  const closedBook = stage.loss === "attentionDistillation" ? 1 : 0;
-  const asked = queries * (Math.min(stage.numCandidates, index.corpus.passages.length) + closedBook);
+  const queries = settings.steps * settings.batchSize + evaluations * index.task.splits.validation.length;
+  const closedBook = settings.loss === "attentionDistillation" ? 1 : 0;
+  const asked = queries * (Math.min(settings.numCandidates, index.corpus.passages.length) + closedBook);
   return { asked, read, saved: asked - read };
 }

@@ -2,14 +2,15 @@ import { assertInteger, assertKnownKeys } from "../../base/check";
 import { ConfigError, EnvironmentError, isKernelError, type StateError } from "../../base/errors";
 import type { Control } from "../../base/types";
 import {
-  type Artifact,
   type ArtifactFacts,
   type ArtifactPlace,
   artifactKey,
   artifactPlace,
+  canonicalJson,
   codeVersion,
   folderPlace,
   type JsonObject,
+  type Artifact as StoredArtifact,
 } from "../../store/artifact";
 import { type FolderDraft, keepFolder } from "../../store/folder";
 import type { StageHealth } from "../../training/health";
@@ -21,6 +22,9 @@ export interface StageFacts extends ArtifactFacts {
   readonly health?: StageHealth;
 }
 
+/** The result of a stage: a folder of files with a manifest. */
+export type Artifact = StoredArtifact<StageFacts>;
+
 /** What `compute` gets besides its folder. */
 export interface StageContext {
   readonly key: string;
@@ -29,70 +33,154 @@ export interface StageContext {
   readonly resumeDir: string;
   /** "resumed" when an earlier process left something in `workDir`. */
   readonly begun: "fresh" | "resumed";
+  /** The stage's seed: every draw of the computation derives from it. */
+  readonly seed: number;
   readonly control: Control;
   /** Writes the health of a training into the manifest. */
   readonly report: (health: StageHealth) => void;
 }
 
-/** A stage: what it is called, what decides its result, and how to compute it. */
-export interface StageOptions {
+/**
+ * A stage as a value: what it is called, what decides its result, and how to compute it. Making the value opens nothing and costs
+ * nothing: its key is known (`stageKey`) before there is any result, and what it reads is opened by `compute` alone.
+ */
+export interface Stage {
   /** Lower-case words joined by "-": the folder below the artifacts folder. */
   readonly name: string;
   /** Number of the stage's code, ≥ 1; raise it when a change of that code changes its results. */
   readonly version: number;
   /** All options that change the result, and only those: plain JSON. */
-  readonly config: JsonObject;
-  /** Artifacts, or fingerprints of data, that it reads. */
-  readonly inputs: readonly (Artifact | string)[];
+  readonly config: object;
+  /** Artifacts and other inputs, by their keys, and fingerprints of data. */
+  readonly inputs: readonly (string | { readonly key: string })[];
+  /** Default the run's. A stage that all runs share has its own. */
+  readonly seed?: number;
   /** Writes the result's files into `workDir`, which stays the same over restarts. */
   readonly compute: (workDir: string, context: StageContext) => Promise<void>;
 }
 
-export type { Artifact } from "../../store/artifact";
+/** A stage whose result can be opened as something to work with. */
+export interface StageOf<T> extends Stage {
+  /** Reads the result; what it opens is the caller's to dispose of. */
+  readonly open: (artifact: Artifact) => Promise<T>;
+}
 
-const keysOf = ({ inputs }: StageOptions): string[] =>
-  inputs.map((input) => (typeof input === "string" ? input : input.key));
+/** What a stage reads: its key is known from the start; it is opened only where it is computed with, and stays its owner's. */
+export interface Input<T> {
+  readonly key: string;
+  open(): Promise<T>;
+}
 
-const OPTION_NAMES: readonly (keyof StageOptions)[] = ["name", "version", "config", "inputs", "compute"];
+const FIELDS: readonly (keyof StageOf<unknown>)[] = ["name", "version", "config", "inputs", "seed", "compute", "open"];
 const FOLDER_FAULTS = ["ENOSPC", "EFBIG", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOTDIR", "ENAMETOOLONG"];
 
-function placeOf(run: Run, options: StageOptions): ArtifactPlace {
-  assertKnownKeys("runStage:", options, OPTION_NAMES);
-  const { name, version, config } = options;
+/** What a stage's key is made of, in this run, and where its result lies. */
+interface Located {
+  readonly config: JsonObject;
+  readonly inputs: readonly string[];
+  readonly seed: number;
+  readonly place: ArtifactPlace;
+}
+
+function locate(run: Run, stage: Stage): Located {
+  assertKnownKeys("runStage:", stage, FIELDS);
+  const { name, version, seed = run.seed } = stage;
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
     throw new ConfigError(`runStage: name must be lower-case words joined by "-"; got ${JSON.stringify(name)}.`, {
       name,
     });
   }
   assertInteger("runStage: version", version, 1);
-  const { seed, backend } = run;
-  const key = artifactKey({ stage: name, version, config, inputs: keysOf(options), seed, backend: backend.backend });
-  return artifactPlace(run.artifactsDir, name, key);
+  const config = JSON.parse(canonicalJson(stage.config, `${name}.config`)) as JsonObject;
+  const inputs = stage.inputs.map((input) => (typeof input === "string" ? input : input.key));
+  const key = artifactKey({ stage: name, version, config, inputs, seed, backend: run.backend.backend });
+  return { config, inputs, seed, place: artifactPlace(run.artifactsDir, name, key) };
 }
 
-/** Whether this is runStage's answer to `whenHeld: "skip"`: another process computes the stage. */
+/**
+ * The name of a stage's artifact: a hash of everything that decides it (name, version, config, input keys, seed, backend).
+ *
+ * @throws ConfigError on a bad name, version or config.
+ */
+export function stageKey(run: Run, stage: Stage): string {
+  return locate(run, stage).place.key;
+}
+
+/** A stage's artifact as another stage's input: opening it finds the artifact, or computes it first. */
+export function artifactOf(run: Run, stage: Stage): Input<Artifact> {
+  return { key: stageKey(run, stage), open: () => runStage(run, stage) };
+}
+
+/** An opened result as a stage's input. */
+export function opened<T extends { readonly artifact: Artifact }>(value: T): Input<T> {
+  return { key: value.artifact.key, open: async () => value };
+}
+
+/** Options of runStage. */
+export interface RunStageOptions {
+  /** What is done about a stage that another process is at work on. Default "wait"; "refuse" throws (see isStageHeld). */
+  readonly whenHeld?: "wait" | "refuse";
+}
+
+/**
+ * Finds a stage's result, or computes it. The result is a folder named by the hash of everything that decides it (`stageKey`),
+ * written beside its place and renamed when complete: an interrupted computation leaves nothing half-made and goes on from its
+ * own checkpoints; two processes at once compute it once. A damaged artifact is computed again, with a warning (code "artifact-damaged").
+ *
+ * @throws ConfigError on a bad name, version or config. EnvironmentError when the folder is full or not writable.
+ * StateError when another process computes it and is not waited for. InterruptedError when the signal is aborted while
+ * waiting; whatever `compute` throws.
+ */
+export async function runStage(run: Run, stage: Stage, { whenHeld = "wait" }: RunStageOptions = {}): Promise<Artifact> {
+  const located = locate(run, stage);
+  const { place, config } = located;
+  const given = run.onStage?.({ ...place, config });
+  if (given !== undefined) return given;
+  try {
+    const kept = await keepFolder<StageFacts>(folderPlace(place), (draft) => compute(run, stage, located, draft), {
+      where: "runStage",
+      what: stage.name,
+      afterInterruption: "goOn",
+      whenHeld: run.whenHeld === "skip" ? "refuse" : whenHeld,
+      control: run.control,
+    });
+    const artifact = { stage: stage.name, key: place.key, ...kept };
+    if (kept.origin === "computed") run.onComputed?.(artifact);
+    return artifact;
+  } catch (error) {
+    throw explain(error, run, stage.name);
+  }
+}
+
+/** Finds a stage's result, or computes it, and opens it. @throws as runStage. */
+export async function useStage<T>(run: Run, stage: StageOf<T>): Promise<T> {
+  return stage.open(await runStage(run, stage));
+}
+
+/** Whether this is runStage's answer to `whenHeld: "refuse"`: another process computes the stage. */
 export function isStageHeld(error: unknown): error is StateError {
   return isKernelError(error, "state") && "heldBy" in error.details;
 }
 
 /** Computes the files of a stage into its work folder; returns the facts for its manifest. */
-async function compute(run: Run, options: StageOptions, key: string, draft: FolderDraft): Promise<StageFacts> {
-  const { name: stage, version, config } = options;
+async function compute(run: Run, stage: Stage, located: Located, draft: FolderDraft): Promise<StageFacts> {
+  const { config, inputs, seed, place } = located;
+  const { key } = place;
   const { folder: workDir, resumeDir, begun } = draft;
   let health: StageHealth | undefined;
   const report = (found: StageHealth): void => {
     health = found;
   };
   const started = new Date();
-  await options.compute(workDir, { key, workDir, resumeDir, begun, control: run.control, report });
+  await stage.compute(workDir, { key, workDir, resumeDir, begun, seed, control: run.control, report });
   const finished = new Date();
   return {
-    stage,
-    version,
+    stage: stage.name,
+    version: stage.version,
     key,
     config,
-    inputs: keysOf(options),
-    seed: run.seed,
+    inputs,
+    seed,
     profile: run.profile,
     backend: run.backend.backend,
     code: await codeVersion(),
@@ -115,35 +203,4 @@ function explain(error: unknown, run: Run, name: string): unknown {
     { folder: run.artifactsDir, stage: name, fault: code },
     error,
   );
-}
-
-/**
- * Finds a stage's result, or computes it. The result is a folder named by the hash of everything that decides it
- * (stage, version, config, input keys, seed, backend), written beside its place and renamed when complete: an interrupted
- * computation leaves nothing half-made and goes on from its own checkpoints; two processes at once compute it once.
- * A damaged artifact is computed again, with a warning (code "artifact-damaged").
- *
- * @throws ConfigError on a bad name, version or config. EnvironmentError when the folder is full or not writable.
- * StateError when another process computes it and the run does not wait. InterruptedError when the signal is aborted while
- * waiting; whatever `compute` throws.
- */
-export async function runStage(run: Run, options: StageOptions): Promise<Artifact<StageFacts>> {
-  const place = placeOf(run, options);
-  const { stage, key, folder } = place;
-  const given = run.onStage?.({ stage, key, folder, config: options.config });
-  if (given !== undefined) return given;
-  try {
-    const kept = await keepFolder<StageFacts>(folderPlace(place), (draft) => compute(run, options, key, draft), {
-      where: "runStage",
-      what: stage,
-      afterInterruption: "goOn",
-      whenHeld: run.whenHeld === "skip" ? "refuse" : "wait",
-      control: run.control,
-    });
-    const artifact = { stage, key, ...kept };
-    if (kept.origin === "computed") run.onComputed?.(artifact);
-    return artifact;
-  } catch (error) {
-    throw explain(error, run, stage);
-  }
 }

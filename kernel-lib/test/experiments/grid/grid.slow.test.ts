@@ -20,7 +20,7 @@ import { type RunGridOptions, runGrid } from "../../../src/experiments/grid/run-
 import { gridStatus } from "../../../src/experiments/grid/status";
 import type { GridWorld } from "../../../src/experiments/grid/world";
 import { openRun } from "../../../src/experiments/run";
-import { buildIndex } from "../../../src/experiments/stages/index";
+import { buildIndex } from "../../../src/experiments/stages/corpus-index";
 import { predict } from "../../../src/experiments/stages/predictions";
 import { tuneReader } from "../../../src/experiments/stages/reader";
 import { tuneRetriever } from "../../../src/experiments/stages/retriever";

@@ -1,12 +1,50 @@
 import { join } from "node:path";
-import type { Control, Corpus, Head, Matrix, Passage } from "../../base/types";
+import type { Control, Corpus, Head, Matrix, Passage, Task } from "../../base/types";
+import { findLeaks, type Leak } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
 import { type DualEncoder, encodeImages, encodeTexts } from "../../models/dual-encoder";
 import { HEADS } from "../../retriever/retrieve";
 import type { CheckpointFolder } from "../checkpoint-folder";
 import type { Run } from "../run";
-import { runStage } from "./stage";
-import { readMatrices, writeMatrices } from "./stage-files";
+import { runStage, type StageOf, useStage } from "./stage";
+import { readJson, readMatrices, writeJson, writeMatrices } from "./stage-files";
+
+// What is found out about a corpus once, for every run: which passages leak into a task, and its frozen embeddings.
+
+/** Corpus, task and frozen encoder are the same for every seed of a training, and so is what comes of them alone. */
+export const SHARED_SEED = 7;
+
+const LEAKS_FILE = "leaks.json";
+const LEAKS_VERSION = 1;
+
+/**
+ * Phantoms are drawn from streams of their own: a corpus of them holds no copy of an example but an equal one, and the pictures of a
+ * look (chest films, fundus photographs) correlate by more than copies of real pictures must. They would be left out as copies.
+ */
+const NO_LOOK_ALIKES = { minCorrelation: 1 } as const;
+
+/** The stage of `checkLeaks`. */
+export function leaksStage(corpus: Corpus, task: Task): StageOf<readonly Leak[]> {
+  const settings = corpus.source === "phantom" && task.source === "phantom" ? NO_LOOK_ALIKES : {};
+  return {
+    name: "leaks",
+    version: LEAKS_VERSION,
+    config: settings,
+    inputs: [task.fingerprint, corpus.fingerprint],
+    seed: SHARED_SEED,
+    compute: async (workDir, { control }) =>
+      writeJson(workDir, LEAKS_FILE, await findLeaks(corpus, task, { ...settings, control })),
+    open: async ({ folder }) => readJson<Leak[]>(folder, LEAKS_FILE),
+  };
+}
+
+/**
+ * The passages that share a picture or a patient with a validation or test example. Every passage is compared once; the answer is
+ * a stage artifact of its own, so that a large corpus is not read again. Between phantoms only equal pictures and groups count.
+ */
+export function checkLeaks(run: Run, corpus: Corpus, task: Task): Promise<readonly Leak[]> {
+  return useStage(run, leaksStage(corpus, task));
+}
 
 /** Passages whose pictures are in memory at once: a multiple of the encoder's batch, so that its batches stay the same. */
 const CHUNK = 512;
@@ -56,8 +94,8 @@ export async function embedPassages(
   };
 }
 
-const FILE = "embeddings.safetensors";
-const VERSION = 1;
+const EMBEDDINGS_FILE = "embeddings.safetensors";
+const EMBEDDINGS_VERSION = 1;
 
 /**
  * Frozen embeddings of a corpus, by picture and by text, [N, D] each, for those passages that are left in `kept`. The whole corpus is
@@ -72,25 +110,23 @@ export async function embedCorpus(
   kept: Corpus,
   clip: CheckpointFolder,
 ): Promise<Record<Head, Matrix>> {
-  // another task's index may be making them: seconds, worth waiting for within this stage
-  const artifact = await runStage(
-    { ...run, whenHeld: "wait" },
-    {
-      name: "corpus-embeddings",
-      version: VERSION,
-      config: {},
-      inputs: [whole.fingerprint, clip.fingerprint],
-      compute: async (workDir, { control }) => {
-        const model = loadDualEncoder(clip.folder);
-        try {
-          writeMatrices(join(workDir, FILE), await embedPassages(model, whole.passages, control));
-        } finally {
-          model.dispose();
-        }
-      },
+  const waiting: Run = { ...run, whenHeld: "wait" };
+  const artifact = await runStage(waiting, {
+    name: "corpus-embeddings",
+    version: EMBEDDINGS_VERSION,
+    config: {},
+    inputs: [whole.fingerprint, clip.fingerprint],
+    seed: SHARED_SEED,
+    compute: async (workDir, { control }) => {
+      const model = loadDualEncoder(clip.folder);
+      try {
+        writeMatrices(join(workDir, EMBEDDINGS_FILE), await embedPassages(model, whole.passages, control));
+      } finally {
+        model.dispose();
+      }
     },
-  );
-  const matrices = readMatrices(join(artifact.folder, FILE), HEADS);
+  });
+  const matrices = readMatrices(join(artifact.folder, EMBEDDINGS_FILE), HEADS);
   if (kept.passages.length === whole.passages.length) return matrices;
   const ids = new Set(kept.passages.map(({ id }) => id));
   const rows = whole.passages.flatMap(({ id }, row) => (ids.has(id) ? [row] : []));

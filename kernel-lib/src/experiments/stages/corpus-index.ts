@@ -13,9 +13,8 @@ import type { VectorIndex } from "../../search/vector-index";
 import { type CheckpointFolder, checkpointFolder } from "../checkpoint-folder";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import { embedCorpus } from "./embeddings";
-import { checkLeaks } from "./leaks";
-import { type Artifact, runStage } from "./stage";
+import { checkLeaks, embedCorpus, SHARED_SEED } from "./corpus";
+import { type Artifact, type StageContext, type StageOf, useStage } from "./stage";
 import { readJson, readMatrices, writeJson, writeMatrices } from "./stage-files";
 
 /** One index at one search width: a row of the recall table. */
@@ -96,8 +95,6 @@ const INDEX_FILE = "index.json";
 type StoredIndex = Pick<Index, "choice" | "recall">;
 const EMBEDDINGS_FILE = "embeddings.safetensors";
 const VERSION = 3;
-/** Encoder and corpus are the same for every seed of a training, and so is the index: one per task, not one per run. */
-const INDEX_SEED = 7;
 
 /**
  * Embeds every passage twice (picture and text) and every query image once with the frozen encoder, builds one HNSW graph
@@ -111,26 +108,39 @@ const INDEX_SEED = 7;
  * @throws DataError when the encoder's checkpoint is missing. InterruptedError on abort.
  * @example const index = await buildIndex(run, { task, corpus })
  */
-export async function buildIndex(asked: Run, options: BuildIndexOptions): Promise<Index> {
-  const { task } = options;
-  const run = { ...asked, seed: INDEX_SEED };
-  const leaks = await checkLeaks(run, options.corpus, task);
-  const corpus = withoutLeaks(options.corpus, leaks, run.control);
+export async function buildIndex(run: Run, { task, corpus, clipFolder }: BuildIndexOptions): Promise<Index> {
+  const leaks = await checkLeaks(run, corpus, task);
   const clip = await checkpointFolder("clip", {
-    named: options.clipFolder,
+    named: clipFolder,
     modelsDir: join(run.dataDir, "models"),
     control: run.control,
   });
-  const settings = profileOf(run.profile).index;
-  const artifact = await runStage(run, {
+  return useStage(run, indexStage(run, { task, corpus, leaks, clip }));
+}
+
+/** What an index is made of. */
+export interface IndexInputs {
+  readonly task: Task;
+  /** The whole of it. */
+  readonly corpus: Corpus;
+  /** What `checkLeaks` found: left out, and part of the key. */
+  readonly leaks: readonly Leak[];
+  readonly clip: CheckpointFolder;
+}
+
+/** The stage of `buildIndex`. */
+export function indexStage(run: Run, { task, corpus: whole, leaks, clip }: IndexInputs): StageOf<Index> {
+  const corpus = withoutLeaks(whole, leaks, run.control);
+  const leftOut = leaks.length === 0 ? {} : { leftOut: leaks };
+  return {
     name: "index",
     version: VERSION,
-    config: { ...settings, ...(leaks.length === 0 ? {} : { leftOut: leaks.map((leak) => ({ ...leak })) }) },
+    config: { ...profileOf(run.profile).index, ...leftOut },
     inputs: [task.fingerprint, corpus.fingerprint, clip.fingerprint],
-    compute: (workDir, { control }) =>
-      computeIndex({ ...run, control }, { task, whole: options.corpus, corpus, clip, workDir }),
-  });
-  return loadIndex(run, { task, corpus, leaks, clip, artifact });
+    seed: SHARED_SEED,
+    compute: (workDir, context) => computeIndex(run, { task, whole, corpus, clip }, { workDir, context }),
+    open: (artifact) => loadIndex(run, { task, corpus, leaks, clip, artifact }),
+  };
 }
 
 interface IndexParts {
@@ -141,10 +151,10 @@ interface IndexParts {
 
 async function computeIndex(
   run: Run,
-  parts: IndexParts & { readonly whole: Corpus; readonly workDir: string },
+  parts: IndexParts & { readonly whole: Corpus },
+  { workDir, context }: { readonly workDir: string; readonly context: StageContext },
 ): Promise<void> {
-  const { control } = run;
-  const { workDir } = parts;
+  const { control, seed } = context;
   const matrices = {
     ...(await embedCorpus(run, parts.whole, parts.corpus, parts.clip)),
     ...(await embedQueries(parts, control)),
@@ -155,7 +165,7 @@ async function computeIndex(
   let choice = chooseIndex(matrices.image, { prefer, exactUpTo });
   const recall: RecallMeasurement[] = [];
   for (const head of HEADS) {
-    const settings = { m, efConstruction, ef, seed: run.seed, control };
+    const settings = { m, efConstruction, ef, seed, control };
     const { index } = await openIndex(ids, matrices[head], { ...settings, prefer: "hnsw" });
     const exact = createFlatIndex(ids, matrices[head]);
     recall.push(...(await measureRecallTable(run, { head, index, exact, queries: matrices.train })));
