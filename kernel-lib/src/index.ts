@@ -109,9 +109,14 @@ export {
 export { type Profile, profileOf } from "./experiments/profiles";
 // experiments: runs and artifacts
 export { openRun, PROFILES, type ProfileName, type Run, type RunOptions } from "./experiments/run";
-export { frozenCandidates, frozenPassages } from "./experiments/stages/candidate-scores";
 export type { RecallMeasurement } from "./experiments/stages/corpus-index";
-export { type BuildIndexOptions, buildIndex, type Index } from "./experiments/stages/corpus-index";
+export {
+  type BuildIndexOptions,
+  buildIndex,
+  frozenCandidates,
+  frozenPassages,
+  type Index,
+} from "./experiments/stages/corpus-index";
 export type { Predictions } from "./experiments/stages/predictions";
 export { type PredictOptions, type PredictResult, predict } from "./experiments/stages/predictions";
 export {

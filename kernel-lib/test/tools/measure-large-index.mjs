@@ -13,7 +13,7 @@ const { createRandom } = require("./base/random.js");
 const { formatTarHeader } = require("./data/formats/tar-header.js");
 const { loadCorpus } = require("./data/corpora/load-corpus.js");
 const { loadTask } = require("./data/tasks/load-task.js");
-const { buildIndex } = require("./experiments/build-index.js");
+const { buildIndex } = require("./experiments/stages/corpus-index.js");
 const { openRun } = require("./experiments/run.js");
 
 const SIDE = 32;

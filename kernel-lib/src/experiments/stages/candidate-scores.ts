@@ -1,34 +1,14 @@
 import { join } from "node:path";
-import type { Control, Head, Passage, Split } from "../../base/types";
+import type { Control } from "../../base/types";
 import { type CachedScores, createCachedScores, createOwnAnswerScores, scoreWidth } from "../../reader/cached-scores";
 import type { ReadPair } from "../../reader/reader";
 import { openScoreCache, type ScoreCacheOptions } from "../../reader/score-cache";
 import { HEADS } from "../../retriever/retrieve";
 import type { Preference } from "../../training/judge-candidates";
-import type { Index } from "./corpus-index";
+import { frozenCandidates, type Index } from "./corpus-index";
 import type { TunedReader } from "./reader";
 import type { Input, Stage } from "./stage";
 import { writeJson } from "./stage-files";
-
-/** Rows of the best passages of each query of a split under the frozen retriever, exactly searched. */
-export async function frozenCandidates(
-  index: Index,
-  split: Split,
-  head: Head,
-  numPassages: number,
-): Promise<readonly (readonly number[])[]> {
-  const hits = await index.exact[head].search(index.queries[split], numPassages);
-  return hits.map(({ positions }) => positions);
-}
-
-/** The frozen retriever's best passages of both heads for each query of a split, each passage once. */
-export async function frozenPassages(index: Index, split: Split, numPerHead: number): Promise<Passage[][]> {
-  const byHead = await Promise.all(HEADS.map((head) => frozenCandidates(index, split, head, numPerHead)));
-  return index.task.splits[split].map((_, query) => {
-    const rows = new Set(byHead.flatMap((lists) => lists[query]!));
-    return [...rows].map((row) => index.corpus.passages[row]!);
-  });
-}
 
 /** What the reader is asked, about how many candidates. */
 export interface ScoreSettings {

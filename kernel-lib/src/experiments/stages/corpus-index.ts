@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { isKernelError } from "../../base/errors";
-import type { Control, Corpus, Head, Matrix, Split, Task } from "../../base/types";
+import type { Control, Corpus, Head, Matrix, Passage, Split, Task } from "../../base/types";
 import { type Leak, withoutLeaks } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
 import { encodeImages } from "../../models/dual-encoder";
@@ -224,4 +224,24 @@ async function loadGraphs(run: Run, folder: string): Promise<CorpusViews | null>
     run.control.onWarn?.("exact-index", `buildIndex: searching exactly instead. ${error.message}`, error.details);
     return null;
   }
+}
+
+/** Rows of the best passages of each query of a split under the frozen retriever, exactly searched. */
+export async function frozenCandidates(
+  index: Index,
+  split: Split,
+  head: Head,
+  numPassages: number,
+): Promise<readonly (readonly number[])[]> {
+  const hits = await index.exact[head].search(index.queries[split], numPassages);
+  return hits.map(({ positions }) => positions);
+}
+
+/** The frozen retriever's best passages of both heads for each query of a split, each passage once. */
+export async function frozenPassages(index: Index, split: Split, numPerHead: number): Promise<Passage[][]> {
+  const byHead = await Promise.all(HEADS.map((head) => frozenCandidates(index, split, head, numPerHead)));
+  return index.task.splits[split].map((_, query) => {
+    const rows = new Set(byHead.flatMap((lists) => lists[query]!));
+    return [...rows].map((row) => index.corpus.passages[row]!);
+  });
 }

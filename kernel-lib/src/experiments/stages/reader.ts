@@ -15,8 +15,7 @@ import { type ReadableExample, type ReaderStageOptions, trainReader } from "../.
 import { type CheckpointFolder, checkpointFolder } from "../checkpoint-folder";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import { frozenPassages } from "./candidate-scores";
-import type { Index } from "./corpus-index";
+import { frozenPassages, type Index } from "./corpus-index";
 import { type Artifact, type Input, opened, type StageContext, type StageOf, useStage } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
