@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
@@ -20,7 +19,9 @@ import { createReplicaJinaClip } from "../replicas/replica-jina-clip";
 import { createReplicaClip, createReplicaReader, REPLICA_VERSION } from "../replicas/replica-models";
 import { createReplicaPixtral } from "../replicas/replica-pixtral";
 import { codeVersion } from "../store/artifact";
-import { writeFileAtomic } from "../store/files";
+import { digestOfFile, writeFileAtomic } from "../store/files";
+import { lockFileOf, placeFolder, workFolderOf } from "../store/folder";
+import { withLock } from "../store/lock";
 import { runCommand } from "./run-command";
 import { createTerminalProgress, terminalControl } from "./terminal-progress";
 
@@ -71,9 +72,24 @@ function readOptions(argv: readonly string[]): "help" | { models: readonly Model
   return { models: only === undefined ? MODELS : [only], out };
 }
 
-/** Pre-trains one model, writes its folder beside its place and puts it there when complete. */
+/** Makes one model, one process at a time: its checkpoints lie where the next one goes on from them. */
 async function make(name: ModelName, out: string, backend: string, control: Control): Promise<void> {
-  const work = join(repositoryRoot(), "data", "artifacts", "checkpoints", `${name}-v${REPLICA_VERSION}.partial`);
+  const place = join(repositoryRoot(), "data", "artifacts", "checkpoints", `${name}-v${REPLICA_VERSION}`);
+  const run = () => pretrain(name, { work: workFolderOf(place), out, backend, control });
+  await withLock(lockFileOf(place), run, { where: "checkpoints", what: name, control });
+}
+
+interface Pretraining {
+  /** Where checkpoints of the pre-training lie. */
+  readonly work: string;
+  /** Where the model goes, in a folder of its name. */
+  readonly out: string;
+  readonly backend: string;
+  readonly control: Control;
+}
+
+/** Pre-trains one model, writes its folder beside its place and puts it there when complete. */
+async function pretrain(name: ModelName, { work, out, backend, control }: Pretraining): Promise<void> {
   mkdirSync(work, { recursive: true });
   const folder = join(work, "folder");
   rmSync(folder, { recursive: true, force: true });
@@ -91,17 +107,11 @@ async function make(name: ModelName, out: string, backend: string, control: Cont
     ...made,
     backend,
     code: await codeVersion(),
-    sha256: createHash("sha256")
-      .update(readFileSync(join(folder, "model.safetensors")))
-      .digest("hex"),
+    sha256: await digestOfFile(join(folder, "model.safetensors"), "sha256"),
     bytes: statSync(join(folder, "model.safetensors")).size,
   };
   writeFileAtomic(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
-  mkdirSync(out, { recursive: true });
-  const old = join(work, "old");
-  rmSync(old, { recursive: true, force: true });
-  if (existsSync(join(out, name))) renameSync(join(out, name), old);
-  renameSync(folder, join(out, name));
+  await placeFolder(folder, join(out, name));
   rmSync(work, { recursive: true, force: true });
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { DataError } from "../base/errors";
+import { writeFileAtomic } from "../store/files";
 
 /** The parts of the notebook format (nbformat 4.5) that the runner reads and writes; texts are one string in memory. */
 
@@ -168,13 +169,7 @@ export function notebookText(notebook: Notebook): string {
   return `${JSON.stringify(stored, sortKeys, 1)}\n`;
 }
 
-/** Writes a notebook as nbformat 4.5, beside its place and then renamed: readers see the old file or the new one. */
-export async function writeNotebook(notebook: Notebook, file: string): Promise<void> {
-  const partial = `${file}.${process.pid}.${randomBytes(3).toString("hex")}.partial`;
-  try {
-    await writeFile(partial, notebookText(notebook));
-    await rename(partial, file);
-  } finally {
-    await rm(partial, { force: true });
-  }
+/** Writes a notebook as nbformat 4.5; readers see the old file or the new one. */
+export function writeNotebook(notebook: Notebook, file: string): void {
+  writeFileAtomic(file, notebookText(notebook));
 }

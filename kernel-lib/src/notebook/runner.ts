@@ -253,7 +253,7 @@ export async function runNotebook(file: string, options: RunNotebookOptions = {}
     const session: Session = { client: kernel.client, collector, name: basename(path), options, executions: 0 };
     const { cells, failure } = await runCells(session, prepared.cells);
     const notebook = { ...prepared, cells, metadata: kernelMetadata(prepared, kernel) };
-    if (!isKernelError(failure, "interrupted")) await writeNotebook(notebook, resolve(options.output ?? path));
+    if (!isKernelError(failure, "interrupted")) writeNotebook(notebook, resolve(options.output ?? path));
     if (failure !== null) throw failure;
     return { notebook, seconds: (performance.now() - started) / 1000, startSeconds };
   } finally {

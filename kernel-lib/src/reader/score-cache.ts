@@ -1,7 +1,8 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
+import { existsSync, readFileSync, truncateSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { assertSameLength } from "../base/check";
 import { DataError } from "../base/errors";
+import { appendWhole } from "../store/files";
 
 /** What a cache belongs to: scores of another reader or another label set are never mixed in. */
 export interface ScoreCacheIdentity {
@@ -92,21 +93,6 @@ function encodeFrame(entries: readonly (readonly [string, Float32Array])[], numV
   return frame;
 }
 
-function appendBytes(file: string, bytes: Buffer): void {
-  const handle = openSync(file, "a");
-  try {
-    const before = fstatSync(handle).size;
-    if (writeSync(handle, bytes) !== bytes.length) {
-      truncateSync(file, before);
-      throw new DataError(`ScoreCache.append: ${file} could not take ${bytes.length} bytes. Is the disk full?`, {
-        file,
-      });
-    }
-  } finally {
-    closeSync(handle);
-  }
-}
-
 /**
  * Opens the scores of one reader, or begins an empty cache.
  *
@@ -125,7 +111,7 @@ export function openScoreCache(options: ScoreCacheOptions): ScoreCache {
     if (whole > 0) truncateSync(file, whole);
     else {
       if (existsSync(file)) truncateSync(file, 0);
-      appendBytes(file, header(options));
+      appendWhole(file, header(options));
     }
   }
   return {
@@ -138,7 +124,7 @@ export function openScoreCache(options: ScoreCacheOptions): ScoreCache {
     append: (added) => {
       if (added.length === 0) return;
       const frame = encodeFrame(added, numValues);
-      if (file !== undefined) appendBytes(file, frame);
+      if (file !== undefined) appendWhole(file, frame);
       for (const [key, values] of added) entries.set(key, Float32Array.from(values));
     },
   };

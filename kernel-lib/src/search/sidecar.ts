@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../base/errors";
 import type { Matrix } from "../base/types";
+import { digestOfFile, publishFile } from "../store/files";
 
 const SCHEMA = 1;
 
@@ -35,23 +35,21 @@ export function hashCorpus(ids: readonly string[], embeddings: Matrix): string {
 }
 
 async function describeFile(file: string): Promise<StoredSidecar["file"]> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return { bytes: (await stat(file)).size, sha256: hash.digest("hex") };
+  return { bytes: (await stat(file)).size, sha256: await digestOfFile(file, "sha256") };
 }
 
 const binaryFile = (folder: string, kind: Sidecar["kind"]) => join(folder, `index.${kind}`);
 const sidecarFile = (folder: string, kind: Sidecar["kind"]) => join(folder, `index.${kind}.json`);
 
-/** Saves an index: `write` fills a new file, the sidecar follows; each gets its name only when complete. */
+/** Saves an index: `write` fills a new file, the sidecar follows; both get their names when both are complete. */
 export async function saveIndexFiles(folder: string, sidecar: Sidecar, write: (file: string) => Promise<unknown>) {
-  await mkdir(folder, { recursive: true });
-  const binary = binaryFile(folder, sidecar.kind);
-  await write(`${binary}.new`);
-  const stored: StoredSidecar = { schema: SCHEMA, ...sidecar, file: await describeFile(`${binary}.new`) };
-  await writeFile(`${sidecarFile(folder, sidecar.kind)}.new`, JSON.stringify(stored));
-  await rename(`${binary}.new`, binary);
-  await rename(`${sidecarFile(folder, sidecar.kind)}.new`, sidecarFile(folder, sidecar.kind));
+  const writeBoth = (description: string) =>
+    publishFile(binaryFile(folder, sidecar.kind), async (binary) => {
+      await write(binary);
+      const stored: StoredSidecar = { schema: SCHEMA, ...sidecar, file: await describeFile(binary) };
+      await writeFile(description, JSON.stringify(stored));
+    });
+  await publishFile(sidecarFile(folder, sidecar.kind), writeBoth);
 }
 
 function isSidecar(value: unknown, kind: Sidecar["kind"]): value is StoredSidecar {

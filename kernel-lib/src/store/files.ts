@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import {
   closeSync,
   createReadStream,
+  existsSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -13,7 +14,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { assertNotInterrupted } from "../base/check";
@@ -36,7 +37,7 @@ export function writeFileAtomic(file: string, ...parts: readonly (Uint8Array | s
 
 /** As `writeFileAtomic`, with parts that may be made one after the other, so that only one is in memory. */
 export function writePartsAtomic(file: string, parts: Iterable<Uint8Array | string>): void {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const beside = besideOf(file);
   try {
     const handle = openSync(beside, "wx");
@@ -65,7 +66,7 @@ function writeAll(handle: number, part: Uint8Array | string): void {
  * @param write fills the file it is given the name of, or throws; then nothing is left.
  */
 export async function publishFile(file: string, write: (beside: string) => Promise<unknown>): Promise<void> {
-  await makeFolder(dirname(file));
+  makeFolder(dirname(file));
   const beside = besideOf(file);
   try {
     await write(beside);
@@ -91,13 +92,13 @@ export async function placeFile(complete: string, file: string): Promise<void> {
  * Makes missing folders. A crash may leave a part at the end: who reads such a file passes over it.
  */
 export function appendWhole(file: string, part: Uint8Array | string): void {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const handle = openSync(file, "a");
   const { size } = fstatSync(handle);
   try {
     writeAll(handle, part);
   } catch (error) {
-    ftruncateSync(handle, size);
+    if (fstatSync(handle).size > size) ftruncateSync(handle, size);
     throw error;
   } finally {
     closeSync(handle);
@@ -118,21 +119,13 @@ export async function withTemporaryFolder<T>(prefix: string, run: (folder: strin
  * Makes a folder and those above it, from the top. Node's own recursive way reports a read-only file system as "not found", and
  * does not end where the file system keeps saying so.
  */
-export async function makeFolder(path: string): Promise<void> {
-  const make = (): Promise<string> =>
-    mkdir(path).then(
-      () => "made",
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === "EEXIST") return "there";
-        if (error.code === "ENOENT" && dirname(path) !== path) return "nowhere";
-        throw error;
-      },
-    );
-  if ((await make()) !== "nowhere") return;
-  await makeFolder(dirname(path));
-  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error; // another process was faster
-  });
+export function makeFolder(path: string): void {
+  if (!existsSync(dirname(path))) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // it is there, or another process was faster
+  }
 }
 
 /** Removes what writes that never ended left below a folder, so that it is no part of the result. */

@@ -122,7 +122,7 @@ export async function findFolder<Facts extends object>(
 
 /** Gives a complete folder its place; an older one there gives way, and comes back if that fails. */
 export async function placeFolder(complete: string, folder: string): Promise<void> {
-  await makeFolder(dirname(folder));
+  makeFolder(dirname(folder));
   if (!(await exists(folder))) return rename(complete, folder);
   const old = besideOf(folder);
   await rename(folder, old);
@@ -160,7 +160,7 @@ async function makeDraft<Facts extends object>(
   const begun = (await exists(folder)) ? "resumed" : "fresh";
   await rm(join(folder, MANIFEST_NAME), { force: true }); // of a finish whose files do not match: not this one's
   const resumeDir = join(folder, RESUME_NAME);
-  await makeFolder(afterInterruption === "goOn" ? resumeDir : folder);
+  makeFolder(afterInterruption === "goOn" ? resumeDir : folder);
   try {
     const facts = await write({ folder, resumeDir, begun });
     await removeHalfWritten(folder);

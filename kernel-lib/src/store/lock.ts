@@ -271,7 +271,7 @@ export async function withLock<T>(
   run: (lock: Lock) => Promise<T>,
   options: WithLockOptions<T>,
 ): Promise<T> {
-  await makeFolder(dirname(file));
+  makeFolder(dirname(file));
   const lock = await waitForLock(file, options);
   if (!isLock(lock)) return lock.found;
   try {

@@ -25,7 +25,7 @@ describe("notebook files", () => {
     const file = join(import.meta.dirname, "files", "basic.ipynb");
     const notebook = await readNotebook(file);
     const copy = join(folder, "copy.ipynb");
-    await writeNotebook(notebook, copy);
+    writeNotebook(notebook, copy);
     expect(await readNotebook(copy)).toEqual(notebook);
     expect(readFileSync(copy, "utf8")).toBe(readFileSync(file, "utf8"));
     expect(readdirSync(folder).filter((name) => name.endsWith(".partial"))).toEqual([]);

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { assertInRange, assertInteger } from "../../base/check";
 import { DataError } from "../../base/errors";
 import type { Control, Corpus } from "../../base/types";
+import { withTemporaryFolder } from "../../store/files";
+import { keepFolder } from "../../store/folder";
 import type { BrokenRow, CorpusSource } from "./definition";
 import { openPack, type PackSummary, readPackSummary, writePack } from "./passage-pack";
 import { readPassages } from "./read-passages";
@@ -51,7 +52,7 @@ async function pack(source: CorpusSource, folder: string, settings: Settings, co
   await writePack(folder, passages, broken);
 }
 
-/** The pack of this source, made now or found. */
+/** The pack of this source, made now or found. Its files may be gigabytes: they are looked at by their sizes. */
 async function cachedPack(
   source: CorpusSource,
   cacheDir: string,
@@ -60,18 +61,15 @@ async function cachedPack(
 ): Promise<string> {
   const parts = JSON.stringify([VERSION, source.name, settings, await snapshot(source.files)]);
   const key = createHash("sha256").update(parts).digest("hex").slice(0, 24);
-  const folder = join(cacheDir, source.name, key);
-  if ((await readPackSummary(folder)) !== null) return folder;
-  await mkdir(dirname(folder), { recursive: true });
-  const partial = await mkdtemp(`${folder}.partial-`);
-  try {
-    await pack(source, partial, settings, control);
-    await rename(partial, folder).catch(async (error: unknown) => {
-      if ((await readPackSummary(folder)) === null) throw error; // another process made the same pack meanwhile: ours is spare
-    });
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
+  const facts = { corpus: source.name, key };
+  const { folder } = await keepFolder(
+    { folder: join(cacheDir, source.name, key), identity: facts },
+    async (draft) => {
+      await pack(source, draft.folder, settings, control);
+      return facts;
+    },
+    { where: "openCorpus", what: source.name, check: "sizes", control },
+  );
   return folder;
 }
 
@@ -99,23 +97,21 @@ export async function openCorpus(source: CorpusSource, options: OpenCorpusOption
   assertInRange("openCorpus: maxBrokenShare", maxBrokenShare, 0, 1);
   const settings = { numPassages, longestSide, maxBrokenShare };
   const { cacheDir } = options;
-  const folder =
-    cacheDir === undefined
-      ? await mkdtemp(join(tmpdir(), "jomed-corpus-"))
-      : await cachedPack(source, cacheDir, settings, control);
-  try {
-    if (cacheDir === undefined) await pack(source, folder, settings, control);
-    const summary = await readPackSummary(folder);
-    if (summary === null)
-      throw new DataError(`openCorpus: ${folder} must hold a whole corpus. Load it again.`, { folder });
-    warnOfBroken(source.name, summary, control);
-    const passages = await openPack(folder);
-    const description = `${source.card.description} ${passages.length} pairs.`;
-    const card = { ...source.card, description, source: "real" as const };
-    const fingerprint = `corpus:${source.name}:${summary.hash.slice(0, 24)}`;
-    return { name: source.name, source: "real", passages, card, fingerprint };
-  } finally {
-    // an open file stays readable after its name is gone, and ends with the process
-    if (cacheDir === undefined) await rm(folder, { recursive: true, force: true });
-  }
+  if (cacheDir !== undefined) return readCorpus(source, await cachedPack(source, cacheDir, settings, control), control);
+  return withTemporaryFolder("jomed-corpus-", async (folder) => {
+    await pack(source, folder, settings, control);
+    return readCorpus(source, folder, control); // an open file stays readable after its name is gone, and ends with the process
+  });
+}
+
+async function readCorpus(source: CorpusSource, folder: string, control: Control): Promise<Corpus> {
+  const summary = await readPackSummary(folder);
+  if (summary === null)
+    throw new DataError(`openCorpus: ${folder} must hold a whole corpus. Load it again.`, { folder });
+  warnOfBroken(source.name, summary, control);
+  const passages = await openPack(folder);
+  const description = `${source.card.description} ${passages.length} pairs.`;
+  const card = { ...source.card, description, source: "real" as const };
+  const fingerprint = `corpus:${source.name}:${summary.hash.slice(0, 24)}`;
+  return { name: source.name, source: "real", passages, card, fingerprint };
 }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { appendFile, mkdir, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile } from "node:fs/promises";
 import { assertInteger, assertKnownKeys, assertNotInterrupted } from "../../base/check";
 import { ConfigError, EnvironmentError } from "../../base/errors";
 import type { Control, Example, Task } from "../../base/types";
+import { appendWhole } from "../../store/files";
 import { readLines } from "../formats/text-file";
 import {
   type CandidateQuestion,
@@ -36,7 +36,7 @@ export function findFault(question: string, { candidate }: CandidateQuestion): s
 /** Answers of an endpoint by the hash of what it was asked: one JSON line each, appended when it comes. */
 export interface AnswerCache {
   get(key: string): string | undefined;
-  put(key: string, answer: string): Promise<void>;
+  put(key: string, answer: string): void;
 }
 
 /** Opens a cache file; a last line that an interruption cut short is passed over. */
@@ -52,12 +52,12 @@ export async function openAnswerCache(file: string): Promise<AnswerCache> {
       }
     }
   }
-  await mkdir(dirname(file), { recursive: true });
+  appendWhole(file, ""); // where it cannot be written, nothing is asked
   return {
     get: (key) => answers.get(key),
-    put: async (key, answer) => {
+    put: (key, answer) => {
       answers.set(key, answer);
-      await appendFile(file, `\n${JSON.stringify([key, answer])}`); // a new line first: the one before may be cut short
+      appendWhole(file, `\n${JSON.stringify([key, answer])}`); // a new line first: the one before may be cut short
     },
   };
 }
@@ -197,7 +197,7 @@ async function createWriter(options: EndpointOptions): Promise<(entry: Candidate
     const known = cache.get(key);
     if (known !== undefined) return known.trim();
     const question = await ask(url, body, options);
-    await cache.put(key, question);
+    cache.put(key, question);
     return question.trim();
   };
 }

@@ -1,8 +1,8 @@
-import { appendFile, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Control } from "../../base/types";
-import { makeFolder, writeFileAtomic } from "../../store/files";
+import { appendWhole, writeFileAtomic } from "../../store/files";
 import type { GridSettings } from "./options";
 import type { GridStage } from "./stages";
 
@@ -63,16 +63,15 @@ export function openRecords(settings: Named, control: Control): GridRecords {
       });
     }
   };
-  const log = async (entry: object): Promise<void> => {
-    await makeFolder(folder);
-    await appendFile(join(folder, "log.jsonl"), `${JSON.stringify({ at: new Date(), pid: process.pid, ...entry })}\n`);
+  const log = (entry: object): void => {
+    appendWhole(join(folder, "log.jsonl"), `${JSON.stringify({ at: new Date(), pid: process.pid, ...entry })}\n`);
   };
   return {
-    computed: ({ id }, key, seconds) => attempt(() => log({ event: "computed", id, key, seconds })),
+    computed: ({ id }, key, seconds) => attempt(async () => log({ event: "computed", id, key, seconds })),
     failed: (stage, message) =>
       attempt(async () => {
         const { id, task } = stage;
-        await log({ event: "failed", id, message });
+        log({ event: "failed", id, message });
         const at = new Date().toISOString();
         writeJsonFile(join(folder, "failures", id), { id, task, message, at, pid: process.pid });
       }),
