@@ -195,24 +195,31 @@ export {
   attentionDistillation,
   readerReliance,
 } from "./losses/attention-distillation";
-export { type ContrastiveKlOptions, contrastiveKl, type Prior } from "./losses/contrastive-kl";
+export {
+  type ContrastiveKlOptions,
+  contrastiveKl,
+  type PreferenceSoftmax,
+  type Prior,
+  readerPreference,
+} from "./losses/contrastive-kl";
 export { type Emdr2Options, emdr2 } from "./losses/emdr2";
 export { type LeaveOneOutOptions, leaveOneOut } from "./losses/leave-one-out";
-export {
-  RETRIEVER_LOSSES,
-  type RetrieverLoss,
-  type RetrieverLossOptions,
-  retrieverLoss,
-} from "./losses/losses";
+export { chooseLoss, LOSSES, type RetrieverLossName, type RetrieverLossOptions } from "./losses/losses";
 export { type PerplexityDistillationOptions, perplexityDistillation } from "./losses/perplexity-distillation";
-export type {
-  DistillationOptions,
-  PreferenceLoss,
-  PreferenceLossOptions,
-  Reduction,
-} from "./losses/preference-loss";
-export { type PreferenceSoftmax, readerPreference } from "./losses/reader-preference";
-export { type LabelJudgement, type RevealMarginalOptions, revealMarginal } from "./losses/reveal-marginal";
+export {
+  type LabelJudgement,
+  type LossOption,
+  type LossResult,
+  needsLabels,
+  type OptionsOf,
+  type ReaderJudgement,
+  type ReaderNeed,
+  type Reduction,
+  type RetrieverLoss,
+  type SettledLoss,
+  settleLoss,
+} from "./losses/retriever-loss";
+export { type RevealMarginalOptions, revealMarginal } from "./losses/reveal-marginal";
 // metrics
 export { accuracy, closedAccuracy, exactMatch, tokenRecall, unparsedShare } from "./metrics/answers";
 export {
@@ -328,17 +335,23 @@ export {
 export { drawGeneralScene, GENERAL_VOCABULARY, type Scene, type SceneOptions } from "./phantoms/general/world";
 export { type VocabularyWord, vocabularyWords } from "./phantoms/vocabulary";
 // reader
-export { type CachedScores, createCachedScores, createOwnAnswerScores, scoreWidth } from "./reader/cached-scores";
 export { createLocalReader, fingerprintReader, type LocalReaderOptions, openLocalReader } from "./reader/local-reader";
 export { buildPrompt } from "./reader/prompt";
 export { imageDigest, type LabelScores, promptKey, type Reader, type ReadPair } from "./reader/reader";
-export { openScoreCache, type ScoreCache, type ScoreCacheOptions } from "./reader/score-cache";
+export {
+  type CachedScores,
+  createCachedScores,
+  createOwnAnswerScores,
+  openScoreCache,
+  type ScoreCache,
+  type ScoreCacheOptions,
+  scoreWidth,
+} from "./reader/score-cache";
 // models: CLIP, tokenizer, images, weights
 export { type BpeOptions, trainBpe } from "./replicas/bpe-trainer";
 export { createDualHead, type DualHeadOptions, type DualHeadRetriever } from "./retriever/dual-head";
-export type { LearnedTower } from "./retriever/learned-tower";
 // retriever
-export { type ClipLearnedTower, createClipTower, loadClipTower } from "./retriever/learned-tower";
+export { createLearnedTower, type EncoderTower, type LearnedTower, loadLearnedTower } from "./retriever/learned-tower";
 export { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "./retriever/mix";
 export { type CorpusViews, HEADS, type RetrieveOptions, retrieve } from "./retriever/retrieve";
 export { createFlatIndex, loadFlatIndex } from "./search/flat-index";
@@ -372,13 +385,10 @@ export {
   type StageHealth,
 } from "./training/health";
 export {
-  type CorpusView,
-  candidateScores,
+  type CandidateJudgement,
   type JudgeOptions,
   judgeCandidates,
   type Preference,
-  type QuerySet,
-  type ReaderJudgement,
 } from "./training/judge-candidates";
 export { type Evaluation, type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./training/loop";
 export {
@@ -388,7 +398,9 @@ export {
   trainReader,
 } from "./training/reader-stage";
 export {
+  type CorpusView,
   PAPER_RETRIEVER_OPTIONS,
+  type QuerySet,
   type RetrieverStageInputs,
   type RetrieverStageOptions,
 } from "./training/retriever-options";

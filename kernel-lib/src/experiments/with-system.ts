@@ -4,7 +4,7 @@ import type { Head } from "../base/types";
 import { loadDualEncoder } from "../models/architectures";
 import { type DualEncoder, encodeImages } from "../models/dual-encoder";
 import { createDualHead } from "../retriever/dual-head";
-import { type LearnedTower, loadClipTower } from "../retriever/learned-tower";
+import { type LearnedTower, loadLearnedTower } from "../retriever/learned-tower";
 import {
   closedBook,
   type Fusion,
@@ -102,5 +102,7 @@ function randomChoice(run: Run, numPerHead: number): Rerank {
 }
 
 function loadTowers(clip: DualEncoder, { system, heads }: SystemParts): Partial<Record<Head, LearnedTower>> {
-  return Object.fromEntries(LEARNED_HEADS[system].map((head) => [head, loadClipTower(clip, heads![head]!.towerFile)]));
+  return Object.fromEntries(
+    LEARNED_HEADS[system].map((head) => [head, loadLearnedTower(clip, heads![head]!.towerFile)]),
+  );
 }

@@ -1,15 +1,20 @@
+import { assertShape } from "../base/check";
 import { logSoftmax } from "../base/softmax";
 import type { Matrix } from "../base/types";
+import { klToRetriever } from "./contrastive-kl";
 import {
   assertPair,
-  type DistillationOptions,
-  klToRetriever,
-  type PreferenceLoss,
-  resolveLossOptions,
+  DISTILLATION_OPTIONS,
+  type LabelJudgement,
+  type LossResult,
+  lossByRow,
+  type OptionsOf,
+  type RetrieverLoss,
   rowOf,
-} from "./preference-loss";
+  settleOptions,
+} from "./retriever-loss";
 
-export type AttentionDistillationOptions = DistillationOptions;
+export type AttentionDistillationOptions = OptionsOf<typeof DISTILLATION_OPTIONS>;
 
 /**
  * Attention distillation (ADist): the retriever is drawn to the candidates the reader looks at, right answer or not.
@@ -26,10 +31,12 @@ export function attentionDistillation(
   scores: Matrix,
   attention: Matrix,
   options: AttentionDistillationOptions = {},
-): PreferenceLoss {
-  const resolved = resolveLossOptions("attentionDistillation", options);
+): LossResult {
+  const settled = settleOptions("attentionDistillation", DISTILLATION_OPTIONS, options);
   assertPair("attentionDistillation", scores, "attention", attention);
-  return klToRetriever(scores, resolved, (row) => logSoftmax(rowOf(attention, row), resolved.targetTemperature));
+  return lossByRow(scores, settled, (row, retrieverLog) =>
+    klToRetriever(logSoftmax(rowOf(attention, row), settled.targetTemperature), retrieverLog),
+  );
 }
 
 /**
@@ -50,3 +57,24 @@ export function readerReliance(withCandidate: ArrayLike<number>, closedBook: Arr
   });
   return Math.max(0, divergence); // rounding can leave -1e-17
 }
+
+/** The reader's reliance on each candidate: labels [B, K, C] against closedBook [B, C] -> [B, K]. */
+function relianceOf({ labelLogits, numLabels }: LabelJudgement, closedBook: Matrix): Matrix {
+  const rows = closedBook.rows;
+  assertShape("attentionDistillation: closedBook", [rows, closedBook.cols], [null, numLabels]);
+  const cols = labelLogits.length / (rows * numLabels);
+  const data = Float32Array.from({ length: rows * cols }, (_, i) => {
+    const withCandidate = labelLogits.subarray(i * numLabels, (i + 1) * numLabels); // [C]
+    return readerReliance(withCandidate, rowOf(closedBook, Math.floor(i / cols)));
+  });
+  return { data, rows, cols };
+}
+
+/** ATLAS's ADist; reads each query closed-book once more. */
+export const attentionDistillationLoss = {
+  name: "attentionDistillation",
+  needs: ["labels", "closedBook"],
+  options: DISTILLATION_OPTIONS,
+  evaluate: (scores, { labels, closedBook }, options) =>
+    attentionDistillation(scores, relianceOf(labels, closedBook), options),
+} as const satisfies RetrieverLoss<"labels" | "closedBook", typeof DISTILLATION_OPTIONS>;

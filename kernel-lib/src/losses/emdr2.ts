@@ -2,14 +2,16 @@ import { logSoftmax, logSumExp } from "../base/softmax";
 import type { Matrix } from "../base/types";
 import {
   assertPair,
+  LOSS_OPTIONS,
+  type LossResult,
   lossByRow,
-  type PreferenceLoss,
-  type PreferenceLossOptions,
-  resolveLossOptions,
+  type OptionsOf,
+  type RetrieverLoss,
   rowOf,
-} from "./preference-loss";
+  settleOptions,
+} from "./retriever-loss";
 
-export type Emdr2Options = PreferenceLossOptions;
+export type Emdr2Options = OptionsOf<typeof LOSS_OPTIONS>;
 
 /**
  * EMDR2: the candidates are a hidden variable, and the retriever maximises the answer's marginal likelihood.
@@ -23,10 +25,10 @@ export type Emdr2Options = PreferenceLossOptions;
  * @example
  * // two candidates, equal scores, likelihoods 1/2 and 1/4: -ln(½·½ + ½·¼) = 0.9808
  */
-export function emdr2(scores: Matrix, answerLogLikelihood: Matrix, options: Emdr2Options = {}): PreferenceLoss {
-  const resolved = resolveLossOptions("emdr2", options, ["temperature", "reduction"]);
+export function emdr2(scores: Matrix, answerLogLikelihood: Matrix, options: Emdr2Options = {}): LossResult {
+  const settled = settleOptions("emdr2", LOSS_OPTIONS, options);
   assertPair("emdr2", scores, "answerLogLikelihood", answerLogLikelihood);
-  return lossByRow(scores, resolved, (row, retrieverLog) => {
+  return lossByRow(scores, settled, (row, retrieverLog) => {
     const likelihood = rowOf(answerLogLikelihood, row);
     const joint = retrieverLog.map((log, k) => log + likelihood[k]!); // [K]
     const targetLog = logSoftmax(joint); // [K], the posterior
@@ -34,3 +36,11 @@ export function emdr2(scores: Matrix, answerLogLikelihood: Matrix, options: Emdr
     return { value: -logSumExp(joint), targetLog, gradient };
   });
 }
+
+/** The answer's marginal likelihood, as ATLAS has it. */
+export const emdr2Loss = {
+  name: "emdr2",
+  needs: ["answerLogLikelihood"],
+  options: LOSS_OPTIONS,
+  evaluate: (scores, { answerLogLikelihood }, options) => emdr2(scores, answerLogLikelihood, options),
+} as const satisfies RetrieverLoss<"answerLogLikelihood", typeof LOSS_OPTIONS>;

@@ -1,23 +1,28 @@
-import { assertOneOf } from "../base/check";
 import { logSoftmax, logSumExp } from "../base/softmax";
 import type { Matrix } from "../base/types";
+import { klToRetriever } from "./contrastive-kl";
 import {
   assertPair,
-  type DistillationOptions,
-  klToRetriever,
-  type PreferenceLoss,
-  resolveLossOptions,
+  DISTILLATION_OPTIONS,
+  type LossResult,
+  lossByRow,
+  type OptionsOf,
+  oneOf,
+  type RetrieverLoss,
   rowOf,
-} from "./preference-loss";
+  settleOptions,
+} from "./retriever-loss";
 
 /** How the candidates that stay are averaged: equally, or by the retriever's probabilities (held constant), as inference does. */
 export const LEFT_WEIGHTS = ["equal", "retriever"] as const;
 export type LeftWeights = (typeof LEFT_WEIGHTS)[number];
 
-export interface LeaveOneOutOptions extends DistillationOptions {
+const OPTIONS = {
+  ...DISTILLATION_OPTIONS,
   /** Default "equal": ATLAS's reader is not told the retriever's scores. */
-  readonly weights?: LeftWeights;
-}
+  leftWeights: oneOf(LEFT_WEIGHTS, "equal"),
+} as const;
+export type LeaveOneOutOptions = OptionsOf<typeof OPTIONS>;
 
 /**
  * Leave-one-out distillation (LOOP): the retriever is drawn to the candidates whose absence makes the answer less likely.
@@ -30,23 +35,14 @@ export interface LeaveOneOutOptions extends DistillationOptions {
  *
  * @throws ShapeError when the shapes differ. NumericError on NaN or ±Infinity. ConfigError on an unknown option.
  */
-export function leaveOneOut(
-  scores: Matrix,
-  answerLogLikelihood: Matrix,
-  options: LeaveOneOutOptions = {},
-): PreferenceLoss {
-  const keys = ["temperature", "targetTemperature", "reduction", "weights"];
-  const resolved = resolveLossOptions("leaveOneOut", options, keys);
-  const { weights = "equal" } = options;
-  assertOneOf("leaveOneOut: weights", weights, LEFT_WEIGHTS);
+export function leaveOneOut(scores: Matrix, answerLogLikelihood: Matrix, options: LeaveOneOutOptions = {}): LossResult {
+  const settled = settleOptions("leaveOneOut", OPTIONS, options);
   assertPair("leaveOneOut", scores, "answerLogLikelihood", answerLogLikelihood);
-  return klToRetriever(scores, resolved, (row, retrieverLog) => {
-    const weightLog = weights === "equal" ? retrieverLog.map(() => 0) : retrieverLog;
+  return lossByRow(scores, settled, (row, retrieverLog) => {
+    const weightLog = settled.leftWeights === "equal" ? retrieverLog.map(() => 0) : retrieverLog;
     const left = likelihoodWithoutEach(rowOf(answerLogLikelihood, row), weightLog); // [K]
-    return logSoftmax(
-      left.map((value) => -value),
-      resolved.targetTemperature,
-    );
+    const missed = left.map((value) => -value); // [K], large where the answer misses this candidate
+    return klToRetriever(logSoftmax(missed, settled.targetTemperature), retrieverLog);
   });
 }
 
@@ -76,3 +72,11 @@ function sumWithoutEach(values: ArrayLike<number>): Float64Array {
   }
   return before.map((value, k) => logSumExp([value, after[k]!]));
 }
+
+/** ATLAS's LOOP: what the answer loses without a candidate. */
+export const leaveOneOutLoss = {
+  name: "leaveOneOut",
+  needs: ["answerLogLikelihood"],
+  options: OPTIONS,
+  evaluate: (scores, { answerLogLikelihood }, options) => leaveOneOut(scores, answerLogLikelihood, options),
+} as const satisfies RetrieverLoss<"answerLogLikelihood", typeof OPTIONS>;

@@ -1,15 +1,18 @@
 import { logSoftmax } from "../base/softmax";
 import type { Matrix } from "../base/types";
+import { klToRetriever } from "./contrastive-kl";
 import {
   assertPair,
-  type DistillationOptions,
-  klToRetriever,
-  type PreferenceLoss,
-  resolveLossOptions,
+  DISTILLATION_OPTIONS,
+  type LossResult,
+  lossByRow,
+  type OptionsOf,
+  type RetrieverLoss,
   rowOf,
-} from "./preference-loss";
+  settleOptions,
+} from "./retriever-loss";
 
-export type PerplexityDistillationOptions = DistillationOptions;
+export type PerplexityDistillationOptions = OptionsOf<typeof DISTILLATION_OPTIONS>;
 
 /**
  * ATLAS's perplexity distillation (PDist): the retriever is drawn to the candidates under which the true answer is likely,
@@ -25,10 +28,18 @@ export function perplexityDistillation(
   scores: Matrix,
   answerLogLikelihood: Matrix,
   options: PerplexityDistillationOptions = {},
-): PreferenceLoss {
-  const resolved = resolveLossOptions("perplexityDistillation", options);
+): LossResult {
+  const settled = settleOptions("perplexityDistillation", DISTILLATION_OPTIONS, options);
   assertPair("perplexityDistillation", scores, "answerLogLikelihood", answerLogLikelihood);
-  return klToRetriever(scores, resolved, (row) =>
-    logSoftmax(rowOf(answerLogLikelihood, row), resolved.targetTemperature),
+  return lossByRow(scores, settled, (row, retrieverLog) =>
+    klToRetriever(logSoftmax(rowOf(answerLogLikelihood, row), settled.targetTemperature), retrieverLog),
   );
 }
+
+/** The paper's ablation: ATLAS's PDist. */
+export const perplexityDistillationLoss = {
+  name: "perplexityDistillation",
+  needs: ["answerLogLikelihood"],
+  options: DISTILLATION_OPTIONS,
+  evaluate: (scores, { answerLogLikelihood }, options) => perplexityDistillation(scores, answerLogLikelihood, options),
+} as const satisfies RetrieverLoss<"answerLogLikelihood", typeof DISTILLATION_OPTIONS>;

@@ -1,16 +1,20 @@
-import { assertFinite, assertOneOf, assertSameLength } from "../base/check";
+import { assertFinite, assertSameLength } from "../base/check";
 import { logSoftmax } from "../base/softmax";
 import type { Matrix } from "../base/types";
+import { contrastLabels, readerPreference } from "./contrastive-kl";
 import { emdr2 } from "./emdr2";
 import {
   assertMatrix,
+  type LabelJudgement,
+  LOSS_OPTIONS,
+  type LossResult,
   lossByRow,
-  type PreferenceLoss,
-  type PreferenceLossOptions,
+  type OptionsOf,
+  oneOf,
+  type RetrieverLoss,
   type RowLoss,
-  resolveLossOptions,
-} from "./preference-loss";
-import { contrastLabels, readerPreference } from "./reader-preference";
+  settleOptions,
+} from "./retriever-loss";
 
 /**
  * What the retriever's probability of a candidate scales. "logits": what the candidate contributes inside the reader, before
@@ -19,20 +23,12 @@ import { contrastLabels, readerPreference } from "./reader-preference";
 export const GATES = ["logits", "probabilities"] as const;
 export type Gate = (typeof GATES)[number];
 
-export interface RevealMarginalOptions extends PreferenceLossOptions {
-  /** Default "logits". */
-  readonly gate?: Gate;
-}
-
-/** What the reader said about K candidates of B queries with C labels. */
-export interface LabelJudgement {
-  /** Mean logits of the labels, [B, K, C], row-major. */
-  readonly labelLogits: Float32Array;
-  /** C. */
-  readonly numLabels: number;
-  /** The true labels of each query, [B]. */
-  readonly trueLabels: readonly (readonly number[])[];
-}
+const OPTIONS = {
+  ...LOSS_OPTIONS,
+  /** Default "logits" (REVEAL). */
+  gate: oneOf(GATES, "logits"),
+} as const;
+export type RevealMarginalOptions = OptionsOf<typeof OPTIONS>;
 
 /**
  * REVEAL-style marginal likelihood: the retriever's probabilities gate the candidates inside one answer, and the true label's
@@ -51,10 +47,8 @@ export function revealMarginal(
   scores: Matrix,
   judgement: LabelJudgement,
   options: RevealMarginalOptions = {},
-): PreferenceLoss {
-  const resolved = resolveLossOptions("revealMarginal", options, ["temperature", "reduction", "gate"]);
-  const { gate = "logits" } = options;
-  assertOneOf("revealMarginal: gate", gate, GATES);
+): LossResult {
+  const { gate, ...shared } = settleOptions("revealMarginal", OPTIONS, options);
   const { rows, cols } = scores;
   const { labelLogits, numLabels, trueLabels } = judgement;
   assertMatrix("revealMarginal", "scores", scores);
@@ -64,13 +58,12 @@ export function revealMarginal(
   const logitsOf = (row: number, k: number): Float32Array =>
     labelLogits.subarray((row * cols + k) * numLabels, (row * cols + k + 1) * numLabels); // [C]
   if (gate === "probabilities") {
-    const { temperature, reduction } = resolved;
     const data = Float32Array.from({ length: rows * cols }, (_, i) =>
       readerPreference(logitsOf(Math.floor(i / cols), i % cols), trueLabels[Math.floor(i / cols)]!),
     );
-    return emdr2(scores, { data, rows, cols }, { temperature, reduction });
+    return emdr2(scores, { data, rows, cols }, shared);
   }
-  return lossByRow(scores, resolved, (row, retrieverLog) =>
+  return lossByRow(scores, shared, (row, retrieverLog) =>
     gatedRow(
       retrieverLog,
       Array.from(retrieverLog, (_, k) => logitsOf(row, k)),
@@ -117,3 +110,11 @@ function labelLoss(
   }
   return { value, gradient };
 }
+
+/** REVEAL's marginal likelihood with gated candidates. */
+export const revealLoss = {
+  name: "reveal",
+  needs: ["labels"],
+  options: OPTIONS,
+  evaluate: (scores, { labels }, options) => revealMarginal(scores, labels, options),
+} as const satisfies RetrieverLoss<"labels", typeof OPTIONS>;

@@ -1,6 +1,7 @@
 import type { Control, Head, Matrix, RasterImage } from "../base/types";
 import { embedInBatches, type LearnedTower } from "./learned-tower";
 import { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "./mix";
+import { HEADS } from "./retrieve";
 
 /** Both heads of the retriever: each turns a query image into a query embedding of its own. */
 export interface DualHeadRetriever {
@@ -32,7 +33,7 @@ export function createDualHead(options: DualHeadOptions): DualHeadRetriever {
   const { encodeFrozen, towers = {}, learnedWeight = PAPER_LEARNED_WEIGHT } = options;
   return {
     learnedWeight,
-    learnedHeads: (["image", "text"] as const).filter((head) => towers[head] !== undefined),
+    learnedHeads: HEADS.filter((head) => towers[head] !== undefined),
     queryEmbeddings: async (images, head, control) => {
       const frozen = await encodeFrozen(images, control);
       const tower = towers[head];

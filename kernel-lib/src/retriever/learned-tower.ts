@@ -40,21 +40,18 @@ export async function embedInBatches(
   return { data, rows: images.length, cols };
 }
 
-/** A learned tower that can be written to disk. */
-export interface ClipLearnedTower extends LearnedTower {
+/** A copy of an encoder's image tower, which can be written to disk. */
+export interface EncoderTower extends LearnedTower {
   /** Writes all its weights under their Hugging Face names. */
   save(file: string): void;
 }
-
-/** What a tower is copied from. */
-type Source = Pick<DualEncoder, "parameters" | "towers">;
 
 /**
  * A head's trainable query tower: a copy of the frozen encoder's image tower, so that training starts from the frozen head.
  *
  * Memory: owns its copy; the model stays the caller's and is not changed.
  */
-export function createClipTower(encoder: Source): ClipLearnedTower {
+export function createLearnedTower(encoder: Pick<DualEncoder, "parameters" | "towers">): EncoderTower {
   const { towers } = encoder;
   const parameters = copyImageWeights(encoder);
   return {
@@ -74,7 +71,7 @@ export function createClipTower(encoder: Source): ClipLearnedTower {
  *
  * @throws DataError when the file holds other weights than the model's image tower.
  */
-export function loadClipTower(encoder: DualEncoder, file: string): ClipLearnedTower {
+export function loadLearnedTower(encoder: DualEncoder, file: string): EncoderTower {
   const { tensors } = readSafetensors(file);
   const parameters = copyImageWeights(encoder);
   const names = parameters.names();
@@ -84,11 +81,11 @@ export function loadClipTower(encoder: DualEncoder, file: string): ClipLearnedTo
       if (data instanceof Float32Array && tensors.size === names.length) parameters.assign(name, data);
       else
         throw new DataError(
-          `loadClipTower: ${file} must hold the ${names.length} weights of the image tower; got ${tensors.size}, ${name} ${data === undefined ? "missing" : "present"}. Train the head again.`,
+          `loadLearnedTower: ${file} must hold the ${names.length} weights of the image tower; got ${tensors.size}, ${name} ${data === undefined ? "missing" : "present"}. Train the head again.`,
           { file, name },
         );
     }
-    return createClipTower({ towers: encoder.towers, parameters });
+    return createLearnedTower({ towers: encoder.towers, parameters });
   } finally {
     parameters.dispose();
   }

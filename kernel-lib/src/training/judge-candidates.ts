@@ -1,70 +1,10 @@
-import { assertOneOf, assertSameLength } from "../base/check";
+import { assertOneOf } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Control, Example, Matrix, Passage } from "../base/types";
-import { readerReliance } from "../losses/attention-distillation";
-import { type PreferenceSoftmax, readerPreference } from "../losses/reader-preference";
-import type { LabelJudgement } from "../losses/reveal-marginal";
-import type { CachedScores } from "../reader/cached-scores";
-import type { LabelScores, ReadPair } from "../reader/reader";
-
-/** Queries of one split with their frozen embeddings. */
-export interface QuerySet {
-  readonly examples: readonly Example[];
-  /** [n, D], L2-normalised. */
-  readonly frozen: Matrix;
-}
-
-/** The corpus as one head sees it: the passages and that head's frozen view of them, row by row. */
-export interface CorpusView {
-  readonly passages: readonly Passage[];
-  /** [N, D], L2-normalised. */
-  readonly embeddings: Matrix;
-}
-
-/** What the reader says about B queries with K candidates each; matrices are [B, K]. */
-export interface ReaderJudgement {
-  /** Contrastive preference: log-probability of the true label among the labels (nats); of the whole answer with "tokens". */
-  readonly gold: Matrix;
-  /** Log-likelihood of the true answer over the whole vocabulary (nats). */
-  readonly answerLogLikelihood: Matrix;
-  /** Probability of the true label among the labels; of the whole answer with "tokens". */
-  readonly trueProbability: Matrix;
-  /** The logits behind `gold`; null where there are no labels. */
-  readonly labels: LabelJudgement | null;
-  /** How far each candidate moves the answer from the closed-book one (nats); null unless it was asked for. */
-  readonly reliance: Matrix | null;
-}
-
-/** Rows of a matrix, copied: [rows.length, cols]. */
-export function takeRows(matrix: Matrix, rows: readonly number[]): Matrix {
-  const { cols } = matrix;
-  const data = new Float32Array(rows.length * cols);
-  rows.forEach((row, i) => {
-    data.set(matrix.data.subarray(row * cols, (row + 1) * cols), i * cols);
-  });
-  return { data, rows: rows.length, cols };
-}
-
-/** Inner products of each query with its own candidates. Shapes: queries [B, D], candidates B lists of K rows of [N, D] -> [B, K]. */
-export function candidateScores(
-  queries: Matrix,
-  embeddings: Matrix,
-  candidates: readonly (readonly number[])[],
-): Matrix {
-  assertSameLength("candidateScores: candidates", candidates.length, queries.rows);
-  const numCandidates = candidates[0]?.length ?? 0;
-  const data = new Float32Array(queries.rows * numCandidates);
-  candidates.forEach((rows, b) => {
-    rows.forEach((row, k) => {
-      let sum = 0;
-      for (let d = 0; d < queries.cols; d++) {
-        sum += queries.data[b * queries.cols + d]! * embeddings.data[row * queries.cols + d]!;
-      }
-      data[b * numCandidates + k] = sum;
-    });
-  });
-  return { data, rows: queries.rows, cols: numCandidates };
-}
+import { type PreferenceSoftmax, readerPreference } from "../losses/contrastive-kl";
+import type { LabelJudgement, ReaderJudgement, ReaderNeed } from "../losses/retriever-loss";
+import type { LabelScores } from "../reader/reader";
+import type { CachedScores } from "../reader/score-cache";
 
 /**
  * What the reader is asked about a candidate. "labels": which label it prefers (paper); of examples without labels, how likely it is
@@ -74,19 +14,25 @@ export const PREFERENCES = ["labels", "tokens"] as const;
 export type Preference = (typeof PREFERENCES)[number];
 
 export interface JudgeOptions {
+  /** What the loss needs of the reader. Default: what every judgement holds. "closedBook" costs one more reading of each query. */
+  readonly needs?: readonly ReaderNeed[];
   /** Default "labels" (paper). "tokens" needs scores made by createOwnAnswerScores. */
   readonly preference?: Preference;
   /** Default "once" (paper); "twice" is the reference code's. Of "labels" only. */
   readonly softmax?: PreferenceSoftmax;
-  /** "read": each query is read closed-book too, for `reliance`. Of "labels" only. Default "skip". */
-  readonly closedBook?: "read" | "skip";
   readonly control?: Control | undefined;
+}
+
+/** What the reader said, and what validation reads of it. */
+export interface CandidateJudgement extends ReaderJudgement {
+  /** Probability of the true label among the labels, [B, K]; of the whole answer with "tokens". */
+  readonly trueProbability: Matrix;
 }
 
 /**
  * Asks the (frozen, cached) reader about every (query, candidate) pair.
  *
- * Several true labels: gold is the mean of each label's preference over the labels that are not true (`readerPreference`),
+ * Several true labels: the preference is the mean of each label's over the labels that are not true (`readerPreference`),
  * answerLogLikelihood the mean over the true labels. No label: both are the log-likelihood of the example's own answer.
  *
  * @param scores of createCachedScores, or of createOwnAnswerScores with "tokens".
@@ -97,17 +43,15 @@ export async function judgeCandidates(
   examples: readonly Example[],
   candidates: readonly (readonly Passage[])[],
   options: JudgeOptions = {},
-): Promise<ReaderJudgement> {
-  const { preference = "labels", closedBook = "skip", control } = options;
+): Promise<CandidateJudgement> {
+  const { needs = [], preference = "labels", softmax = "once", control } = options;
   assertOneOf("judgeCandidates: preference", preference, PREFERENCES);
-  assertOneOf("judgeCandidates: closedBook", closedBook, ["read", "skip"]);
   const pairs = examples.flatMap((example, b) => candidates[b]!.map((passage) => ({ example, passage })));
   const found = await scores.score(pairs, control);
-  if (preference === "tokens") return judgeTokens(found, examples.length);
-  if (closedBook === "read") assertLabelled("judgeCandidates", examples);
-  const shape = { rows: examples.length, cols: pairs.length / examples.length };
-  const alone = closedBook === "read" ? await readAlone(scores, examples, control) : null;
-  return judgeLabels({ pairs, found, alone }, shape, options.softmax ?? "once");
+  const cols = pairs.length / examples.length;
+  if (preference === "tokens") return judgeOwnAnswers(found, examples.length, cols);
+  const closedBook = needs.includes("closedBook") ? await readClosedBook(scores, examples, control) : null;
+  return { ...judgeLabels(found, examples, { cols, softmax }), closedBook };
 }
 
 /** Throws DataError on an example without a label, for what contrasts labels only. */
@@ -120,60 +64,65 @@ export function assertLabelled(where: string, examples: readonly Example[]): voi
   );
 }
 
-async function readAlone(
+/** Mean logits of the labels without any passage, [B, C]. */
+async function readClosedBook(
   scores: CachedScores,
   examples: readonly Example[],
   control: Control | undefined,
-): Promise<LabelScores[]> {
-  return scores.score(
-    examples.map((example): ReadPair => ({ example, passage: null })),
+): Promise<Matrix> {
+  assertLabelled("judgeCandidates", examples);
+  const alone = await scores.score(
+    examples.map((example) => ({ example, passage: null })),
     control,
   );
-}
-
-interface Readings {
-  readonly pairs: readonly { readonly example: Example }[];
-  readonly found: readonly LabelScores[];
-  /** Closed-book, one per example. */
-  readonly alone: readonly LabelScores[] | null;
+  return { data: concatenateLogits(alone), rows: alone.length, cols: alone[0]!.logits.length };
 }
 
 function judgeLabels(
-  { pairs, found, alone }: Readings,
-  { rows, cols }: { readonly rows: number; readonly cols: number },
-  softmax: PreferenceSoftmax,
-): ReaderJudgement {
-  const labelsOf = (i: number): readonly number[] => pairs[i]!.example.labels;
-  const matrix = (value: (scores: LabelScores, i: number) => number): Matrix => {
-    return { data: Float32Array.from(found, value), rows, cols };
+  found: readonly LabelScores[],
+  examples: readonly Example[],
+  { cols, softmax }: { readonly cols: number; readonly softmax: PreferenceSoftmax },
+): Omit<CandidateJudgement, "closedBook"> {
+  const rows = examples.length;
+  const trueLabelsOf = (i: number): readonly number[] => examples[Math.floor(i / cols)]!.labels;
+  const matrix = (value: (scores: LabelScores, trueLabels: readonly number[]) => number): Matrix => {
+    return { data: Float32Array.from(found, (each, i) => value(each, trueLabelsOf(i))), rows, cols };
   };
-  const numLabels = found[0]!.logits.length;
-  const labelLogits = new Float32Array(found.length * numLabels);
-  found.forEach(({ logits }, i) => {
-    labelLogits.set(logits, i * numLabels);
-  });
-  const preferenceOf = ({ logits, logLikelihoods }: LabelScores, i: number, how: PreferenceSoftmax): number =>
-    labelsOf(i).length === 0 ? logLikelihoods[0]! : readerPreference(logits, labelsOf(i), how);
+  const preferenceOf = ({ logits, logLikelihoods }: LabelScores, labels: readonly number[], how: PreferenceSoftmax) =>
+    labels.length === 0 ? logLikelihoods[0]! : readerPreference(logits, labels, how);
+  const labels: LabelJudgement = {
+    labelLogits: concatenateLogits(found),
+    numLabels: found[0]!.logits.length,
+    trueLabels: examples.map((example) => example.labels),
+  };
   return {
-    gold: matrix((each, i) => preferenceOf(each, i, softmax)),
-    answerLogLikelihood: matrix(({ logLikelihoods }, i) => meanAt(logLikelihoods, labelsOf(i))),
-    trueProbability: matrix((each, i) => Math.exp(preferenceOf(each, i, "once"))),
-    labels: { labelLogits, numLabels, trueLabels: Array.from({ length: rows }, (_, b) => labelsOf(b * cols)) },
-    reliance:
-      alone === null ? null : matrix(({ logits }, i) => readerReliance(logits, alone[Math.floor(i / cols)]!.logits)),
+    preference: matrix((each, trueLabels) => preferenceOf(each, trueLabels, softmax)),
+    answerLogLikelihood: matrix(({ logLikelihoods }, trueLabels) => meanAt(logLikelihoods, trueLabels)),
+    trueProbability: matrix((each, trueLabels) => Math.exp(preferenceOf(each, trueLabels, "once"))),
+    labels,
   };
 }
 
-function judgeTokens(found: readonly LabelScores[], rows: number): ReaderJudgement {
+function judgeOwnAnswers(found: readonly LabelScores[], rows: number, cols: number): CandidateJudgement {
   const data = Float32Array.from(found, ({ logLikelihoods }) => logLikelihoods[0]!);
-  const answerLogLikelihood: Matrix = { data, rows, cols: data.length / rows };
+  const answerLogLikelihood: Matrix = { data, rows, cols };
   return {
-    gold: answerLogLikelihood,
+    preference: answerLogLikelihood,
     answerLogLikelihood,
-    trueProbability: { ...answerLogLikelihood, data: data.map(Math.exp) },
+    trueProbability: { data: data.map(Math.exp), rows, cols },
     labels: null,
-    reliance: null,
+    closedBook: null,
   };
+}
+
+/** n readings with C labels -> [n, C], row-major. */
+function concatenateLogits(found: readonly LabelScores[]): Float32Array {
+  const numLabels = found[0]!.logits.length;
+  const data = new Float32Array(found.length * numLabels);
+  found.forEach(({ logits }, i) => {
+    data.set(logits, i * numLabels);
+  });
+  return data;
 }
 
 /** Mean of the values at these places; of none, the first value: the score of an example's own answer. */

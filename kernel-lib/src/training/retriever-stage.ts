@@ -1,83 +1,22 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { assertInRange, assertInteger, assertOneOf, assertSameLength } from "../base/check";
-import { ConfigError, DataError } from "../base/errors";
-import type { Matrix } from "../base/types";
-import { assertLossOptions, lossOptionsOf, retrieverLoss } from "../losses/losses";
-import { preferenceLossOp } from "../losses/preference-loss";
-import { PREFERENCE_SOFTMAXES } from "../losses/reader-preference";
-import { embedInBatches, type LearnedTower } from "../retriever/learned-tower";
-import { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "../retriever/mix";
+import { assertSameLength } from "../base/check";
+import type { Example, Matrix, RasterImage } from "../base/types";
+import { type LossResult, type ReaderJudgement, retrieverLossOp } from "../losses/retriever-loss";
+import { embedInBatches } from "../retriever/learned-tower";
+import { mixEmbeddings, mixTensors, normaliseRows } from "../retriever/mix";
 import { measureRetrieverHealth, topColumns } from "./health";
+import { type CandidateJudgement, judgeCandidates } from "./judge-candidates";
+import { createBatchOrder, type Evaluation, type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./loop";
 import {
-  assertLabelled,
-  candidateScores,
-  judgeCandidates,
-  PREFERENCES,
-  type ReaderJudgement,
-  takeRows,
-} from "./judge-candidates";
-import { createBatchOrder, type Evaluation, type LoopResult, type Trainee, trainLoop } from "./loop";
-import { judgeOptionsOf, type RetrieverStageInputs, type RetrieverStageOptions } from "./retriever-options";
+  type RetrieverStageInputs,
+  type RetrieverStageOptions,
+  type RetrieverStageSettings,
+  settleStage,
+} from "./retriever-options";
 import { cosineSchedule } from "./schedule";
 
-const DEFAULT_VALIDATION_TOP = 4;
-/** Compared tops: the best ten, of fewer than twenty candidates the better half (all of them would always be shared). */
-const OVERLAP_TOP = 10;
-
-/**
- * Validates one head: its loss, the true answer's likelihood under its best candidates, and its health.
- *
- * @param candidates rows of the K fixed candidates of each validation query.
- */
-export async function evaluateRetriever(
-  inputs: RetrieverStageInputs,
-  options: RetrieverStageOptions & { readonly learnedWeight: number },
-  candidates: readonly (readonly number[])[],
-): Promise<Evaluation> {
-  const { validation, corpus, tower, scores, control } = inputs;
-  const { embeddings, passages } = corpus;
-  const images = validation.examples.map((example) => example.image);
-  const learned = await embedInBatches(tower, images, control);
-  const mixed = mixEmbeddings(learned, validation.frozen, options.learnedWeight);
-  const found = candidateScores(mixed, embeddings, candidates); // [n, K]
-  const judgement = await judgeCandidates(
-    scores,
-    validation.examples,
-    candidates.map((list) => list.map((row) => passages[row]!)),
-    { ...judgeOptionsOf(options), control },
-  );
-  const loss = retrieverLoss(found, judgement, lossOptionsOf(options));
-  const numTop = Math.min(options.validationTop ?? DEFAULT_VALIDATION_TOP, found.cols);
-  const likelihood = meanTopLogProbability(found, judgement.trueProbability, numTop);
-  const health = measureRetrieverHealth({
-    target: loss.target,
-    retriever: loss.retriever,
-    frozenScores: candidateScores(validation.frozen, embeddings, candidates),
-    learned: normaliseRows(learned),
-    frozen: validation.frozen,
-    numTop: Math.min(OVERLAP_TOP, Math.ceil(found.cols / 2)),
-  });
-  const score = options.bestBy === "loss" ? -loss.value : likelihood;
-  return { score, values: { loss: loss.value, likelihood, ...health } };
-}
-
-/** Mean over queries of the log of the true label's mean probability under the best `numTop` candidates (nats). */
-export function meanTopLogProbability(scores: Matrix, trueProbability: Matrix, numTop: number): number {
-  let sum = 0;
-  for (let row = 0; row < scores.rows; row++) {
-    const best = topColumns(scores, row, numTop);
-    const mean = best.reduce((total, col) => total + trueProbability.data[row * scores.cols + col]!, 0) / numTop;
-    sum += Math.log(Math.max(mean, 1e-12));
-  }
-  return sum / scores.rows;
-}
-
-interface Batch {
-  readonly images: Parameters<LearnedTower["embed"]>[0];
-  readonly frozen: tf.Tensor2D;
-  readonly candidates: tf.Tensor3D;
-  readonly judgement: ReaderJudgement;
-}
+/** Rows of the candidates of each query. */
+type CandidateRows = readonly (readonly number[])[];
 
 /**
  * Stage 2 for one head: the query tower learns to score high what the frozen reader reads well.
@@ -93,132 +32,170 @@ export async function trainRetrieverHead(
   inputs: RetrieverStageInputs,
   options: RetrieverStageOptions,
 ): Promise<LoopResult> {
-  checkInputs(inputs, options);
-  const { train, validation, corpus, search } = inputs;
-  const numCandidates = Math.min(options.numCandidates, corpus.passages.length);
-  const learnedWeight = options.learnedWeight ?? PAPER_LEARNED_WEIGHT;
+  const settings = settleStage(inputs, options);
+  const { tower, train, validation, search, seed, head } = inputs;
+  const { numCandidates, learnedWeight, batchSize, refreshEvery } = settings;
   const validationCandidates = await search(validation.frozen, numCandidates);
-  let candidates = await search(train.frozen, numCandidates);
-  const order = createBatchOrder({
-    numExamples: train.examples.length,
-    batchSize: options.batchSize,
-    seed: `${inputs.seed}/${inputs.head}/order`,
-  });
+  let candidates: CandidateRows = await search(train.frozen, numCandidates);
   let evaluations = 0;
   const refresh = async (): Promise<void> => {
-    const learned = await embedInBatches(
-      inputs.tower,
-      train.examples.map((example) => example.image),
-    );
+    const learned = await embedInBatches(tower, imagesOf(train.examples));
     candidates = await search(mixEmbeddings(learned, train.frozen, learnedWeight), numCandidates);
   };
+  const order = createBatchOrder({ numExamples: train.examples.length, batchSize, seed: `${seed}/${head}/order` });
   const trainee: Trainee<Batch> = {
-    stage: `retriever ${inputs.head} head`,
-    variables: inputs.tower.variables,
-    prepare: (step) => prepareBatch(inputs, options, order(step), candidates),
-    loss: (batch) => batchLoss(inputs.tower, batch, { ...options, learnedWeight }),
+    stage: `retriever ${head} head`,
+    variables: tower.variables,
+    prepare: (step) => prepareBatch(inputs, settings, order(step), candidates),
+    loss: (batch) => batchLoss(inputs, settings, batch),
     release: (batch) => tf.dispose([batch.frozen, batch.candidates]),
     evaluate: async () => {
-      const evaluation = await evaluateRetriever(inputs, { ...options, learnedWeight }, validationCandidates);
-      if (evaluations > 0 && evaluations % options.refreshEvery === 0) await refresh();
+      const evaluation = await evaluateHead(inputs, settings, validationCandidates);
+      if (evaluations > 0 && evaluations % refreshEvery === 0) await refresh();
       evaluations += 1;
       return evaluation;
     },
     saveExtra: () => ({ evaluations, candidates }),
     restoreExtra: (extra) => {
-      ({ evaluations, candidates } = extra as { evaluations: number; candidates: typeof candidates });
+      ({ evaluations, candidates } = extra as { evaluations: number; candidates: CandidateRows });
     },
   };
-  return trainLoop(trainee, loopOptions(inputs, options));
+  return trainLoop(trainee, loopOptions(inputs, settings));
 }
 
-function loopOptions(inputs: RetrieverStageInputs, options: RetrieverStageOptions): Parameters<typeof trainLoop>[1] {
-  const { steps, learningRate, warmupSteps, evaluateEvery } = options;
+function loopOptions(inputs: RetrieverStageInputs, settings: RetrieverStageSettings): LoopOptions {
+  const { steps, learningRate, warmupSteps, evaluateEvery, weightDecay } = settings;
   return {
     steps,
     evaluateEvery,
     schedule: cosineSchedule({ learningRate, steps, warmupSteps }),
     seed: `${inputs.seed}/${inputs.head}`,
-    adamw: { weightDecay: options.weightDecay ?? 0.01 },
+    adamw: { weightDecay },
     ...(inputs.stateFile === undefined ? {} : { stateFile: inputs.stateFile }),
     ...(inputs.control === undefined ? {} : { control: inputs.control }),
   };
 }
 
-function checkInputs(inputs: RetrieverStageInputs, options: RetrieverStageOptions): void {
-  const { corpus, train, validation } = inputs;
-  assertInteger("trainRetrieverHead: batchSize", options.batchSize, 1);
-  assertInteger("trainRetrieverHead: numCandidates", options.numCandidates, 2);
-  assertInteger("trainRetrieverHead: refreshEvery", options.refreshEvery, 1);
-  assertInRange("trainRetrieverHead: learnedWeight", options.learnedWeight ?? PAPER_LEARNED_WEIGHT, 1e-6, 1);
-  assertOptions(options);
-  assertSameLength("trainRetrieverHead: corpus.embeddings", corpus.embeddings.rows, corpus.passages.length);
-  for (const [name, set] of Object.entries({ train, validation })) {
-    assertSameLength(`trainRetrieverHead: ${name}.frozen`, set.frozen.rows, set.examples.length);
-    if (set.examples.length === 0) {
-      throw new DataError(`trainRetrieverHead: ${name} must hold at least one example; got none.`, { split: name });
-    }
-    if (contrastsLabels(options)) assertLabelled(`trainRetrieverHead (loss "${options.loss}")`, set.examples);
-  }
-}
-
-function assertOptions(options: RetrieverStageOptions): void {
-  const { loss = "contrastive", preference = "labels", preferenceSoftmax, bestBy = "likelihood" } = options;
-  assertLossOptions("trainRetrieverHead", options);
-  assertOneOf("trainRetrieverHead: preference", preference, PREFERENCES);
-  assertOneOf("trainRetrieverHead: preferenceSoftmax", preferenceSoftmax ?? "once", PREFERENCE_SOFTMAXES);
-  assertOneOf("trainRetrieverHead: bestBy", bestBy, ["likelihood", "loss"]);
-  assertInteger("trainRetrieverHead: validationTop", options.validationTop ?? 1, 1);
-  if (preference === "labels") return;
-  const contradiction = contrastsLabels(options) ? `loss: "${loss}"` : null;
-  const found = preferenceSoftmax === "twice" ? 'preferenceSoftmax: "twice"' : contradiction;
-  if (found === null) return;
-  throw new ConfigError(
-    `trainRetrieverHead: preference must be "labels" with ${found}; got "tokens", which knows no labels. Drop one of the two.`,
-    { preference, loss },
-  );
-}
-
-/** Whether the loss needs every label's logit. */
-function contrastsLabels({ loss }: RetrieverStageOptions): boolean {
-  return loss === "reveal" || loss === "attentionDistillation";
+/** B queries with their candidates, and what the reader says about them. */
+interface Batch {
+  readonly images: readonly RasterImage[];
+  /** [B, D] */
+  readonly frozen: tf.Tensor2D;
+  /** [B, K, D] */
+  readonly candidates: tf.Tensor3D;
+  readonly judgement: ReaderJudgement;
 }
 
 async function prepareBatch(
   inputs: RetrieverStageInputs,
-  options: RetrieverStageOptions,
+  settings: RetrieverStageSettings,
   rows: readonly number[],
-  candidates: readonly (readonly number[])[],
+  candidates: CandidateRows,
 ): Promise<Batch> {
   const { train, corpus } = inputs;
   const examples = rows.map((row) => train.examples[row]!);
   const candidateRows = rows.map((row) => candidates[row]!);
-  const passages = candidateRows.map((list) => list.map((row) => corpus.passages[row]!));
-  const judgement = await judgeCandidates(inputs.scores, examples, passages, {
-    ...judgeOptionsOf(options),
-    control: inputs.control?.signal === undefined ? undefined : { signal: inputs.control.signal },
-  });
+  const quiet = { ...inputs, control: { signal: inputs.control?.signal } };
+  const judgement = await judge(quiet, settings, examples, candidateRows);
   const frozen = takeRows(train.frozen, rows);
   const vectors = takeRows(corpus.embeddings, candidateRows.flat());
   return {
-    images: examples.map((example) => example.image),
+    images: imagesOf(examples),
     frozen: tf.tensor2d(frozen.data, [frozen.rows, frozen.cols]),
     candidates: tf.tensor3d(vectors.data, [rows.length, vectors.rows / rows.length, vectors.cols]), // [B, K, D]
     judgement,
   };
 }
 
-function batchLoss(
-  tower: LearnedTower,
-  batch: Batch,
-  options: RetrieverStageOptions & { learnedWeight: number },
-): tf.Scalar {
-  const { learnedWeight } = options;
+/** The loss of the scores s_k = <0.15 learned + 0.85 frozen, candidate k>; its gradient reaches the tower through `learned`. */
+function batchLoss({ tower }: RetrieverStageInputs, settings: RetrieverStageSettings, batch: Batch): tf.Scalar {
+  const { learnedWeight, loss } = settings;
   const learned = tower.embed(batch.images); // [B, D]
-  const mixed = tf.add(tf.mul(learned, learnedWeight), tf.mul(batch.frozen, 1 - learnedWeight));
+  const queries = mixTensors(learned, batch.frozen, learnedWeight); // [B, D]
   const [rows, cols] = batch.candidates.shape;
-  const scores = tf.matMul(batch.candidates, tf.expandDims<tf.Tensor3D>(mixed, 2)); // [B, K, D] x [B, D, 1] -> [B, K, 1]
-  return preferenceLossOp(tf.reshape(scores, [rows, cols]), (values) =>
-    retrieverLoss(values, batch.judgement, lossOptionsOf(options)),
-  );
+  const scores = tf.matMul(batch.candidates, tf.expandDims<tf.Tensor3D>(queries, 2)); // [B, K, D] x [B, D, 1] -> [B, K, 1]
+  return retrieverLossOp(tf.reshape(scores, [rows, cols]), (values) => loss.evaluate(values, batch.judgement));
+}
+
+/** Compared tops: the best ten, of fewer than twenty candidates the better half (all of them would always be shared). */
+const OVERLAP_TOP = 10;
+
+/** Validates a head: its loss, the true answer's likelihood under its best candidates, and its health. */
+async function evaluateHead(
+  inputs: RetrieverStageInputs,
+  settings: RetrieverStageSettings,
+  candidates: CandidateRows,
+): Promise<Evaluation> {
+  const { validation, corpus, tower, control } = inputs;
+  const learned = await embedInBatches(tower, imagesOf(validation.examples), control);
+  const queries = mixEmbeddings(learned, validation.frozen, settings.learnedWeight);
+  const scores = candidateScores(queries, corpus.embeddings, candidates); // [n, K]
+  const judgement = await judge(inputs, settings, validation.examples, candidates);
+  const loss: LossResult = settings.loss.evaluate(scores, judgement);
+  const likelihood = meanTopLogProbability(scores, judgement.trueProbability, settings.validationTop);
+  const health = measureRetrieverHealth({
+    target: loss.target,
+    retriever: loss.retriever,
+    frozenScores: candidateScores(validation.frozen, corpus.embeddings, candidates),
+    learned: normaliseRows(learned),
+    frozen: validation.frozen,
+    numTop: Math.min(OVERLAP_TOP, Math.ceil(scores.cols / 2)),
+  });
+  const score = settings.bestBy === "loss" ? -loss.value : likelihood;
+  return { score, values: { loss: loss.value, likelihood, ...health } };
+}
+
+/** Asks the reader about the candidates of some queries, as the loss needs it. */
+function judge(
+  { corpus, scores, control }: RetrieverStageInputs,
+  { loss, preference, preferenceSoftmax }: RetrieverStageSettings,
+  examples: readonly Example[],
+  candidates: CandidateRows,
+): Promise<CandidateJudgement> {
+  const passages = candidates.map((list) => list.map((row) => corpus.passages[row]!));
+  const how = { needs: loss.needs, preference, softmax: preferenceSoftmax, control };
+  return judgeCandidates(scores, examples, passages, how);
+}
+
+/** Mean over queries of the log of the true label's mean probability under the best `atMost` candidates (nats). */
+function meanTopLogProbability(scores: Matrix, trueProbability: Matrix, atMost: number): number {
+  const numTop = Math.min(atMost, scores.cols);
+  let sum = 0;
+  for (let row = 0; row < scores.rows; row++) {
+    const best = topColumns(scores, row, numTop);
+    const mean = best.reduce((total, col) => total + trueProbability.data[row * scores.cols + col]!, 0) / numTop;
+    sum += Math.log(Math.max(mean, 1e-12));
+  }
+  return sum / scores.rows;
+}
+
+/** Inner products of each query with its own candidates. Shapes: queries [B, D], candidates B lists of K rows of [N, D] -> [B, K]. */
+export function candidateScores(queries: Matrix, embeddings: Matrix, candidates: CandidateRows): Matrix {
+  assertSameLength("candidateScores: candidates", candidates.length, queries.rows);
+  const numCandidates = candidates[0]?.length ?? 0;
+  const data = new Float32Array(queries.rows * numCandidates);
+  candidates.forEach((rows, b) => {
+    rows.forEach((row, k) => {
+      let sum = 0;
+      for (let d = 0; d < queries.cols; d++) {
+        sum += queries.data[b * queries.cols + d]! * embeddings.data[row * queries.cols + d]!;
+      }
+      data[b * numCandidates + k] = sum;
+    });
+  });
+  return { data, rows: queries.rows, cols: numCandidates };
+}
+
+/** Rows of a matrix, copied: [rows.length, cols]. */
+function takeRows(matrix: Matrix, rows: readonly number[]): Matrix {
+  const { cols } = matrix;
+  const data = new Float32Array(rows.length * cols);
+  rows.forEach((row, i) => {
+    data.set(matrix.data.subarray(row * cols, (row + 1) * cols), i * cols);
+  });
+  return { data, rows: rows.length, cols };
+}
+
+function imagesOf(examples: readonly Example[]): RasterImage[] {
+  return examples.map((example) => example.image);
 }

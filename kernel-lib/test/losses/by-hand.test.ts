@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Matrix } from "../../src/base/types";
 import { attentionDistillation, readerReliance } from "../../src/losses/attention-distillation";
+import { contrastLabels, readerPreference } from "../../src/losses/contrastive-kl";
 import { emdr2 } from "../../src/losses/emdr2";
 import { leaveOneOut, likelihoodWithoutEach } from "../../src/losses/leave-one-out";
-import { contrastLabels, readerPreference } from "../../src/losses/reader-preference";
 import { revealMarginal } from "../../src/losses/reveal-marginal";
 
 const row = (...values: number[]): Matrix => ({ data: Float32Array.from(values), rows: 1, cols: values.length });
@@ -39,7 +39,7 @@ describe("leaveOneOut by hand", () => {
     expect(exp(left[0]!)).toBeCloseTo((1 / 2 + 1 / 8) / 2, 9);
     expect(exp(left[1]!)).toBeCloseTo((1 / 2 + (1 / 4) * (1 / 8)) / (3 / 4), 9);
     const scores = row(log(2), 0, 0);
-    const loss = leaveOneOut(scores, row(log(1), log(1 / 2), log(1 / 8)), { weights: "retriever" });
+    const loss = leaveOneOut(scores, row(log(1), log(1 / 2), log(1 / 8)), { leftWeights: "retriever" });
     const odds = Array.from(left, (value) => exp(-value));
     expect(loss.target.data[0]).toBeCloseTo(odds[0]! / odds.reduce((a, b) => a + b), 6);
   });

@@ -6,9 +6,9 @@ import type { Matrix } from "../../src/base/types";
 import { contrastiveKl } from "../../src/losses/contrastive-kl";
 import { emdr2 } from "../../src/losses/emdr2";
 import { leaveOneOut } from "../../src/losses/leave-one-out";
-import { RETRIEVER_LOSSES, type RetrieverLossOptions, retrieverLoss } from "../../src/losses/losses";
+import { chooseLoss, LOSSES, type RetrieverLossOptions } from "../../src/losses/losses";
+import type { ReaderJudgement } from "../../src/losses/retriever-loss";
 import { revealMarginal } from "../../src/losses/reveal-marginal";
-import type { ReaderJudgement } from "../../src/training/judge-candidates";
 
 const [ROWS, COLS, LABELS] = [3, 5, 4];
 
@@ -24,17 +24,20 @@ function world(seed: number, cols = COLS, scale = 2): { scores: Matrix; judgemen
   return {
     scores: draw(),
     judgement: {
-      gold: draw(),
+      preference: draw(),
       answerLogLikelihood: { ...likelihood, data: likelihood.data.map((value) => -Math.abs(value)) },
-      trueProbability: { ...likelihood, data: likelihood.data.map(() => 0.5) },
       labels: { labelLogits, numLabels: LABELS, trueLabels: [[1], [0, 3], [2]] },
-      reliance: draw(),
+      closedBook: {
+        data: Float32Array.from({ length: ROWS * LABELS }, () => random.normal(0, scale)),
+        rows: ROWS,
+        cols: LABELS,
+      },
     },
   };
 }
 
 const VARIANTS: RetrieverLossOptions[] = [
-  ...RETRIEVER_LOSSES.map((loss) => ({ loss, temperature: 0.7 })),
+  ...LOSSES.map(({ name: loss }) => ({ loss, temperature: 0.7 })),
   { loss: "contrastive", prior: "off", targetTemperature: 3 },
   { loss: "leaveOneOut", leftWeights: "retriever" },
   { loss: "reveal", gate: "probabilities", reduction: "dividedByK" },
@@ -46,7 +49,8 @@ const changed = (matrix: Matrix, change: (value: number, i: number) => number): 
 });
 
 describe.each(VARIANTS.map((options) => [nameOf(options), options] as const))("%s", (_name, options) => {
-  const at = ({ scores, judgement }: ReturnType<typeof world>) => retrieverLoss(scores, judgement, options);
+  const at = ({ scores, judgement }: ReturnType<typeof world>) =>
+    chooseLoss("test", options).evaluate(scores, judgement);
 
   test("a constant added to the scores of a query changes nothing, and a row's gradients sum to zero", () => {
     const start = world(1);
@@ -79,12 +83,11 @@ describe.each(VARIANTS.map((options) => [nameOf(options), options] as const))("%
         return values[(Math.floor(cell / COLS) * COLS + order[cell % COLS]!) * width + inside]!;
       });
     const permute = (matrix: Matrix): Matrix => ({ ...matrix, data: turn(matrix.data) });
-    const { gold, answerLogLikelihood, reliance, labels } = start.judgement;
+    const { preference, answerLogLikelihood, labels } = start.judgement;
     const judgement: ReaderJudgement = {
       ...start.judgement,
-      gold: permute(gold),
+      preference: permute(preference),
       answerLogLikelihood: permute(answerLogLikelihood),
-      reliance: permute(reliance!),
       labels: { ...labels!, labelLogits: turn(labels!.labelLogits, LABELS) },
     };
     const loss = at(start);
@@ -152,9 +155,9 @@ describe.each(VARIANTS.map((options) => [nameOf(options), options] as const))("%
     const { judgement } = start;
     const spoiled: ReaderJudgement = {
       ...judgement,
-      gold: spoil(judgement.gold, Number.NaN),
+      preference: spoil(judgement.preference, Number.NaN),
       answerLogLikelihood: spoil(judgement.answerLogLikelihood, Number.NEGATIVE_INFINITY),
-      reliance: spoil(judgement.reliance!, Number.NaN),
+      closedBook: spoil(judgement.closedBook!, Number.NaN),
       labels: { ...judgement.labels!, labelLogits: judgement.labels!.labelLogits.map((v, i) => (i === 9 ? NaN : v)) },
     };
     const codeOf = (call: () => unknown) => {
@@ -211,20 +214,22 @@ describe("between the losses", () => {
 });
 
 describe("refusals", () => {
-  const refused = (options: object) => () => retrieverLoss(world(1).scores, world(1).judgement, options);
+  const refused = (options: object) => () => chooseLoss("test", options).evaluate(world(1).scores, world(1).judgement);
   test("an option of another loss, an unknown value", () => {
     expect(refused({ loss: "emdr2", prior: "on" })).toThrow(/prior must be left out with loss "emdr2"/);
     expect(refused({ loss: "reveal", targetTemperature: 1 })).toThrow(/targetTemperature must be left out/);
     expect(refused({ gate: "logits" })).toThrow(/gate must be left out with loss "contrastive".*belongs to reveal/);
     expect(refused({ loss: "dpr" })).toThrow(/loss must be one of contrastive, /);
-    expect(refused({ loss: "leaveOneOut", leftWeights: "all" })).toThrow(/weights must be one of equal, retriever/);
+    expect(refused({ loss: "leaveOneOut", leftWeights: "all" })).toThrow(/leftWeights must be one of equal, retriever/);
     expect(refused({ loss: "reveal", gate: "attention" })).toThrow(/gate must be one of logits, probabilities/);
     expect(refused({ targetTemperature: 0 })).toThrow(/targetTemperature must be a number/);
   });
   test("a judgement without what the loss needs", () => {
     const { scores, judgement } = world(1);
-    const bare = { ...judgement, labels: null, reliance: null };
-    expect(() => retrieverLoss(scores, bare, { loss: "reveal" })).toThrow(/must hold labels; got none/);
-    expect(() => retrieverLoss(scores, bare, { loss: "attentionDistillation" })).toThrow(/closedBook: "read"/);
+    const bare = { ...judgement, labels: null, closedBook: null };
+    const judged = (loss: "reveal" | "attentionDistillation", said: ReaderJudgement) => () =>
+      chooseLoss("test", { loss }).evaluate(scores, said);
+    expect(judged("reveal", bare)).toThrow(/must hold labels; got none/);
+    expect(judged("attentionDistillation", { ...judgement, closedBook: null })).toThrow(/needs: \["closedBook"\]/);
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
-import { readerPreference } from "../../src/losses/reader-preference";
+import { readerPreference } from "../../src/losses/contrastive-kl";
 
 test("once is the log-probability of the true label", () => {
   expect(readerPreference([2, 0], 0)).toBeCloseTo(Math.log(Math.exp(2) / (Math.exp(2) + 1)), 12);

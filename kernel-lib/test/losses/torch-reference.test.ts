@@ -2,10 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Matrix } from "../../src/base/types";
-import { readerReliance } from "../../src/losses/attention-distillation";
-import { RETRIEVER_LOSSES, type RetrieverLossOptions, retrieverLoss } from "../../src/losses/losses";
-import { readerPreference } from "../../src/losses/reader-preference";
-import type { ReaderJudgement } from "../../src/training/judge-candidates";
+import { readerPreference } from "../../src/losses/contrastive-kl";
+import { chooseLoss, LOSSES, type RetrieverLossOptions } from "../../src/losses/losses";
+import type { ReaderJudgement } from "../../src/losses/retriever-loss";
 
 interface Result {
   loss: NonNullable<RetrieverLossOptions["loss"]>;
@@ -38,11 +37,10 @@ function judge(set: Case, softmax: "once" | "twice", trueLabels: number[][]): Re
     cols,
   });
   return {
-    gold: matrix((row, logits) => readerPreference(logits, trueLabels[row]!, softmax)),
+    preference: matrix((row, logits) => readerPreference(logits, trueLabels[row]!, softmax)),
     answerLogLikelihood: { data: Float32Array.from(set.likelihood), rows, cols },
-    trueProbability: matrix((row, logits) => Math.exp(readerPreference(logits, trueLabels[row]!))),
     labels: { labelLogits, numLabels, trueLabels },
-    reliance: matrix((row, logits) => readerReliance(logits, set.alone.slice(row * numLabels, (row + 1) * numLabels))),
+    closedBook: { data: Float32Array.from(set.alone), rows, cols: numLabels },
   };
 }
 
@@ -51,7 +49,7 @@ function differenceOf(set: Case, result: Result): number {
   const { softmax = "once", several, ...options } = result.options;
   const judgement = judge(set, softmax, several ? set.multiple : set.labels);
   const scores = { data: Float32Array.from(set.scores), rows, cols };
-  const { value, gradient } = retrieverLoss(scores, judgement, { loss: result.loss, ...options });
+  const { value, gradient } = chooseLoss("test", { loss: result.loss, ...options }).evaluate(scores, judgement);
   const gap = (found: number, wanted: number): number => Math.abs(found - wanted) / Math.max(1, Math.abs(wanted));
   return Math.max(gap(value, result.value), ...gradient.data.map((each, i) => gap(each, result.gradient[i]!)));
 }
@@ -71,7 +69,7 @@ describe("value and gradient equal torch autograd's to 1e-5", () => {
 
   test("every loss is among them, under both reductions", () => {
     const seen = new Set(cases.flatMap(({ results }) => results.map((r) => `${r.loss} ${r.options.reduction}`)));
-    const wanted = RETRIEVER_LOSSES.flatMap((loss) => [`${loss} batchMean`, `${loss} dividedByK`]);
+    const wanted = LOSSES.flatMap(({ name: loss }) => [`${loss} batchMean`, `${loss} dividedByK`]);
     expect([...seen].sort()).toEqual(wanted.sort());
   });
 });

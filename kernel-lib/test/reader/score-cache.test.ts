@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
 import type { Example, Label, Passage, RasterImage } from "../../src/base/types";
-import { createCachedScores } from "../../src/reader/cached-scores";
 import { promptKey, type Reader, type ReadPair } from "../../src/reader/reader";
-import { openScoreCache } from "../../src/reader/score-cache";
+import { createCachedScores, openScoreCache } from "../../src/reader/score-cache";
 
 let folder: string;
 beforeAll(() => {

@@ -1,6 +1,12 @@
-import { expect, test } from "vitest";
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, expect, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
-import { mixEmbeddings, normaliseRows } from "../../src/retriever/mix";
+import { openBackend } from "../../src/compute/backend";
+import { mixEmbeddings, mixTensors, normaliseRows, PAPER_LEARNED_WEIGHT } from "../../src/retriever/mix";
+
+beforeAll(async () => {
+  await openBackend();
+});
 
 const row = (...values: number[]) => ({ data: Float32Array.from(values), rows: 1, cols: values.length });
 
@@ -17,6 +23,21 @@ test("weight 0 is the frozen embedding, weight 1 the learned one, equal towers g
   const same = mixEmbeddings(frozen, frozen).data;
   normaliseRows(frozen).data.forEach((value, i) => {
     expect(same[i]).toBeCloseTo(value, 6);
+  });
+});
+
+test("training mixes as retrieval does, and the gradient reaches the learned part by its share", () => {
+  const [learned, frozen] = [normaliseRows(row(3, 4)), normaliseRows(row(0, 2))];
+  tf.tidy(() => {
+    const [a, b] = [tf.tensor2d(learned.data, [1, 2]), tf.tensor2d(frozen.data, [1, 2])];
+    const mixed = mixTensors(a, b, PAPER_LEARNED_WEIGHT).dataSync();
+    mixEmbeddings(learned, frozen).data.forEach((value, i) => {
+      expect(mixed[i]).toBeCloseTo(value, 6);
+    });
+    const slope = tf
+      .grad((x) => tf.sum(mixTensors(x as tf.Tensor2D, b, PAPER_LEARNED_WEIGHT)))(a)
+      .dataSync();
+    expect([...slope]).toEqual([Math.fround(0.15), Math.fround(0.15)]);
   });
 });
 

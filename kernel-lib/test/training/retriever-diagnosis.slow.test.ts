@@ -1,8 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { openBackend } from "../../src/compute/backend";
-import { createCachedScores } from "../../src/reader/cached-scores";
 import type { Reader } from "../../src/reader/reader";
-import { openScoreCache } from "../../src/reader/score-cache";
+import { createCachedScores, openScoreCache } from "../../src/reader/score-cache";
 import { diagnoseRetriever } from "../../src/training/health";
 import type { RetrieverStageOptions } from "../../src/training/retriever-options";
 import { trainRetrieverHead } from "../../src/training/retriever-stage";

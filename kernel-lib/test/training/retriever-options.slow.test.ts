@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../src/compute/backend";
-import { createCachedScores, createOwnAnswerScores, scoreWidth } from "../../src/reader/cached-scores";
-import { openScoreCache } from "../../src/reader/score-cache";
+import { createCachedScores, createOwnAnswerScores, openScoreCache, scoreWidth } from "../../src/reader/score-cache";
 import type { LoopResult } from "../../src/training/loop";
 import type { RetrieverStageInputs, RetrieverStageOptions } from "../../src/training/retriever-options";
 import { trainRetrieverHead } from "../../src/training/retriever-stage";

@@ -1,7 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import { openBackend } from "../../src/compute/backend";
-import { createOwnAnswerScores } from "../../src/reader/cached-scores";
-import { openScoreCache } from "../../src/reader/score-cache";
+import { createOwnAnswerScores, openScoreCache } from "../../src/reader/score-cache";
 import { PAPER_LEARNED_WEIGHT } from "../../src/retriever/mix";
 import { PAPER_RETRIEVER_OPTIONS } from "../../src/training/retriever-options";
 import { toyReader, toyWorld } from "./toy-retriever";

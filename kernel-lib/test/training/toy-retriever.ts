@@ -1,15 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { createRandom } from "../../src/base/random";
 import type { Example, Label, Matrix, Passage, RasterImage } from "../../src/base/types";
-import { createCachedScores } from "../../src/reader/cached-scores";
 import type { Reader, ReadPair } from "../../src/reader/reader";
-import { openScoreCache } from "../../src/reader/score-cache";
+import { createCachedScores, openScoreCache } from "../../src/reader/score-cache";
 import type { LearnedTower } from "../../src/retriever/learned-tower";
 import { embedInBatches } from "../../src/retriever/learned-tower";
 import { mixEmbeddings, normaliseRows } from "../../src/retriever/mix";
 import { topColumns } from "../../src/training/health";
-import { candidateScores } from "../../src/training/judge-candidates";
 import type { RetrieverStageInputs, RetrieverStageOptions } from "../../src/training/retriever-options";
+import { candidateScores } from "../../src/training/retriever-stage";
 
 /**
  * A world without models: pictures of 8 bytes whose first byte carries the class, a linear tower [8, 6], a corpus of random

@@ -1,8 +1,14 @@
 import { join } from "node:path";
 import type { Control } from "../../base/types";
-import { type CachedScores, createCachedScores, createOwnAnswerScores, scoreWidth } from "../../reader/cached-scores";
 import type { ReadPair } from "../../reader/reader";
-import { openScoreCache, type ScoreCacheOptions } from "../../reader/score-cache";
+import {
+  type CachedScores,
+  createCachedScores,
+  createOwnAnswerScores,
+  openScoreCache,
+  type ScoreCacheOptions,
+  scoreWidth,
+} from "../../reader/score-cache";
 import { HEADS } from "../../retriever/retrieve";
 import type { Preference } from "../../training/judge-candidates";
 import { frozenCandidates, type Index } from "./corpus-index";

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { CurvePoint, Head, Task } from "../../base/types";
-import type { RetrieverLoss } from "../../losses/losses";
+import { findLoss, type RetrieverLossName } from "../../losses/losses";
 import { loadDualEncoder } from "../../models/architectures";
-import { type ClipLearnedTower, createClipTower } from "../../retriever/learned-tower";
+import { createLearnedTower, type EncoderTower } from "../../retriever/learned-tower";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { HEADS } from "../../retriever/retrieve";
 import { diagnoseRetriever, type StageHealth } from "../../training/health";
@@ -35,7 +35,7 @@ export interface TuneRetrieverOptions {
   /** Which heads to train; the text head always comes first. Default both. */
   readonly heads?: readonly Head[];
   /** Default "contrastive" (paper). */
-  readonly loss?: RetrieverLoss;
+  readonly loss?: RetrieverLossName;
   /** Changes to the profile's options of the stage. */
   readonly options?: Partial<RetrieverStageOptions>;
 }
@@ -58,7 +58,7 @@ export interface TunedHead {
 export interface TunedHeads {
   readonly heads: Readonly<Partial<Record<Head, TunedHead>>>;
   readonly learnedWeight: number;
-  readonly loss: RetrieverLoss;
+  readonly loss: RetrieverLossName;
   /** Curves of all trained heads. */
   readonly curve: readonly CurvePoint[];
 }
@@ -149,7 +149,7 @@ interface HeadWork {
 async function computeHead(work: HeadWork, workDir: string, context: StageContext): Promise<void> {
   const clip = loadDualEncoder(work.index.clip.folder);
   try {
-    const tower = createClipTower(clip);
+    const tower = createLearnedTower(clip);
     try {
       await trainTower(tower, work, workDir, context);
     } finally {
@@ -161,7 +161,7 @@ async function computeHead(work: HeadWork, workDir: string, context: StageContex
 }
 
 async function trainTower(
-  tower: ClipLearnedTower,
+  tower: EncoderTower,
   work: HeadWork,
   workDir: string,
   { resumeDir, seed, control, report }: StageContext,
@@ -200,7 +200,8 @@ async function trainTower(
 function countReads(curve: readonly CurvePoint[], { settings, index }: HeadWork, read: number): TunedHead["reads"] {
   const evaluations = curve.filter(({ split, metric }) => split === "validation" && metric === "loss").length;
   const queries = settings.steps * settings.batchSize + evaluations * index.task.splits.validation.length;
-  const closedBook = settings.loss === "attentionDistillation" ? 1 : 0;
+  const { needs } = findLoss("tuneRetriever", settings.loss ?? "contrastive");
+  const closedBook = needs.includes("closedBook") ? 1 : 0;
   const asked = queries * (Math.min(settings.numCandidates, index.corpus.passages.length) + closedBook);
   return { asked, read, saved: asked - read };
 }

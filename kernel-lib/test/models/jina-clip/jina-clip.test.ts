@@ -17,7 +17,7 @@ import {
   loadJinaClip,
   saveJinaClip,
 } from "../../../src/models/jina-clip/weights";
-import { createClipTower, embedInBatches, loadClipTower } from "../../../src/retriever/learned-tower";
+import { createLearnedTower, embedInBatches, loadLearnedTower } from "../../../src/retriever/learned-tower";
 import { expectNoLeak } from "../../helpers/tensors";
 import { type JinaCase, loadJinaCase } from "./case";
 
@@ -282,7 +282,7 @@ test("texts that are cut are said", async () => {
 
 test("a head's tower is a copy of the image tower, saved and loaded bit for bit", async () => {
   const before = tf.memory().numTensors;
-  const tower = createClipTower(model);
+  const tower = createLearnedTower(model);
   expect(tower.variables).toHaveLength(
     model.parameters.names().filter((name) => name.startsWith("vision_model.")).length,
   );
@@ -290,7 +290,7 @@ test("a head's tower is a copy of the image tower, saved and loaded bit for bit"
   expect([...(await embedInBatches(tower, stored.images)).data]).toEqual([...frozen.data]);
   const file = join(root, "tower.safetensors");
   tower.save(file);
-  const loaded = loadClipTower(model, file);
+  const loaded = loadLearnedTower(model, file);
   expect([...(await embedInBatches(loaded, stored.images)).data]).toEqual([...frozen.data]);
   tower.dispose();
   loaded.dispose();

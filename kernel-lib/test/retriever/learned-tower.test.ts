@@ -13,7 +13,7 @@ import { encodeImages } from "../../src/models/clip/processor";
 import { type Clip, loadClip } from "../../src/models/clip/weights";
 import { createDualHead } from "../../src/retriever/dual-head";
 import type { LearnedTower } from "../../src/retriever/learned-tower";
-import { createClipTower, embedInBatches, loadClipTower } from "../../src/retriever/learned-tower";
+import { createLearnedTower, embedInBatches, loadLearnedTower } from "../../src/retriever/learned-tower";
 
 let clip: Clip;
 let folder: string;
@@ -50,7 +50,7 @@ function move(tower: LearnedTower): void {
 
 test("a tower starts as the frozen one, moves on its own, and leaves the model bit-identical", async () => {
   const frozen = await encodeImages(clip, images);
-  const tower = createClipTower(clip);
+  const tower = createLearnedTower(clip);
   expect([...(await embedInBatches(tower, images)).data]).toEqual([...frozen.data]);
   move(tower);
   const moved = await embedInBatches(tower, images);
@@ -61,11 +61,11 @@ test("a tower starts as the frozen one, moves on its own, and leaves the model b
 
 test("save and load give the same embeddings, bit for bit; disposing frees everything", async () => {
   const before = tf.memory().numTensors;
-  const tower = createClipTower(clip);
+  const tower = createLearnedTower(clip);
   move(tower);
   const file = join(folder, "tower.safetensors");
   tower.save(file);
-  const loaded = loadClipTower(clip, file);
+  const loaded = loadLearnedTower(clip, file);
   expect([...(await embedInBatches(loaded, images)).data]).toEqual([...(await embedInBatches(tower, images)).data]);
   tower.dispose();
   loaded.dispose();
@@ -73,7 +73,7 @@ test("save and load give the same embeddings, bit for bit; disposing frees every
 });
 
 test("a head with a tower mixes 0.15 learned and 0.85 frozen; the other head stays frozen", async () => {
-  const tower = createClipTower(clip);
+  const tower = createLearnedTower(clip);
   move(tower);
   const retriever = createDualHead({ encodeFrozen: (shown) => encodeImages(clip, shown), towers: { text: tower } });
   expect(retriever.learnedHeads).toEqual(["text"]);
@@ -94,7 +94,7 @@ test("weights of another model are refused", () => {
   const before = tf.memory().numTensors;
   let error: unknown;
   try {
-    loadClipTower(clip, file);
+    loadLearnedTower(clip, file);
   } catch (caught) {
     error = caught;
   }
