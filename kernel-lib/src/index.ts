@@ -310,9 +310,15 @@ export {
 // notebook: what a cell shows, how it watches and stops a long step, how an exercise is judged
 export { checkExercise } from "./notebook/check-exercise";
 export { notebookControl } from "./notebook/progress";
-export { show, showMarkdown } from "./notebook/show";
-export { type ShowImagesOptions, showImages } from "./notebook/show-images";
-export { type ShowTableOptions, showTable, type TableLike } from "./notebook/show-table";
+export {
+  type ShowImagesOptions,
+  type ShowTableOptions,
+  show,
+  showImages,
+  showMarkdown,
+  showTable,
+  type TableLike,
+} from "./notebook/show";
 export { type CorpusPhantomOptions, drawCorpusPhantom } from "./phantoms/breast/corpus";
 export { type BreastPhantom, drawBreastPhantom, writeBreastArchive } from "./phantoms/breast/phantom";
 export {

@@ -25,7 +25,7 @@ export function openStart() {
 
 /** From nothing to the first answer of a notebook's kernel, and its end. */
 export function openKernelStart() {
-  const { startKernel } = from("kernel/start");
+  const { startKernel } = from("kernel/client");
   const { tslabSpec } = from("notebook/runner");
   const run = async () => {
     const { client } = await startKernel(tslabSpec(ROOT, ROOT));

@@ -1,34 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { EnvironmentError, type ErrorDetails, StateError } from "../base/errors";
-import { type ConnectionFile, createMessage, type KernelMessage, type MessageContent } from "./message";
+import { InterruptedError, StateError } from "../base/errors";
+import {
+  type ConnectionFile,
+  createConnectionFile,
+  createMessage,
+  type KernelMessage,
+  type MessageContent,
+} from "./message";
+import { CellTimeoutError, KernelProcess, type KernelSpec, KernelStartError } from "./process";
 import { type Channel, KernelSockets } from "./sockets";
-import type { KernelProcess } from "./start";
 
-/** What went wrong with a kernel, in `details.reason`. */
-export type KernelFailure = "kernel-died" | "start-timeout" | "cell-timeout";
-
-/** The kernel's process ended while it was needed. Details hold exit code, signal and the last lines it wrote. */
-export class KernelDiedError extends EnvironmentError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super(message, { reason: "kernel-died" satisfies KernelFailure, ...details });
-  }
-}
-
-/** The kernel did not answer in time after its process was started. */
-export class KernelStartError extends EnvironmentError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super(message, { reason: "start-timeout" satisfies KernelFailure, ...details });
-  }
-}
-
-/** A cell ran longer than it was allowed to. */
-export class CellTimeoutError extends StateError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super(message, { reason: "cell-timeout" satisfies KernelFailure, ...details });
-  }
-}
-
-export interface ExecuteOptions {
+interface ExecuteOptions {
   /** Called for every message the cell publishes (stream, display_data, error …), in order. */
   readonly onOutput?: (type: string, content: MessageContent) => void;
   /** Answers the kernel's questions to the user. Without it the kernel is told that it may not ask. */
@@ -38,7 +20,7 @@ export interface ExecuteOptions {
 }
 
 /** How a cell ended, as the kernel's execute_reply says. */
-export interface ExecuteResult {
+interface ExecuteResult {
   readonly status: "ok" | "error" | "aborted";
   readonly executionCount: number | null;
   readonly reply: MessageContent;
@@ -204,5 +186,67 @@ export class KernelClient {
     }
     this.sockets.close();
     await this.connection.remove();
+  }
+}
+
+interface StartKernelOptions {
+  /** Longest time until the kernel answers, in ms. Default 60,000. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A kernel that has answered, and what it said of itself. */
+export interface StartedKernel {
+  readonly client: KernelClient;
+  readonly info: MessageContent;
+}
+
+const ASK_EVERY_MS = 500;
+const PORT_TAKEN = /address already in use|EADDRINUSE/i;
+const MAX_ATTEMPTS = 3;
+
+type Outcome = MessageContent | "port-taken" | "timeout";
+
+async function untilReady(client: KernelClient, timeoutMs: number, signal?: AbortSignal): Promise<Outcome> {
+  const deadline = Date.now() + timeoutMs;
+  while (Date.now() < deadline) {
+    if (signal?.aborted) throw new InterruptedError("startKernel: interrupted.");
+    const info = await client.kernelInfo(Math.min(ASK_EVERY_MS, Math.max(1, deadline - Date.now())));
+    if (info !== null) return info;
+    if (PORT_TAKEN.test(client.process.lastOutput)) return "port-taken";
+  }
+  return "timeout";
+}
+
+/**
+ * Starts a kernel from its argv and waits until it answers and its published messages arrive.
+ * When another program took one of its ports in between, it is started again with other ports.
+ *
+ * @throws KernelStartError when it does not answer in time. KernelDiedError when its process ends first.
+ */
+export async function startKernel(spec: KernelSpec, options: StartKernelOptions = {}): Promise<StartedKernel> {
+  const timeoutMs = options.timeoutMs ?? 60_000;
+  for (let attempt = 1; ; attempt++) {
+    const connection = await createConnectionFile(spec.name);
+    let client: KernelClient | undefined;
+    try {
+      const process = new KernelProcess(spec, connection.path);
+      client = new KernelClient(process, connection, spec.interruptMode ?? "signal");
+      const outcome = await untilReady(client, timeoutMs, options.signal);
+      if (outcome !== "port-taken" && outcome !== "timeout") return { client, info: outcome };
+      if (outcome === "port-taken" && attempt < MAX_ATTEMPTS) {
+        await client.shutdown();
+        continue;
+      }
+      const wrote = process.lastOutput === "" ? "" : ` Its last output:\n${process.lastOutput}`;
+      throw new KernelStartError(
+        `startKernel: kernel "${spec.name}" must answer within ${timeoutMs} ms; it did not. Try its command by hand: ${spec.argv.join(" ")}${wrote}`,
+        { timeoutMs, argv: spec.argv, lastOutput: process.lastOutput },
+      );
+    } catch (error) {
+      if (client === undefined) await connection.remove();
+      else await client.shutdown();
+      throw error;
+    }
   }
 }

@@ -25,7 +25,7 @@ export interface KernelMessage {
   readonly content: MessageContent;
 }
 
-export const PROTOCOL_VERSION = "5.3";
+const PROTOCOL_VERSION = "5.3";
 const DELIMITER = Buffer.from("<IDS|MSG>");
 
 /** A new message of this type with its own id and an empty parent. */
@@ -66,6 +66,11 @@ function parsePart(part: Buffer, name: string): Record<string, unknown> {
   throw new DataError(`decodeMessage: ${name} must be a JSON object; got ${JSON.stringify(value)}.`, { field: name });
 }
 
+/** What is needed of a header; some kernels leave out the rest. */
+function isHeader(value: MessageContent): value is MessageContent & MessageHeader {
+  return typeof value["msg_type"] === "string" && typeof value["msg_id"] === "string";
+}
+
 /**
  * Reads the frames of one received message; frames before the delimiter are routing, frames after the content are binary extras.
  *
@@ -90,9 +95,9 @@ export function decodeMessage(frames: readonly Buffer[], key: string): KernelMes
   const [header, parent, metadata, content] = ["header", "parent", "metadata", "content"].map((name, i) =>
     parsePart(parts[i]!, name),
   );
-  if (typeof header!["msg_type"] !== "string" || typeof header!["msg_id"] !== "string")
+  if (!isHeader(header!))
     throw new DataError("decodeMessage: header must name msg_id and msg_type.", { field: "header" });
-  return { header: header as unknown as MessageHeader, parent: parent!, metadata: metadata!, content: content! };
+  return { header, parent: parent!, metadata: metadata!, content: content! };
 }
 
 /** What a connection file says: where the kernel's five sockets listen, and the key its messages are signed with. */

@@ -1,11 +1,49 @@
+import { homedir, tmpdir } from "node:os";
 import { StateError } from "../base/errors";
 import type { MessageContent } from "../kernel/message";
 import type { ErrorOutput, MimeBundle, Output } from "./notebook-file";
 import { PROGRESS_ID } from "./progress";
-import { cleanValue, type PathCleaner } from "./runner";
+
+/** What a cell publishes, as a notebook keeps it: without this machine's folders, and with an error where the cell failed. */
+
+/** Removes what only this machine knows from a text that is stored: its folders. */
+type PathCleaner = (text: string) => string;
+
+const SPECIAL = /[.*+?^${}()|[\]\\]/g;
+
+/** Matches a folder where it stands as a path of its own: not inside a longer word, nor inside base64 text. */
+function pathPattern(path: string): RegExp {
+  return new RegExp(`(?<![\\w+/=.-])(?:file://)?${path.replaceAll(SPECIAL, "\\$&")}(?![\\w+=-])`, "g");
+}
+
+/**
+ * A cleaner that writes files of the project relative to its root, the home folder as `~` and the temporary folder as `<tmp>`.
+ *
+ * @param root absolute path of the project.
+ */
+export function createPathCleaner(root: string): PathCleaner {
+  const folders: [string, string][] = [
+    [root, "."],
+    [tmpdir(), "<tmp>"],
+    [homedir(), "~"],
+  ];
+  // a folder like "/" would replace every slash
+  const patterns = folders
+    .filter(([path]) => path.replaceAll("/", "").length > 0)
+    .map(([path, name]) => [pathPattern(path), name] as const);
+  return (text) => patterns.reduce((cleaned, [pattern, name]) => cleaned.replaceAll(pattern, name), text);
+}
+
+/** The cleaner applied to every text inside a JSON value. */
+export function cleanValue(value: unknown, clean: PathCleaner): unknown {
+  if (typeof value === "string") return clean(value);
+  if (Array.isArray(value)) return value.map((entry) => cleanValue(entry, clean));
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, cleanValue(entry, clean)]));
+}
 
 /** A cell failed. Details: notebook, cell (counted from 1 over all cells), ename, evalue. */
-export class CellError extends StateError {}
+class CellError extends StateError {}
 
 const TYPE_ERROR = /^(\d+:\d+ - |\S+\.tsx? \d+:\d+ - )/;
 const NAMED = /^(?:Uncaught )?([A-Z]\w*(?:Error|Exception|Interrupt)|Error)(?: \[[^\]]+\])?(?:: (.*))?$/;
@@ -14,7 +52,7 @@ const ANSI = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 const SHOWN_LINES = 5;
 
 /** Whether this piece of stderr is a complaint of the type checker ("line:column - message"). */
-export function isTypeComplaint(text: string): boolean {
+function isTypeComplaint(text: string): boolean {
   return TYPE_ERROR.test(text);
 }
 
@@ -60,6 +98,12 @@ export function cellError(notebook: string, cell: number, source: string, error:
     ename: error.ename,
     evalue: error.evalue,
   });
+}
+
+/** An error as the kernel itself publishes it. */
+function errorOutput({ ename, evalue, traceback }: MessageContent): ErrorOutput {
+  const lines = Array.isArray(traceback) ? traceback.map(String) : [];
+  return { output_type: "error", ename: String(ename ?? "Error"), evalue: String(evalue ?? ""), traceback: lines };
 }
 
 type Piece = { output: Output; displayId?: string };
@@ -110,8 +154,7 @@ export class OutputCollector {
       const name = content["name"] === "stderr" ? "stderr" : "stdout";
       return { output: { output_type: "stream", name, text: String(content["text"] ?? "") } };
     }
-    if (type === "error")
-      return { output: { output_type: "error", ...(content as unknown as Omit<ErrorOutput, "output_type">) } };
+    if (type === "error") return { output: errorOutput(content) };
     if (type !== "display_data" && type !== "execute_result") return null;
     const data = (content["data"] ?? {}) as MimeBundle;
     const metadata = (content["metadata"] ?? {}) as MimeBundle;

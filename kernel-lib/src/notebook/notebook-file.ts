@@ -6,21 +6,21 @@ import { writeFileAtomic } from "../store/files";
 /** The parts of the notebook format (nbformat 4.5) that the runner reads and writes; texts are one string in memory. */
 
 export type MimeBundle = Readonly<Record<string, unknown>>;
-export type Metadata = Readonly<Record<string, unknown>>;
+type Metadata = Readonly<Record<string, unknown>>;
 
-export interface StreamOutput {
+interface StreamOutput {
   readonly output_type: "stream";
   readonly name: "stdout" | "stderr";
   readonly text: string;
 }
 
-export interface DisplayOutput {
+interface DisplayOutput {
   readonly output_type: "display_data";
   readonly data: MimeBundle;
   readonly metadata: Metadata;
 }
 
-export interface ResultOutput {
+interface ResultOutput {
   readonly output_type: "execute_result";
   readonly data: MimeBundle;
   readonly metadata: Metadata;
@@ -45,7 +45,7 @@ export interface CodeCell {
   readonly outputs: readonly Output[];
 }
 
-export interface TextCell {
+interface TextCell {
   readonly cell_type: "markdown" | "raw";
   readonly id: string;
   readonly metadata: Metadata;

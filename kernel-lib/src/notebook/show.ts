@@ -1,8 +1,12 @@
-import { isKernelError } from "../base/errors";
-import type { Figure } from "../base/types";
+import { assertInteger, assertSameLength } from "../base/check";
+import { DataError, isKernelError } from "../base/errors";
+import type { Figure, RasterImage } from "../base/types";
 import { recallFigure } from "../figures/export/drawing-memory";
+import { pngUri } from "../figures/png";
 import { escapeHtml, insideNotebook, writeDisplay } from "./display";
 import type { MimeBundle } from "./notebook-file";
+
+/** What a cell shows below itself: figures, sentences, pictures, tables; each in several formats, of which a viewer takes its best. */
 
 export const PLOTLY_MIME = "application/vnd.plotly.v1+json";
 
@@ -73,4 +77,128 @@ export async function show(figure: Figure): Promise<void> {
 /** Shows Markdown below the cell, for sentences with numbers in them. Outside a notebook it does nothing. */
 export function showMarkdown(markdown: string): void {
   writeDisplay({ "text/markdown": markdown, "text/plain": markdown });
+}
+
+export interface ShowImagesOptions {
+  /** One line below each picture. Default: none. */
+  readonly captions?: readonly string[];
+  /** Pictures side by side. Default: all up to 6. */
+  readonly columns?: number;
+  /** Screen pixels per picture pixel, a whole number. Default: what makes the longer side at least 112. */
+  readonly scale?: number;
+}
+
+const MAX_COLUMNS = 6;
+const SHOWN_SIDE = 112;
+
+function pictureHtml(image: RasterImage, caption: string, scale: number): string {
+  const [width, height] = [image.width * scale, image.height * scale];
+  const alt = escapeHtml(caption === "" ? `picture of ${image.width} x ${image.height} pixels` : caption);
+  const uri = pngUri(image, Math.max(image.width, image.height));
+  const picture = `<img alt="${alt}" width="${width}" height="${height}" style="image-rendering:pixelated" src="${uri}">`;
+  return `<td style="text-align:center;vertical-align:top;max-width:${Math.max(width, SHOWN_SIDE)}px">${picture}${
+    caption === "" ? "" : `<br>${escapeHtml(caption)}`
+  }</td>`;
+}
+
+/**
+ * Pictures in a grid with their captions: HTML (every pixel a sharp square, no script) and text.
+ *
+ * @throws DataError without pictures. ShapeError when captions and pictures differ in number.
+ */
+export function imagesBundle(images: readonly RasterImage[], options: ShowImagesOptions = {}): MimeBundle {
+  if (images.length === 0) throw new DataError("showImages: images must hold at least one picture; got none.");
+  const captions = options.captions ?? images.map(() => "");
+  assertSameLength("showImages: captions", captions.length, images.length);
+  const columns = options.columns ?? Math.min(MAX_COLUMNS, images.length);
+  assertInteger("showImages: columns", columns, 1);
+  const longest = Math.max(...images.map((image) => Math.max(image.width, image.height)));
+  const scale = options.scale ?? Math.max(1, Math.ceil(SHOWN_SIDE / longest));
+  assertInteger("showImages: scale", scale, 1, 64);
+  const cells = images.map((image, i) => pictureHtml(image, captions[i]!, scale));
+  const rows: string[] = [];
+  for (let start = 0; start < cells.length; start += columns)
+    rows.push(`<tr style="background:none">${cells.slice(start, start + columns).join("")}</tr>`);
+  const text = images.map((image, i) => `[${image.width} x ${image.height}] ${captions[i]}`.trimEnd()).join("\n");
+  return { "text/html": `<table>\n${rows.join("\n")}\n</table>`, "text/plain": text };
+}
+
+/** Shows pictures below the cell. Outside a notebook it only checks its arguments. */
+export function showImages(images: readonly RasterImage[], options: ShowImagesOptions = {}): void {
+  const bundle = imagesBundle(images, options);
+  if (insideNotebook()) writeDisplay(bundle);
+}
+
+type TableRow = Readonly<Record<string, unknown>>;
+
+/** What showTable reads of an Arquero table. */
+export interface TableLike {
+  objects(options?: { limit?: number }): object[];
+  numRows(): number;
+  columnNames(): string[];
+}
+
+export interface ShowTableOptions {
+  /** Most rows shown; below them stands how many there are. Default 20. */
+  readonly maxRows?: number;
+}
+
+function isTable(value: TableLike | readonly object[]): value is TableLike {
+  return !Array.isArray(value) && typeof (value as TableLike).objects === "function";
+}
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+  if (typeof value === "object") return JSON.stringify(value);
+  return String(value);
+}
+
+function toHtml(columns: readonly string[], rows: readonly TableRow[], note: string): string {
+  const head = columns.map((name) => `<th scope="col">${escapeHtml(name)}</th>`).join("");
+  const body = rows.map((row) => `<tr>${columns.map((name) => htmlCell(row[name])).join("")}</tr>`).join("\n");
+  return `<table>\n<thead><tr>${head}</tr></thead>\n<tbody>\n${body}\n</tbody>\n</table>${note === "" ? "" : `\n<p>${escapeHtml(note)}</p>`}`;
+}
+
+function htmlCell(value: unknown): string {
+  const style = typeof value === "number" ? ' style="text-align:right"' : ' style="text-align:left"';
+  return `<td${style}>${escapeHtml(cellText(value))}</td>`;
+}
+
+function toText(columns: readonly string[], rows: readonly TableRow[], note: string): string {
+  const widths = columns.map((name) => Math.max(name.length, ...rows.map((row) => cellText(row[name]).length)));
+  const line = (texts: readonly string[], numeric: readonly unknown[]): string =>
+    texts
+      .map((text, i) => (typeof numeric[i] === "number" ? text.padStart(widths[i]!) : text.padEnd(widths[i]!)))
+      .join("  ")
+      .trimEnd();
+  const first = columns.map((name) => rows[0]?.[name]);
+  const lines = rows.map((row) => {
+    const values = columns.map((name) => row[name]);
+    return line(values.map(cellText), values);
+  });
+  return [line(columns, first), ...lines, ...(note === "" ? [] : [note])].join("\n");
+}
+
+/**
+ * A table as HTML and as aligned text. Numbers have at most four digits, missing values are blank.
+ *
+ * @throws DataError without rows and columns to show. ConfigError when maxRows is no whole number of at least 1.
+ */
+export function tableBundle(table: TableLike | readonly object[], options: ShowTableOptions = {}): MimeBundle {
+  const { maxRows = 20 } = options;
+  assertInteger("showTable: maxRows", maxRows, 1);
+  const total = isTable(table) ? table.numRows() : table.length;
+  const rows = (isTable(table) ? table.objects({ limit: maxRows }) : table.slice(0, maxRows)) as readonly TableRow[];
+  const columns = isTable(table) ? table.columnNames() : [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  if (columns.length === 0)
+    throw new DataError("showTable: table must have columns; got none. Pass an Arquero table or a list of objects.");
+  const note = total > rows.length ? `first ${rows.length} of ${total} rows` : "";
+  return { "text/html": toHtml(columns, rows, note), "text/plain": toText(columns, rows, note) };
+}
+
+/** Shows an Arquero table or a list of objects below the cell. Outside a notebook it only checks its arguments. */
+export function showTable(table: TableLike | readonly object[], options: ShowTableOptions = {}): void {
+  const bundle = tableBundle(table, options);
+  if (insideNotebook()) writeDisplay(bundle);
 }

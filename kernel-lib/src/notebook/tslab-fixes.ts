@@ -1,7 +1,6 @@
-import "./end-with-parent";
 import { createRequire } from "node:module";
-import { expandShorthand, type SyntaxTree } from "./expand-shorthand";
-import { queueSends } from "./queue-sends";
+import { isMainThread, Worker } from "node:worker_threads";
+import { expandShorthand, queueSends, type SyntaxTree } from "./tslab-mends";
 
 /**
  * Loaded into the TypeScript kernel by `node --require`, before tslab: mends what its compiler gets wrong, lets no message be
@@ -32,3 +31,17 @@ converters.createConverter = (options) => {
     convert: (previous: string, source: string) => convert(previous, expandShorthand(compiler, source)),
   });
 };
+
+/**
+ * Ends this kernel when the program that started it is gone, even if that was killed: nobody could reach the kernel any more.
+ * That program names itself in JPY_PARENT_PID, as Jupyter and the runner do.
+ * A thread of its own looks, since a cell that never gives way stops every timer of the main one.
+ */
+const WATCH_PARENT = `
+setInterval(() => {
+  if (process.ppid !== require("node:worker_threads").workerData) process.kill(process.pid, "SIGKILL");
+}, 1000);
+`;
+const parent = Number(process.env["JPY_PARENT_PID"]);
+if (isMainThread && parent === process.ppid)
+  new Worker(WATCH_PARENT, { eval: true, workerData: parent, execArgv: [] }).unref();

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { isKernelError } from "../../src/base/errors";
 import { repositoryRoot } from "../../src/base/paths";
-import type { KernelClient } from "../../src/kernel/client";
-import type { KernelSpec } from "../../src/kernel/start";
-import { startKernel } from "../../src/kernel/start";
+import { type KernelClient, startKernel } from "../../src/kernel/client";
+import type { KernelSpec } from "../../src/kernel/process";
 import { tslabSpec } from "../../src/notebook/runner";
 
 const root = repositoryRoot();

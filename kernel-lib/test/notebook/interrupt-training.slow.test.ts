@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
-import type { KernelClient } from "../../src/kernel/client";
-import { startKernel } from "../../src/kernel/start";
+import { type KernelClient, startKernel } from "../../src/kernel/client";
 import { tslabSpec } from "../../src/notebook/runner";
 
 const ROOT = repositoryRoot();

@@ -1,7 +1,13 @@
 import { homedir, tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
-import { cellError, errorFromStderr, OutputCollector, quoteSource } from "../../src/notebook/collect-outputs";
-import { cleanValue, createPathCleaner } from "../../src/notebook/runner";
+import {
+  cellError,
+  cleanValue,
+  createPathCleaner,
+  errorFromStderr,
+  OutputCollector,
+  quoteSource,
+} from "../../src/notebook/collect-outputs";
 
 const stream = (name: string, text: string): [string, Record<string, unknown>] => ["stream", { name, text }];
 const display = (text: string, id?: string): Record<string, unknown> => ({

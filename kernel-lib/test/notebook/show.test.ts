@@ -1,9 +1,16 @@
 import { createRequire } from "node:module";
 import { afterEach, describe, expect, it } from "vitest";
 import { writeDisplay } from "../../src/notebook/display";
-import { describeFigure, figureBundle, PLOTLY_MIME, show, showMarkdown } from "../../src/notebook/show";
-import { imagesBundle } from "../../src/notebook/show-images";
-import { showTable, tableBundle } from "../../src/notebook/show-table";
+import {
+  describeFigure,
+  figureBundle,
+  imagesBundle,
+  PLOTLY_MIME,
+  show,
+  showMarkdown,
+  showTable,
+  tableBundle,
+} from "../../src/notebook/show";
 
 const figure = {
   data: [{ type: "bar", y: [1] }, { y: [2] }],

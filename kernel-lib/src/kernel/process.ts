@@ -1,7 +1,31 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { ConfigError, InterruptedError } from "../base/errors";
-import { KernelClient, KernelDiedError, KernelStartError } from "./client";
-import { createConnectionFile, type MessageContent } from "./message";
+import { ConfigError, EnvironmentError, type ErrorDetails, StateError } from "../base/errors";
+
+/** The program behind a kernel: how it is started, watched and ended, and the errors that say how it failed. */
+
+/** What went wrong with a kernel, in `details.reason`. */
+type KernelFailure = "kernel-died" | "start-timeout" | "cell-timeout";
+
+/** The kernel's process ended while it was needed. Details hold exit code, signal and the last lines it wrote. */
+export class KernelDiedError extends EnvironmentError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, { reason: "kernel-died" satisfies KernelFailure, ...details });
+  }
+}
+
+/** The kernel did not answer in time after its process was started. */
+export class KernelStartError extends EnvironmentError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, { reason: "start-timeout" satisfies KernelFailure, ...details });
+  }
+}
+
+/** A cell ran longer than it was allowed to. */
+export class CellTimeoutError extends StateError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, { reason: "cell-timeout" satisfies KernelFailure, ...details });
+  }
+}
 
 /** How a kernel is started: the `argv` of a kernel spec, `{connection_file}` standing for the path of the connection file. */
 export interface KernelSpec {
@@ -91,67 +115,5 @@ export class KernelProcess {
       signal,
       lastOutput: this.lastOutput,
     });
-  }
-}
-
-export interface StartKernelOptions {
-  /** Longest time until the kernel answers, in ms. Default 60,000. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** A kernel that has answered, and what it said of itself. */
-export interface StartedKernel {
-  readonly client: KernelClient;
-  readonly info: MessageContent;
-}
-
-const ASK_EVERY_MS = 500;
-const PORT_TAKEN = /address already in use|EADDRINUSE/i;
-const MAX_ATTEMPTS = 3;
-
-type Outcome = MessageContent | "port-taken" | "timeout";
-
-async function untilReady(client: KernelClient, timeoutMs: number, signal?: AbortSignal): Promise<Outcome> {
-  const deadline = Date.now() + timeoutMs;
-  while (Date.now() < deadline) {
-    if (signal?.aborted) throw new InterruptedError("startKernel: interrupted.");
-    const info = await client.kernelInfo(Math.min(ASK_EVERY_MS, Math.max(1, deadline - Date.now())));
-    if (info !== null) return info;
-    if (PORT_TAKEN.test(client.process.lastOutput)) return "port-taken";
-  }
-  return "timeout";
-}
-
-/**
- * Starts a kernel from its argv and waits until it answers and its published messages arrive.
- * When another program took one of its ports in between, it is started again with other ports.
- *
- * @throws KernelStartError when it does not answer in time. KernelDiedError when its process ends first.
- */
-export async function startKernel(spec: KernelSpec, options: StartKernelOptions = {}): Promise<StartedKernel> {
-  const timeoutMs = options.timeoutMs ?? 60_000;
-  for (let attempt = 1; ; attempt++) {
-    const connection = await createConnectionFile(spec.name);
-    let client: KernelClient | undefined;
-    try {
-      const process = new KernelProcess(spec, connection.path);
-      client = new KernelClient(process, connection, spec.interruptMode ?? "signal");
-      const outcome = await untilReady(client, timeoutMs, options.signal);
-      if (outcome !== "port-taken" && outcome !== "timeout") return { client, info: outcome };
-      if (outcome === "port-taken" && attempt < MAX_ATTEMPTS) {
-        await client.shutdown();
-        continue;
-      }
-      const wrote = process.lastOutput === "" ? "" : ` Its last output:\n${process.lastOutput}`;
-      throw new KernelStartError(
-        `startKernel: kernel "${spec.name}" must answer within ${timeoutMs} ms; it did not. Try its command by hand: ${spec.argv.join(" ")}${wrote}`,
-        { timeoutMs, argv: spec.argv, lastOutput: process.lastOutput },
-      );
-    } catch (error) {
-      if (client === undefined) await connection.remove();
-      else await client.shutdown();
-      throw error;
-    }
   }
 }

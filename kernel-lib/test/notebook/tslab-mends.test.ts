@@ -1,5 +1,21 @@
+import { createRequire } from "node:module";
 import { expect, test } from "vitest";
-import { queueSends } from "../../src/notebook/queue-sends";
+import { expandShorthand, queueSends, type SyntaxTree } from "../../src/notebook/tslab-mends";
+
+const { resolve } = createRequire(import.meta.filename);
+const compiler = createRequire(resolve("tslab/package.json"))("@tslab/typescript-for-tslab") as SyntaxTree;
+
+test.each([
+  ["f({ seed, profile })", "f({ seed: seed, profile: profile })"],
+  ["const a = { b: { c }, d: 1, e };", "const a = { b: { c: c }, d: 1, e: e };"],
+  ["({ a, b = 2 } = value);", "({ a: a, b: b = 2 } = value);"],
+  ["const { a, b } = value; // { c }", "const { a, b } = value; // { c }"],
+  ["import { a } from 'b'; export { a };", "import { a } from 'b'; export { a };"],
+  [`\`\${f({ a })} { b }\``, `\`\${f({ a: a })} { b }\``],
+  ["const broken = {", "const broken = {"],
+])("expandShorthand writes %s as %s", (source, expected) => {
+  expect(expandShorthand(compiler, source)).toBe(expected);
+});
 
 /** Takes one message at a time and throws at the next, as a zeromq socket does; only a large message takes time. */
 function createSocketClass() {
