@@ -1,20 +1,18 @@
 // The only re-exporting file: explicit names, grouped by room.
 
+// analysis: tables of measured numbers
+export { agreesWith, measureAgreement, type RetrievedList } from "./analysis/agreement";
+export { type EvaluationOptions, type EvaluationRows, measureEvaluation } from "./analysis/evaluation";
 export {
   type AnswerWordings,
   answerWordings,
   type InconsistencyOptions,
-  type InconsistencyReport,
   isCorrect,
   isInconsistent,
   measureInconsistency,
-  type Subset,
-  type SubsetResult,
 } from "./analysis/inconsistency";
-export { isOracleCorrect, measureOracle, type OracleResult } from "./analysis/oracle";
-// analysis
-export { type AgreementResult, measureAgreement, type RetrievedForExample, rerankAtRandom } from "./analysis/retrieval";
-export { labelPredictions } from "./answers/form";
+export { type Difference, findMeasurement, type Measurement, type MeasureOptions } from "./analysis/measurement";
+export { isOracleCorrect, measureOracle } from "./analysis/oracle";
 export type { FusedAnswer } from "./answers/fusion";
 // inference
 export {
@@ -127,12 +125,9 @@ export {
   tuneReader,
 } from "./experiments/stages/reader";
 export {
-  type DifferenceRow,
   type EvaluateOptions,
   type EvaluateResult,
-  type EvaluationRow,
   evaluate,
-  type UnparsedRow,
 } from "./experiments/stages/results";
 export {
   type TunedHead,
@@ -174,7 +169,6 @@ export {
   examplesFrame,
   passagesFrame,
   type RecallRow,
-  type RetrievedList,
   recallFrame,
   retrievedFrame,
 } from "./frames/data-frames";
@@ -182,7 +176,6 @@ export {
   type PublishedRow,
   predictionsFrame,
   publishedFrame,
-  type ResultRow,
   readingsFrame,
   resultsFrame,
 } from "./frames/result-frames";
@@ -359,7 +352,7 @@ export { createDualHead, type DualHeadOptions, type DualHeadRetriever } from "./
 // retriever
 export { createLearnedTower, type EncoderTower, type LearnedTower, loadLearnedTower } from "./retriever/learned-tower";
 export { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "./retriever/mix";
-export { type CorpusViews, HEADS, type RetrieveOptions, retrieve } from "./retriever/retrieve";
+export { type CorpusViews, HEADS, type RetrieveOptions, rerankAtRandom, retrieve } from "./retriever/retrieve";
 export { createFlatIndex, loadFlatIndex } from "./search/flat-index";
 export { createHnswIndex, type HnswIndex, type HnswOptions, loadHnswIndex } from "./search/hnsw-index";
 export { measureRecall, type RecallReport } from "./search/measure-recall";

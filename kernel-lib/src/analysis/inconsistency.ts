@@ -1,10 +1,17 @@
-import { labelPredictions, type OneLabelForm } from "../answers/form";
 import { answerWords } from "../answers/wording";
-import { ConfigError, DataError, ShapeError } from "../base/errors";
+import { ConfigError, DataError } from "../base/errors";
 import type { Prediction } from "../base/types";
-import { accuracy } from "../metrics/answers";
-import { type BootstrapOptions, bootstrap, type Interval } from "../metrics/bootstrap";
+import type { Statistic } from "../metrics/bootstrap";
 import { macroF1 } from "../metrics/macro-f1";
+import {
+  bySystem,
+  type Measurable,
+  type Measurement,
+  type MeasureOptions,
+  measure,
+  measureDifference,
+  shareOf,
+} from "./measurement";
 
 /** What one prediction says, in wordings that are equal exactly when the answers are. */
 export interface AnswerWordings {
@@ -43,149 +50,110 @@ function wordingOf(answer: Prediction["answer"]): string | null {
     : `{${[...answer].sort((a, b) => a - b).join(", ")}}`;
 }
 
-/**
- * Predictions by system, each in the order of the first system's examples.
- *
- * @throws ShapeError without predictions. DataError when a system answers an example twice or other examples than the first.
- */
-export function bySystem<T extends Prediction>(where: string, predictions: readonly T[]): Map<string, readonly T[]> {
-  if (predictions.length === 0) throw new ShapeError(`${where}: predictions must hold at least one; got 0.`);
-  const answers = new Map<string, Map<string, T>>();
-  for (const prediction of predictions) {
-    const { system, exampleId } = prediction;
-    const ofSystem = answers.get(system) ?? new Map<string, T>();
-    if (ofSystem.has(exampleId)) {
-      throw new DataError(
-        `${where}: predictions must be one per system and example; got two of ${system}, ${exampleId}.`,
-      );
-    }
-    answers.set(system, ofSystem.set(exampleId, prediction));
-  }
-  const ids = [...answers.get(predictions[0]!.system)!.keys()];
-  return new Map([...answers].map(([system, ofSystem]) => [system, inOrder(where, system, ofSystem, ids)]));
-}
-
-function inOrder<T extends Prediction>(
-  where: string,
-  system: string,
-  answers: Map<string, T>,
-  ids: readonly string[],
-): T[] {
-  return ids.map((id) => {
-    const prediction = answers.get(id);
-    if (prediction !== undefined && answers.size === ids.length) return prediction;
-    throw new DataError(
-      `${where}: predictions of ${system} must be of the same ${ids.length} examples as the first system's; ` +
-        `got ${answers.size}${prediction === undefined ? `, without ${id}` : ""}. Predict all systems on one split.`,
-      { system, exampleId: id },
-    );
-  });
-}
-
-export type Subset = "all" | "consistent" | "inconsistent";
-
-/** One system on one subset of the queries. */
-export interface SubsetResult {
-  readonly system: string;
-  readonly subset: Subset;
-  readonly numQueries: number;
-  /** Null when the subset is empty. */
-  readonly accuracy: Interval | null;
-  readonly macroF1: Interval | null;
-}
-
-/** How often the readings of one query disagree, and what that costs. */
-export interface InconsistencyReport {
-  /** The system whose readings decide which queries are inconsistent, for all systems. */
-  readonly base: string;
-  readonly numQueries: number;
-  readonly numInconsistent: number;
-  /** Share of inconsistent queries by each system's own readings, in [0, 1]. */
-  readonly shares: Readonly<Record<string, number>>;
-  readonly results: readonly SubsetResult[];
-}
-
-/** Options of measureInconsistency. */
-export interface InconsistencyOptions {
-  readonly base: string;
-  /** C: labels are 0 … C-1. */
-  readonly numLabels: number;
-  readonly bootstrap?: BootstrapOptions;
-}
-
 /** Whether two readings of the query give different answers; "none" (unparsed) differs from every other. */
 export function isInconsistent(prediction: Prediction): boolean {
   return new Set(answerWordings(prediction).readings).size > 1;
 }
 
-function measure(
-  system: string,
-  subset: Subset,
-  rows: readonly Prediction<OneLabelForm>[],
-  options: InconsistencyOptions,
-): SubsetResult {
-  if (rows.length === 0) return { system, subset, numQueries: 0, accuracy: null, macroF1: null };
-  const groups = rows.map((row) => row.group);
-  const answers = (picked: readonly number[]) => picked.map((i) => rows[i]!.answer);
-  const truth = (picked: readonly number[]) => picked.map((i) => rows[i]!.truth);
-  return {
-    system,
-    subset,
-    numQueries: rows.length,
-    accuracy: bootstrap(groups, (picked) => accuracy(answers(picked), truth(picked)), options.bootstrap),
-    macroF1: bootstrap(
-      groups,
-      (picked) => macroF1(answers(picked), truth(picked), options.numLabels),
-      options.bootstrap,
-    ),
-  };
+/** Options of measureInconsistency. */
+export interface InconsistencyOptions extends MeasureOptions {
+  /** The system whose readings split the queries, for all systems. Without it only the shares are measured. */
+  readonly base?: string;
+  /** C: labels are 0 … C-1. Without it no macro-F1 is measured, and answers may be words. */
+  readonly numLabels?: number;
 }
 
 /**
- * Share of queries whose readings give different labels, and every system's accuracy and macro-F1 on all, on the consistent
- * and on the inconsistent queries. The subsets are those of one named base system, the same queries for everybody.
+ * How often the readings of one query disagree, and who answers those queries right. Rows:
+ * - metric `inconsistency`: share of queries whose readings give different answers, of each system that reads several;
+ * - with a `base`, on `all`, on its `consistent` and on its `inconsistent` queries, the same ones for everybody: `accuracy`
+ *   (exactly the true label, set or words) and macro-F1 of every system, and the paired differences to the base.
+ * A subset without a query has no rows.
  *
- * Beware: the base system is at its worst on its own inconsistent queries, so any other system gains there; compare the
- * gain with a control's (closed-book, candidates drawn at random).
+ * Paper: arXiv 2508.17394v3, inconsistent retrieval predictions. Beware: the base system is at its worst on its own inconsistent
+ * queries, so any other system gains there; compare the gain with a control's (closed-book, candidates drawn at random).
  *
  * @param predictions of all systems, one list; each must answer the same examples.
- * @throws ConfigError when the base system is not among them. DataError when systems answer different examples.
+ * @throws ConfigError when the base system is not among them. DataError when systems answer different examples, or in words where
+ * `numLabels` is given. ShapeError without predictions.
  */
 export function measureInconsistency(
   predictions: readonly Prediction[],
-  options: InconsistencyOptions,
-): InconsistencyReport {
-  const systems = bySystem("measureInconsistency", labelPredictions(predictions));
-  const base = systems.get(options.base);
-  if (base === undefined) {
-    const known = [...systems.keys()];
-    throw new ConfigError(`measureInconsistency: base must be one of ${known.join(", ")}; got "${options.base}".`, {
-      base: options.base,
-      known,
-    });
-  }
+  options: InconsistencyOptions = {},
+): Measurement[] {
+  const systems = bySystem("measureInconsistency", predictions);
+  const shares = [...systems].flatMap(([system, rows]) => {
+    const groups = rows.map((row) => row.group);
+    const what: Measurable = { system, metric: "inconsistency", groups, statistic: shareOf(rows, isInconsistent) };
+    return readsSeveral(rows) ? [measure(what, options)] : [];
+  });
+  if (options.base === undefined) return shares;
+  const base = answersOf(options.base, systems);
+  const parts = [...subsetsOf(base)].filter(([, picked]) => picked.length > 0);
+  const compared = [...systems].flatMap(([system, rows]) =>
+    parts.flatMap(([subset, picked]) => {
+      const metricsOf = (name: string, answers: readonly Prediction[]): Measurable[] =>
+        metricsOn({ system: name, subset, splitBy: options.base! }, take(answers, picked), options.numLabels);
+      const [own, others] = [metricsOf(system, rows), metricsOf(options.base!, base)];
+      const values = own.map((what) => measure(what, options));
+      const differences = own.map((what, i) => measureDifference(what, others[i]!, options));
+      return system === options.base ? values : [...values, ...differences];
+    }),
+  );
+  return [...shares, ...compared];
+}
+
+function answersOf(base: string, systems: ReadonlyMap<string, readonly Prediction[]>): readonly Prediction[] {
+  const answers = systems.get(base);
+  if (answers !== undefined) return answers;
+  const known = [...systems.keys()];
+  throw new ConfigError(`measureInconsistency: base must be one of ${known.join(", ")}; got "${base}".`, {
+    base,
+    known,
+  });
+}
+
+/** Places of the queries of each subset. */
+function subsetsOf(base: readonly Prediction[]): Map<string, readonly number[]> {
+  const places = base.map((_, i) => i);
   const differs = base.map(isInconsistent);
-  const results = [...systems].flatMap(([system, rows]) => [
-    measure(system, "all", rows, options),
-    measure(
-      system,
-      "consistent",
-      rows.filter((_, i) => differs[i] === false),
-      options,
-    ),
-    measure(
-      system,
-      "inconsistent",
-      rows.filter((_, i) => differs[i] === true),
-      options,
-    ),
+  return new Map([
+    ["all", places],
+    ["consistent", places.filter((i) => !differs[i])],
+    ["inconsistent", places.filter((i) => differs[i])],
   ]);
-  const share = (rows: readonly Prediction[]) => rows.filter(isInconsistent).length / rows.length;
-  return {
-    base: options.base,
-    numQueries: base.length,
-    numInconsistent: differs.filter(Boolean).length,
-    shares: Object.fromEntries([...systems].map(([system, rows]) => [system, share(rows)])),
-    results,
-  };
+}
+
+const take = <T>(rows: readonly T[], places: readonly number[]): T[] => places.map((i) => rows[i]!);
+
+function metricsOn(
+  about: Pick<Measurable, "system" | "subset" | "splitBy">,
+  rows: readonly Prediction[],
+  numLabels: number | undefined,
+): Measurable[] {
+  const part = { ...about, groups: rows.map((row) => row.group) };
+  const accuracy = { ...part, metric: "accuracy", statistic: shareOf(rows, isCorrect) };
+  if (numLabels === undefined) return [accuracy];
+  return [accuracy, { ...part, metric: "macroF1", statistic: macroF1Of(rows, numLabels) }];
+}
+
+function macroF1Of(rows: readonly Prediction[], numLabels: number): Statistic {
+  const told = rows.map((row) => {
+    if (row.form !== "words") return row;
+    throw new DataError(
+      `measureInconsistency: numLabels must be left out where answers are words; ${row.exampleId} is answered in words.`,
+      { exampleId: row.exampleId },
+    );
+  });
+  return (picked) =>
+    macroF1(
+      picked.map((i) => told[i]!.answer),
+      picked.map((i) => told[i]!.truth),
+      numLabels,
+    );
+}
+
+/** Whether a system reads more than one passage for some query. */
+export function readsSeveral(rows: readonly Prediction[]): boolean {
+  return rows.some(({ readings }) => readings.length > 1);
 }

@@ -1,10 +1,10 @@
-import { rerankAtRandom } from "../analysis/retrieval";
 import { createRandom } from "../base/random";
 import type { Head } from "../base/types";
 import { loadDualEncoder } from "../models/architectures";
 import { type DualEncoder, encodeImages } from "../models/dual-encoder";
 import { createDualHead } from "../retriever/dual-head";
 import { type LearnedTower, loadLearnedTower } from "../retriever/learned-tower";
+import { rerankAtRandom } from "../retriever/retrieve";
 import {
   closedBook,
   type Fusion,

@@ -1,7 +1,7 @@
 import { answerWordings, isCorrect } from "../analysis/inconsistency";
 import { isOracleCorrect } from "../analysis/oracle";
 import type { Prediction, Task } from "../base/types";
-import { exampleOf, examplesById } from "./data-frames";
+import { exampleOf, examplesById } from "../data/splits";
 import { FRAMES } from "./schemas";
 import { makeFrame, type Table } from "./table";
 

@@ -1,25 +1,7 @@
-import { DataError } from "../base/errors";
-import type { Corpus, CurvePoint, Example, Retrieved, Task } from "../base/types";
+import { judgeHits, type RetrievedList } from "../analysis/agreement";
+import type { Corpus, CurvePoint, Task } from "../base/types";
 import { FRAMES } from "./schemas";
 import { makeFrame, type Table } from "./table";
-
-/** All examples of a task by id. */
-export function examplesById(task: Task): Map<string, Example> {
-  return new Map(
-    Object.values(task.splits)
-      .flat()
-      .map((example) => [example.id, example]),
-  );
-}
-
-/** The example of this id. @throws DataError when the task has none. */
-export function exampleOf(where: string, examples: ReadonlyMap<string, Example>, id: string): Example {
-  const found = examples.get(id);
-  if (found !== undefined) return found;
-  throw new DataError(`${where}: exampleId must be an example of the task; got "${id}". Pass the task it comes from.`, {
-    id,
-  });
-}
 
 /** All examples of a task: columns id, task, split, form, label, labelName, question, answer, kind, topic, group. */
 export function examplesFrame(task: Task): Table {
@@ -84,13 +66,6 @@ export function recallFrame(rows: readonly RecallRow[]): Table {
   );
 }
 
-/** The hits of one query under one system. */
-export interface RetrievedList {
-  readonly exampleId: string;
-  readonly system: string;
-  readonly hits: readonly Retrieved[];
-}
-
 /**
  * Every hit of every query: columns exampleId, split, head, system, rank, passageId, score, agrees. With several true labels a
  * passage agrees when its truth is one of them; with none that is not asked.
@@ -98,22 +73,11 @@ export interface RetrievedList {
  * @throws DataError when an example or passage is not of this task or corpus.
  */
 export function retrievedFrame(task: Task, corpus: Corpus, lists: readonly RetrievedList[]): Table {
-  const examples = examplesById(task);
-  const truths = new Map(corpus.passages.map((passage) => [passage.id, passage.truth]));
-  const rows = lists.flatMap(({ exampleId, system, hits }) => {
-    const example = exampleOf("retrievedFrame", examples, exampleId);
-    const names = labelNames(task, example.labels);
-    return hits.map(({ head, rank, passageId, score }) => {
-      if (!truths.has(passageId)) {
-        throw new DataError(
-          `retrievedFrame: passageId must be a passage of ${corpus.name}; got "${passageId}". Pass the corpus it was found in.`,
-          { passageId },
-        );
-      }
-      const truth = truths.get(passageId);
-      const agrees = truth === undefined || names.length === 0 ? null : Number(names.includes(truth));
-      return { exampleId, split: example.split, head, system, rank, passageId, score, agrees };
-    });
-  });
+  const rows = judgeHits("retrievedFrame", task, corpus, lists).flatMap(({ example, system, hits }) =>
+    hits.map(({ head, rank, passageId, score, agrees }) => {
+      const place = { exampleId: example.id, split: example.split, head, system, rank };
+      return { ...place, passageId, score, agrees: agrees === null ? null : Number(agrees) };
+    }),
+  );
   return makeFrame(FRAMES.retrieved, rows);
 }

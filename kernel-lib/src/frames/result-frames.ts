@@ -1,7 +1,8 @@
+import type { Measurement } from "../analysis/measurement";
 import { labelPredictions } from "../answers/form";
 import { assertSameLength } from "../base/check";
-import type { DataSource, Prediction, Task } from "../base/types";
-import { exampleOf, examplesById } from "./data-frames";
+import type { Prediction, Task } from "../base/types";
+import { exampleOf, examplesById } from "../data/splits";
 import { FRAMES } from "./schemas";
 import { makeFrame, type Table } from "./table";
 
@@ -69,22 +70,11 @@ export function readingsFrame(task: Task, predictions: readonly Prediction[]): T
   return makeFrame(FRAMES.readings, rows, task.labels.length);
 }
 
-/** One measured value with its interval. */
-export interface ResultRow {
-  readonly system: string;
-  readonly metric: string;
-  /** 0 to 1. */
-  readonly value: number;
-  readonly low: number | null;
-  readonly high: number | null;
-  readonly n: number | null;
-  readonly seeds: number | null;
-  readonly scale: "replica" | "published";
-  readonly data: DataSource;
-}
-
-/** Measured values: columns system, metric, value, low, high, n, seeds, scale, data. */
-export function resultsFrame(rows: readonly ResultRow[]): Table {
+/**
+ * The rows of any analysis: columns task, system, baseline, subset, splitBy, metric, value, low, high, pValue, n, seeds, scale,
+ * data.
+ */
+export function resultsFrame(rows: readonly Measurement[]): Table {
   return makeFrame(
     FRAMES.results,
     rows.map((row) => ({ ...row })),

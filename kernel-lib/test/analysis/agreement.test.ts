@@ -1,67 +1,62 @@
 import { describe, expect, it } from "vitest";
-import { measureAgreement, rerankAtRandom } from "../../src/analysis/retrieval";
-import { createRandom } from "../../src/base/random";
-import type { Head, Retrieved } from "../../src/base/types";
+import { agreesWith, measureAgreement } from "../../src/analysis/agreement";
+import { findMeasurement } from "../../src/analysis/measurement";
+import type { Corpus, Head, Passage, Retrieved } from "../../src/base/types";
+import { toyExample, toyTask } from "./helpers";
 
 const hit = (passageId: string, head: Head, rank = 0): Retrieved => ({ passageId, head, score: 1 - rank / 100, rank });
+const passage = (id: string, truth?: string): Passage => {
+  const image = { width: 1, height: 1, channels: 1, data: Uint8Array.of(0) } as const;
+  return { id, corpus: "toy", image, text: "", licence: "", ...(truth === undefined ? {} : { truth }) };
+};
+const passages = [passage("p1", "yes"), passage("p2", "no"), passage("p9")];
+const task = toyTask(["accuracy"], [toyExample("e1", { labels: [0] }), toyExample("e2", { labels: [1] })]);
+const corpus: Corpus = { name: "toy", source: "phantom", passages, card: task.card, fingerprint: "toy" };
 
 describe("measureAgreement", () => {
-  const truths = new Map([
-    ["p1", "benign"],
-    ["p2", "malignant"],
-  ]);
-
   it("is the share of passages of the example's own label, per head, over those with known truth", () => {
-    const queries = [
-      { labelName: "benign", retrieved: [hit("p1", "image"), hit("p2", "image"), hit("p1", "text")] },
-      { labelName: "malignant", retrieved: [hit("p2", "image"), hit("p9", "text")] },
-    ];
-    expect(measureAgreement(queries, truths)).toEqual([
-      { head: "image", agreement: 2 / 3, numKnown: 3, numUnknown: 0 },
-      { head: "text", agreement: 1, numKnown: 1, numUnknown: 1 },
+    const rows = measureAgreement(task, corpus, [
+      { exampleId: "e1", system: "s", hits: [hit("p1", "image"), hit("p2", "image"), hit("p1", "text")] },
+      { exampleId: "e2", system: "s", hits: [hit("p2", "image"), hit("p9", "text")] },
     ]);
+    const find = (subset: string, metric: string) => findMeasurement(rows, { system: "s", subset, metric });
+    expect(find("image head", "agreement")).toMatchObject({ value: 2 / 3, n: 2, task: "toy", data: "phantom" });
+    expect(find("image head", "knownTruth")).toMatchObject({ value: 1, n: 2 });
+    expect(find("text head", "agreement")).toMatchObject({ value: 1, low: 1, high: 1, n: 1 });
+    expect(find("text head", "knownTruth")).toMatchObject({ value: 1 / 2, n: 2 });
   });
 
-  it("is null, not 0, where nothing is known", () => {
-    const [image] = measureAgreement([{ labelName: "benign", retrieved: [hit("p9", "image")] }], truths);
-    expect(image).toEqual({ head: "image", agreement: null, numKnown: 0, numUnknown: 1 });
+  it("has no row, not a 0, where nothing is known, and none of a head that found nothing", () => {
+    const rows = measureAgreement(task, corpus, [{ exampleId: "e1", system: "s", hits: [hit("p9", "image")] }]);
+    expect(rows).toMatchObject([{ subset: "image head", metric: "knownTruth", value: 0, n: 1 }]);
+  });
+
+  it("draws whole questions, so the interval holds the value", () => {
+    const lists = ["e1", "e2"].map((exampleId) => ({ exampleId, system: "s", hits: [hit("p1", "image")] }));
+    const { value, low, high } = findMeasurement(measureAgreement(task, corpus, lists), {
+      subset: "image head",
+      metric: "agreement",
+    });
+    expect([low, value, high]).toEqual([0, 1 / 2, 1]);
+  });
+
+  it("refuses an example of another task and a passage of another corpus", () => {
+    const list = { system: "s", exampleId: "e1", hits: [hit("p1", "image")] };
+    expect(() => measureAgreement(task, corpus, [{ ...list, exampleId: "e9" }])).toThrow(
+      /example of the task; got "e9"/,
+    );
+    expect(() => measureAgreement(task, corpus, [{ ...list, hits: [hit("p7", "text")] }])).toThrow(
+      /passage of toy; got "p7"/,
+    );
   });
 });
 
-describe("rerankAtRandom", () => {
-  const candidates = (["image", "text"] as const).flatMap((head) =>
-    Array.from({ length: 10 }, (_, rank) => hit(`${head}-${rank}`, head, rank)),
-  );
-
-  it("keeps numPerHead distinct candidates of each head, with their scores and new ranks", () => {
-    const kept = rerankAtRandom(candidates, { numPerHead: 2, random: createRandom(1) });
-    expect(kept.map(({ head, rank }) => [head, rank])).toEqual([
-      ["image", 0],
-      ["image", 1],
-      ["text", 0],
-      ["text", 1],
-    ]);
-    expect(new Set(kept.map(({ passageId }) => passageId)).size).toBe(4);
-    for (const { passageId, score } of kept) {
-      expect(score).toBe(candidates.find((candidate) => candidate.passageId === passageId)!.score);
-    }
-  });
-
-  it("draws every candidate about equally often", () => {
-    const counts = new Map<string, number>();
-    for (let seed = 0; seed < 2000; seed++) {
-      for (const { passageId } of rerankAtRandom(candidates, { numPerHead: 2, random: createRandom(seed) })) {
-        counts.set(passageId, (counts.get(passageId) ?? 0) + 1);
-      }
-    }
-    expect(counts.size).toBe(20);
-    for (const count of counts.values()) expect(Math.abs(count - (2000 * 2) / 10)).toBeLessThan(80); // 4.5 sigma
-  });
-
-  it("is the same for the same stream and takes all when there are fewer", () => {
-    const draw = () => rerankAtRandom(candidates, { numPerHead: 3, random: createRandom(4).fork("e1") });
-    expect(draw()).toEqual(draw());
-    expect(rerankAtRandom(candidates.slice(0, 2), { numPerHead: 5, random: createRandom(1) })).toHaveLength(2);
-    expect(() => rerankAtRandom(candidates, { numPerHead: 0, random: createRandom(1) })).toThrow(/numPerHead/);
+describe("agreesWith", () => {
+  it("takes any of several true labels, and asks nothing where there is none", () => {
+    const both = toyExample("both", { labels: [0, 1] });
+    expect(agreesWith(task, both, "no")).toBe(true);
+    expect(agreesWith(task, both, "perhaps")).toBe(false);
+    expect(agreesWith(task, toyExample("open", { labels: [] }), "no")).toBeNull();
+    expect(agreesWith(task, both, undefined)).toBeNull();
   });
 });

@@ -1,4 +1,25 @@
-import type { Prediction, Reading } from "../../src/base/types";
+import type { Example, MetricName, Prediction, Reading, Task } from "../../src/base/types";
+
+const image = { width: 1, height: 1, channels: 1, data: Uint8Array.of(0) } as const;
+/** A question of the toy task. */
+export const toyExample = (id: string, more: Partial<Example>): Example => ({
+  id,
+  task: "toy",
+  split: "test",
+  image,
+  question: "?",
+  answer: "yes",
+  labels: [],
+  group: id,
+  ...more,
+});
+/** A task of two labels, yes and no, with these test questions. */
+export function toyTask(metrics: readonly MetricName[], test: readonly Example[]): Task {
+  const labels = ["yes", "no"].map((name, index) => ({ index, name, answer: name }));
+  const card = { title: "", source: "phantom", description: "", licence: "", citation: "", obtain: "" } as const;
+  const splits = { train: [], validation: [], test };
+  return { name: "toy", source: "phantom", modality: "", labels, splits, metrics, card, fingerprint: "toy" };
+}
 
 /** A prediction of two labels from what its readings say and what was fused. */
 export function predict(

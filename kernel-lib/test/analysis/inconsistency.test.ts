@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isInconsistent, measureInconsistency } from "../../src/analysis/inconsistency";
+import { findMeasurement } from "../../src/analysis/measurement";
+import type { Prediction, Reading } from "../../src/base/types";
 import { predict } from "./helpers";
 
 const BASE = [
@@ -16,39 +18,78 @@ const OTHER = [
 ];
 
 describe("measureInconsistency", () => {
-  const report = measureInconsistency([...BASE, ...OTHER], { base: "rag", numLabels: 2 });
-  const find = (system: string, subset: string) =>
-    report.results.find((result) => result.system === system && result.subset === subset)!;
+  const rows = measureInconsistency([...BASE, ...OTHER], { base: "rag", numLabels: 2 });
+  const find = (system: string, subset: string, metric = "accuracy", baseline: string | null = null) =>
+    findMeasurement(rows, { system, subset, metric, baseline });
 
   it("counts the queries whose readings differ, unparsed differing from every label", () => {
     expect(BASE.map(isInconsistent)).toEqual([false, true, true, true]);
-    expect(report).toMatchObject({ base: "rag", numQueries: 4, numInconsistent: 3 });
-    expect(report.shares).toEqual({ rag: 3 / 4, jomed: 1 / 4 });
+    expect(find("rag", "all", "inconsistency")).toMatchObject({ value: 3 / 4, n: 4, splitBy: null });
+    expect(find("jomed", "all", "inconsistency").value).toBe(1 / 4);
+    expect(find("rag", "inconsistent")).toMatchObject({ n: 3, splitBy: "rag" });
   });
 
   it("measures every system on the base system's subsets, matching examples by id", () => {
-    expect(find("rag", "all").accuracy!.value).toBe(3 / 4);
-    expect(find("rag", "inconsistent").accuracy!.value).toBe(2 / 3);
-    expect(find("jomed", "inconsistent").accuracy!.value).toBe(1);
-    expect(find("jomed", "consistent")).toMatchObject({ numQueries: 1, accuracy: { value: 0, low: 0, high: 0 } });
-    expect(find("rag", "inconsistent").macroF1!.value).toBe((4 / 5 + 0) / 2); // label 0: tp 2, fp 1; label 1: missed
+    expect(find("rag", "all").value).toBe(3 / 4);
+    expect(find("rag", "inconsistent").value).toBe(2 / 3);
+    expect(find("jomed", "inconsistent").value).toBe(1);
+    expect(find("jomed", "consistent")).toMatchObject({ n: 1, value: 0, low: 0, high: 0 });
+    expect(find("rag", "inconsistent", "macroF1").value).toBe((4 / 5 + 0) / 2); // label 0: tp 2, fp 1; label 1: missed
+  });
+
+  it("takes paired differences to the base on each subset", () => {
+    expect(find("jomed", "inconsistent", "accuracy", "rag").value).toBeCloseTo(1 / 3, 12);
+    expect(find("jomed", "consistent", "accuracy", "rag")).toMatchObject({ value: -1, pValue: 0 });
+    expect(rows.filter(({ system, baseline }) => system === "rag" && baseline !== null)).toEqual([]);
   });
 
   it("adds the two subsets up to all", () => {
     for (const system of ["rag", "jomed"]) {
-      const right = (subset: string) => find(system, subset).accuracy!.value * find(system, subset).numQueries;
+      const right = (subset: string) => find(system, subset).value * find(system, subset).n;
       expect(right("consistent") + right("inconsistent")).toBeCloseTo(right("all"), 12);
     }
   });
 
-  it("gives null, not a number, for an empty subset", () => {
+  it("has no row, not a number, for an empty subset", () => {
     const agreeing = [predict("rag", "e1", 1, [1, 1], 1)];
-    const { results } = measureInconsistency(agreeing, { base: "rag", numLabels: 2 });
-    expect(results.find(({ subset }) => subset === "inconsistent")).toMatchObject({
-      numQueries: 0,
-      accuracy: null,
-      macroF1: null,
+    const found = measureInconsistency(agreeing, { base: "rag", numLabels: 2 });
+    expect(found.map(({ subset, metric }) => `${subset} ${metric}`)).toEqual([
+      "all inconsistency",
+      "all accuracy",
+      "all macroF1",
+      "consistent accuracy",
+      "consistent macroF1",
+    ]);
+  });
+
+  it("without a base gives the shares alone, and none of a system that reads once", () => {
+    const closed = BASE.map(({ exampleId }) => predict("closed-book", exampleId, 0, [0], 0));
+    const found = measureInconsistency([...BASE, ...closed], { task: { name: "toy", source: "phantom" } });
+    expect(found).toMatchObject([
+      { task: "toy", data: "phantom", system: "rag", metric: "inconsistency", value: 3 / 4 },
+    ]);
+  });
+
+  it("takes answers in words, without macro-F1", () => {
+    const words = BASE.map(({ exampleId, group, weights }, i): Prediction<"words"> => {
+      const readings = ["left lung", i === 0 ? "right lung" : "The left lung."].map(
+        (text): Reading<"words"> => ({ form: "words", exampleId, retrieved: null, text, answer: text }),
+      );
+      return {
+        form: "words",
+        system: "rag",
+        exampleId,
+        group,
+        weights,
+        readings,
+        truth: "left lung",
+        answer: "left lung",
+      };
     });
+    const found = measureInconsistency(words, { base: "rag" });
+    expect(findMeasurement(found, { metric: "inconsistency" }).value).toBe(1 / 4);
+    expect(findMeasurement(found, { metric: "accuracy", subset: "inconsistent" })).toMatchObject({ value: 1, n: 1 });
+    expect(() => measureInconsistency(words, { base: "rag", numLabels: 2 })).toThrow(/numLabels must be left out/);
   });
 
   it("refuses an unknown base and systems on other examples", () => {

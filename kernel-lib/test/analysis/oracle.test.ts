@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { findMeasurement, type Measurement } from "../../src/analysis/measurement";
 import { measureOracle } from "../../src/analysis/oracle";
 import { createRandom } from "../../src/base/random";
 import { predict } from "./helpers";
+
+const of = (rows: readonly Measurement[], metric: string): Measurement => findMeasurement(rows, { metric });
 
 describe("measureOracle", () => {
   it("is right if any reading is", () => {
@@ -11,9 +14,12 @@ describe("measureOracle", () => {
       predict("rag", "e3", 0, [0, 0, 0], 0),
       predict("rag", "e4", 0, [1, 0, 1], 1),
     ];
-    const [result] = measureOracle(rows);
-    expect(result).toMatchObject({ system: "rag", numQueries: 4 });
-    expect([result!.accuracy.value, result!.oracle.value, result!.gap.value]).toEqual([1 / 4, 3 / 4, 2 / 4]);
+    const found = measureOracle(rows);
+    expect(found.map(({ system, metric, value, n }) => [system, metric, value, n])).toEqual([
+      ["rag", "accuracy", 1 / 4, 4],
+      ["rag", "oracle", 3 / 4, 4],
+      ["rag", "oracleGap", 2 / 4, 4],
+    ]);
   });
 
   it("is at least as accurate as every rule that picks one passage", () => {
@@ -23,9 +29,8 @@ describe("measureOracle", () => {
         const readings = Array.from({ length: 4 }, () => random.pick([0, 1, null]));
         return predict("any", `e${i}`, random.integer(2), readings, random.pick(readings));
       });
-      const [{ accuracy, oracle, gap }] = measureOracle(rows, { numDraws: 50 }) as [
-        ReturnType<typeof measureOracle>[0],
-      ];
+      const found = measureOracle(rows, { bootstrap: { numDraws: 50 } });
+      const [accuracy, oracle, gap] = [of(found, "accuracy"), of(found, "oracle"), of(found, "oracleGap")];
       expect(oracle.value).toBeGreaterThanOrEqual(accuracy.value);
       expect(gap.low).toBeGreaterThanOrEqual(0);
       for (let k = 0; k < 4; k++) {
@@ -36,7 +41,11 @@ describe("measureOracle", () => {
   });
 
   it("can be less accurate than fusion, which picks no single passage", () => {
-    const [result] = measureOracle([predict("fused", "e1", 1, [0, 2], 1)]);
-    expect(result!.gap.value).toBe(-1);
+    expect(of(measureOracle([predict("fused", "e1", 1, [0, 2], 1)]), "oracleGap").value).toBe(-1);
+  });
+
+  it("is not asked of a system that reads at most once", () => {
+    const rows = [predict("closed-book", "e1", 1, [1], 1), predict("closed-book", "e2", 1, [], 0)];
+    expect(measureOracle(rows)).toMatchObject([{ system: "closed-book", metric: "accuracy", value: 1 / 2 }]);
   });
 });

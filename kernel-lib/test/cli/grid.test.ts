@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Difference, Measurement } from "../../src/analysis/measurement";
 import { ConfigError } from "../../src/base/errors";
 import { failureText, gridLine } from "../../src/cli/grid";
 import { reportCsv } from "../../src/cli/grid-report";
@@ -8,7 +9,6 @@ import { resolveGrid } from "../../src/experiments/grid/options";
 import type { GridPlan } from "../../src/experiments/grid/plan";
 import { summarizeGrid } from "../../src/experiments/grid/results";
 import { listStages } from "../../src/experiments/grid/stages";
-import type { DifferenceRow, EvaluationRow } from "../../src/experiments/stages/results";
 
 const parse = (...argv: string[]) => parseReproduce(argv, {}, "/project");
 
@@ -117,11 +117,12 @@ describe("tables", () => {
 
 describe("results over seeds", () => {
   const cell = { profile: "quick", source: "phantom", task: "slake", backbone: "qwen2-vl" };
-  const facts = { n: 10, seeds: 1, scale: "replica", data: "phantom" } as const;
-  const row = (seed: number, system: string, value: number): EvaluationRow & typeof cell & { seed: number } => {
+  const whole = { baseline: null, subset: "all", splitBy: null, pValue: null } as const;
+  const facts = { ...whole, n: 10, seeds: 1, scale: "replica", data: "phantom" } as const;
+  const row = (seed: number, system: string, value: number): Measurement & typeof cell & { seed: number } => {
     return { ...cell, ...facts, seed, system, metric: "accuracy", value, low: value - 0.1, high: value + 0.1 };
   };
-  const difference = (seed: number, value: number): DifferenceRow & typeof cell & { seed: number } => {
+  const difference = (seed: number, value: number): Difference & typeof cell & { seed: number } => {
     return { ...row(seed, "jomed", value), baseline: "ft-rag", pValue: 0.5 };
   };
 

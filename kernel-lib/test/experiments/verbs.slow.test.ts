@@ -174,9 +174,9 @@ test("evaluate gives rows with intervals and paired differences; ablate one diff
   const run = await world.openRun("chain");
   const all = await everything(run);
   const { rows, differences, unparsed } = await evaluate(run, { task: world.task, predictions: all.predictions });
-  for (const { system, share, n } of unparsed) {
+  for (const { system, value, n } of unparsed) {
     const ofSystem = all.predictions.filter((answer) => answer.system === system);
-    expect([share, n]).toEqual([ofSystem.filter(({ answer }) => answer === null).length / 10, 10]);
+    expect([value, n]).toEqual([ofSystem.filter(({ answer }) => answer === null).length / 10, 10]);
   }
   expect(unparsed.map(({ system }) => system)).toEqual(SYSTEM_NAMES);
   expect(rows).toHaveLength(2 * SYSTEM_NAMES.length);

@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
-import type { Matrix, RasterImage } from "../../src/base/types";
+import { createRandom } from "../../src/base/random";
+import type { Head, Matrix, RasterImage, Retrieved } from "../../src/base/types";
 import { createDualHead } from "../../src/retriever/dual-head";
-import { retrieve } from "../../src/retriever/retrieve";
+import { rerankAtRandom, retrieve } from "../../src/retriever/retrieve";
 import { createFlatIndex } from "../../src/search/flat-index";
 
 const matrix = (...rows: number[][]): Matrix => ({
@@ -48,4 +49,44 @@ test("a head without a learned tower gives the frozen embedding, normalised", as
   const embedding = await retriever.queryEmbeddings(images, "text");
   expect(embedding.data[0]).toBeCloseTo(3 / 5, 6);
   expect(embedding.data[1]).toBeCloseTo(4 / 5, 6);
+});
+
+const hit = (passageId: string, head: Head, rank = 0): Retrieved => ({ passageId, head, score: 1 - rank / 100, rank });
+
+describe("rerankAtRandom", () => {
+  const candidates = (["image", "text"] as const).flatMap((head) =>
+    Array.from({ length: 10 }, (_, rank) => hit(`${head}-${rank}`, head, rank)),
+  );
+
+  it("keeps numPerHead distinct candidates of each head, with their scores and new ranks", () => {
+    const kept = rerankAtRandom(candidates, { numPerHead: 2, random: createRandom(1) });
+    expect(kept.map(({ head, rank }) => [head, rank])).toEqual([
+      ["image", 0],
+      ["image", 1],
+      ["text", 0],
+      ["text", 1],
+    ]);
+    expect(new Set(kept.map(({ passageId }) => passageId)).size).toBe(4);
+    for (const { passageId, score } of kept) {
+      expect(score).toBe(candidates.find((candidate) => candidate.passageId === passageId)!.score);
+    }
+  });
+
+  it("draws every candidate about equally often", () => {
+    const counts = new Map<string, number>();
+    for (let seed = 0; seed < 2000; seed++) {
+      for (const { passageId } of rerankAtRandom(candidates, { numPerHead: 2, random: createRandom(seed) })) {
+        counts.set(passageId, (counts.get(passageId) ?? 0) + 1);
+      }
+    }
+    expect(counts.size).toBe(20);
+    for (const count of counts.values()) expect(Math.abs(count - (2000 * 2) / 10)).toBeLessThan(80); // 4.5 sigma
+  });
+
+  it("is the same for the same stream and takes all when there are fewer", () => {
+    const draw = () => rerankAtRandom(candidates, { numPerHead: 3, random: createRandom(4).fork("e1") });
+    expect(draw()).toEqual(draw());
+    expect(rerankAtRandom(candidates.slice(0, 2), { numPerHead: 5, random: createRandom(1) })).toHaveLength(2);
+    expect(() => rerankAtRandom(candidates, { numPerHead: 0, random: createRandom(1) })).toThrow(/numPerHead/);
+  });
 });

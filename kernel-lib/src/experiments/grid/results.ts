@@ -1,7 +1,8 @@
+import type { Difference, Measurement } from "../../analysis/measurement";
 import { aggregateSeeds, type SeedSummary } from "../../metrics/seeds";
 import type { Run } from "../run";
 import { type Predictions, readPredictions } from "../stages/predictions";
-import type { DifferenceRow, EvaluateResult, EvaluationRow } from "../stages/results";
+import type { EvaluateResult } from "../stages/results";
 import { readJson } from "../stages/stage-files";
 import { placeIn, thereIn } from "./locate";
 import { type CellRecord, readCells } from "./record";
@@ -20,9 +21,9 @@ export interface GridPredictions extends CellName {
 export interface GridRows {
   readonly predictions: readonly GridPredictions[];
   /** Rows of the results frame, with their cell. */
-  readonly results: readonly (EvaluationRow & CellName)[];
+  readonly results: readonly (Measurement & CellName)[];
   /** Paired differences to FT RAG (or the first system without it), with their cell. */
-  readonly differences: readonly (DifferenceRow & CellName)[];
+  readonly differences: readonly (Difference & CellName)[];
 }
 
 /** Which rows; a name that is left out does not matter. */
@@ -44,8 +45,8 @@ export async function gridResults(place: Run | string, filter: GridRowsFilter = 
   const current = new Set(cells.filter(({ kind }) => kind === "predictions").map(({ key }) => key));
   const seen = new Set<string>();
   const predictions: GridPredictions[] = [];
-  const results: (EvaluationRow & CellName)[] = [];
-  const differences: (DifferenceRow & CellName)[] = [];
+  const results: (Measurement & CellName)[] = [];
+  const differences: (Difference & CellName)[] = [];
   for (const cell of cells) {
     const at = placeIn(folder, cell.kind, cell.key);
     if (!(await thereIn(at))) continue; // pruned or damaged since: the next run of the grid makes it again
@@ -62,7 +63,7 @@ export async function gridResults(place: Run | string, filter: GridRowsFilter = 
 }
 
 /** Results of overlapping sets of systems hold the same row twice. */
-function isNew(seen: Set<string>, row: (EvaluationRow | DifferenceRow) & CellName): boolean {
+function isNew(seen: Set<string>, row: (Measurement | Difference) & CellName): boolean {
   const { profile, source, task, backbone, seed, system, metric } = row;
   const baseline = "baseline" in row ? row.baseline : "";
   const name = JSON.stringify([profile, source, task, backbone, seed, system, metric, baseline]);
@@ -94,7 +95,7 @@ export interface SummaryRow extends SummaryNumber {
   readonly difference: (SummaryNumber & { readonly baseline: string }) | null;
 }
 
-type Named = CellName & Pick<EvaluationRow, "system" | "metric">;
+type Named = CellName & Pick<Measurement, "system" | "metric">;
 
 /** Averages stored rows over their seeds, in the order in which they come. */
 export function summarizeGrid({ results, differences }: Pick<GridRows, "results" | "differences">): SummaryRow[] {
@@ -130,7 +131,7 @@ function averageOf(rows: readonly SummaryNumber[]): SummaryNumber {
 }
 
 /** Differences to the same baseline only: a seed without FT RAG may have another one. */
-function differenceOf(rows: readonly DifferenceRow[]): SummaryRow["difference"] {
+function differenceOf(rows: readonly Difference[]): SummaryRow["difference"] {
   const { baseline } = rows[0]!;
   return { ...averageOf(rows.filter((row) => row.baseline === baseline)), baseline };
 }

@@ -1,0 +1,116 @@
+import { expect, test } from "vitest";
+import { measurablesOf, measureEvaluation } from "../../src/analysis/evaluation";
+import { findMeasurement } from "../../src/analysis/measurement";
+import { isKernelError } from "../../src/base/errors";
+import type { MetricName, Prediction } from "../../src/base/types";
+import { toyExample, toyTask } from "./helpers";
+
+const base = { system: "s", weights: [1], readings: [] };
+const label = (exampleId: string, truth: number, answer: number | null): Prediction => ({
+  ...base,
+  form: "label",
+  exampleId,
+  group: exampleId,
+  truth,
+  answer,
+  probabilities: [],
+});
+const words = (exampleId: string, truth: string, answer: string | null): Prediction => ({
+  ...base,
+  form: "words",
+  exampleId,
+  group: exampleId,
+  truth,
+  answer,
+});
+const measured = (found: ReturnType<typeof measurablesOf>, metric: MetricName) => {
+  const { statistic, groups } = found.find((each) => each.metric === metric)!;
+  return { value: statistic(groups.map((_, i) => i)), n: groups.length };
+};
+
+test("question answering: closed and open questions by kind, whichever form they have", () => {
+  const task = toyTask(
+    ["closedAccuracy", "tokenRecall"],
+    [
+      toyExample("a", { kind: "closed", labels: [0] }),
+      toyExample("b", { kind: "closed", labels: [1], answer: "no" }),
+      toyExample("c", { kind: "closed", form: "words", answer: "left" }),
+      toyExample("d", { kind: "open", form: "words", answer: "left lung" }),
+      toyExample("e", { kind: "open", labels: [0] }),
+    ],
+  );
+  const found = measurablesOf("test", task, [
+    ...[label("a", 0, 0), label("b", 1, null), label("e", 0, 1)],
+    ...[words("c", "left", "Left."), words("d", "left lung", "lung")],
+  ]);
+  expect(measured(found, "closedAccuracy")).toEqual({ value: 2 / 3, n: 3 });
+  expect(measured(found, "tokenRecall")).toEqual({ value: 0.25, n: 2 });
+});
+
+test("label sets: exact match and macro-F1 of the sets", () => {
+  const task = toyTask(
+    ["exactMatch", "macroF1"],
+    [toyExample("a", { form: "labels" }), toyExample("b", { form: "labels" })],
+  );
+  const set = (exampleId: string, truth: number[], answer: number[] | null): Prediction => ({
+    ...base,
+    form: "labels",
+    exampleId,
+    group: exampleId,
+    truth,
+    answer,
+    shares: [],
+  });
+  const found = measurablesOf("test", task, [set("a", [0], [0]), set("b", [0, 1], [0])]);
+  expect(measured(found, "exactMatch")).toEqual({ value: 0.5, n: 2 });
+  expect(measured(found, "macroF1")).toEqual({ value: 0.5, n: 2 }); // F1 of yes 1, of no 0
+});
+
+test("refuses an example of another task, and no predictions at all", () => {
+  const task = toyTask(["accuracy"], [toyExample("a", { labels: [0] })]);
+  const caught = (run: () => unknown) => {
+    try {
+      return run();
+    } catch (error) {
+      return error;
+    }
+  };
+  const foreign = caught(() => measurablesOf("test", task, [label("z", 0, 0)]));
+  expect(isKernelError(foreign, "data") && foreign.message).toContain('got "z"');
+  expect(
+    isKernelError(
+      caught(() => measurablesOf("test", task, [])),
+      "shape",
+    ),
+  ).toBe(true);
+});
+
+test("every system with its interval, its difference to a baseline, and its unreadable answers", () => {
+  const ids = ["a", "b", "c", "d"];
+  const task = toyTask(
+    ["accuracy"],
+    ids.map((id) => toyExample(id, { labels: [0] })),
+  );
+  const said = (system: string, answers: readonly (number | null)[]): Prediction[] =>
+    ids.map((id, i) => ({ ...label(id, 0, answers[i]!), system }));
+  const predictions = [...said("first", [0, 0, 0, 1]), ...said("ft-rag", [0, 0, 1, null])];
+  const { rows, differences, unparsed } = measureEvaluation(task, predictions, { bootstrap: { numDraws: 200 } });
+  expect(rows).toMatchObject([
+    {
+      task: "toy",
+      system: "first",
+      baseline: null,
+      metric: "accuracy",
+      value: 3 / 4,
+      n: 4,
+      pValue: null,
+      data: "phantom",
+    },
+    { system: "ft-rag", value: 2 / 4 },
+  ]);
+  expect(differences).toMatchObject([{ system: "first", baseline: "ft-rag", metric: "accuracy", value: 1 / 4, n: 4 }]);
+  expect(findMeasurement(unparsed, { system: "ft-rag" })).toMatchObject({ metric: "unparsed", value: 1 / 4 });
+  const toFirst = measureEvaluation(task, predictions, { baseline: "first" });
+  expect(toFirst.differences).toMatchObject([{ system: "ft-rag", baseline: "first", value: -1 / 4 }]);
+  expect(toFirst.differences[0]!.low).toBeLessThanOrEqual(-1 / 4);
+});
