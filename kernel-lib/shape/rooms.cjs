@@ -42,8 +42,8 @@ exports.FLOORS = [
   {
     floor: "experiments",
     rooms: [
+      { name: "analysis", holds: "rows with intervals: metrics of a task, inconsistency, oracle, agreement" },
       { name: "experiments", holds: "runs, stages as values, the grid that shares and resumes them" },
-      { name: "analysis", holds: "tables with intervals: inconsistency, oracle, agreement" },
     ],
   },
   {

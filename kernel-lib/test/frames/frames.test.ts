@@ -124,7 +124,7 @@ test("a missing, foreign, truncated or other frame's file is refused by name", a
   saveFrame(curveFrame([{ stage: "s", step: 1, split: "train", metric: "loss", value: 2 }]), file);
   const whole = readFileSync(file);
   const other = await refusal(() => loadFrame(file, FRAMES.results));
-  expect(other.message).toMatch(/must have the columns of results, among them system, .*; got stage, step/);
+  expect(other.message).toMatch(/must have the columns of results, among them task, system, .*; got stage, step/);
   writeFileSync(file, whole.subarray(0, whole.length - 30));
   expect((await refusal(() => loadFrame(file))).message).toMatch(/end with the Arrow mark; got a truncated file/);
   writeFileSync(file, Buffer.concat([whole.subarray(0, 200), whole.subarray(-20)]));
