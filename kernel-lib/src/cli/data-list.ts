@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { KNOWN_CORPORA } from "../data/corpora/known-corpora";
 import { FETCHED_DATA_FILE } from "../data/obtain/fetch-publication";
 import { KNOWN_TASKS } from "../data/tasks/known-tasks";
+import { lockFileOf } from "../store/folder";
+import { lockHolder } from "../store/lock";
 import type { TerminalProgress } from "./terminal-progress";
 
 /** What a line of the list is made of; tasks and corpora alike. */
@@ -16,7 +18,7 @@ interface Listed {
 }
 
 /** Whether files are found, without reading them. */
-function placeOf({ downloads = [], layout, publications = [] }: Listed, dir: string): string {
+async function placeOf({ downloads = [], layout, publications = [] }: Listed, dir: string): Promise<string> {
   const files = downloads.filter(({ file }) => existsSync(join(dir, file)));
   if (files.length > 0) return `here: ${files.map(({ file }) => file).join(", ")}`;
   if (downloads.length > 0) return "missing";
@@ -25,7 +27,8 @@ function placeOf({ downloads = [], layout, publications = [] }: Listed, dir: str
   ];
   const here = folders.filter((folder) => existsSync(join(dir, folder)));
   if (here.length === 0) return "missing";
-  const isHalf = publications.length > 0 && here.every((folder) => existsSync(join(dir, `${folder}.lock`)));
+  const holders = await Promise.all(here.map((folder) => lockHolder(lockFileOf(join(dir, folder)))));
+  const isHalf = publications.length > 0 && holders.every((holder) => holder !== null);
   const isFetched = here.some((folder) => existsSync(join(dir, folder, FETCHED_DATA_FILE)));
   const state = isHalf ? "being fetched" : isFetched ? "fetched; look with check" : "look with check";
   return `here: ${here.map((folder) => `${folder}/`).join(", ")} (${state})`;
@@ -37,7 +40,7 @@ function wayOf({ name, access, downloads = [], publications = [] }: Listed): str
 }
 
 /** `npm run data -- list`: a line for every task and corpus. */
-export function sayData(dir: string, progress: TerminalProgress): void {
+export async function sayData(dir: string, progress: TerminalProgress): Promise<void> {
   const tasks: readonly Listed[] = [...KNOWN_TASKS.values()].map(({ definition }) => definition);
   const corpora: readonly Listed[] = [...KNOWN_CORPORA.values()];
   progress.say(`data folder: ${dir}`);
@@ -46,7 +49,9 @@ export function sayData(dir: string, progress: TerminalProgress): void {
     ["corpora", corpora],
   ] as const) {
     progress.say(`${heading}:`);
-    for (const entry of list)
-      progress.say(`${entry.name.padEnd(13)} ${placeOf(entry, dir)}; ${entry.card.licence}; get it: ${wayOf(entry)}`);
+    for (const entry of list) {
+      const place = await placeOf(entry, dir);
+      progress.say(`${entry.name.padEnd(13)} ${place}; ${entry.card.licence}; get it: ${wayOf(entry)}`);
+    }
   }
 }

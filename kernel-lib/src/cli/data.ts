@@ -105,7 +105,7 @@ function card(name: string | null, isWriting: boolean, progress: TerminalProgres
 
 async function run(options: Options, progress: TerminalProgress, control: Control): Promise<void> {
   const { verb, data, dir, size, from, isWriting } = options;
-  if (verb === "list") sayData(dir, progress);
+  if (verb === "list") await sayData(dir, progress);
   else if (verb === "list-models") sayModels(dir, progress);
   else if (verb === "fetch-model")
     await sayFetchedModel({ name: options.model!, revision: options.revision, dir }, progress, control);

@@ -5,8 +5,8 @@ import { assertNotInterrupted } from "../base/check";
 import { DataError, isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { Control } from "../base/types";
+import { checkpointFiles } from "../hub/model-files";
 import { findModel } from "../hub/models";
-import { checkpointFiles } from "../models/weights/model-folder";
 
 /** A pre-trained model on disk, and the hash of everything in it that matters. */
 export interface CheckpointFolder {

@@ -3,7 +3,6 @@ import { ConfigError, DataError } from "../base/errors";
 import type { Control } from "../base/types";
 import type { FileDigest } from "../store/files";
 import { askJson, type Patience } from "./http";
-import type { ModelName } from "./models";
 
 /** Where models are published, and as whom it is asked. */
 export interface Hub extends Patience {
@@ -116,7 +115,7 @@ export interface HubListingOptions {
  */
 export async function listHubFiles(
   hub: Hub,
-  { id: name, revision }: Pick<ModelName, "id" | "revision">,
+  { id: name, revision }: { readonly id: string; readonly revision: string | null },
   control: Control = {},
   { kind = "models", depth = "top" }: HubListingOptions = {},
 ): Promise<HubListing> {

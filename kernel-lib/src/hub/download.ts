@@ -3,9 +3,7 @@ import { once } from "node:events";
 import {
   createWriteStream,
   existsSync,
-  mkdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   type WriteStream,
@@ -16,7 +14,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { DataError, EnvironmentError } from "../base/errors";
 import type { Control } from "../base/types";
-import { digestOfFile, type FileDigest } from "../store/files";
+import { digestOfFile, type FileDigest, makeFolder, placeFile } from "../store/files";
 import { createWatch, isPassing, openUrl, type Patience, type Request, retryConnection } from "./http";
 
 /** Options of downloadFile; every one but address, place and digest has a default. */
@@ -78,7 +76,7 @@ async function openResponse(attempt: Attempt, signal: AbortSignal): Promise<{ re
   const goesOn = response.status === 206 && response.headers.get("content-range")?.startsWith(`bytes ${held.size}-`);
   if (goesOn === true) return { response, start: held.size };
   if (response.status === 200) {
-    mkdirSync(dirname(attempt.part), { recursive: true });
+    makeFolder(dirname(attempt.part));
     writeFileSync(attempt.tag, versionOf(response));
     return { response, start: 0 };
   }
@@ -94,7 +92,8 @@ async function openResponse(attempt: Attempt, signal: AbortSignal): Promise<{ re
 /** One connection: appends to the part what comes. @throws on a broken one; then the part is kept. */
 async function attemptOnce(attempt: Attempt): Promise<void> {
   const { url, part, bytes, maxBytes, control = {}, idleMs = 30_000, stage = `download ${url}` } = attempt;
-  if (bytes !== undefined && heldBytes(attempt).size === bytes) return; // stopped between the last byte and the check
+  const held = heldBytes(attempt).size;
+  if (held > 0 && held === bytes) return; // stopped between the last byte and the check
   const watch = createWatch(idleMs, control.signal);
   try {
     const { response, start } = await openResponse(attempt, watch.signal);
@@ -171,6 +170,6 @@ export async function downloadFile(options: DownloadOptions): Promise<"present" 
   const attempt: Attempt = { ...options, maxBytes, part: `${name}.part`, tag: `${name}.tag` };
   await retryConnection("downloadFile", attempt, () => attemptOnce(attempt));
   await assertPublished(attempt);
-  renameSync(attempt.part, file);
+  await placeFile(attempt.part, file);
   return "fetched";
 }

@@ -1,62 +1,22 @@
-import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { DataError, StateError } from "../base/errors";
+import { DataError } from "../base/errors";
 import type { Control } from "../base/types";
-import { checkpointFiles, OPTIONAL_FILES, REQUIRED_FILES } from "../models/weights/model-folder";
-import { listedShards, WEIGHTS_FILE, WEIGHTS_INDEX } from "../models/weights/weight-files";
-import { assertDiskRoom, writeFileAtomic } from "../store/files";
+import { assertDiskRoom, makeFolder, writeFileAtomic } from "../store/files";
+import { lockFileOf, placeFolder } from "../store/folder";
+import { withLock } from "../store/lock";
 import { adviseOnHub, type Hub, type HubFile, type HubListing, listHubFiles, openHub } from "./client";
 import { downloadFile } from "./download";
-import { fetchedFolder, fetchedModelsDir, type ModelName, parseModelName } from "./models";
-
-/**
- * Does something that one process at a time may do to a folder. A process that died holds nothing.
- *
- * @param file created while `run` runs; holds the number of the process.
- * @param where who wants what, for the message.
- * @throws StateError when another one is at it.
- */
-export async function withFetchLock<T>(
-  file: string,
-  run: () => Promise<T>,
-  where = "fetchModel: the model",
-): Promise<T> {
-  mkdirSync(dirname(file), { recursive: true });
-  take(file, where);
-  try {
-    return await run();
-  } finally {
-    rmSync(file, { force: true });
-  }
-}
-
-function take(file: string, where: string): void {
-  try {
-    writeFileSync(file, String(process.pid), { flag: "wx" });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
-    const owner = Number(readFileSync(file, "utf8"));
-    if (isAlive(owner))
-      throw new StateError(
-        `${where} must not be fetched twice at once; process ${owner} is at it. Wait for it, or delete ${file} if that is another program.`,
-        { file, owner },
-        cause,
-      );
-    rmSync(file, { force: true });
-    writeFileSync(file, String(process.pid), { flag: "wx" });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid < 1) return false;
-  try {
-    process.kill(pid, 0); // asks only
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
+import { checkpointFiles, listedShards, MODEL_FILES, OPTIONAL_FILES, WEIGHTS_FILE, WEIGHTS_INDEX } from "./model-files";
+import {
+  FETCHED_FILE,
+  type FetchedModel,
+  fetchedFolder,
+  fetchedModelsDir,
+  type ModelName,
+  parseModelName,
+  readFetched,
+} from "./models";
 
 export interface FetchModelOptions {
   /** A branch, a tag or a commit. Default "main". */
@@ -67,16 +27,6 @@ export interface FetchModelOptions {
   readonly hub?: Hub;
   readonly control?: Control;
 }
-
-/** What was fetched; written beside the model as hub.json. */
-export interface FetchedModel {
-  readonly id: string;
-  readonly revision: string;
-  readonly commit: string;
-  readonly files: readonly HubFile[];
-}
-
-export const FETCHED_FILE = "hub.json";
 
 /**
  * Fetches a model from the Hugging Face hub: configuration, tokenizer, processor and safetensors, never pickles.
@@ -97,7 +47,9 @@ export async function fetchModel(
   const folder = fetchedFolder(modelsDir, model);
   const { commit } = listing;
   if (isWhole(folder, commit)) return { folder, commit, outcome: "present" };
-  await withFetchLock(`${folder}.lock`, () => fetchAll({ hub, model, listing, folder, control }));
+  const fetchIt = () => fetchAll({ hub, model, listing, folder, control });
+  const lock = { where: "fetchModel", what: `the model ${model.id}`, whenHeld: "refuse", control } as const;
+  await withLock(lockFileOf(folder), fetchIt, lock);
   return { folder, commit, outcome: "fetched" };
 }
 
@@ -114,7 +66,7 @@ async function fetchAll({ hub, model, listing, folder, control }: FetchWork): Pr
   const { commit } = listing;
   const draft = `${folder}.${commit.slice(0, 12)}.part`;
   const take = (file: HubFile) => fetchFile({ hub, model, commit, file, draft, control });
-  mkdirSync(draft, { recursive: true });
+  makeFolder(draft);
   const parts = partsOf(model, listing);
   for (const file of parts) await take(file);
   const weights = weightsOf(model, listing, draft);
@@ -124,17 +76,8 @@ async function fetchAll({ hub, model, listing, folder, control }: FetchWork): Pr
   const files = [...parts, ...weights];
   const fetched: FetchedModel = { id: model.id, revision: model.revision ?? "main", commit, files };
   writeFileAtomic(join(draft, FETCHED_FILE), `${JSON.stringify(fetched, null, 2)}\n`);
-  replace(draft, folder);
+  await placeFolder(draft, folder);
   removeDrafts(folder);
-}
-
-/** What hub.json says of a fetched model; null where there is none to read. */
-export function readFetched(folder: string): FetchedModel | null {
-  try {
-    return JSON.parse(readFileSync(join(folder, FETCHED_FILE), "utf8")) as FetchedModel;
-  } catch {
-    return null; // another folder, or a damaged one: it is fetched anew
-  }
 }
 
 function isWhole(folder: string, commit: string): boolean {
@@ -154,10 +97,10 @@ function partsOf(model: ModelName, { files }: HubListing): HubFile[] {
       { id: model.id, others },
     );
   }
-  for (const name of REQUIRED_FILES)
-    if (listed(name).length === 0)
-      throw new DataError(`fetchModel: ${model.id} must hold ${name}; there is none. Check the name.`, { name });
-  return [...REQUIRED_FILES, ...OPTIONAL_FILES, ...(isSingle ? [] : [WEIGHTS_INDEX])].flatMap(listed);
+  const name = MODEL_FILES.config;
+  if (listed(name).length === 0)
+    throw new DataError(`fetchModel: ${model.id} must hold ${name}; there is none. Check the name.`, { name });
+  return [name, ...OPTIONAL_FILES, ...(isSingle ? [] : [WEIGHTS_INDEX])].flatMap(listed);
 }
 
 function weightsOf(model: ModelName, { files }: HubListing, draft: string): HubFile[] {
@@ -199,16 +142,6 @@ async function fetchFile({ hub, model, commit, file, draft, control }: FileWork)
 function assertRoom(folder: string, files: readonly HubFile[]): void {
   const needed = files.filter(({ path }) => !existsSync(join(folder, path))).reduce((sum, { bytes }) => sum + bytes, 0);
   assertDiskRoom("fetchModel", folder, needed, "name another folder with --dir");
-}
-
-/** Puts a complete folder in its place; an older one gives way. */
-function replace(draft: string, folder: string): void {
-  mkdirSync(dirname(folder), { recursive: true });
-  const old = `${folder}.${randomUUID()}.old`;
-  const isThere = existsSync(folder);
-  if (isThere) renameSync(folder, old);
-  renameSync(draft, folder);
-  if (isThere) rmSync(old, { recursive: true, force: true });
 }
 
 /** What interrupted fetches of other commits of the same revision left. */

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigError, DataError, isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
-import { checkpointFiles } from "../models/weights/model-folder";
-import { readFetched } from "./fetch-model";
+import type { HubFile } from "./client";
+import { checkpointFiles, MODEL_FILES } from "./model-files";
 
 /** A model of the hub: whose, which, and which state of it. */
 export interface ModelName {
@@ -72,6 +72,25 @@ export function ownModelsDir(): string | null {
   return named === null ? null : resolve(named);
 }
 
+/** What was fetched; written beside the model as hub.json. */
+export interface FetchedModel {
+  readonly id: string;
+  readonly revision: string;
+  readonly commit: string;
+  readonly files: readonly HubFile[];
+}
+
+export const FETCHED_FILE = "hub.json";
+
+/** What hub.json says of a fetched model; null where there is none to read. */
+export function readFetched(folder: string): FetchedModel | null {
+  try {
+    return JSON.parse(readFileSync(join(folder, FETCHED_FILE), "utf8")) as FetchedModel;
+  } catch {
+    return null; // another folder, or a damaged one: it is fetched anew
+  }
+}
+
 /** The folder of a fetched model. A slash in a revision is written %2F. */
 export function fetchedFolder(modelsDir: string, { owner, name, revision }: ModelName): string {
   return join(modelsDir, `${owner}--${name}`, encodeURIComponent(revision ?? "main"));
@@ -108,7 +127,7 @@ export function findModel(name: string, { revision, modelsDir }: FindModelOption
   const fetched = fetchedFolder(modelsDir ?? fetchedModelsDir(), model);
   const own = ownModelsDir();
   const places = [...(own === null ? [] : ownPlaces(own, model)), fetched];
-  const found = places.find((folder) => existsSync(join(folder, "config.json")));
+  const found = places.find((folder) => existsSync(join(folder, MODEL_FILES.config)));
   if (found !== undefined) return found;
   const ask = `${model.id}${model.revision === null ? "" : ` --revision ${model.revision}`}`;
   throw new DataError(
@@ -157,7 +176,7 @@ type Place = Pick<ListedModel, "name" | "revision" | "folder">;
 export function listModels(modelsDir: string = fetchedModelsDir()): ListedModel[] {
   const own = ownModelsDir();
   return [...fetchedPlaces(modelsDir), ...(own === null ? [] : listedPlaces(own))]
-    .filter(({ folder }) => existsSync(join(folder, "config.json")))
+    .filter(({ folder }) => existsSync(join(folder, MODEL_FILES.config)))
     .map((place) => ({ ...place, type: typeOf(place.folder), bytes: bytesOf(place.folder) }));
 }
 
@@ -202,7 +221,9 @@ function foldersIn(dir: string): string[] {
 
 function typeOf(folder: string): string | null {
   try {
-    const { model_type } = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as { model_type?: unknown };
+    const { model_type } = JSON.parse(readFileSync(join(folder, MODEL_FILES.config), "utf8")) as {
+      model_type?: unknown;
+    };
     return typeof model_type === "string" ? model_type : null;
   } catch {
     return null; // the list shows it without a type; loading it says what is wrong

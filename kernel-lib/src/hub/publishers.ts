@@ -2,6 +2,8 @@ import { DataError } from "../base/errors";
 import { plainPathWithin } from "../base/paths";
 import type { Control } from "../base/types";
 import type { FileDigest } from "../store/files";
+import { adviseOnHub, type Hub, listHubFiles } from "./client";
+import { downloadFile } from "./download";
 import { askJson } from "./http";
 
 /** Where a data set is published so that it can be fetched. */
@@ -104,7 +106,7 @@ function osfFile(node: string, { attributes, links }: Item, origins: readonly st
  *
  * @throws EnvironmentError when it does not answer. DataError when its answer is not what it should be, or leads elsewhere.
  */
-export async function listOsf(
+async function listOsf(
   node: string,
   { osf = API, osfFiles = FILES }: PublisherAddresses = {},
   control: Control = {},
@@ -149,7 +151,7 @@ function zenodoFile(site: string, record: string, entry: unknown): PublishedFile
  *
  * @throws EnvironmentError when it does not answer. DataError when its answer is not what it should be.
  */
-export async function listZenodo(record: string, site = ZENODO, control: Control = {}): Promise<PublishedListing> {
+async function listZenodo(record: string, site = ZENODO, control: Control = {}): Promise<PublishedListing> {
   const advise = () => `Look at ${site}/records/${record}.`;
   const { json } = await askJson({ where: "listZenodo", url: `${site}/api/records/${record}`, advise, control });
   const files = (json as { files?: unknown } | null)?.files;
@@ -157,4 +159,46 @@ export async function listZenodo(record: string, site = ZENODO, control: Control
     throw new DataError(`listZenodo: record ${record} must list files; got none. ${advise()}`, { record });
   }
   return { version: record, files: files.map((entry: unknown) => zenodoFile(site, record, entry)) };
+}
+
+/** Whom to ask, and how. */
+export interface PublicationOptions {
+  readonly hub: Hub;
+  readonly addresses?: PublisherAddresses;
+  readonly control?: Control;
+}
+
+/** The files of a publication in its present state. @throws as `listHubFiles`, `listZenodo` and `listOsf`. */
+export async function listPublication(
+  { from, id }: Pick<Publication, "from" | "id">,
+  { hub, addresses = {}, control = {} }: PublicationOptions,
+): Promise<PublishedListing> {
+  if (from === "zenodo") return listZenodo(id, addresses.zenodo, control);
+  if (from === "osf") return listOsf(id, addresses, control);
+  const kind = { kind: "datasets", depth: "all" } as const;
+  const { commit, files } = await listHubFiles(hub, { id, revision: null }, control, kind);
+  const address = (path: string) => path.split("/").map(encodeURIComponent).join("/");
+  const url = (path: string) => `${hub.endpoint}/datasets/${id}/resolve/${commit}/${address(path)}`;
+  return { version: commit, files: files.map((file) => ({ ...file, url: url(file.path) })) };
+}
+
+/** Downloads one file of a publication to `place`. The hub's token goes to the hub alone. @throws as `downloadFile`. */
+export async function downloadPublished(
+  { from, id }: Pick<Publication, "from" | "id">,
+  { url, path, bytes, digest }: PublishedFile,
+  place: string,
+  { hub, control = {} }: PublicationOptions,
+): Promise<void> {
+  const isOfHub = from === "hugging-face";
+  await downloadFile({
+    ...hub,
+    url,
+    file: place,
+    bytes,
+    digest,
+    stage: `${id} ${path}`,
+    token: isOfHub ? hub.token : null,
+    advise: isOfHub ? adviseOnHub(hub, `datasets/${id}`) : () => `Look at ${pageOf({ from, id })}.`,
+    control,
+  });
 }

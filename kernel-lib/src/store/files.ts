@@ -35,15 +35,24 @@ export function writeFileAtomic(file: string, ...parts: readonly (Uint8Array | s
   writePartsAtomic(file, parts);
 }
 
-/** As `writeFileAtomic`, with parts that may be made one after the other, so that only one is in memory. */
-export function writePartsAtomic(file: string, parts: Iterable<Uint8Array | string>): void {
+/**
+ * As `writeFileAtomic`, with parts that may be made one after the other, so that only one is in memory.
+ *
+ * @param options.sync "later" does not wait until the disk has the file: for one of a hundred thousand of a folder that gets its
+ * name when all are there. Default "now".
+ */
+export function writePartsAtomic(
+  file: string,
+  parts: Iterable<Uint8Array | string>,
+  { sync = "now" }: { readonly sync?: "now" | "later" } = {},
+): void {
   makeFolder(dirname(file));
   const beside = besideOf(file);
   try {
     const handle = openSync(beside, "wx");
     try {
       for (const part of parts) writeAll(handle, part);
-      fsyncSync(handle);
+      if (sync === "now") fsyncSync(handle);
     } finally {
       closeSync(handle);
     }

@@ -170,3 +170,11 @@ test("an abort ends the download as an interruption", async () => {
   };
   expect((await refusal(() => fetchFrom(slow, { control: { signal: stop.signal } }))).code).toBe("interrupted");
 });
+
+test("an empty file arrives, too", async () => {
+  const empty = { kind: "md5", value: createHash("md5").digest("hex") } as const;
+  const answer: Misbehaviour = (_k, _request, response) =>
+    response.writeHead(200, { "content-length": 0 }).end() !== undefined;
+  expect(await fetchFrom(answer, { bytes: 0, digest: empty })).toBe("fetched");
+  expect(statSync(file()).size).toBe(0);
+});

@@ -1,22 +1,22 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdir, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { assertNotInterrupted } from "../../base/check";
 import { DataError } from "../../base/errors";
 import type { Control } from "../../base/types";
-import { adviseOnHub, type Hub, listHubFiles, openHub } from "../../hub/client";
-import { downloadFile } from "../../hub/download";
-import { withFetchLock } from "../../hub/fetch-model";
+import { type Hub, openHub } from "../../hub/client";
 import {
-  listOsf,
-  listZenodo,
+  downloadPublished,
+  listPublication,
   type Publication,
   type PublishedFile,
   type PublishedListing,
   type PublisherAddresses,
   pageOf,
 } from "../../hub/publishers";
-import { assertDiskRoom, writeFileAtomic } from "../../store/files";
+import { assertDiskRoom, makeFolder, writeFileAtomic, writePartsAtomic } from "../../store/files";
+import { lockFileOf, placeFolder } from "../../store/folder";
+import { withLock } from "../../store/lock";
 import { readZip, type ZipLimits } from "../formats/zip";
 
 /** The deepest folder that holds everything: archives wrap their files in one of any name. */
@@ -25,13 +25,6 @@ async function innermost(folder: string): Promise<string> {
   const [only] = entries.filter(({ name }) => name !== "__MACOSX" && !name.startsWith("."));
   const isAlone = entries.filter(({ name }) => name !== "__MACOSX" && !name.startsWith(".")).length === 1;
   return isAlone && only!.isDirectory() ? innermost(join(folder, only!.name)) : folder;
-}
-
-async function writeMember(target: string, content: Uint8Array): Promise<void> {
-  await mkdir(dirname(target), { recursive: true });
-  const part = `${target}.part`;
-  await writeFile(part, content);
-  await rename(part, target);
 }
 
 /**
@@ -48,7 +41,7 @@ export async function unpackArchive(
   { limits = {}, control = {} }: { readonly limits?: ZipLimits; readonly control?: Control } = {},
 ): Promise<void> {
   const draft = `${folder}.unpacking`;
-  await mkdir(draft, { recursive: true });
+  makeFolder(draft);
   const { size: total } = await stat(archive);
   assertDiskRoom("unpackArchive", draft, total, "choose another folder");
   const stage = `unpack ${basename(archive)}`;
@@ -56,7 +49,7 @@ export async function unpackArchive(
     assertNotInterrupted("unpackArchive", control.signal);
     const target = join(draft, name);
     const held = await stat(target).catch(() => null);
-    if (held === null) await writeMember(target, await read());
+    if (held === null) writePartsAtomic(target, [await read()], { sync: "later" });
     else if (!held.isFile() || held.size !== size) {
       const message = `unpackArchive: ${archive}, member ${name}, must be the only one of its name; got two. Do not use this archive.`;
       throw new DataError(message, { archive, name });
@@ -66,7 +59,7 @@ export async function unpackArchive(
   const inner = await innermost(draft);
   if (existsSync(folder))
     throw new DataError(`unpackArchive: ${folder} must not be there yet. Move it away.`, { folder });
-  await rename(inner, folder);
+  await placeFolder(inner, folder);
   await rm(draft, { recursive: true, force: true });
 }
 
@@ -97,20 +90,6 @@ interface Record {
   readonly id: string;
   readonly version: string | null;
   readonly files: readonly PublishedFile[];
-}
-
-async function list(publication: Publication, hub: Hub, options: FetchPublicationOptions): Promise<PublishedListing> {
-  const { from, id } = publication;
-  const { addresses = {}, control = {} } = options;
-  if (from === "zenodo") return listZenodo(id, addresses.zenodo, control);
-  if (from === "osf") return listOsf(id, addresses, control);
-  const { commit, files } = await listHubFiles(hub, { id, revision: null }, control, {
-    kind: "datasets",
-    depth: "all",
-  });
-  const address = (path: string) => path.split("/").map(encodeURIComponent).join("/");
-  const url = (path: string) => `${hub.endpoint}/datasets/${id}/resolve/${commit}/${address(path)}`;
-  return { version: commit, files: files.map((file) => ({ ...file, url: url(file.path) })) };
 }
 
 function pickWanted({ from, id, wanted }: Publication, { files }: PublishedListing): PublishedFile[] {
@@ -161,21 +140,10 @@ interface Work {
 
 /** Fetches one file, and unpacks it where it is an archive. */
 async function take({ publication, folder, hub, control }: Work, file: PublishedFile): Promise<void> {
-  const { from, id, unpack = {} } = publication;
+  const { unpack = {} } = publication;
   const place = join(folder, file.path);
   const target = targetOf(publication, folder, file);
-  mkdirSync(dirname(place), { recursive: true });
-  await downloadFile({
-    ...hub,
-    url: file.url,
-    file: place,
-    bytes: file.bytes,
-    digest: file.digest,
-    stage: `${id} ${file.path}`,
-    token: from === "hugging-face" ? hub.token : null,
-    advise: from === "hugging-face" ? adviseOnHub(hub, `datasets/${id}`) : () => `Look at ${pageOf({ from, id })}.`,
-    control,
-  });
+  await downloadPublished(publication, file, place, { hub, control });
   if (unpack[file.path] === undefined) return;
   rmSync(target, { recursive: true, force: true }); // of an older state
   await unpackArchive(place, target, { control });
@@ -215,14 +183,14 @@ export async function fetchPublication(
   const { dataDir, control = {} } = options;
   const hub = options.hub ?? openHub();
   const folder = join(dataDir, publication.folder);
-  const listing = await list(publication, hub, options);
+  const listing = await listPublication(publication, { ...options, hub });
   const wanted = pickWanted(publication, listing);
   const bytes = wanted.reduce((sum, file) => sum + file.bytes, 0);
   const said = { folder, numFiles: wanted.length, bytes };
   const held = readRecord(folder)?.files ?? [];
   if (wanted.every((file) => isThere(publication, folder, file, held))) return { ...said, outcome: "present" };
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const run = () => takeMissing({ publication, folder, hub, control }, listing.version, wanted);
-  await withFetchLock(join(dataDir, `${publication.folder}.lock`), run, `fetchPublication: ${id}`);
+  await withLock(lockFileOf(folder), run, { where: "fetchPublication", what: id, whenHeld: "refuse", control });
   return { ...said, outcome: "fetched" };
 }

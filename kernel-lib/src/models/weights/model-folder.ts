@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
+import { MODEL_FILES, missingFile } from "../../hub/model-files";
 import { writeFileAtomic } from "../../store/files";
 import type { JsonObject } from "../text/tokenizer";
 import type { WeightArray } from "./parameters";
-import { missingFile, readWeights, type WriteWeightsOptions, weightFiles, writeWeights } from "./weight-files";
+import { readWeights, type WriteWeightsOptions, writeWeights } from "./weight-files";
 
 /** A Hugging Face model folder in memory. Files that a folder does not have are null. */
 export interface Checkpoint {
@@ -24,26 +25,9 @@ export interface Checkpoint {
   readonly chatTemplate: string | null;
 }
 
-const FILES = {
-  config: "config.json",
-  tokenizer: "tokenizer.json",
-  tokenizerConfig: "tokenizer_config.json",
-  preprocessor: "preprocessor_config.json",
-  processor: "processor_config.json",
-} as const;
-const CHAT_TEMPLATE = "chat_template.jinja";
-const CHAT_TEMPLATE_JSON = "chat_template.json";
-
-/** Files of a model folder beside its weights, in the order of its fingerprint. */
-export const REQUIRED_FILES: readonly string[] = [FILES.config];
-export const OPTIONAL_FILES: readonly string[] = [
-  FILES.tokenizer,
-  FILES.tokenizerConfig,
-  FILES.preprocessor,
-  CHAT_TEMPLATE,
-  FILES.processor,
-  CHAT_TEMPLATE_JSON,
-];
+/** The JSON files that are parts of a checkpoint as they stand. */
+const PARTS = ["config", "tokenizer", "tokenizerConfig", "preprocessor", "processor"] as const;
+type Part = (typeof PARTS)[number];
 
 /**
  * Reads a Hugging Face model folder.
@@ -51,30 +35,18 @@ export const OPTIONAL_FILES: readonly string[] = [
  * @throws DataError when the folder, config.json or the weights are missing or broken, naming the file.
  */
 export function readCheckpoint(folder: string): Checkpoint {
-  if (!existsSync(join(folder, FILES.config))) throw missingFile(folder, FILES.config);
-  const tokenizerConfig = readJson(folder, FILES.tokenizerConfig);
-  const processor = readJson(folder, FILES.processor);
+  if (!existsSync(join(folder, MODEL_FILES.config))) throw missingFile(folder, MODEL_FILES.config);
+  const tokenizerConfig = readJson(folder, MODEL_FILES.tokenizerConfig);
+  const processor = readJson(folder, MODEL_FILES.processor);
   return {
-    config: readJson(folder, FILES.config)!,
+    config: readJson(folder, MODEL_FILES.config)!,
     weights: readWeights(folder),
-    tokenizer: readJson(folder, FILES.tokenizer),
+    tokenizer: readJson(folder, MODEL_FILES.tokenizer),
     tokenizerConfig,
-    preprocessor: readJson(folder, FILES.preprocessor) ?? objectIn(processor, "image_processor"),
+    preprocessor: readJson(folder, MODEL_FILES.preprocessor) ?? objectIn(processor, "image_processor"),
     ...(processor === null ? {} : { processor }),
     chatTemplate: readTemplate(folder, tokenizerConfig),
   };
-}
-
-/**
- * The names of all files of a model folder that `readCheckpoint` reads, those that are there, in an order that never changes:
- * what decides how the model answers.
- *
- * @throws DataError when config.json or the weights are missing, naming the file.
- */
-export function checkpointFiles(folder: string): string[] {
-  if (!existsSync(join(folder, FILES.config))) throw missingFile(folder, FILES.config);
-  const others = OPTIONAL_FILES.filter((file) => existsSync(join(folder, file)));
-  return [...REQUIRED_FILES, ...weightFiles(folder), ...others];
 }
 
 /**
@@ -83,11 +55,13 @@ export function checkpointFiles(folder: string): string[] {
  * Memory: one weight at a time where `weights` makes its values when asked, as `ParameterStore.entries` does.
  */
 export function writeCheckpoint(folder: string, checkpoint: Checkpoint, options: WriteWeightsOptions = {}): void {
-  for (const [part, file] of Object.entries(FILES) as [keyof typeof FILES, string][]) {
+  for (const part of PARTS) {
     const json = checkpoint[part];
-    if (json !== null && json !== undefined) writeFileAtomic(join(folder, file), `${JSON.stringify(json, null, 2)}\n`);
+    if (json !== null && json !== undefined)
+      writeFileAtomic(join(folder, MODEL_FILES[part]), `${JSON.stringify(json, null, 2)}\n`);
   }
-  if (checkpoint.chatTemplate !== null) writeFileAtomic(join(folder, CHAT_TEMPLATE), checkpoint.chatTemplate);
+  if (checkpoint.chatTemplate !== null)
+    writeFileAtomic(join(folder, MODEL_FILES.chatTemplate), checkpoint.chatTemplate);
   writeWeights(folder, checkpoint.weights, options);
 }
 
@@ -125,16 +99,19 @@ export function assertWeights(
 }
 
 /** A part that a model cannot do without. @throws DataError naming the file. */
-export function requirePart<K extends keyof typeof FILES>(
+export function requirePart<K extends Part>(
   where: string,
   checkpoint: Checkpoint,
   part: K,
 ): NonNullable<Checkpoint[K]> {
   const value = checkpoint[part];
   if (value !== null && value !== undefined) return value as NonNullable<Checkpoint[K]>;
-  throw new DataError(`${where}: the model's folder must hold ${FILES[part]}; there is none. Copy it from the model.`, {
-    file: FILES[part],
-  });
+  throw new DataError(
+    `${where}: the model's folder must hold ${MODEL_FILES[part]}; there is none. Copy it from the model.`,
+    {
+      file: MODEL_FILES[part],
+    },
+  );
 }
 
 function readJson(folder: string, file: string): JsonObject | null {
@@ -158,8 +135,8 @@ function objectIn(json: JsonObject | null, field: string): JsonObject | null {
 }
 
 function readTemplate(folder: string, tokenizerConfig: JsonObject | null): string | null {
-  const file = join(folder, CHAT_TEMPLATE);
+  const file = join(folder, MODEL_FILES.chatTemplate);
   if (existsSync(file)) return readFileSync(file, "utf8");
-  const value = (readJson(folder, CHAT_TEMPLATE_JSON) ?? tokenizerConfig)?.["chat_template"];
+  const value = (readJson(folder, MODEL_FILES.chatTemplateJson) ?? tokenizerConfig)?.["chat_template"];
   return typeof value === "string" ? value : null;
 }

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { assertInteger } from "../../base/check";
 import { DataError } from "../../base/errors";
 import {
@@ -9,13 +9,9 @@ import {
   storedBytes,
   writeSafetensors,
 } from "../../compute/safetensors";
+import { readShardIndex, WEIGHTS_FILE, WEIGHTS_INDEX, wrongIndex } from "../../hub/model-files";
 import { writeFileAtomic } from "../../store/files";
 import type { WeightArray } from "./parameters";
-
-/** All weights in one file; where it is there, it is read. */
-export const WEIGHTS_FILE = "model.safetensors";
-/** Which shard holds which weight. */
-export const WEIGHTS_INDEX = "model.safetensors.index.json";
 
 export interface WriteWeightsOptions {
   /** Most bytes of tensors in one file; a larger one is written alone. Default 5 GB, as transformers. */
@@ -40,24 +36,6 @@ export function readWeights(folder: string): Map<string, WeightArray> {
   return weights;
 }
 
-/**
- * The names of the files that `readWeights` reads: model.safetensors, or the index and then its shards by name.
- *
- * @throws DataError when there is neither, the index is broken, or a shard that it lists is not there.
- */
-export function weightFiles(folder: string): string[] {
-  if (existsSync(join(folder, WEIGHTS_FILE))) return [WEIGHTS_FILE];
-  const shards = listedShards(folder);
-  for (const file of shards)
-    if (!existsSync(join(folder, file))) throw refuseIndex(folder, `lists ${file}, which is not there`);
-  return [WEIGHTS_INDEX, ...shards];
-}
-
-/** The shards that the index lists, by name. @throws DataError when the index is missing or broken, or names a file elsewhere. */
-export function listedShards(folder: string): string[] {
-  return [...new Set(readIndex(folder).values())].sort();
-}
-
 /** A tensor of a file, not read yet. */
 interface UnreadTensor extends Omit<StoredTensor, "data"> {
   read(): StoredTensor["data"];
@@ -68,42 +46,20 @@ function tensorsOf(file: SafetensorsIndex): [string, UnreadTensor][] {
 }
 
 function readShards(folder: string): [string, UnreadTensor][] {
-  const places = readIndex(folder);
+  const places = readShardIndex(folder);
   const tensors: [string, UnreadTensor][] = [];
   for (const file of new Set(places.values())) {
-    if (!existsSync(join(folder, file))) throw refuseIndex(folder, `lists ${file}, which is not there`);
+    if (!existsSync(join(folder, file))) throw wrongIndex(folder, `lists ${file}, which is not there`);
     for (const [name, tensor] of tensorsOf(openSafetensors(join(folder, file)))) {
       const listed = places.get(name) ?? "none";
-      if (listed !== file) throw refuseIndex(folder, `must list tensor ${name} of ${file}; it names ${listed}`);
+      if (listed !== file) throw wrongIndex(folder, `must list tensor ${name} of ${file}; it names ${listed}`);
       tensors.push([name, tensor]);
       places.delete(name);
     }
   }
   const [lost] = places;
-  if (lost !== undefined) throw refuseIndex(folder, `lists tensor ${lost[0]} in ${lost[1]}, which does not hold it`);
+  if (lost !== undefined) throw wrongIndex(folder, `lists tensor ${lost[0]} in ${lost[1]}, which does not hold it`);
   return tensors;
-}
-
-/** File per tensor. */
-function readIndex(folder: string): Map<string, string> {
-  const file = join(folder, WEIGHTS_INDEX);
-  if (!existsSync(file)) throw missingFile(folder, WEIGHTS_FILE);
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(file, "utf8"));
-  } catch (cause) {
-    throw refuseIndex(folder, "must be a JSON file", cause);
-  }
-  const map = (json as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== "object" || map === null || Array.isArray(map))
-    throw refuseIndex(folder, "must hold a weight_map");
-  return new Map(
-    Object.entries(map).map(([name, value]) => {
-      if (typeof value === "string" && value === basename(value) && value.endsWith(".safetensors"))
-        return [name, value];
-      throw refuseIndex(folder, `must name a .safetensors file beside it for ${name}; got ${JSON.stringify(value)}`);
-    }),
-  );
 }
 
 function toWeight(folder: string, name: string, { dtype, shape, read }: UnreadTensor): WeightArray {
@@ -175,18 +131,4 @@ function packShards(weights: ReadonlyMap<string, WeightArray>, most: number): [s
     room -= bytes;
   }
   return shards;
-}
-
-/** The error for a folder without a file that every model has. */
-export function missingFile(folder: string, file: string): DataError {
-  const advice = "Run npm run checkpoints to make the models that belong to this repository, or name another folder.";
-  return new DataError(`readCheckpoint: ${folder} must hold ${file}; there is none. ${advice}`, { folder, file });
-}
-
-function refuseIndex(folder: string, problem: string, cause?: unknown): DataError {
-  return new DataError(
-    `readCheckpoint: ${join(folder, WEIGHTS_INDEX)} ${problem}. Fetch the index and all its shards again.`,
-    { folder, file: WEIGHTS_INDEX },
-    cause,
-  );
 }
