@@ -136,9 +136,3 @@ function ageText(milliseconds: number): string {
   if (minutes < 60) return `${Math.floor(minutes)} min`;
   return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} days`;
 }
-
-if (require.main === module) {
-  main(process.argv.slice(2)).then((code) => {
-    process.exitCode = code;
-  });
-}

@@ -22,8 +22,7 @@ import { codeVersion } from "../store/artifact";
 import { digestOfFile, writeFileAtomic } from "../store/files";
 import { lockFileOf, placeFolder, workFolderOf } from "../store/folder";
 import { withLock } from "../store/lock";
-import { runCommand } from "./run-command";
-import { createTerminalProgress, terminalControl } from "./terminal-progress";
+import { createTerminalProgress, runCommand, terminalControl } from "./terminal-progress";
 
 const MODELS = ["clip", "jina-clip", "qwen2-vl", "pixtral"] as const;
 type ModelName = (typeof MODELS)[number];
@@ -165,10 +164,4 @@ async function learnAndSave(
   const made = { recipe, parameters: model.parameters.count(), skills, curve };
   model.dispose();
   return made;
-}
-
-if (require.main === module) {
-  main(process.argv.slice(2)).then((code) => {
-    process.exitCode = code;
-  });
 }

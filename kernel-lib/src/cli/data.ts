@@ -15,8 +15,13 @@ import { sayCheckedData } from "./data-check";
 import { sayFetchedData } from "./data-fetch";
 import { sayData } from "./data-list";
 import { sayFetchedModel, sayModels } from "./data-models";
-import { runCommand } from "./run-command";
-import { createTerminalProgress, type LineStream, type TerminalProgress, terminalControl } from "./terminal-progress";
+import {
+  createTerminalProgress,
+  type LineStream,
+  runCommand,
+  type TerminalProgress,
+  terminalControl,
+} from "./terminal-progress";
 
 const VERBS = ["list", "fetch", "check", "card", "fetch-model", "list-models"] as const;
 type Verb = (typeof VERBS)[number];
@@ -122,11 +127,5 @@ export async function main(argv: readonly string[], stream: LineStream = process
     if (options === "help") progress.say(HELP);
     else await run(options, progress, terminalControl(progress, signal));
     return 0;
-  });
-}
-
-if (require.main === module) {
-  main(process.argv.slice(2)).then((code) => {
-    process.exitCode = code;
   });
 }

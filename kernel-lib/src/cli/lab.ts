@@ -7,11 +7,13 @@ import { repositoryRoot } from "../base/paths";
 const ASK_EVERY_MS = 200;
 const PATIENCE_MS = 180_000;
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** A JupyterLab server about to be started. */
-export interface LabCommand {
+interface LabCommand {
   readonly program: string;
   readonly parameters: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Where the server says its address, in a file named after its process. */
   readonly runtimeDir: string;
   /** Folder of the settings that hold unless the user chooses others. */
@@ -21,30 +23,10 @@ export interface LabCommand {
 /** JupyterLab would ask at its first start whether to fetch news from outside. */
 const SETTINGS = { "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false } };
 
-/**
- * How JupyterLab is started for this checkout: on loopback, with everything it writes inside .setup/, asking nobody for news or updates.
- *
- * @param extra arguments passed on to `jupyter lab`; they win over ours.
- * @throws EnvironmentError when JupyterLab is not there; the message says what to install.
- */
-export function labCommand(
-  root: string,
-  extra: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): LabCommand {
-  const program = join(root, ".venv", "bin", "jupyter");
-  if (!existsSync(program))
-    throw new EnvironmentError(
-      "lab: JupyterLab must be installed in .venv; it is not. Install Python 3.10 or later with its venv module " +
-        "(Debian: apt install python3 python3-venv), then run npm run lab again. Without Python, npm run reproduce still works.",
-      { program },
-    );
-  const home = join(root, ".setup", "jupyter");
-  const runtimeDir = join(home, "runtime");
-  const settingsDir = join(home, "app-settings");
-  const [data, models] = [env["JOMED_DATA_DIR"], env["JOMED_MODELS_DIR"]];
+/** On loopback, asking nobody for news or updates; a browser is opened where there is a screen. */
+function serverOptions(root: string, settingsDir: string, env: Environment): string[] {
   const hasScreen = process.platform === "darwin" || Boolean(env["DISPLAY"] || env["WAYLAND_DISPLAY"]);
-  const own = [
+  return [
     "--ServerApp.ip=127.0.0.1",
     `--ServerApp.root_dir=${root}`,
     "--LabApp.default_url=/lab/tree/notebooks",
@@ -58,6 +40,27 @@ export function labCommand(
     ...(process.getuid?.() === 0 ? ["--allow-root"] : []),
     ...(hasScreen ? [] : ["--ServerApp.open_browser=False"]),
   ];
+}
+
+/**
+ * How JupyterLab is started for this checkout: on loopback, with everything it writes inside .setup/, asking nobody for news or updates.
+ *
+ * @param extra arguments passed on to `jupyter lab`; they win over ours.
+ * @throws EnvironmentError when JupyterLab is not there; the message says what to install.
+ */
+export function labCommand(root: string, extra: readonly string[], env: Environment): LabCommand {
+  const program = join(root, ".venv", "bin", "jupyter");
+  if (!existsSync(program))
+    throw new EnvironmentError(
+      "lab: JupyterLab must be installed in .venv; it is not. Install Python 3.10 or later with its venv module " +
+        "(Debian: apt install python3 python3-venv), then run npm run lab again. Without Python, npm run reproduce still works.",
+      { program },
+    );
+  const home = join(root, ".setup", "jupyter");
+  const runtimeDir = join(home, "runtime");
+  const settingsDir = join(home, "app-settings");
+  const [data, models] = [env["JOMED_DATA_DIR"], env["JOMED_MODELS_DIR"]];
+  const own = serverOptions(root, settingsDir, env);
   // Jupyter refuses an option given twice: the caller's stands
   const optionOf = (parameter: string): string => parameter.split("=")[0]!;
   const given = new Set(extra.map(optionOf));
@@ -129,8 +132,3 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 1;
   }
 }
-
-if (require.main === module)
-  void main(process.argv.slice(2)).then((code) => {
-    process.exitCode = code;
-  });

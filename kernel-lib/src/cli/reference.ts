@@ -1,14 +1,24 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { assertOneOf } from "../base/check";
-import { ConfigError } from "../base/errors";
+import { assertNotInterrupted, assertOneOf } from "../base/check";
+import { ConfigError, EnvironmentError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import { compareReference } from "./reference-compare";
-import { openReferenceEnvironment, runPython } from "./reference-environment";
-import { runCommand } from "./run-command";
-import { createTerminalProgress, type LineStream } from "./terminal-progress";
+import { createTerminalProgress, type LineStream, runCommand } from "./terminal-progress";
 
 const HELP = `npm run reference -- [--write] [--only FOLDER] [--python PROGRAM]
 Runs the make*.py scripts of kernel-lib/test/reference beside it, in .venv-reference, and compares what they make with what is
@@ -23,6 +33,73 @@ const OPTIONS = {
   python: { type: "string" },
   help: { type: "boolean" },
 } as const;
+
+/** A program to run to its end. */
+interface PythonCall {
+  readonly program: string;
+  readonly parameters: readonly string[];
+  readonly cwd: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs a program quietly, away from every hub.
+ *
+ * @throws EnvironmentError when it fails, with the end of what it wrote. InterruptedError on abort.
+ */
+async function runPython({ program, parameters, cwd, signal }: PythonCall): Promise<void> {
+  const env = { ...process.env, HF_HUB_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false" };
+  const stop = signal === undefined ? {} : { signal };
+  let text = "";
+  const code = await new Promise<number>((resolve) => {
+    const child = spawn(program, parameters, { cwd, env, stdio: ["ignore", "pipe", "pipe"], ...stop });
+    for (const stream of [child.stdout!, child.stderr!])
+      stream.setEncoding("utf8").on("data", (piece: string) => {
+        text = (text + piece).slice(-4000);
+      });
+    child.on("error", (error) => {
+      text += error.message;
+      resolve(1);
+    });
+    child.on("close", (status) => resolve(status ?? 1));
+  });
+  assertNotInterrupted("reference", signal);
+  if (code === 0) return;
+  const end = text.trim().split("\n").slice(-12).join("\n");
+  throw new EnvironmentError(
+    `runPython: ${[program, ...parameters].join(" ")} must succeed; got exit code ${code}.\n${end}`,
+    { program, code },
+  );
+}
+
+const READY = ".ready";
+
+/**
+ * The Python environment that the references are made in: `folder`, made of pinned packages at the first call and again when
+ * the requirements change.
+ *
+ * @returns its Python.
+ * @throws EnvironmentError when Python is missing or a package cannot be had. InterruptedError on abort.
+ */
+async function openReferenceEnvironment(
+  folder: string,
+  requirements: string,
+  { say, signal }: { readonly say: (line: string) => void; readonly signal?: AbortSignal },
+): Promise<string> {
+  const python = join(folder, "bin", "python");
+  const stamp = createHash("sha256").update(readFileSync(requirements)).digest("hex");
+  const ready = join(folder, READY);
+  if (existsSync(ready) && readFileSync(ready, "utf8") === stamp) return python;
+  say(`making ${folder} from ${requirements} (minutes, and some gigabytes, the first time)`);
+  rmSync(ready, { force: true });
+  const cwd = join(folder, "..");
+  const stop = signal === undefined ? {} : { signal };
+  if (!existsSync(python)) await runPython({ program: "python3", parameters: ["-m", "venv", folder], cwd, ...stop });
+  const install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile"];
+  await runPython({ program: python, parameters: [...install, "-r", requirements], cwd, ...stop });
+  writeFileSync(ready, stamp);
+  return python;
+}
 
 /** Where everything is; replaced in tests. */
 export interface ReferencePlaces {
@@ -119,11 +196,5 @@ export async function main(
     const mode = write ? "write" : "compare";
     const isGood = await remake({ ...places, python, only, mode, signal, say: progress.say });
     return isGood || write ? 0 : 1;
-  });
-}
-
-if (require.main === module) {
-  main(process.argv.slice(2)).then((code) => {
-    process.exitCode = code;
   });
 }

@@ -112,8 +112,3 @@ export async function main(argv: readonly string[]): Promise<number> {
     release();
   }
 }
-
-if (require.main === module)
-  void main(process.argv.slice(2)).then((code) => {
-    process.exitCode = code;
-  });

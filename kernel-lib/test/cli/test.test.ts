@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatTable, formatTotal, judge } from "../../src/cli/check";
-import { main } from "../../src/cli/test";
-import { readVitestReport } from "../../src/cli/vitest-report";
+import { countFailures, formatTable, formatTotal, main, readVitestReport } from "../../src/cli/test";
 import { place, temporaryFolder } from "../setup/fakes";
 
 const RESULTS = [
@@ -24,17 +22,17 @@ describe("the summary of npm test", () => {
   });
 });
 
-describe("judge", () => {
+describe("countFailures", () => {
   it.each([
     ["a crash without a report", null, 1],
     ["a run of zero tests", { passed: 0, failed: 0, skipped: 5 }, 0],
   ])("counts %s as one failure", (_, counts, code) => {
-    expect(judge(counts, code)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+    expect(countFailures(counts, code)).toEqual({ passed: 0, failed: 1, skipped: 0 });
   });
 
   it("does not let a failing exit code pass for success", () => {
-    expect(judge({ passed: 3, failed: 0, skipped: 0 }, 1)).toEqual({ passed: 3, failed: 1, skipped: 0 });
-    expect(judge({ passed: 3, failed: 2, skipped: 0 }, 1)).toEqual({ passed: 3, failed: 2, skipped: 0 });
+    expect(countFailures({ passed: 3, failed: 0, skipped: 0 }, 1)).toEqual({ passed: 3, failed: 1, skipped: 0 });
+    expect(countFailures({ passed: 3, failed: 2, skipped: 0 }, 1)).toEqual({ passed: 3, failed: 2, skipped: 0 });
   });
 });
 
