@@ -355,7 +355,6 @@ export { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "./retriever/
 export { type CorpusViews, HEADS, type RetrieveOptions, rerankAtRandom, retrieve } from "./retriever/retrieve";
 export { createFlatIndex, loadFlatIndex } from "./search/flat-index";
 export { createHnswIndex, type HnswIndex, type HnswOptions, loadHnswIndex } from "./search/hnsw-index";
-export { measureRecall, type RecallReport } from "./search/measure-recall";
 // search
 export {
   type ChooseIndexOptions,
@@ -364,8 +363,15 @@ export {
   type OpenedIndex,
   type OpenIndexOptions,
   openIndex,
-} from "./search/open-index";
-export type { Hits, SearchOptions, VectorIndex } from "./search/vector-index";
+} from "./search/engines";
+export {
+  type Hits,
+  type IndexEngine,
+  measureRecall,
+  type RecallReport,
+  type SearchOptions,
+  type VectorIndex,
+} from "./search/vector-index";
 // systems
 export { answerExamples, answerInWords, answerLabelSets } from "./systems/answer";
 export type { Fusion, Retrieval, RetrievingParts, System } from "./systems/system";

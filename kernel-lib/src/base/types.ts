@@ -204,3 +204,10 @@ export interface Figure {
   readonly layout: Readonly<Record<string, unknown>>;
   readonly config?: Readonly<Record<string, unknown>>;
 }
+
+/** All members of a union at once: of `{ a } | { b }` the type `{ a } & { b }`. For options that several parts share. */
+export type IntersectionOf<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;

@@ -1,4 +1,4 @@
-import { type ChooseIndexOptions, EXACT_UP_TO } from "../search/open-index";
+import { type ChooseIndexOptions, EXACT_UP_TO } from "../search/engines";
 import type { ReaderStageOptions } from "../training/reader-stage";
 import { PAPER_RETRIEVER_OPTIONS, type RetrieverStageOptions } from "../training/retriever-options";
 import type { ProfileName } from "./run";

@@ -1,5 +1,6 @@
 import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
+import type { IntersectionOf } from "../base/types";
 import { attentionDistillationLoss } from "./attention-distillation";
 import { contrastiveLoss } from "./contrastive-kl";
 import { emdr2Loss } from "./emdr2";
@@ -21,11 +22,8 @@ export const LOSSES = [
 type Listed = (typeof LOSSES)[number];
 export type RetrieverLossName = Listed["name"];
 type OptionsByLoss = { [Loss in Listed as Loss["name"]]: OptionsOf<Loss["options"]> };
-type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (all: infer All) => void
-  ? All
-  : never;
 /** The options of all losses beside one another; which loss takes which is said by its `options`. */
-type AllLossOptions = Intersection<OptionsByLoss[RetrieverLossName]>;
+type AllLossOptions = IntersectionOf<OptionsByLoss[RetrieverLossName]>;
 
 /** Which loss of the retriever stage, and its own options. The paper's values are the defaults. */
 export interface RetrieverLossOptions extends AllLossOptions {

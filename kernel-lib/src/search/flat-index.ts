@@ -9,7 +9,9 @@ import {
   assertCorpus,
   assertQueries,
   disposedError,
+  type EngineSettings,
   type Hits,
+  type IndexEngine,
   inPieces,
   rowsOf,
   type SearchOptions,
@@ -180,3 +182,13 @@ export async function loadFlatIndex(folder: string): Promise<VectorIndex> {
   const data = new Float32Array(bytes.buffer);
   return createFlatIndex(sidecar.ids, { data, rows: sidecar.size, cols: sidecar.dimension });
 }
+
+/** Exact search: every vector compared with every query. */
+export const flatEngine = {
+  kind: "flat",
+  title: "exact search",
+  missing: null,
+  settings: [],
+  build: async (ids, embeddings, _settings: EngineSettings) => createFlatIndex(ids, embeddings),
+  load: loadFlatIndex,
+} as const satisfies IndexEngine;

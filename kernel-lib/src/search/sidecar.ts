@@ -9,7 +9,8 @@ const SCHEMA = 1;
 
 /** What stands beside a saved index: everything its binary file does not say. */
 export interface Sidecar {
-  readonly kind: "flat" | "hnsw";
+  /** The engine's. */
+  readonly kind: string;
   readonly space: "ip";
   readonly dimension: number;
   readonly size: number;
@@ -18,7 +19,7 @@ export interface Sidecar {
   readonly corpusHash: string;
   /** Name and version of the library that wrote the file. */
   readonly library: string;
-  /** Settings of an HNSW graph: m, efConstruction, ef, seed. Empty for an exact index. */
+  /** The engine's settings by name. */
   readonly settings: Readonly<Record<string, number>>;
 }
 
@@ -38,8 +39,8 @@ async function describeFile(file: string): Promise<StoredSidecar["file"]> {
   return { bytes: (await stat(file)).size, sha256: await digestOfFile(file, "sha256") };
 }
 
-const binaryFile = (folder: string, kind: Sidecar["kind"]) => join(folder, `index.${kind}`);
-const sidecarFile = (folder: string, kind: Sidecar["kind"]) => join(folder, `index.${kind}.json`);
+const binaryFile = (folder: string, kind: string) => join(folder, `index.${kind}`);
+const sidecarFile = (folder: string, kind: string) => join(folder, `index.${kind}.json`);
 
 /** Saves an index: `write` fills a new file, the sidecar follows; both get their names when both are complete. */
 export async function saveIndexFiles(folder: string, sidecar: Sidecar, write: (file: string) => Promise<unknown>) {
@@ -52,7 +53,7 @@ export async function saveIndexFiles(folder: string, sidecar: Sidecar, write: (f
   await publishFile(sidecarFile(folder, sidecar.kind), writeBoth);
 }
 
-function isSidecar(value: unknown, kind: Sidecar["kind"]): value is StoredSidecar {
+function isSidecar(value: unknown, kind: string): value is StoredSidecar {
   const { schema, kind: found, space, dimension, size, ids, settings, file } = (value ?? {}) as Partial<StoredSidecar>;
   if (schema !== SCHEMA || found !== kind || space !== "ip") return false;
   if (!Number.isSafeInteger(dimension) || !Number.isSafeInteger(size) || !Array.isArray(ids)) return false;
@@ -66,7 +67,7 @@ function isSidecar(value: unknown, kind: Sidecar["kind"]): value is StoredSideca
  *
  * @throws DataError naming the file when either is missing, truncated, altered or of another kind.
  */
-export async function readIndexFiles(where: string, folder: string, kind: Sidecar["kind"]) {
+export async function readIndexFiles(where: string, folder: string, kind: string) {
   const refuse = (file: string, rule: string, cause?: unknown): never => {
     throw new DataError(`${where}: ${file} must ${rule}. Build and save the index again.`, { file }, cause);
   };

@@ -1,7 +1,106 @@
+import { performance } from "node:perf_hooks";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { assertFinite, assertInteger, assertNotInterrupted, assertSameLength, assertShape } from "../base/check";
 import { DataError, ShapeError, StateError } from "../base/errors";
 import type { Control, Matrix } from "../base/types";
+
+/*
+ * What an index is, whichever engine made it: its interface, the checks and helpers that engines share, and how well an
+ * approximate one finds what the exact one does.
+ */
+
+/** What one query found, best first: ids, their positions in the corpus and their inner products (unbounded). */
+export interface Hits {
+  readonly ids: readonly string[];
+  readonly positions: readonly number[];
+  readonly scores: readonly number[];
+}
+
+/** What a search may be told besides its queries and k. */
+export interface SearchOptions {
+  /** One list per query: ids it must not find, such as the query's own. Default none. */
+  readonly excludeIds?: readonly (readonly string[])[];
+  /** Which ids may be found at all; asked once per id before the search begins. Default all. */
+  readonly accept?: (id: string) => boolean;
+  readonly control?: Control;
+}
+
+/** Finds the vectors with the largest inner product, exactly or nearly so. */
+export interface VectorIndex {
+  /** That of its engine: "flat", "hnsw" … */
+  readonly kind: string;
+  readonly size: number;
+  readonly dimension: number;
+  readonly ids: readonly string[];
+  /**
+   * The k best of every query, [Q, D] → Q lists of min(k, how many may be found) hits.
+   *
+   * @throws ShapeError on another dimension or number of lists. ConfigError when k < 1. NumericError on NaN.
+   */
+  search(queries: Matrix, k: number, options?: SearchOptions): Promise<Hits[]>;
+  /** Writes the index and its sidecar into a folder. */
+  save(folder: string): Promise<void>;
+  /** Frees what it holds; a later search throws StateError. */
+  dispose(): void;
+}
+
+/** A way of searching: it builds an index of a corpus, or loads one that was saved. Listed once, in engines.ts. */
+export interface IndexEngine<Settings extends EngineSettings = EngineSettings> {
+  /** How options, indexes and saved files call it. */
+  readonly kind: string;
+  /** Its name in a sentence. */
+  readonly title: string;
+  /** What is said where it cannot work, which it shows by an EnvironmentError; null for one that works everywhere. */
+  readonly missing: string | null;
+  /** Names of the settings it takes, `control` aside. */
+  readonly settings: readonly string[];
+  build(ids: readonly string[], embeddings: Matrix, settings: Settings): Promise<VectorIndex>;
+  /** From a folder that the index was saved in. */
+  load(folder: string): Promise<VectorIndex>;
+}
+
+/** What every engine may be given; its own settings are added to it. */
+export interface EngineSettings {
+  readonly control?: Control | undefined;
+}
+
+/** Throws unless there is one distinct id per row, at least one row, and only finite numbers. */
+export function assertCorpus(where: string, ids: readonly string[], embeddings: Matrix): void {
+  assertSameLength(`${where}: ids`, ids.length, embeddings.rows);
+  assertSameLength(`${where}: embeddings.data`, embeddings.data.length, embeddings.rows * embeddings.cols);
+  if (embeddings.rows === 0 || embeddings.cols === 0) {
+    throw new ShapeError(
+      `${where}: embeddings must have at least one row and column; got [${embeddings.rows}, ${embeddings.cols}].`,
+    );
+  }
+  assertFinite(`${where}: embeddings`, embeddings.data);
+  const seen = new Set<string>();
+  for (const id of ids) {
+    if (seen.has(id)) throw new DataError(`${where}: ids must be distinct; got ${JSON.stringify(id)} twice.`, { id });
+    seen.add(id);
+  }
+}
+
+/** Throws unless the queries fit the index and k and the options make sense. */
+export function assertQueries(index: VectorIndex, queries: Matrix, k: number, options: SearchOptions): void {
+  assertShape("search: queries", [queries.rows, queries.cols], [null, index.dimension]);
+  assertSameLength("search: queries.data", queries.data.length, queries.rows * queries.cols);
+  assertFinite("search: queries", queries.data);
+  assertInteger("search: k", k, 1);
+  if (options.excludeIds !== undefined) {
+    assertSameLength("search: excludeIds", options.excludeIds.length, queries.rows);
+  }
+}
+
+/** Which positions may be found: 1 or 0 each. Whatever `accept` throws comes out here, before any search. */
+export function acceptedPositions(ids: readonly string[], accept: SearchOptions["accept"]): Uint8Array {
+  return Uint8Array.from(ids, (id) => (accept === undefined || accept(id) ? 1 : 0));
+}
+
+/** The error of using an index after dispose(). */
+export function disposedError(kind: string): StateError {
+  return new StateError(`search: the ${kind} index must not be used after dispose(). Create or load it again.`);
+}
 
 /** The k best of a stream of (position, score), best first; of equal scores the earlier pushed stays ahead. */
 export class TopK {
@@ -54,74 +153,59 @@ export async function inPieces(
   }
 }
 
-/** What one query found, best first: ids, their positions in the corpus and their inner products (unbounded). */
-export interface Hits {
-  readonly ids: readonly string[];
-  readonly positions: readonly number[];
-  readonly scores: readonly number[];
+/** How well and how fast an approximate index answers, measured against an exact one. */
+export interface RecallReport {
+  readonly k: number;
+  readonly numQueries: number;
+  /** Mean share, in [0, 1], of each query's exact top k that the approximate index found. */
+  readonly recall: number;
+  readonly queriesPerSecond: number;
+  readonly exactQueriesPerSecond: number;
 }
 
-/** What a search may be told besides its queries and k. */
-export interface SearchOptions {
-  /** One list per query: ids it must not find, such as the query's own. Default none. */
-  readonly excludeIds?: readonly (readonly string[])[];
-  /** Which ids may be found at all; asked once per id before the search begins. Default all. */
-  readonly accept?: (id: string) => boolean;
-  readonly control?: Control;
+/** Slack for the two indexes' different rounding (single and double precision) of the same inner product. */
+const TOLERANCE = 1e-5;
+
+function recallOf(found: Hits, truth: Hits): number {
+  const last = truth.scores.at(-1);
+  if (last === undefined) return 1; // nothing may be found
+  const enough = last - TOLERANCE * Math.max(1, Math.abs(last));
+  return found.scores.filter((score) => score >= enough).length / truth.scores.length;
 }
 
-/** Finds the vectors with the largest inner product. Exact ("flat") or approximate ("hnsw"). */
-export interface VectorIndex {
-  readonly kind: "flat" | "hnsw";
-  readonly size: number;
-  readonly dimension: number;
-  readonly ids: readonly string[];
-  /**
-   * The k best of every query, [Q, D] → Q lists of min(k, how many may be found) hits.
-   *
-   * @throws ShapeError on another dimension or number of lists. ConfigError when k < 1. NumericError on NaN.
-   */
-  search(queries: Matrix, k: number, options?: SearchOptions): Promise<Hits[]>;
-  /** Writes the index and its sidecar into a folder. */
-  save(folder: string): Promise<void>;
-  /** Frees what it holds; a later search throws StateError. */
-  dispose(): void;
+async function timed(index: VectorIndex, queries: Matrix, k: number, options: SearchOptions) {
+  const start = performance.now();
+  const hits = await index.search(queries, k, options);
+  return { hits, perSecond: (1000 * queries.rows) / Math.max(performance.now() - start, 1e-3) };
 }
 
-/** Throws unless there is one distinct id per row, at least one row, and only finite numbers. */
-export function assertCorpus(where: string, ids: readonly string[], embeddings: Matrix): void {
-  assertSameLength(`${where}: ids`, ids.length, embeddings.rows);
-  assertSameLength(`${where}: embeddings.data`, embeddings.data.length, embeddings.rows * embeddings.cols);
-  if (embeddings.rows === 0 || embeddings.cols === 0) {
+/**
+ * Recall@k of an approximate index: the share of hits whose score reaches the exact k-th best, so that
+ * one of several equal vectors is as good as another.
+ *
+ * @throws ShapeError when there is no query, or the two indexes differ in size. Otherwise what search() throws.
+ */
+export async function measureRecall(
+  approximate: VectorIndex,
+  exact: VectorIndex,
+  queries: Matrix,
+  k: number,
+  options: SearchOptions = {},
+): Promise<RecallReport> {
+  if (queries.rows === 0) throw new ShapeError("measureRecall: queries must have at least one row; got 0.");
+  if (approximate.size !== exact.size) {
     throw new ShapeError(
-      `${where}: embeddings must have at least one row and column; got [${embeddings.rows}, ${embeddings.cols}].`,
+      `measureRecall: both indexes must hold the same corpus; got ${approximate.size} and ${exact.size} vectors.`,
     );
   }
-  assertFinite(`${where}: embeddings`, embeddings.data);
-  const seen = new Set<string>();
-  for (const id of ids) {
-    if (seen.has(id)) throw new DataError(`${where}: ids must be distinct; got ${JSON.stringify(id)} twice.`, { id });
-    seen.add(id);
-  }
-}
-
-/** Throws unless the queries fit the index and k and the options make sense. */
-export function assertQueries(index: VectorIndex, queries: Matrix, k: number, options: SearchOptions): void {
-  assertShape("search: queries", [queries.rows, queries.cols], [null, index.dimension]);
-  assertSameLength("search: queries.data", queries.data.length, queries.rows * queries.cols);
-  assertFinite("search: queries", queries.data);
-  assertInteger("search: k", k, 1);
-  if (options.excludeIds !== undefined) {
-    assertSameLength("search: excludeIds", options.excludeIds.length, queries.rows);
-  }
-}
-
-/** Which positions may be found: 1 or 0 each. Whatever `accept` throws comes out here, before any search. */
-export function acceptedPositions(ids: readonly string[], accept: SearchOptions["accept"]): Uint8Array {
-  return Uint8Array.from(ids, (id) => (accept === undefined || accept(id) ? 1 : 0));
-}
-
-/** The error of using an index after dispose(). */
-export function disposedError(kind: string): StateError {
-  return new StateError(`search: the ${kind} index must not be used after dispose(). Create or load it again.`);
+  const found = await timed(approximate, queries, k, options);
+  const truth = await timed(exact, queries, k, options);
+  const recalls = found.hits.map((hits, q) => recallOf(hits, truth.hits[q]!));
+  return {
+    k: Math.min(k, exact.size),
+    numQueries: queries.rows,
+    recall: recalls.reduce((sum, value) => sum + value, 0) / recalls.length,
+    queriesPerSecond: found.perSecond,
+    exactQueriesPerSecond: truth.perSecond,
+  };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseIndex, EXACT_UP_TO } from "../../src/search/open-index";
+import { chooseIndex, EXACT_UP_TO } from "../../src/search/engines";
 
 describe("chooseIndex", () => {
   it("goes by size, and says so", () => {
@@ -23,7 +23,7 @@ describe("chooseIndex", () => {
   });
 
   it.each([
-    [{ prefer: "best" as "flat" }, /prefer must be one of auto, hnsw, flat/],
+    [{ prefer: "best" as "flat" }, /prefer must be one of auto, flat, hnsw/],
     [{ exactUpTo: -1 }, /exactUpTo must be a whole number/],
   ])("refuses %j", (options, wording) => {
     expect(() => chooseIndex({ rows: 1, cols: 1 }, options)).toThrow(wording);

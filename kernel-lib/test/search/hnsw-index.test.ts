@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFlatIndex } from "../../src/search/flat-index";
 import { createHnswIndex, type HnswIndex, loadHnswIndex } from "../../src/search/hnsw-index";
-import { measureRecall } from "../../src/search/measure-recall";
 import { loadSearchAddon } from "../../src/search/search-addon";
+import { measureRecall } from "../../src/search/vector-index";
 import { clusteredRows, idsOf, matrix } from "./helpers";
 
 const CORPUS = clusteredRows(2000, 32, 1);

@@ -5,11 +5,17 @@ import { type Leak, withoutLeaks } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
 import { encodeImages } from "../../models/dual-encoder";
 import { type CorpusViews, HEADS } from "../../retriever/retrieve";
+import {
+  chooseIndex,
+  exactInsteadOf,
+  findEngine,
+  type IndexChoice,
+  loadSavedIndex,
+  openIndex,
+} from "../../search/engines";
 import { createFlatIndex } from "../../search/flat-index";
-import { type HnswIndex, loadHnswIndex } from "../../search/hnsw-index";
-import { measureRecall } from "../../search/measure-recall";
-import { chooseIndex, type IndexChoice, NO_LIBRARY, openIndex } from "../../search/open-index";
-import type { VectorIndex } from "../../search/vector-index";
+import type { HnswIndex } from "../../search/hnsw-index";
+import { measureRecall, type VectorIndex } from "../../search/vector-index";
 import { type CheckpointFolder, checkpointFolder } from "../checkpoint-folder";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
@@ -41,16 +47,16 @@ export async function measureRecallTable(
   const exactRow = (queriesPerSecond: number): RecallMeasurement => {
     return { index: `exact, ${head} view`, head, ef: null, k, recall: 1, queriesPerSecond };
   };
-  if (!isHnsw(index)) return [exactRow((await measureRecall(exact, exact, queries, k)).exactQueriesPerSecond)];
+  if (index.kind === "flat") return [exactRow((await measureRecall(exact, exact, queries, k)).exactQueriesPerSecond)];
   const rows: RecallMeasurement[] = [];
   let exactSpeed = 0;
-  for (const width of measuredEf) {
-    index.setEf(width);
+  for (const width of isHnsw(index) ? measuredEf : [null]) {
+    if (isHnsw(index) && width !== null) index.setEf(width);
     const { recall, queriesPerSecond, exactQueriesPerSecond } = await measureRecall(index, exact, queries, k);
-    rows.push({ index: `hnsw, ${head} view`, head, ef: width, k, recall, queriesPerSecond });
+    rows.push({ index: `${index.kind}, ${head} view`, head, ef: width, k, recall, queriesPerSecond });
     exactSpeed = exactQueriesPerSecond;
   }
-  index.setEf(ef);
+  if (isHnsw(index)) index.setEf(ef);
   return [...rows, exactRow(exactSpeed)];
 }
 
@@ -163,14 +169,15 @@ async function computeIndex(
   const { m, efConstruction, ef, prefer, exactUpTo } = profileOf(run.profile).index;
   const ids = parts.corpus.passages.map((passage) => passage.id);
   let choice = chooseIndex(matrices.image, { prefer, exactUpTo });
+  const approximate = choice.kind === "flat" ? "hnsw" : choice.kind; // measured in any case, kept where it is searched
   const recall: RecallMeasurement[] = [];
   for (const head of HEADS) {
     const settings = { m, efConstruction, ef, seed, control };
-    const { index } = await openIndex(ids, matrices[head], { ...settings, prefer: "hnsw" });
+    const { index } = await openIndex(ids, matrices[head], { ...settings, prefer: approximate });
     const exact = createFlatIndex(ids, matrices[head]);
     recall.push(...(await measureRecallTable(run, { head, index, exact, queries: matrices.train })));
-    if (choice.kind === "hnsw" && index.kind === "flat") choice = NO_LIBRARY;
-    if (choice.kind === "hnsw") await index.save(join(workDir, head));
+    if (choice.kind !== "flat" && index.kind === "flat") choice = exactInsteadOf(findEngine("buildIndex", choice.kind));
+    if (choice.kind !== "flat") await index.save(join(workDir, head));
     index.dispose();
   }
   writeJson(workDir, INDEX_FILE, { choice, recall } satisfies StoredIndex);
@@ -195,14 +202,15 @@ async function loadIndex(run: Run, parts: IndexParts & Pick<Index, "leaks" | "ar
   const stored = readJson<StoredIndex>(artifact.folder, INDEX_FILE);
   const ids = corpus.passages.map((passage) => passage.id);
   const exact = { image: createFlatIndex(ids, image), text: createFlatIndex(ids, text) };
-  const views = stored.choice.kind === "hnsw" ? await loadGraphs(run, artifact.folder) : exact;
+  const { kind } = stored.choice;
+  const views = kind === "flat" ? exact : await loadViews(run, kind, artifact.folder);
   const dispose = (): void => {
     for (const head of HEADS) {
       views?.[head].dispose();
       exact[head].dispose();
     }
   };
-  const choice = views === null ? NO_LIBRARY : stored.choice;
+  const choice = views === null ? exactInsteadOf(findEngine("buildIndex", kind)) : stored.choice;
   return {
     ...parts,
     embeddings: { image, text },
@@ -215,10 +223,11 @@ async function loadIndex(run: Run, parts: IndexParts & Pick<Index, "leaks" | "ar
   };
 }
 
-/** The graphs of both views, or null, said aloud, where their library is missing. */
-async function loadGraphs(run: Run, folder: string): Promise<CorpusViews | null> {
+/** The saved indexes of both views, or null, said aloud, where their engine cannot work. */
+async function loadViews(run: Run, kind: string, folder: string): Promise<CorpusViews | null> {
   try {
-    return { image: await loadHnswIndex(join(folder, "image")), text: await loadHnswIndex(join(folder, "text")) };
+    const load = (head: Head) => loadSavedIndex(kind, join(folder, head));
+    return { image: await load("image"), text: await load("text") };
   } catch (error) {
     if (!isKernelError(error, "environment")) throw error;
     run.control.onWarn?.("exact-index", `buildIndex: searching exactly instead. ${error.message}`, error.details);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { EnvironmentError } from "../../src/base/errors";
+import { openIndex } from "../../src/search/engines";
 import type { HnswIndex } from "../../src/search/hnsw-index";
-import { openIndex } from "../../src/search/open-index";
 import { loadSearchAddon } from "../../src/search/search-addon";
 import { matrix } from "./helpers";
 
@@ -62,7 +62,7 @@ describe("openIndex", () => {
   it("does not hide other errors behind the exact index", async () => {
     await expect(openIndex(["a", "b"], CORPUS, { prefer: "hnsw", m: 0 })).rejects.toMatchObject({ code: "config" });
     await expect(openIndex(["a", "b"], CORPUS, { prefer: "best" as "flat" })).rejects.toThrow(
-      /prefer must be one of auto, hnsw, flat/,
+      /prefer must be one of auto, flat, hnsw/,
     );
   });
 });
