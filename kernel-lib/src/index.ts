@@ -63,7 +63,6 @@ export { type BackendName, type BackendReport, openBackend, requireBackend } fro
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./compute/safetensors";
 export type { SafetensorsDtype } from "./compute/safetensors-header";
 export { joinCorpora } from "./data/corpora/join-corpora";
-export { CORPUS_NAMES, type CorpusName, type LoadCorpusOptions, loadCorpus } from "./data/corpora/load-corpus";
 export type { OpenCorpusOptions } from "./data/corpora/open-corpus";
 export type { NpyArray, NpyType } from "./data/formats/npy";
 export { formatNpz, readNpz } from "./data/formats/npz";
@@ -91,9 +90,9 @@ export {
 } from "./data/open-to-closed/convert-open";
 export { convertWithEndpoint, type EndpointOptions } from "./data/open-to-closed/convert-with-endpoint";
 // data
-export { classQuestion, closedTask } from "./data/question";
 export { findSharedGroups, type SharedGroup } from "./data/splits";
-export { type LoadTaskOptions, loadTask, TASK_NAMES } from "./data/tasks/load-task";
+export { classQuestion } from "./data/tasks/definition";
+export { closedTask } from "./data/tasks/vqa";
 // experiments: the verbs a notebook calls
 export { ABLATIONS, type AblateOptions, type AblateResult, type Ablation, ablate } from "./experiments/ablate";
 export { type CheckpointFolder, checkpointFolder } from "./experiments/checkpoint-folder";
@@ -312,27 +311,27 @@ export {
   showTable,
   type TableLike,
 } from "./notebook/show";
-export { type CorpusPhantomOptions, drawCorpusPhantom } from "./phantoms/breast/corpus";
-export { type BreastPhantom, drawBreastPhantom, writeBreastArchive } from "./phantoms/breast/phantom";
-export {
-  CORPUS_TWINS,
-  type CorpusTwin,
-  type CorpusTwinOptions,
-  type PmcOaLayout,
-  writeMimicCxrTwin,
-  writePmcOaTwin,
-  writeRocoTwin,
-} from "./phantoms/corpora/twins";
-export { ATTRIBUTES, type Attribute, type AttributeName, attributeQuestion } from "./phantoms/general/attributes";
-export { CLASS_WORDS } from "./phantoms/general/class-exercises";
+export { type CorpusPhantomOptions, drawCorpusPhantom } from "./phantoms/corpora/breast-corpus";
 export {
   drawReadingExercise,
   READING_MODES,
   type ReadingExercise,
   type ReadingMode,
 } from "./phantoms/general/reading-exercises";
-export { drawGeneralScene, GENERAL_VOCABULARY, type Scene, type SceneOptions } from "./phantoms/general/world";
-export { type VocabularyWord, vocabularyWords } from "./phantoms/vocabulary";
+export { CLASS_WORDS, type VocabularyWord, vocabularyWords } from "./phantoms/general/vocabulary";
+export {
+  ATTRIBUTES,
+  type Attribute,
+  type AttributeName,
+  attributeQuestion,
+  drawGeneralScene,
+  GENERAL_VOCABULARY,
+  type Scene,
+  type SceneOptions,
+} from "./phantoms/general/world";
+export { CORPUS_NAMES, type LoadCorpusOptions, loadCorpus } from "./phantoms/load-corpus";
+export { type LoadTaskOptions, loadTask, TASK_NAMES } from "./phantoms/load-task";
+export { type BreastPhantom, drawBreastPhantom, writeBreastArchive } from "./phantoms/tasks/breast";
 // reader
 export { createLocalReader, fingerprintReader, type LocalReaderOptions, openLocalReader } from "./reader/local-reader";
 export { buildPrompt } from "./reader/prompt";

@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { CHECKPOINTS, f32, from } from "../library.mjs";
 
 const { clippingScale, createAdamW, globalNorm } = from("compute/adamw");
-const { loadCorpus } = from("data/corpora/load-corpus");
-const { loadTask } = from("data/tasks/load-task");
+const { loadCorpus } = from("phantoms/load-corpus");
+const { loadTask } = from("phantoms/load-task");
 const { generate } = from("models/vision-language/generate");
 const { attachLora } = from("models/lora/lora");
 const { collatePrompts } = from("models/vision-language/prompt-batch");

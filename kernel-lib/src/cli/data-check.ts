@@ -1,7 +1,7 @@
 import type { Control, Split } from "../base/types";
-import { KNOWN_CORPORA } from "../data/corpora/known-corpora";
+import { CORPORA } from "../data/corpora/corpora";
 import { readPassages } from "../data/corpora/read-passages";
-import { loadTask } from "../data/tasks/load-task";
+import { loadTask } from "../phantoms/load-task";
 import type { TerminalProgress } from "./terminal-progress";
 
 /** What is to be looked at. */
@@ -37,7 +37,7 @@ const SHOWN = 5;
 
 /** Decodes every pair once and keeps none. */
 async function checkCorpus({ name, dir }: CheckWish, progress: TerminalProgress, control: Control): Promise<void> {
-  const source = await KNOWN_CORPORA.get(name)!.open(dir);
+  const source = await CORPORA.get(name)!.open(dir);
   let [pairs, broken, letters] = [0, 0, 0];
   const [groups, licences] = [new Set<string>(), new Map<string, number>()];
   const onBroken = ({ place, reason }: { readonly place: string; readonly reason: string }): void => {
@@ -60,5 +60,5 @@ async function checkCorpus({ name, dir }: CheckWish, progress: TerminalProgress,
 
 /** `npm run data -- check`: reads a task or corpus as the notebooks would and says what is in it. */
 export function sayCheckedData(wish: CheckWish, progress: TerminalProgress, control: Control): Promise<void> {
-  return KNOWN_CORPORA.has(wish.name) ? checkCorpus(wish, progress, control) : checkTask(wish, progress, control);
+  return CORPORA.has(wish.name) ? checkCorpus(wish, progress, control) : checkTask(wish, progress, control);
 }

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { ConfigError } from "../base/errors";
 import type { Control } from "../base/types";
-import { KNOWN_CORPORA } from "../data/corpora/known-corpora";
+import { CORPORA } from "../data/corpora/corpora";
 import { fetchPublication } from "../data/obtain/fetch-publication";
-import { KNOWN_TASKS } from "../data/tasks/known-tasks";
-import type { Download } from "../data/tasks/task-definition";
+import type { Download } from "../data/tasks/definition";
+import { TASKS } from "../data/tasks/tasks";
 import { downloadFile } from "../hub/download";
+import { fetchModel } from "../hub/fetch-model";
 import { type Publication, type Publisher, pageOf } from "../hub/publishers";
 import type { TerminalProgress } from "./terminal-progress";
 
@@ -28,16 +29,17 @@ interface Source {
 }
 
 function sourceOf(name: string): Source {
-  const task = KNOWN_TASKS.get(name)?.definition;
-  const { card, publications = [] } = task ?? KNOWN_CORPORA.get(name)!;
-  return { card, downloads: task?.downloads ?? [], publications };
+  const task = TASKS.get(name);
+  return task ?? { ...CORPORA.get(name)!, downloads: [] };
 }
 
 async function fetchFile(wish: FetchWish, { downloads, card }: Source, progress: TerminalProgress, control: Control) {
   const { name, dir, size } = wish;
-  const ending = size === null || size === 28 ? /mnist\.npz$/ : new RegExp(`_${size}\\.npz$`);
-  const wanted = downloads.find(({ file }) => ending.test(file));
-  if (wanted === undefined) throw new ConfigError(`data: --size must be 28, 64, 128 or 224 for ${name}; got ${size}.`);
+  const wanted = size === null ? downloads[0] : downloads.find(({ imageSize }) => imageSize === size);
+  if (wanted === undefined) {
+    const sizes = downloads.map(({ imageSize }) => imageSize);
+    throw new ConfigError(`data: --size must be one of ${sizes.join(", ")} for ${name}; got ${size}.`);
+  }
   const file = join(dir, wanted.file);
   const outcome = await downloadFile({
     url: wanted.url,
@@ -73,4 +75,26 @@ export async function sayFetchedData(wish: FetchWish, progress: TerminalProgress
   const { folder, outcome, numFiles, bytes } = await fetchPublication(publication, { dataDir: dir, control });
   const extent = `${numFiles} files, ${(bytes / 1e6).toFixed(1)} MB as published`;
   progress.say(`${name}: ${outcome === "present" ? "already there" : "fetched"}, ${folder}, ${extent}.`);
+}
+
+/** Which model, in which state; null for the hub's main branch. */
+export interface FetchModelWish {
+  readonly name: string;
+  readonly revision: string | null;
+  /** The data folder; models go to its folder models. */
+  readonly dir: string;
+}
+
+/** `npm run data -- fetch-model`: fetches a model and says where it is. */
+export async function sayFetchedModel(
+  { name, revision, dir }: FetchModelWish,
+  progress: TerminalProgress,
+  control: Control,
+): Promise<void> {
+  const { folder, commit, outcome } = await fetchModel(name, {
+    modelsDir: join(dir, "models"),
+    control,
+    ...(revision === null ? {} : { revision }),
+  });
+  progress.say(`${name}: ${outcome === "present" ? "already there" : "fetched"}, ${folder}. Commit ${commit}.`);
 }

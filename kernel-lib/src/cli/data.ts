@@ -5,16 +5,14 @@ import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { Control } from "../base/types";
-import { KNOWN_CORPORA } from "../data/corpora/known-corpora";
-import { corpusCard, taskCard, withCards } from "../data/obtain/data-card";
-import { KNOWN_TASKS } from "../data/tasks/known-tasks";
-import { TASK_NAMES } from "../data/tasks/load-task";
+import { CORPORA } from "../data/corpora/corpora";
+import { TASKS } from "../data/tasks/tasks";
 import { PUBLISHERS, type Publisher } from "../hub/publishers";
 import { writeFileAtomic } from "../store/files";
+import { corpusCard, taskCard, withCards } from "./data-card";
 import { sayCheckedData } from "./data-check";
-import { sayFetchedData } from "./data-fetch";
-import { sayData } from "./data-list";
-import { sayFetchedModel, sayModels } from "./data-models";
+import { sayFetchedData, sayFetchedModel } from "./data-fetch";
+import { sayData, sayModels } from "./data-list";
 import {
   createTerminalProgress,
   type LineStream,
@@ -26,7 +24,7 @@ import {
 const VERBS = ["list", "fetch", "check", "card", "fetch-model", "list-models"] as const;
 type Verb = (typeof VERBS)[number];
 
-const CORPUS_NAMES = [...KNOWN_CORPORA.keys()];
+const [TASK_NAMES, CORPUS_NAMES] = [[...TASKS.keys()], [...CORPORA.keys()]];
 const DATA_NAMES: readonly string[] = [...TASK_NAMES, ...CORPUS_NAMES];
 
 const HELP = `npm run data -- list | fetch <name> | check <name> | card <name> [--dir DIR] [--size N] [--from PUBLISHER] [--write]
@@ -99,8 +97,8 @@ function readOptions(argv: readonly string[]): Options | "help" {
 
 function card(name: string | null, isWriting: boolean, progress: TerminalProgress): void {
   if (name !== null) {
-    const corpus = KNOWN_CORPORA.get(name);
-    progress.say(corpus === undefined ? taskCard(KNOWN_TASKS.get(name)!) : corpusCard(corpus));
+    const corpus = CORPORA.get(name);
+    progress.say(corpus === undefined ? taskCard(TASKS.get(name)!) : corpusCard(corpus));
   }
   if (!isWriting) return;
   const file = join(repositoryRoot(), "data", "README.md");

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { ConfigError } from "../base/errors";
 import type { DataSource } from "../base/types";
-import { TASK_NAMES } from "../data/tasks/load-task";
 import { type GridOptions, resolveGrid } from "../experiments/grid/options";
 import type { ProfileName } from "../experiments/run";
+import { TASK_NAMES } from "../phantoms/load-task";
 import type { GridCommand } from "./grid";
 
 /** What the command line says of a grid, as given. */

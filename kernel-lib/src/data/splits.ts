@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { DataError } from "../base/errors";
 import type { Control, Example, Split, Task } from "../base/types";
+import { hashImage } from "./formats/picture-file";
+import type { TaskContent } from "./tasks/definition";
 
 type Splits = Readonly<Record<Split, readonly Example[]>>;
 
@@ -49,7 +51,7 @@ export function dealGroups(groups: readonly string[], shares: readonly number[],
 const VALIDATION_SHARE = 0.1;
 
 /** Takes a tenth of the training groups (pictures or patients) with all their examples for validation, by the seed. */
-export function carveValidation(train: readonly Example[], seed: number): Record<"train" | "validation", Example[]> {
+function carveValidation(train: readonly Example[], seed: number): Record<"train" | "validation", Example[]> {
   const parts = dealGroups(
     train.map(({ group }) => group),
     [VALIDATION_SHARE, 1 - VALIDATION_SHARE],
@@ -59,6 +61,38 @@ export function carveValidation(train: readonly Example[], seed: number): Record
     train: train.filter((_, i) => parts[i] === 1),
     validation: train.filter((_, i) => parts[i] === 0).map((example) => ({ ...example, split: "validation" })),
   };
+}
+
+/** Hash of everything a reader could see of the examples: the identity of a task made of many files. */
+function hashExamples(splits: Splits): string {
+  const hash = createHash("sha256");
+  for (const { id, question, answer, group, image } of Object.values(splits).flat()) {
+    hash.update(JSON.stringify([id, question, answer, group, hashImage(image)]));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Whose splits they are, and what their members are called in an error. */
+interface SplitOwner {
+  readonly task: string;
+  readonly members: "pictures" | "questions";
+  readonly splitSeed: number;
+}
+
+/**
+ * The three splits of a task from the published ones. Where no validation split is published, a tenth of the training groups is
+ * taken for it, by `splitSeed`.
+ *
+ * @throws DataError when the training or test split is empty.
+ */
+export function completeSplits(published: Splits, { task, members, splitSeed }: SplitOwner): TaskContent {
+  for (const split of ["train", "test"] as const) {
+    if (published[split].length > 0) continue;
+    throw new DataError(`loadTask: ${task} must hold ${split} ${members}; got none. Check that every file is there.`);
+  }
+  const open = published.validation.length === 0;
+  const splits = open ? { ...published, ...carveValidation(published.train, splitSeed) } : published;
+  return { splits, identity: hashExamples(splits) };
 }
 
 /** Groups, and examples of one, that the warning names; its details hold all. */

@@ -7,13 +7,13 @@ import { readerLogits } from "../models/vision-language/logits";
 import type { VisionLanguageModel } from "../models/vision-language/model";
 import { groupPatches } from "../models/vision-language/pictures";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../models/vision-language/prompt-batch";
-import { ATTRIBUTES } from "../phantoms/general/attributes";
 import {
   drawReadingExercise,
   READING_MODES,
   type ReadingExercise,
   type ReadingMode,
 } from "../phantoms/general/reading-exercises";
+import { ATTRIBUTES } from "../phantoms/general/world";
 import { buildPrompt } from "../reader/prompt";
 import type { Evaluation, LoopResult, Trainee } from "../training/loop";
 import { type PretrainingHooks, pretrainLoop } from "./pretrain-loop";

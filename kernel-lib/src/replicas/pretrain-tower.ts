@@ -2,8 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { createRandom } from "../base/random";
 import type { RasterImage } from "../base/types";
 import { crossEntropy } from "../compute/ops/cross-entropy";
-import { ATTRIBUTES } from "../phantoms/general/attributes";
-import { drawGeneralScene, type Scene } from "../phantoms/general/world";
+import { ATTRIBUTES, drawGeneralScene, type Scene } from "../phantoms/general/world";
 import type { Evaluation, LoopResult, Trainee } from "../training/loop";
 import { type PretrainingHooks, type PretrainingPhase, pretrainLoop } from "./pretrain-loop";
 

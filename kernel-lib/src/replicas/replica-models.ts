@@ -3,7 +3,7 @@ import type { QwenImageConfig } from "../models/images/processor";
 import { createQwen2Vl, type Qwen2Vl } from "../models/qwen2-vl/weights";
 import { QWEN2_VL_CHAT_TEMPLATE } from "../models/text/chat-template";
 import { createTokenizer } from "../models/text/tokenizer";
-import { readerWords, type VocabularyWord, vocabularyWords } from "../phantoms/vocabulary";
+import { readerWords, type VocabularyWord, vocabularyWords } from "../phantoms/general/vocabulary";
 import { trainBpe } from "./bpe-trainer";
 
 /** Names the recipe of both replica models; raised when sizes, vocabulary or pre-training change. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { main } from "../../src/cli/data";
 import { writeZip } from "../../src/data/formats/zip";
-import { KNOWN_TASKS } from "../../src/data/tasks/known-tasks";
+import { TASK_PHANTOMS } from "../../src/phantoms/phantoms";
 import { startHubServer } from "../helpers/hub-server";
 
 /** Runs the program. @returns exit code and everything it wrote. */
@@ -18,7 +18,7 @@ async function run(...argv: string[]): Promise<[number, string]> {
 async function publishedFiles(name: string): Promise<Map<string, Buffer>> {
   const place = mkdtempSync(join(tmpdir(), "published-"));
   try {
-    await KNOWN_TASKS.get(name)!.phantom.write({ folder: place, seed: 3, size: "quick", control: {} });
+    await TASK_PHANTOMS.get(name)!.write({ folder: place, seed: 3, size: "quick", control: {} });
     const entries = readdirSync(place, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     const paths = entries.map((entry) => join(entry.parentPath, entry.name));
     return new Map(paths.map((path) => [path.slice(place.length + 1), readFileSync(path)]));

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { main } from "../../src/cli/data";
-import { writeBreastArchive } from "../../src/phantoms/breast/phantom";
-import { writePmcOaTwin } from "../../src/phantoms/corpora/twins";
+import { drawCorpusPhantom } from "../../src/phantoms/corpora/breast-corpus";
+import { PMC_OA_TWIN, twinPairs } from "../../src/phantoms/corpora/twins";
+import { writeBreastArchive } from "../../src/phantoms/tasks/breast";
 import { HUB_MODEL, startHubServer } from "../helpers/hub-server";
 
 // the files made here are not the published ones
@@ -54,7 +55,8 @@ test("fetch says the steps for credentialed data", async () => {
 test("check reads a corpus and counts its pairs, licences and groups, and names what is broken", async () => {
   const dir = mkdtempSync(join(tmpdir(), "corpus-"));
   try {
-    await writePmcOaTwin(dir, { seed: 3, numPassages: 60 });
+    const { passages } = drawCorpusPhantom({ seed: 3, numPassages: 60 });
+    await PMC_OA_TWIN.write(dir, twinPairs(PMC_OA_TWIN, passages));
     const [code, text] = await run("check", "pmc-oa", "--dir", dir);
     expect(code).toBe(0);
     expect(text).toMatch(
@@ -105,7 +107,7 @@ test.each([
   [["fetch", "breast-mnist", "--revision", "x"], /--revision goes with fetch-model only/],
   [["fetch"], /fetch must name one task or corpus; got none/],
   [["fetch", "brain"], /must be one of breast-mnist/],
-  [["fetch", "derma-mnist", "--size", "32"], /--size must be 28, 64, 128 or 224/],
+  [["fetch", "derma-mnist", "--size", "32"], /--size must be one of 28, 64, 128, 224/],
   [["fetch", "slake", "--size", "64"], /--size goes with MedMNIST tasks only; got slake/],
   [["fetch", "slake", "--from", "zenodo"], /--from must be one of hugging-face for slake; got zenodo/],
   [["fetch", "breast-mnist", "--from", "osf"], /--from must be one of none for breast-mnist; got osf/],

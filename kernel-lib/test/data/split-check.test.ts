@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { findSharedGroups, reportSharedGroups } from "../../src/data/splits";
-import { loadTask } from "../../src/data/tasks/load-task";
+import { loadTask } from "../../src/phantoms/load-task";
 
 test("the phantom has no group in two splits; a copied picture is found and said", async () => {
   const task = await loadTask("breast-mnist");

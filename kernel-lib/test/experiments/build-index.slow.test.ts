@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { EnvironmentError } from "../../src/base/errors";
 import type { Control } from "../../src/base/types";
-import { loadCorpus } from "../../src/data/corpora/load-corpus";
 import { buildIndex, type Index } from "../../src/experiments/stages/corpus-index";
+import { loadCorpus } from "../../src/phantoms/load-corpus";
 import { loadSearchAddon } from "../../src/search/search-addon";
 import { type SmallWorld, smallWorld } from "./small-world";
 

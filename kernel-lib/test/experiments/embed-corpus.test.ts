@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { Matrix } from "../../src/base/types";
-import { loadCorpus } from "../../src/data/corpora/load-corpus";
 import { checkpointFolder } from "../../src/experiments/checkpoint-folder";
 import { openRun } from "../../src/experiments/run";
 import { embedCorpus } from "../../src/experiments/stages/corpus";
+import { loadCorpus } from "../../src/phantoms/load-corpus";
 
 const artifactsDir = mkdtempSync(join(tmpdir(), "embed-corpus-"));
 afterAll(() => rmSync(artifactsDir, { recursive: true }));

@@ -2,13 +2,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Control, Corpus, Split, Task } from "../../src/base/types";
-import { loadCorpus } from "../../src/data/corpora/load-corpus";
-import { loadTask } from "../../src/data/tasks/load-task";
 import { openRun, type Run } from "../../src/experiments/run";
 import { buildIndex, type Index } from "../../src/experiments/stages/corpus-index";
 import { type TunedReader, tuneReader } from "../../src/experiments/stages/reader";
 import { saveClip } from "../../src/models/clip/weights";
 import { saveQwen2Vl } from "../../src/models/qwen2-vl/weights";
+import { loadCorpus } from "../../src/phantoms/load-corpus";
+import { loadTask } from "../../src/phantoms/load-task";
 import { createReplicaClip } from "../../src/replicas/replica-models";
 import { tinyReader } from "../helpers/tiny-reader";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { loadTask } from "../../src/data/tasks/load-task";
 import { describeLabels } from "../../src/frames/danfo";
+import { loadTask } from "../../src/phantoms/load-task";
 
 test("describeLabels counts, describes and one-hot encodes a task's labels", async () => {
   const task = await loadTask("breast-mnist");

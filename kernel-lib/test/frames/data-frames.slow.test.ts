@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { CORPUS_NAMES, loadCorpus } from "../../src/data/corpora/load-corpus";
-import { loadTask, TASK_NAMES } from "../../src/data/tasks/load-task";
 import { examplesFrame, passagesFrame } from "../../src/frames/data-frames";
 import { FRAMES, type FrameName } from "../../src/frames/schemas";
 import type { Table } from "../../src/frames/table";
+import { CORPUS_NAMES, loadCorpus } from "../../src/phantoms/load-corpus";
+import { loadTask, TASK_NAMES } from "../../src/phantoms/load-task";
 
 const CORPORA = CORPUS_NAMES.filter((name) => name !== "medpix2" && name !== "folder");
 

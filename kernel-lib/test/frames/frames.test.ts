@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Corpus, Prediction, Reading, Task } from "../../src/base/types";
-import { loadTask } from "../../src/data/tasks/load-task";
 import { answersFrame } from "../../src/frames/answers";
 import { curveFrame, examplesFrame, passagesFrame, recallFrame, retrievedFrame } from "../../src/frames/data-frames";
 import { predictionsFrame, publishedFrame, readingsFrame, resultsFrame } from "../../src/frames/result-frames";
 import { FRAMES, type FrameName } from "../../src/frames/schemas";
 import type { Table } from "../../src/frames/table";
 import { loadFrame, saveFrame } from "../../src/frames/table";
-import { drawCorpusPhantom } from "../../src/phantoms/breast/corpus";
+import { drawCorpusPhantom } from "../../src/phantoms/corpora/breast-corpus";
+import { loadTask } from "../../src/phantoms/load-task";
 import { refusal } from "../data/helpers";
 
 let task: Task;

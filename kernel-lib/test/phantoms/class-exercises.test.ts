@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/base/random";
-import { attributeOf } from "../../src/phantoms/general/attributes";
 import { CLASS_MODES, type ClassMode, DRAW_CLASS_EXERCISE } from "../../src/phantoms/general/class-exercises";
+import { attributeOf } from "../../src/phantoms/general/world";
 
 const draw = (mode: ClassMode, i: number) => DRAW_CLASS_EXERCISE[mode](createRandom(`class exercise/${i}`));
 const namesOf = (question: string) => question.split(/ \d+ : /).slice(1);

@@ -1,11 +1,20 @@
 import { expect, test } from "vitest";
 import { createRandom } from "../../src/base/random";
 import type { RasterImage } from "../../src/base/types";
-import { arc, ellipse, outside, overlap, ring, stroke } from "../../src/phantoms/looks/areas";
-import { createCanvas, paint, toRaster } from "../../src/phantoms/looks/canvas";
+import {
+  arc,
+  createCanvas,
+  ellipse,
+  outside,
+  overlap,
+  paint,
+  ring,
+  stroke,
+  toRaster,
+} from "../../src/phantoms/looks/canvas";
+import { drawClasses, drawPoisson } from "../../src/phantoms/phantom";
 import { drawSkinPhantom } from "../../src/phantoms/tasks/derma";
-import { drawClasses, drawPoisson } from "../../src/phantoms/tasks/phantom-task";
-import { drawFundusPhantom } from "../../src/phantoms/tasks/retina";
+import { drawFundusPhantom } from "../../src/phantoms/tasks/fundus";
 
 test("areas cover their inside, nothing outside, and combine", () => {
   const disc = ellipse({ x: 0, y: 0, rx: 0.5, ry: 0.25 });

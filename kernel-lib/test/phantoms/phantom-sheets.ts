@@ -1,9 +1,9 @@
 import { createRandom } from "../../src/base/random";
 import type { RasterImage } from "../../src/base/types";
-import { loadTask } from "../../src/data/tasks/load-task";
-import { drawCorpusPhantom } from "../../src/phantoms/breast/corpus";
-import { type BreastDiagnosis, type BreastPhantom, drawBreastPhantom } from "../../src/phantoms/breast/phantom";
-import { drawPool, POOL_LOOKS } from "../../src/phantoms/pool/pool";
+import { drawCorpusPhantom } from "../../src/phantoms/corpora/breast-corpus";
+import { drawPool, POOL_LOOKS } from "../../src/phantoms/corpora/pool";
+import { loadTask } from "../../src/phantoms/load-task";
+import { type BreastDiagnosis, type BreastPhantom, drawBreastPhantom } from "../../src/phantoms/tasks/breast";
 import { contactSheet } from "./contact-sheet";
 
 const COLUMNS = 10;

@@ -2,17 +2,16 @@ import { expect, test } from "vitest";
 import { createRandom } from "../../src/base/random";
 import type { RasterImage } from "../../src/base/types";
 import { BREAST_MNIST } from "../../src/data/tasks/breast-mnist";
-import { KNOWN_TASKS } from "../../src/data/tasks/known-tasks";
-import { drawCorpusPhantom } from "../../src/phantoms/breast/corpus";
-import { drawBreastPhantom, writeBreastArchive } from "../../src/phantoms/breast/phantom";
-import { ATTRIBUTES, attributeOf, drawValue, wordFor } from "../../src/phantoms/general/attributes";
+import { TASKS } from "../../src/data/tasks/tasks";
+import { drawCorpusPhantom } from "../../src/phantoms/corpora/breast-corpus";
 import { CLASS_MODES } from "../../src/phantoms/general/class-exercises";
 import { drawReadingExercise, READING_MODES } from "../../src/phantoms/general/reading-exercises";
 import { renderScene } from "../../src/phantoms/general/render";
-import { drawGeneralScene } from "../../src/phantoms/general/world";
-import { drawPathologyCase } from "../../src/phantoms/tasks/pathology-case";
-import { drawRadiologyCase } from "../../src/phantoms/tasks/radiology-case";
-import { readerWords, vocabularyWords } from "../../src/phantoms/vocabulary";
+import { readerWords, vocabularyWords } from "../../src/phantoms/general/vocabulary";
+import { ATTRIBUTES, attributeOf, drawGeneralScene, drawValue, wordFor } from "../../src/phantoms/general/world";
+import { drawBreastPhantom, writeBreastArchive } from "../../src/phantoms/tasks/breast";
+import { drawPathologyCase } from "../../src/phantoms/tasks/pathology";
+import { drawRadiologyCase } from "../../src/phantoms/tasks/radiology";
 import { readerPieces } from "../../src/replicas/replica-models";
 import { refusal } from "../data/helpers";
 
@@ -152,7 +151,7 @@ test("the question of BreastMNIST is in the vocabulary and numbers its classes",
 
 test("the readers know every word and sign of the questions, labels and phantom answers of all tasks", () => {
   const pieces = readerPieces();
-  const texts = [...KNOWN_TASKS.values()].flatMap(({ definition: { question, labels } }) => [
+  const texts = [...TASKS.values()].flatMap(({ question, labels }) => [
     ...(question === null ? [] : [question]),
     ...labels.map(({ name }) => name),
   ]);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { loadCorpus } from "../../src/data/corpora/load-corpus";
 import { hashImage } from "../../src/data/formats/picture-file";
-import { loadTask, TASK_NAMES } from "../../src/data/tasks/load-task";
+import { loadCorpus } from "../../src/phantoms/load-corpus";
+import { loadTask, TASK_NAMES } from "../../src/phantoms/load-task";
 
 test.each(TASK_NAMES)("the pool shares no picture with %s of the same seed", async (name) => {
   const pool = await loadCorpus("phantom-pool", { seed: 7 });

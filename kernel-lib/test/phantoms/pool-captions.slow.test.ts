@@ -5,23 +5,17 @@ import { repositoryRoot } from "../../src/base/paths";
 import { createRandom, type Random } from "../../src/base/random";
 import type { RasterImage } from "../../src/base/types";
 import { createTokenizer, type TextTokenizer } from "../../src/models/text/tokenizer";
-import { drawFundusNuisances } from "../../src/phantoms/looks/fundus";
-import {
-  type DrawnFundus,
-  writeCaption,
-  writeChestCaption,
-  writeFundusCaption,
-  writeHistologyCaption,
-  writeRadiologyCaption,
-  writeSkinCaption,
-} from "../../src/phantoms/pool/captions";
-import { drawPool } from "../../src/phantoms/pool/pool";
-import { drawEyePhantom } from "../../src/phantoms/tasks/brset";
-import { drawSkinPhantom, type SkinPhantom } from "../../src/phantoms/tasks/derma";
-import { drawPathologyCase, type PathologyCase } from "../../src/phantoms/tasks/pathology-case";
-import { drawRadiologyCase, type RadiologyCase } from "../../src/phantoms/tasks/radiology-case";
-import { type ChestPhantom, drawChestPhantom } from "../../src/phantoms/tasks/vindr";
-import { vocabularyWords } from "../../src/phantoms/vocabulary";
+import { drawPool } from "../../src/phantoms/corpora/pool";
+import { vocabularyWords } from "../../src/phantoms/general/vocabulary";
+import { writeCaption } from "../../src/phantoms/looks/caption";
+import { type DrawnFilm, writeChestCaption } from "../../src/phantoms/looks/chest-film";
+import { type DrawnLesion, writeSkinCaption } from "../../src/phantoms/looks/dermoscopy";
+import { type DrawnFundus, drawFundusNuisances, writeFundusCaption } from "../../src/phantoms/looks/fundus";
+import { drawSkinPhantom } from "../../src/phantoms/tasks/derma";
+import { drawEyePhantom } from "../../src/phantoms/tasks/fundus";
+import { drawPathologyCase, type PathologyCase, writeHistologyCaption } from "../../src/phantoms/tasks/pathology";
+import { drawRadiologyCase, type RadiologyCase, writeRadiologyCaption } from "../../src/phantoms/tasks/radiology";
+import { drawChestPhantom } from "../../src/phantoms/tasks/vindr";
 
 const COUNT = 600;
 
@@ -66,7 +60,7 @@ const edges = (image: RasterImage) =>
 const corners = (image: RasterImage) => levelWhere(image, (x, y) => isEdge(x) && isEdge(y));
 const rise = (image: RasterImage) => levelWhere(image, (x) => x > 0.5) - levelWhere(image, (x) => x < 0.5);
 
-const SKIN: Claims<SkinPhantom & { label: number }> = [
+const SKIN: Claims<DrawnLesion & { label: number }> = [
   ["dim device", within(0.38, 0.55)],
   ["bright device", within(0.55, 1)],
   ["red ground", ({ nuisances }) => nuisances.warmth < 0.7],
@@ -125,9 +119,9 @@ test("captions of fundus photographs are true", () => {
   });
 });
 
-const hasSpot = (side: "left" | "right", sign: 1 | -1) => (drawn: ChestPhantom) =>
+const hasSpot = (side: "left" | "right", sign: 1 | -1) => (drawn: DrawnFilm) =>
   drawn.signs.spots.some((spot) => spot.side === side && sign * spot.level >= 0.3);
-const CHEST: Claims<ChestPhantom> = [
+const CHEST: Claims<DrawnFilm> = [
   ["dim device", within(0.38, 0.55)],
   ["bright device", within(0.55, 1)],
   ["level", ({ image }) => Math.abs(rise(image)) <= 0.4 * 0.12],

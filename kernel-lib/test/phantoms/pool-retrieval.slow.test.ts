@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
 import type { Corpus, Example, Head, Matrix, Task } from "../../src/base/types";
 import { openBackend } from "../../src/compute/backend";
-import { loadCorpus } from "../../src/data/corpora/load-corpus";
-import { loadTask } from "../../src/data/tasks/load-task";
 import { encodeImages, encodeTexts } from "../../src/models/clip/processor";
 import { type Clip, loadClip } from "../../src/models/clip/weights";
+import { loadCorpus } from "../../src/phantoms/load-corpus";
+import { loadTask } from "../../src/phantoms/load-task";
 import { createFlatIndex } from "../../src/search/flat-index";
 
 /** The look of each task's pictures. */

@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { createRandom } from "../../src/base/random";
 import type { Passage } from "../../src/base/types";
-import { loadCorpus } from "../../src/data/corpora/load-corpus";
-import { KNOWN_TASKS } from "../../src/data/tasks/known-tasks";
-import { drawCorpusPhantom } from "../../src/phantoms/breast/corpus";
-import { drawPool, POOL_LOOKS } from "../../src/phantoms/pool/pool";
-import { pickClass } from "../../src/phantoms/tasks/phantom-task";
+import { TASKS } from "../../src/data/tasks/tasks";
+import { drawCorpusPhantom } from "../../src/phantoms/corpora/breast-corpus";
+import { drawPool, POOL_LOOKS, pickClass } from "../../src/phantoms/corpora/pool";
+import { loadCorpus } from "../../src/phantoms/load-corpus";
 import { refusal } from "../data/helpers";
 
 const cacheDir = mkdtempSync(join(tmpdir(), "pool-"));
@@ -65,7 +64,7 @@ test.each([
   ["chest", "vindr-pcxr"],
   ["fundus", "brset"],
 ])("truths of %s are labels of %s, all of them come up, and nine captions in ten say so", (look, task) => {
-  const { labels } = KNOWN_TASKS.get(task)!.definition;
+  const { labels } = TASKS.get(task)!;
   const answers = new Map(labels.map(({ name, answer }) => [name, answer]));
   const word = look === "retina" ? "level" : "class";
   const says = ({ text, truth }: Passage) =>

@@ -4,7 +4,7 @@ import { openBackend } from "../../src/compute/backend";
 import { clipImageEmbeddings } from "../../src/models/clip/model";
 import { clipPixels } from "../../src/models/clip/processor";
 import type { Clip } from "../../src/models/clip/weights";
-import { ATTRIBUTES } from "../../src/phantoms/general/attributes";
+import { ATTRIBUTES } from "../../src/phantoms/general/world";
 import { type ImageTower, pretrainTower } from "../../src/replicas/pretrain-tower";
 import { createReplicaClip } from "../../src/replicas/replica-models";
 

@@ -11,8 +11,8 @@ const require = createRequire(join(library, "index.js"));
 const sharp = require("sharp");
 const { createRandom } = require("./base/random.js");
 const { formatTarHeader } = require("./data/formats/tar-header.js");
-const { loadCorpus } = require("./data/corpora/load-corpus.js");
-const { loadTask } = require("./data/tasks/load-task.js");
+const { loadCorpus } = require("./phantoms/load-corpus.js");
+const { loadTask } = require("./phantoms/load-task.js");
 const { buildIndex } = require("./experiments/stages/corpus-index.js");
 const { openRun } = require("./experiments/run.js");
 

@@ -17,7 +17,7 @@ const side = Number(sideText);
 const library = join(import.meta.dirname, "..", "..", "dist");
 
 async function read() {
-  const { loadTask } = createRequire(import.meta.url)(join(library, "data/tasks/load-task.js"));
+  const { loadTask } = createRequire(import.meta.url)(join(library, "phantoms/load-task.js"));
   const begun = performance.now();
   const { splits } = await loadTask(name, { dataDir, imageSize: side });
   const seconds = Number(((performance.now() - begun) / 1000).toFixed(1));

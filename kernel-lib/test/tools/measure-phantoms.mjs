@@ -8,9 +8,9 @@ import { join } from "node:path";
 const [size = "quick", ...names] = process.argv.slice(2);
 const library = process.env.JOMED_LIBRARY ?? join(import.meta.dirname, "..", "..", "dist");
 const { CORPUS_TWINS, loadCorpus, loadTask, TASK_NAMES } = {
-  ...createRequire(import.meta.url)(join(library, "data/tasks/load-task.js")),
-  ...createRequire(import.meta.url)(join(library, "data/corpora/load-corpus.js")),
-  ...createRequire(import.meta.url)(join(library, "phantoms/corpora/twins.js")),
+  ...createRequire(import.meta.url)(join(library, "phantoms/load-task.js")),
+  ...createRequire(import.meta.url)(join(library, "phantoms/load-corpus.js")),
+  ...createRequire(import.meta.url)(join(library, "phantoms/phantoms.js")),
 };
 const MEGABYTE = 1e6;
 const cacheDir = mkdtempSync(join(tmpdir(), "phantoms-"));
@@ -51,7 +51,7 @@ try {
   }
   // corpora have one size; "full" draws ten times as many pairs
   const drawn = size === "full" ? { numPassages: 30_000 } : {};
-  for (const name of CORPUS_TWINS.filter(wanted)) {
+  for (const name of [...CORPUS_TWINS.keys()].filter(wanted)) {
     total += await measure(name, async () => String((await loadCorpus(name, { cacheDir, ...drawn })).passages.length));
   }
   process.stdout.write(

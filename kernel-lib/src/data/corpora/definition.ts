@@ -1,5 +1,9 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { DataError } from "../../base/errors";
 import type { DataCard } from "../../base/types";
 import type { Publication } from "../../hub/publishers";
+import { readLines } from "../formats/text-file";
 
 /** One pair as its publisher's files hold it, the picture still encoded. */
 export interface CorpusRow {
@@ -42,8 +46,99 @@ export interface CorpusDefinition {
   readonly access: "open" | "credentialed";
   /** Where it can be fetched, the first by default; empty where `card.obtain` says the steps. */
   readonly publications: readonly Publication[];
-  /** What stands in for it, for the data card; null where nothing does. */
-  readonly standIn: string | null;
   /** Finds its files. @throws DataError when there are none. */
   readonly open: (dataDir: string) => Promise<CorpusSource>;
+}
+
+/** Whether there is a folder. */
+export async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+/** The first of these folders that is there, or null. */
+export async function firstFolder(places: readonly string[]): Promise<string | null> {
+  for (const place of places) if (await isFolder(place)) return place;
+  return null;
+}
+
+/** Names in a folder, sorted; none when there is no such folder. */
+export async function namesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(() => [])).sort();
+}
+
+/**
+ * The corpus's folder within the data folder, under any of its names.
+ *
+ * @throws DataError naming every place that was looked at.
+ */
+export async function corpusFolder(dataDir: string, names: readonly string[], obtain: string): Promise<string> {
+  const places = names.map((name) => join(dataDir, name));
+  const found = await firstFolder(places);
+  if (found !== null) return found;
+  throw new DataError(`loadCorpus: dataDir must hold the corpus; got no folder ${places.join(" or ")}. ${obtain}`, {
+    dataDir,
+    places,
+  });
+}
+
+/** Bytes read of several files, for progress. */
+export interface ByteProgress {
+  done: number;
+  total: number;
+}
+
+/** The sum of the files' sizes. */
+export async function countBytes(files: readonly string[]): Promise<number> {
+  let total = 0;
+  for (const file of files) {
+    const found = await stat(file).catch((cause: unknown) => {
+      throw new DataError(`countBytes: ${file} must be readable. Check dataDir.`, { file }, cause);
+    });
+    total += found.size;
+  }
+  return total;
+}
+
+/** A field that must be a string. */
+export function stringField(row: Readonly<Record<string, unknown>>, name: string): string {
+  const value = row[name];
+  if (typeof value === "string") return value;
+  throw new Error(`${name} must be a string; got ${value === undefined ? "none" : typeof value}`);
+}
+
+/**
+ * The rows of files with one JSON object a line; blank lines are passed over.
+ *
+ * @param toRow makes a row of an object; what it throws is the reason why the line is broken.
+ */
+export async function* readJsonlRows(
+  files: readonly string[],
+  toRow: (object: Readonly<Record<string, unknown>>, place: string) => CorpusRow,
+  progress: ByteProgress,
+): AsyncGenerator<CorpusRow | BrokenRow> {
+  let before = 0;
+  for (const file of files) {
+    for await (const { number, text, bytesRead } of readLines(file)) {
+      progress.done = before + bytesRead;
+      if (text.trim() === "") continue;
+      const place = `${basename(file)}, line ${number}`;
+      try {
+        const value: unknown = JSON.parse(text);
+        if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("no JSON object");
+        yield toRow(value as Readonly<Record<string, unknown>>, place);
+      } catch (error) {
+        yield { place, reason: (error as Error).message };
+      }
+    }
+    before += await countBytes([file]);
+  }
+}
+
+/** The article a picture comes from, where its name begins with a PMC number. */
+export function articleOf(name: string): { group?: string } {
+  const found = /^PMC\d+/.exec(basename(name));
+  return found === null ? {} : { group: found[0] };
 }

@@ -3,11 +3,10 @@ import type { CorpusDefinition } from "./definition";
 import { openOwnFolder } from "./own-folder";
 
 const FOLDER = "medpix2";
-const LICENCE = "MedPix 2.0, research use, not redistributable";
 const CARD = {
   title: "MedPix 2.0",
   description: "CT and MR pictures with captions.",
-  licence: LICENCE,
+  licence: "MedPix 2.0, research use, not redistributable",
   citation: "Siragusa et al., MedPix 2.0 (2024).",
   obtain: "the MedPix 2.0 release; a folder medpix2 with corpus.jsonl (id, image, text per line) and images",
 };
@@ -20,6 +19,5 @@ export const MEDPIX: CorpusDefinition = {
   layout: ["medpix2/corpus.jsonl + images/"],
   access: "open",
   publications: [],
-  standIn: null,
-  open: (dataDir) => openOwnFolder(join(dataDir, FOLDER), { name: FOLDER, licence: LICENCE, card: CARD }),
+  open: (dataDir) => openOwnFolder(join(dataDir, FOLDER), { name: FOLDER, card: CARD }),
 };

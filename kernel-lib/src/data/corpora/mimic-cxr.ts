@@ -1,8 +1,16 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
-import type { BrokenRow, CorpusDefinition, CorpusRow, CorpusSource } from "./definition";
-import { corpusFolder, firstFolder, isFolder, namesIn } from "./folders";
+import {
+  type BrokenRow,
+  type CorpusDefinition,
+  type CorpusRow,
+  type CorpusSource,
+  corpusFolder,
+  firstFolder,
+  isFolder,
+  namesIn,
+} from "./definition";
 
 /** A heading of a radiology report: capitals at the start of a line, ended by a colon. */
 const HEADING = /^[ \t]*([A-Z][A-Z /,()&-]{2,60}):/gm;
@@ -111,7 +119,7 @@ async function* studyRows(
  *
  * @throws DataError when no patient folder is found.
  */
-export async function openMimicCxr(dataDir: string): Promise<CorpusSource> {
+async function openMimicCxr(dataDir: string): Promise<CorpusSource> {
   const folder = await corpusFolder(dataDir, NAMES, CARD.obtain);
   const pictures = await firstFolder(PICTURES.map((name) => join(folder, name)));
   const patients = pictures === null ? [] : await patientFolders(pictures);
@@ -152,7 +160,5 @@ export const MIMIC_CXR: CorpusDefinition = {
   ],
   access: "credentialed",
   publications: [],
-  standIn:
-    "the pairs of the corpus phantom (or of phantom-pool: drawnFrom) that stand in for it, written in this format",
   open: openMimicCxr,
 };

@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import { readCsv } from "../formats/csv";
-import type { BrokenRow, CorpusRow, CorpusSource } from "./definition";
-import { type ByteProgress, countBytes, namesIn, readJsonlRows, stringField } from "./folders";
-
-/** What is known of an own folder besides its files. */
-export interface OwnFolderOptions {
-  /** Name of the corpus in tables. */
-  readonly name: string;
-  /** Licence of every passage without one of its own. */
-  readonly licence: string;
-  readonly card?: Pick<CorpusSource["card"], "title" | "description" | "citation" | "obtain">;
-}
+import {
+  type BrokenRow,
+  type ByteProgress,
+  type CorpusDefinition,
+  type CorpusRow,
+  type CorpusSource,
+  countBytes,
+  namesIn,
+  readJsonlRows,
+  stringField,
+} from "./definition";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -48,8 +48,10 @@ async function* csvRows(
  *
  * @throws DataError when there is no such file.
  */
-export async function openOwnFolder(folder: string, options: OwnFolderOptions): Promise<CorpusSource> {
-  const { name, licence } = options;
+export async function openOwnFolder(
+  folder: string,
+  { name, card }: Pick<CorpusDefinition, "name" | "card">,
+): Promise<CorpusSource> {
   const list = (await namesIn(folder)).find((file) => file === "corpus.jsonl" || file === "corpus.csv");
   if (list === undefined) {
     const message = `openOwnFolder: folder must hold corpus.jsonl or corpus.csv; got ${folder}. Check dataDir.`;
@@ -59,15 +61,27 @@ export async function openOwnFolder(folder: string, options: OwnFolderOptions): 
   const progress: ByteProgress = { done: 0, total: await countBytes([file]) };
   const rows = (): AsyncIterable<CorpusRow | BrokenRow> =>
     list === "corpus.csv"
-      ? csvRows(file, folder, licence, progress)
-      : readJsonlRows([file], (object, place) => toRow(object, place, folder, licence), progress);
-  const card = {
-    title: name,
-    description: "Pictures with texts.",
-    citation: "none given",
-    obtain: "a folder with corpus.jsonl or corpus.csv",
-    ...options.card,
-    licence,
-  };
+      ? csvRows(file, folder, card.licence, progress)
+      : readJsonlRows([file], (object, place) => toRow(object, place, folder, card.licence), progress);
   return { name, card, files: [folder], rows, progress: () => progress };
 }
+
+const NAME = "folder";
+const CARD = {
+  title: NAME,
+  description: "Pictures with texts.",
+  licence: "not stated",
+  citation: "none given",
+  obtain: "a folder with corpus.jsonl or corpus.csv",
+};
+
+/** Anybody's folder, which the data folder itself is then. */
+export const OWN_FOLDER: CorpusDefinition = {
+  name: NAME,
+  modality: "pictures of any kind",
+  card: CARD,
+  layout: ["corpus.jsonl (or corpus.csv) + the pictures it names"],
+  access: "open",
+  publications: [],
+  open: (dataDir) => openOwnFolder(dataDir, { name: NAME, card: CARD }),
+};

@@ -3,14 +3,24 @@ import { DataError } from "../../base/errors";
 import { readCsv } from "../formats/csv";
 import { readParquetGroups } from "../formats/parquet";
 import { readLines } from "../formats/text-file";
-import type { BrokenRow, CorpusDefinition, CorpusRow, CorpusSource } from "./definition";
-import { type ByteProgress, corpusFolder, countBytes, firstFolder, isFolder, namesIn } from "./folders";
-import { articleOf } from "./webdataset";
+import {
+  articleOf,
+  type BrokenRow,
+  type ByteProgress,
+  type CorpusDefinition,
+  type CorpusRow,
+  type CorpusSource,
+  corpusFolder,
+  countBytes,
+  firstFolder,
+  isFolder,
+  namesIn,
+} from "./definition";
 
 const LICENCE = "CC BY, CC BY-NC or CC0 of each article (license_information.csv)";
 
 /** Files of ROCO v2 in a folder: <split>_captions.csv of the Zenodo release, or parquet files of the Hugging Face release. */
-export async function findRocoV2(folder: string): Promise<string[]> {
+async function findRocoV2(folder: string): Promise<string[]> {
   const wanted = (name: string) =>
     /^(train|valid|validation|test)_captions\.csv$/.test(name) || name.endsWith(".parquet");
   const files: string[] = [];
@@ -52,7 +62,7 @@ function pairOf({ image, image_id: id, caption }: Record<string, unknown>, place
 }
 
 /** The pairs of ROCO v2's files; one file is held in memory at a time, unpacked group by group. */
-export async function* rocoV2Rows(
+async function* rocoV2Rows(
   files: readonly string[],
   folder: string,
   progress: ByteProgress,
@@ -149,7 +159,7 @@ async function* partRows(part: RocoPart, progress: ByteProgress): AsyncGenerator
  *
  * @throws DataError when no list of captions is found.
  */
-export async function openRoco(dataDir: string): Promise<CorpusSource> {
+async function openRoco(dataDir: string): Promise<CorpusSource> {
   const folder = await corpusFolder(dataDir, NAMES, CARD.obtain);
   const parts = await findParts(folder);
   const second = parts.length === 0 ? await findRocoV2(folder) : [];
@@ -195,7 +205,5 @@ export const ROCO: CorpusDefinition = {
       unpack: Object.fromEntries(V2_SPLITS.map((split) => [`${split}_images.zip`, `${split}_images`])),
     },
   ],
-  standIn:
-    "the pairs of the corpus phantom (or of phantom-pool: drawnFrom) that stand in for it, written in this format",
   open: openRoco,
 };

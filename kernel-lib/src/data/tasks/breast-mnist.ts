@@ -1,12 +1,12 @@
-import { classQuestion } from "../question";
-import type { MedMnistSpec } from "./medmnist";
+import { classQuestion } from "./definition";
+import { medMnistTask } from "./medmnist";
 
 /** BreastMNIST: breast ultrasound, malignant against normal or benign (MedMNIST v2). */
-export const BREAST_MNIST: MedMnistSpec = {
+export const BREAST_MNIST = medMnistTask({
   name: "breast-mnist",
   file: "breastmnist.npz",
-  md5: "750601b1f35ba3300ea97c75c52ff8f6",
-  largerMd5: {
+  md5: {
+    28: "750601b1f35ba3300ea97c75c52ff8f6",
     64: "742edef2a1fd1524b2efff4bd7ba9364",
     128: "363e4b3f8d712e9b5de15470a2aaadf1",
     224: "b56378a6eefa9fed602bb16d192d4c8b",
@@ -18,6 +18,7 @@ export const BREAST_MNIST: MedMnistSpec = {
   ],
   question: classQuestion("which class is this breast ultrasound ?", ["malignant", "normal , benign"]),
   channels: 1,
+  replicaTraining: "profile", // the walkthrough: notebooks and grid share its results
   counts: { train: 546, validation: 78, test: 156 },
   card: {
     title: "BreastMNIST",
@@ -27,4 +28,4 @@ export const BREAST_MNIST: MedMnistSpec = {
       "Yang et al., MedMNIST v2, Scientific Data 10, 41 (2023); pictures from Al-Dhabyani et al., Dataset of breast ultrasound images, Data in Brief 28 (2020).",
     obtain: "breastmnist.npz of MedMNIST v2 (Zenodo record 10519652); put it in data/raw/medmnist/.",
   },
-};
+});

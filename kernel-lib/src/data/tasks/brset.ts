@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
-import { classQuestion } from "../question";
 import { dealGroups } from "../splits";
+import { classQuestion, type PublishedTask, type ReadRequest } from "./definition";
 import { LABEL_SET_FORMAT, type LabelSetRow, readLabelSets } from "./multi-label";
 import { findLayout, namedPicture, sideOf } from "./pictures";
-import type { ReadRequest, TaskDefinition } from "./task-definition";
 
 /** The disease columns of labels.csv, in their order. */
 export const BRSET_COLUMNS: readonly string[] = [
@@ -64,18 +63,21 @@ async function readRows(request: ReadRequest): Promise<LabelSetRow[]> {
 }
 
 /** BRSET: fundus photographs, any number of 14 labels. */
-export const BRSET: TaskDefinition = {
+export const BRSET: PublishedTask = {
   name: "brset",
   modality: "fundus photograph",
   labels: LABELS,
   question: QUESTION,
+  forms: ["labels"],
   answerFormat: LABEL_SET_FORMAT,
   metrics: ["exactMatch", "macroF1"],
+  replicaTraining: { closedBookSteps: 160, readerSteps: 240, numCandidates: 3 }, // a pair is scored once per label
   splitsNote:
     "none published: 70 / 10 / 20 % of the pictures, whole patients, by splitSeed (the paper trains on 11,386 pictures, 70 %, and does not say which)",
   layout: ["brset/labels_brset.csv (or labels.csv) + fundus_photos/<image_id>.jpg"],
   access: "credentialed",
   downloads: [],
+  publications: [],
   card: CARD,
   read: async (request) =>
     readLabelSets({ name: "brset", question: QUESTION, labels: LABELS }, await readRows(request), request),

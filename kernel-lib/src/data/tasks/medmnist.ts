@@ -3,41 +3,38 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, DataError } from "../../base/errors";
-import type { DataCard, DataSource, Example, Label, RasterImage, Split, Task } from "../../base/types";
+import type { Example, Label, RasterImage, Split } from "../../base/types";
 import type { NpyArray } from "../formats/npy";
 import { readNpz, type StoredArray, storeNpz } from "../formats/npz";
 import { hashImage, md5OfFile } from "../formats/picture-file";
-import type { Download, ReadRequest, TaskContent, TaskDefinition } from "./task-definition";
+import type { PublishedTask, ReadRequest, TaskContent } from "./definition";
 
 /** Sides of the published pictures, pixels: MedMNIST v2 and the larger ones of MedMNIST+. */
-export const MEDMNIST_SIZES = [28, 64, 128, 224] as const;
-export type MedMnistSize = (typeof MEDMNIST_SIZES)[number];
+const SIDES = [28, 64, 128, 224] as const;
+type MedMnistSide = (typeof SIDES)[number];
 
 /** What is fixed about one data set of the MedMNIST collection. */
 export interface MedMnistSpec {
   readonly name: string;
   /** File name of the 28-pixel version as published. */
   readonly file: string;
-  /** MD5 the publisher states for the 28-pixel file. */
-  readonly md5: string;
-  /** MD5 the publisher states for the larger files. */
-  readonly largerMd5: Readonly<Record<Exclude<MedMnistSize, 28>, string>>;
+  /** MD5 the publisher states for the file of each side. */
+  readonly md5: Readonly<Record<MedMnistSide, string>>;
   readonly modality: string;
   readonly labels: readonly Label[];
   readonly question: string;
   readonly channels: 1 | 3;
   readonly counts: Readonly<Record<Split, number>>;
-  readonly card: Omit<DataCard, "source">;
+  readonly replicaTraining?: PublishedTask["replicaTraining"];
+  readonly card: PublishedTask["card"];
 }
 
-/** Where readMedMnist's arrays come from. */
-export interface MedMnistOrigin {
-  /** File name for errors. */
+/** A task of the collection, with what a stand-in needs to look like its file. */
+export interface MedMnistTask extends PublishedTask {
+  readonly question: string;
   readonly file: string;
-  readonly source: DataSource;
-  readonly fingerprint: string;
-  /** Side of the pictures. Default 28. */
-  readonly side?: number;
+  readonly channels: 1 | 3;
+  readonly counts: Readonly<Record<Split, number>>;
 }
 
 /** What the publisher calls each split. */
@@ -49,24 +46,22 @@ function refuse(place: string, rule: string, got: string, side: number): never {
 }
 
 /** An array as far as it has to be checked. */
-export type ArrayForm = Pick<NpyArray, "type" | "shape">;
+type ArrayForm = Pick<NpyArray, "type" | "shape">;
 
-export interface MedMnistReading<A extends ArrayForm> {
+/** A file's arrays, and how its pictures become examples. */
+interface Reading<A extends ArrayForm> {
   readonly arrays: ReadonlyMap<string, A>;
   /** Bytes of an array, counted from its first number. */
   readonly bytesOf: (array: A, start: number, length: number) => Uint8Array;
   /** Whether an example holds its picture, or reads it whenever it is asked for. */
   readonly pictures: "held" | "read";
   readonly spec: MedMnistSpec;
+  /** File name for errors. */
   readonly file: string;
   readonly side: number;
 }
 
-function takeArray<A extends ArrayForm>(
-  { arrays, file, side }: MedMnistReading<A>,
-  name: string,
-  shapes: number[][],
-): A {
+function takeArray<A extends ArrayForm>({ arrays, file, side }: Reading<A>, name: string, shapes: number[][]): A {
   const array = arrays.get(name);
   if (array === undefined) {
     return refuse(file, `hold the array ${name}`, [...arrays.keys()].join(", ") || "an empty archive", side);
@@ -80,16 +75,12 @@ function takeArray<A extends ArrayForm>(
 }
 
 /** The picture of a row. */
-function pictureAt<A extends ArrayForm>(
-  { bytesOf, spec, side }: MedMnistReading<A>,
-  images: A,
-  i: number,
-): RasterImage {
+function pictureAt<A extends ArrayForm>({ bytesOf, spec, side }: Reading<A>, images: A, i: number): RasterImage {
   const size = side * side * spec.channels;
   return { width: side, height: side, channels: spec.channels, data: bytesOf(images, i * size, size) };
 }
 
-function readSplit<A extends ArrayForm>(reading: MedMnistReading<A>, split: Split): Example[] {
+function readSplit<A extends ArrayForm>(reading: Reading<A>, split: Split): Example[] {
   const { bytesOf, pictures, spec, file, side } = reading;
   const count = spec.counts[split];
   const channelAxis = spec.channels === 1 ? [] : [spec.channels];
@@ -119,7 +110,7 @@ function readSplit<A extends ArrayForm>(reading: MedMnistReading<A>, split: Spli
 }
 
 /** The examples of all splits. @throws DataError naming file, array, rule and value. */
-export function readMedMnistSplits<A extends ArrayForm>(reading: MedMnistReading<A>): Record<Split, Example[]> {
+function readSplits<A extends ArrayForm>(reading: Reading<A>): TaskContent["splits"] {
   return {
     train: readSplit(reading, "train"),
     validation: readSplit(reading, "validation"),
@@ -127,28 +118,10 @@ export function readMedMnistSplits<A extends ArrayForm>(reading: MedMnistReading
   };
 }
 
-/**
- * A task from the arrays of a MedMNIST file. Labels may have shape (N, 1), as published, or (N,).
- *
- * The files name no patients: a group is the set of equal pictures.
- * @throws DataError naming file, array, rule and value.
- */
-export function readMedMnist(
-  arrays: ReadonlyMap<string, NpyArray>,
-  spec: MedMnistSpec,
-  { file, source, fingerprint, side = 28 }: MedMnistOrigin,
-): Task {
-  const bytesOf = ({ data }: NpyArray, start: number, length: number) =>
-    data.slice(start, start + length) as Uint8Array;
-  const splits = readMedMnistSplits({ arrays, bytesOf, pictures: "held", spec, file, side });
-  const { name, modality, labels } = spec;
-  return { name, source, modality, labels, splits, card: { ...spec.card, source }, fingerprint };
-}
-
 const RECORD = "https://zenodo.org/records/10519652/files";
 
 /** Name of the published file with pictures of this side, e.g. "dermamnist_64.npz". */
-export function medMnistFile({ file }: MedMnistSpec, side: MedMnistSize): string {
+function fileOf({ file }: Pick<MedMnistSpec, "file">, side: MedMnistSide): string {
   return side === 28 ? file : file.replace(/\.npz$/, `_${side}.npz`);
 }
 
@@ -180,76 +153,70 @@ function countsOf(arrays: ReadonlyMap<string, ArrayForm>): Record<Split, number>
   return { train: count("train"), validation: count("validation"), test: count("test") };
 }
 
-async function readFileOf(spec: MedMnistSpec, request: ReadRequest): Promise<TaskContent> {
-  const side = (request.imageSize ?? 28) as MedMnistSize;
-  if (!MEDMNIST_SIZES.includes(side)) {
-    throw new ConfigError(
-      `loadTask: imageSize must be one of ${MEDMNIST_SIZES.join(", ")} for ${spec.name}; got ${side}.`,
-      { imageSize: side },
-    );
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256").update(await readFile(path));
+  return hash.digest("hex").slice(0, 16);
+}
+
+/**
+ * The task of one file. Labels may have shape (N, 1), as published, or (N,). The files name no patients: a group is the set of
+ * equal pictures.
+ */
+async function readContent(spec: MedMnistSpec, request: ReadRequest): Promise<TaskContent> {
+  const side = (request.imageSize ?? 28) as MedMnistSide;
+  if (!SIDES.includes(side)) {
+    throw new ConfigError(`loadTask: imageSize must be one of ${SIDES.join(", ")} for ${spec.name}; got ${side}.`, {
+      imageSize: side,
+    });
   }
-  const file = medMnistFile(spec, side);
+  const file = fileOf(spec, side);
   const path = findFile(request.dataDir, spec, file);
-  const real = request.source === "real";
-  const identity = real
-    ? await checkMd5(path, file, side === 28 ? spec.md5 : spec.largerMd5[side], request)
-    : createHash("sha256")
-        .update(await readFile(path))
-        .digest("hex")
-        .slice(0, 16);
-  const said = real ? file : `phantom of ${file}`;
-  return { splits: await readArrays(path, spec, request, { file: said, side }), identity };
+  const isPublished = request.files === "published";
+  const identity = isPublished ? await checkMd5(path, file, spec.md5[side], request) : await hashFile(path);
+  const place = isPublished ? file : `phantom of ${file}`;
+  return { splits: await readArrays(path, spec, request, { file: place, side }), identity };
 }
 
 /** The small pictures are held in memory; the larger ones of MedMNIST+, up to 1.5 GB, stay on disk. */
 async function readArrays(
   path: string,
   spec: MedMnistSpec,
-  { counts }: ReadRequest,
-  { file, side }: { readonly file: string; readonly side: MedMnistSize },
-): Promise<Record<Split, Example[]>> {
-  const expect = (arrays: ReadonlyMap<string, ArrayForm>) => (counts === "any" ? countsOf(arrays) : spec.counts);
-  if (side === 28) {
+  { files }: ReadRequest,
+  place: { readonly file: string; readonly side: MedMnistSide },
+): Promise<TaskContent["splits"]> {
+  const held = (arrays: ReadonlyMap<string, ArrayForm>) => ({
+    ...spec,
+    counts: files === "published" ? spec.counts : countsOf(arrays),
+  });
+  if (place.side === 28) {
     const arrays = await readNpz(path);
-    const origin = { file, source: "real", fingerprint: "", side } as const;
-    return readMedMnist(arrays, { ...spec, counts: expect(arrays) }, origin).splits as Record<Split, Example[]>;
+    const bytesOf = ({ data }: NpyArray, start: number, length: number) =>
+      data.slice(start, start + length) as Uint8Array;
+    return readSplits({ arrays, bytesOf, pictures: "held", spec: held(arrays), ...place });
   }
   const total = Object.values(spec.counts).reduce((sum, n) => sum + n, 0);
-  const arrays = await storeNpz(path, Math.max(512 * 2 ** 20, 2 * total * side * side * spec.channels));
+  const arrays = await storeNpz(path, Math.max(512 * 2 ** 20, 2 * total * place.side * place.side * spec.channels));
   const bytesOf = ({ read }: StoredArray, start: number, length: number) => read(start, length);
-  return readMedMnistSplits({
-    arrays,
-    bytesOf,
-    pictures: "read",
-    spec: { ...spec, counts: expect(arrays) },
-    file,
-    side,
-  });
-}
-
-function downloadsOf(spec: MedMnistSpec): Download[] {
-  return MEDMNIST_SIZES.map((side) => {
-    const file = medMnistFile(spec, side);
-    const md5 = side === 28 ? spec.md5 : spec.largerMd5[side];
-    return { url: `${RECORD}/${file}?download=1`, file: `medmnist/${file}`, md5 };
-  });
+  return readSplits({ arrays, bytesOf, pictures: "read", spec: held(arrays), ...place });
 }
 
 /** The task of a MedMNIST data set. */
-export function medMnistTask(spec: MedMnistSpec): TaskDefinition {
+export function medMnistTask(spec: MedMnistSpec): MedMnistTask {
   const { train, validation, test } = spec.counts;
+  const { md5, ...fixed } = spec;
   return {
-    name: spec.name,
-    modality: spec.modality,
-    labels: spec.labels,
-    question: spec.question,
+    ...fixed,
+    forms: ["label"],
     answerFormat: "the number of one class",
     metrics: ["accuracy", "macroF1"],
     splitsNote: `published: ${train} / ${validation} / ${test}; the files name no patients, so a patient may stand in two splits`,
-    layout: MEDMNIST_SIZES.map((side) => `medmnist/${medMnistFile(spec, side)}`),
+    layout: SIDES.map((side) => `medmnist/${fileOf(spec, side)}`),
     access: "open",
-    downloads: downloadsOf(spec),
-    card: spec.card,
-    read: (request) => readFileOf(spec, request),
+    downloads: SIDES.map((side) => {
+      const file = fileOf(spec, side);
+      return { url: `${RECORD}/${file}?download=1`, file: `medmnist/${file}`, imageSize: side, md5: md5[side] };
+    }),
+    publications: [],
+    read: (request) => readContent(spec, request),
   };
 }

@@ -1,48 +1,12 @@
-import { createHash } from "node:crypto";
 import { DataError } from "../../base/errors";
 import type { Example, Label, RasterImage, Split } from "../../base/types";
 import { hashImage } from "../formats/picture-file";
-import { carveValidation } from "../splits";
+import { completeSplits } from "../splits";
+import type { ReadRequest, TaskContent } from "./definition";
 import { loadPictures, type PictureSource } from "./pictures";
-import type { ReadRequest, TaskContent } from "./task-definition";
-
-/** Hash of everything a reader could see of the examples: the identity of a task made of many files. */
-export function hashExamples(splits: Readonly<Record<Split, readonly Example[]>>): string {
-  const hash = createHash("sha256");
-  for (const { id, question, answer, group, image } of Object.values(splits).flat()) {
-    hash.update(JSON.stringify([id, question, answer, group, hashImage(image)]));
-  }
-  return hash.digest("hex").slice(0, 16);
-}
-
-/** Whose splits they are, and what their members are called in an error. */
-interface SplitOwner {
-  readonly task: string;
-  readonly members: "pictures" | "questions";
-  readonly splitSeed: number;
-}
-
-/**
- * The three splits of a task from the published ones. Where no validation split is published, a tenth of the training groups is
- * taken for it, by `splitSeed`.
- *
- * @throws DataError when the training or test split is empty.
- */
-export function completeSplits(
-  published: Readonly<Record<Split, readonly Example[]>>,
-  { task, members, splitSeed }: SplitOwner,
-): TaskContent {
-  for (const split of ["train", "test"] as const) {
-    if (published[split].length > 0) continue;
-    throw new DataError(`loadTask: ${task} must hold ${split} ${members}; got none. Check that every file is there.`);
-  }
-  const open = published.validation.length === 0;
-  const splits = open ? { ...published, ...carveValidation(published.train, splitSeed) } : published;
-  return { splits, identity: hashExamples(splits) };
-}
 
 /** What the reader writes for a picture without any label. */
-export const NO_LABEL = "none";
+const NO_LABEL = "none";
 
 /** How a reader is asked to answer, for the data card. */
 export const LABEL_SET_FORMAT = "the numbers of all classes that apply, ascending, with commas: 0, 3";

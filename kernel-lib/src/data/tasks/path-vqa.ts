@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { textField } from "../formats/text-file";
+import type { PublishedTask, ReadRequest } from "./definition";
 import { findLayout, sideOf } from "./pictures";
-import type { ReadRequest, TaskDefinition } from "./task-definition";
+
 import {
   jsonRows,
   kindByAnswer,
@@ -59,13 +60,16 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
 }
 
 /** PathVQA: questions about pathology pictures. */
-export const PATH_VQA: TaskDefinition = {
+export const PATH_VQA: PublishedTask = {
   name: "path-vqa",
   modality: "pathology picture",
   labels: YES_NO,
   question: null,
+  forms: ["label", "words"],
   answerFormat: VQA_ANSWER_FORMAT,
   metrics: ["closedAccuracy", "tokenRecall"],
+  // an evaluation of 626 questions with four passages each takes as long as forty steps
+  replicaTraining: { closedBookSteps: 60, readerSteps: 60, numEvaluations: 1, numCandidates: 3 },
   splitsNote: "published: 19,654 / 6,259 / 6,719 questions; those answered yes or no count as closed",
   layout: ["path_vqa/data/{train,validation,test}-*.parquet", "path_vqa/{train,validation,test}.json + images/"],
   access: "open",

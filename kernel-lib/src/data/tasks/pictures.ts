@@ -6,7 +6,7 @@ import { DataError } from "../../base/errors";
 import { pathWithin } from "../../base/paths";
 import type { Control, RasterImage } from "../../base/types";
 import { decodePicture } from "../formats/picture-file";
-import type { ReadRequest, TaskDefinition } from "./task-definition";
+import type { PublishedTask, ReadRequest } from "./definition";
 
 /** The picture with at most `longestSide` pixels on the long side; a smaller one stays as it is. */
 export async function reducePicture(image: RasterImage, longestSide: number): Promise<RasterImage> {
@@ -107,7 +107,7 @@ export function findLayout<Name extends string>(
   dataDir: string,
   folders: readonly string[],
   layouts: readonly Layout<Name>[],
-  card: TaskDefinition["card"],
+  card: Pick<PublishedTask["card"], "obtain">,
 ): FoundLayout<Name> {
   for (const folder of [...folders.map((name) => join(dataDir, name)), dataDir]) {
     const layout = layouts.find(({ files }) => files.every((file) => existsSync(join(folder, file))));

@@ -1,14 +1,14 @@
-import { classQuestion } from "../question";
-import type { MedMnistSpec } from "./medmnist";
+import { classQuestion } from "./definition";
+import { medMnistTask } from "./medmnist";
 
 const GRADES = ["no retinopathy", "mild", "moderate", "severe", "proliferative"];
 
 /** RetinaMNIST: five grades of diabetic retinopathy in fundus photographs (MedMNIST v2). */
-export const RETINA_MNIST: MedMnistSpec = {
+export const RETINA_MNIST = medMnistTask({
   name: "retina-mnist",
   file: "retinamnist.npz",
-  md5: "bd4c0672f1bba3e3a89f0e4e876791e4",
-  largerMd5: {
+  md5: {
+    28: "bd4c0672f1bba3e3a89f0e4e876791e4",
     64: "afda852cc34dcda56f86ad2b2457dbcc",
     128: "e48e916a24454daf90583d4e6efb1a18",
     224: "eae7e3b6f3fcbda4ae613ebdcbe35348",
@@ -26,4 +26,4 @@ export const RETINA_MNIST: MedMnistSpec = {
       "Yang et al., MedMNIST v2, Scientific Data 10, 41 (2023); pictures from Liu et al., DeepDRiD, Patterns 3, 100512 (2022).",
     obtain: "retinamnist.npz of MedMNIST v2 (Zenodo record 10519652); put it in data/raw/medmnist/.",
   },
-};
+});

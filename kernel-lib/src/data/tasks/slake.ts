@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { optionalText, textField } from "../formats/text-file";
+import type { PublishedTask, ReadRequest } from "./definition";
 import { findLayout, sideOf } from "./pictures";
-import type { ReadRequest, TaskDefinition } from "./task-definition";
+
 import { jsonRows, kindField, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
 
 /** The release of Hugging Face calls its middle file validation.json. */
@@ -39,13 +40,15 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
 }
 
 /** SLAKE, its English half: questions about CT, MRI and x-ray pictures. */
-export const SLAKE: TaskDefinition = {
+export const SLAKE: PublishedTask = {
   name: "slake",
   modality: "radiology picture",
   labels: YES_NO,
   question: null,
+  forms: ["label", "words"],
   answerFormat: VQA_ANSWER_FORMAT,
   metrics: ["closedAccuracy", "tokenRecall"],
+  replicaTraining: { readerSteps: 100 },
   splitsNote: "published, English rows (q_lang en): 4,919 / 1,053 / 1,061 questions",
   layout: ["slake/{train,validate,test}.json (or validation.json) + imgs/"],
   access: "open",

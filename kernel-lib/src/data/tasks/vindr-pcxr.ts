@@ -6,10 +6,9 @@ import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
 import { readDicom, renderDicom } from "../formats/dicom/dicom";
 
 import { readBytes } from "../formats/text-file";
-import { classQuestion } from "../question";
+import { classQuestion, type PublishedTask, type ReadRequest } from "./definition";
 import { LABEL_SET_FORMAT, type LabelSetRow, readLabelSets } from "./multi-label";
 import { findLayout, type PictureSource, pictureOf, reducePicture, sideOf } from "./pictures";
-import type { ReadRequest, TaskDefinition } from "./task-definition";
 
 /** Names as the publisher's columns have them, misspellings included. */
 export const VINDR_COLUMNS: readonly string[] = [
@@ -100,18 +99,21 @@ async function readRows(request: ReadRequest): Promise<LabelSetRow[]> {
 }
 
 /** VinDr-PCXR: chest x-rays of children, any number of 15 labels. */
-export const VINDR_PCXR: TaskDefinition = {
+export const VINDR_PCXR: PublishedTask = {
   name: "vindr-pcxr",
   modality: "paediatric chest x-ray",
   labels: LABELS,
   question: QUESTION,
+  forms: ["labels"],
   answerFormat: LABEL_SET_FORMAT,
   metrics: ["exactMatch", "macroF1"],
+  replicaTraining: { closedBookSteps: 160, readerSteps: 200, numCandidates: 3 }, // a pair is scored once per label
   splitsNote:
     "published: 7,728 / 1,397 for training and test; a tenth of the training pictures becomes validation, by splitSeed. The files name no patients",
   layout: ["vindr-pcxr/image_labels_{train,test}.csv + {train,test}/<image_id>.dicom (or .png)"],
   access: "credentialed",
   downloads: [],
+  publications: [],
   card: CARD,
   read: async (request) =>
     readLabelSets({ name: "vindr-pcxr", question: QUESTION, labels: LABELS }, await readRows(request), request),

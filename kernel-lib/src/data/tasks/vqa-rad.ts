@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Split } from "../../base/types";
 import { type JsonRow, optionalText, textField } from "../formats/text-file";
+import type { PublishedTask, ReadRequest } from "./definition";
 import { findLayout, sideOf } from "./pictures";
-import type { ReadRequest, TaskDefinition } from "./task-definition";
+
 import { jsonRows, kindField, parquetFiles, parquetRows, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
 
 const OSF_JSON = "VQA_RAD Dataset Public.json";
@@ -54,13 +55,15 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
 }
 
 /** VQA-RAD: questions about radiology pictures. */
-export const VQA_RAD: TaskDefinition = {
+export const VQA_RAD: PublishedTask = {
   name: "vqa-rad",
   modality: "radiology picture",
   labels: YES_NO,
   question: null,
+  forms: ["label", "words"],
   answerFormat: VQA_ANSWER_FORMAT,
   metrics: ["closedAccuracy", "tokenRecall"],
+  replicaTraining: { closedBookSteps: 120 },
   splitsNote:
     'published: train and test (JSON 3,064 / 451; Hugging Face 1,793 / 451), which share 203 pictures; split: "imageDisjoint" takes those out of train. Validation: a tenth of the training pictures, by splitSeed. The Hugging Face release does not say which questions are closed: those answered yes or no count as closed.',
   layout: [

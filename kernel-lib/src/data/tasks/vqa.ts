@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DataError } from "../../base/errors";
-import type { Control, Example, Label, RasterImage, Split } from "../../base/types";
+import type { Control, Example, Label, RasterImage, Split, Task } from "../../base/types";
 import { readParquetGroups } from "../formats/parquet";
 import { hashImage } from "../formats/picture-file";
 import { type JsonRow, readJsonRows, textField } from "../formats/text-file";
-import { completeSplits } from "./multi-label";
+import { completeSplits } from "../splits";
+import type { ReadRequest, TaskContent } from "./definition";
 import { loadPictures, namedPicture, type PictureSource, pictureOf } from "./pictures";
-import type { ReadRequest, TaskContent } from "./task-definition";
 
 /** The label set of yes/no questions, in the paper's order. */
 export const YES_NO: readonly Label[] = [
@@ -200,4 +200,26 @@ export async function jsonRows(
     rows.push({ ...picked, place: row.place, picture });
   }
   return rows;
+}
+
+/** Whether an example is answered with one label. */
+const hasOneLabel = ({ form = "label", labels }: Example): boolean => form === "label" && labels.length === 1;
+
+/**
+ * The part of a question-answering task that is answered with one of its labels: its yes/no questions. It is a task like any
+ * single-label task, so every training and evaluation takes it.
+ *
+ * @throws DataError when a split has no such question.
+ */
+export function closedTask(task: Task): Task {
+  const of = (split: Split) => {
+    const kept = task.splits[split].filter(hasOneLabel);
+    if (kept.length > 0) return kept;
+    throw new DataError(
+      `closedTask: ${task.name} must have ${split} questions with one label; got none of ${task.splits[split].length}.`,
+      { task: task.name, split },
+    );
+  };
+  const splits = { train: of("train"), validation: of("validation"), test: of("test") };
+  return { ...task, splits, metrics: ["accuracy", "macroF1"], fingerprint: `${task.fingerprint}:closed` };
 }

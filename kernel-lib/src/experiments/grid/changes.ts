@@ -1,7 +1,8 @@
 import type { Task } from "../../base/types";
+import { taskDefinition } from "../../phantoms/load-task";
 import type { ReaderStageOptions } from "../../training/reader-stage";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
-import type { Profile, StageChanges } from "../profiles";
+import { type Profile, type StageChanges, shortTraining } from "../profiles";
 import { type GridStage, gridSystem } from "./stages";
 
 /** What a stage changes against its profile, and what comes of it in stage 2. */
@@ -12,8 +13,8 @@ export interface StageOptionsOfGrid {
 
 /** The grid's changes for a stage: by task, then by reader, then by what its system changes. */
 export function stageOptions(profile: Profile, stage: GridStage, task: Task): StageOptionsOfGrid {
-  const { tasks, otherTasks, readers } = profile.grid;
-  const byTask = tasks[stage.task] ?? otherTasks;
+  const { readers, length } = profile.grid;
+  const byTask = length === "short" ? shortTraining(taskDefinition(stage.task).replicaTraining) : {};
   const byReader = stage.backbone === null ? {} : (readers[stage.backbone] ?? {});
   const reader = { ...byTask.reader, ...byReader.reader };
   const closedBook = { ...byTask.closedBook, ...byReader.closedBook };

@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { DataSource } from "../../base/types";
-import { CORPUS_NAMES, type CorpusName } from "../../data/corpora/load-corpus";
-import { TASK_NAMES } from "../../data/tasks/load-task";
+import { CORPUS_NAMES, corpusFor } from "../../phantoms/load-corpus";
+import { TASK_NAMES } from "../../phantoms/load-task";
 import { profileOf } from "../profiles";
 import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from "../run";
 import { GRID_SYSTEMS } from "./stages";
@@ -25,7 +25,7 @@ export interface GridOptions {
   readonly source?: DataSource;
   readonly artifactsDir?: string;
   readonly dataDir?: string;
-  /** Searched for every task. Default the profile's: "phantom" for the walkthrough's task, "phantom-pool" for the others. */
+  /** Searched for every task. Default the one that is drawn for it: "phantom" for the walkthrough's task, "phantom-pool" for the others. */
   readonly corpus?: string;
   /** Folder with the models clip, qwen2-vl and pixtral. Default data/checkpoints. */
   readonly checkpointsDir?: string;
@@ -41,8 +41,8 @@ export interface GridSettings {
   readonly source: DataSource;
   readonly artifactsDir: string;
   readonly dataDir: string;
-  /** Null: the profile's, task by task (see corpusOf). */
-  readonly corpus: CorpusName | null;
+  /** Null: the one drawn for each task (see corpusOf). */
+  readonly corpus: string | null;
   readonly checkpointsDir: string | null;
 }
 
@@ -93,10 +93,8 @@ export function resolveGrid(options: GridOptions): GridSettings {
 }
 
 /** The corpus that is searched for a task. */
-export function corpusOf({ corpus, profile }: GridSettings, task: string): CorpusName {
-  if (corpus !== null) return corpus;
-  const { tasks, otherTasks } = profileOf(profile).grid;
-  return ((tasks[task] ?? otherTasks).corpus ?? "phantom-pool") as CorpusName;
+export function corpusOf({ corpus }: GridSettings, task: string): string {
+  return corpus ?? corpusFor(task);
 }
 
 function each<T>(list: string, asked: readonly T[]): T[] {

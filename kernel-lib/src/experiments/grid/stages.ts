@@ -1,5 +1,5 @@
 import type { Head } from "../../base/types";
-import { KNOWN_TASKS } from "../../data/tasks/known-tasks";
+import { taskDefinition } from "../../phantoms/load-task";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
 import type { ReaderMode } from "../stages/reader";
 import { LEARNED_HEADS, type SystemName } from "../with-system";
@@ -173,7 +173,6 @@ function addPredictions(add: (stage: GridStage) => string, group: Group, system:
 /** Why a system cannot answer a task; null when it can. */
 function whyNot(task: string, { name, tasks }: GridSystem): string | null {
   if (tasks !== "labelled") return null;
-  const metrics = KNOWN_TASKS.get(task)!.definition.metrics;
-  const labelled = metrics.every((metric) => metric === "accuracy" || metric === "macroF1");
+  const labelled = taskDefinition(task).forms.every((form) => form === "label");
   return labelled ? null : `${name} contrasts labels, and some questions of ${task} have none`;
 }

@@ -3,11 +3,8 @@ import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import { repositoryRoot } from "../../base/paths";
 import type { Control, Corpus, Task } from "../../base/types";
-import { loadCorpus } from "../../data/corpora/load-corpus";
-import { isPoolDrawn, POOL_NAME } from "../../data/corpora/open-pool";
-import { KNOWN_TASKS } from "../../data/tasks/known-tasks";
-import { loadTask } from "../../data/tasks/load-task";
-import { phantomPlace } from "../../phantoms/tasks/phantom-folder";
+import { isCorpusDrawn, isDrawnCorpus, loadCorpus } from "../../phantoms/load-corpus";
+import { isTaskDrawn, loadTask } from "../../phantoms/load-task";
 import { type Backbone, corpusOf, type GridSettings } from "./options";
 
 /** Where a grid's data and models come from. Replaced in tests. */
@@ -30,16 +27,12 @@ const DATA = { seed: 7, size: "quick" } as const;
 export function openWorld(settings: GridSettings): GridWorld {
   const { source, dataDir, artifactsDir } = settings;
   const checkpoints = settings.checkpointsDir ?? join(repositoryRoot(), "data", "checkpoints");
-  const cacheDir = join(repositoryRoot(), "data", "artifacts", "phantoms");
   return {
-    loadTask: (name, control) => loadTask(name, { ...DATA, source, dataDir, cacheDir, control }),
-    isDrawn: (name) => {
-      if (corpusOf(settings, name) === POOL_NAME && !isPoolDrawn()) return false;
-      return source === "real" || existsSync(phantomPlace(name, KNOWN_TASKS.get(name)!.phantom, { ...DATA, cacheDir }));
-    },
+    loadTask: (name, control) => loadTask(name, { ...DATA, source, dataDir, control }),
+    isDrawn: (name) => isCorpusDrawn(corpusOf(settings, name)) && isTaskDrawn(name, { ...DATA, source, dataDir }),
     corpusOf: (task) => corpusOf(settings, task),
     loadCorpus: (corpus, control) => {
-      if (corpus.startsWith("phantom")) return loadCorpus(corpus, { control });
+      if (isDrawnCorpus(corpus)) return loadCorpus(corpus, { control });
       return loadCorpus(corpus, { source, dataDir, cacheDir: join(artifactsDir, "corpora"), control });
     },
     clipFolder: join(checkpoints, "clip"),

@@ -1,66 +1,7 @@
 import type { Random } from "../../base/random";
-import { classQuestion } from "../../data/question";
-import { BRSET } from "../../data/tasks/brset";
-import { DERMA_MNIST } from "../../data/tasks/derma-mnist";
-import { RETINA_MNIST } from "../../data/tasks/retina-mnist";
-import { VINDR_PCXR } from "../../data/tasks/vindr-pcxr";
-import { ATTRIBUTES } from "./attributes";
-import { drawGeneralScene, type Scene } from "./world";
-
-const LABELLED = [DERMA_MNIST, RETINA_MNIST, VINDR_PCXR, BRSET];
-
-/** What the phantom questions of VQA-RAD, SLAKE and PathVQA and their answers hold besides. */
-const QUESTIONS =
-  "how where was there does to on used taken take seen shown show present part body modality abnormality none ct mri x ray - " +
-  "abdomen head heart ventricles kidneys enlarged mass bleeding inflammation tissue glandular solid fat kind look stain " +
-  "haematoxylin eosin nuclei atypical equal unequal";
-
-/** The words of a text as the pre-tokenizer cuts them, numbers and signs left out. */
-const wordsOf = (text: string): readonly string[] => text.match(/\p{L}+/gu) ?? [];
-
-/**
- * Words of the tasks' label names, the longer names' parts each for itself. A language model has met them in texts; so does the
- * replica reader, as words to read and copy, never with a medical picture.
- */
-export const LABEL_WORDS: readonly string[] = [
-  ...new Set(LABELLED.flatMap(({ labels }) => labels.flatMap(({ name }) => wordsOf(name)))),
-];
-
-/** Every word of a phantom task's question or answer that the general world lacks. */
-export const TASK_WORDS: readonly string[] = [
-  ...new Set([...LABELLED.flatMap(({ question }) => wordsOf(question ?? "")), ...LABEL_WORDS, ...QUESTIONS.split(" ")]),
-];
-
-/**
- * Words that name classes in reading exercises. They are words to read and copy, tied to no picture property: the label words
- * of the tasks stand among plain nouns so that a reader has met them as words, never with a medical picture.
- */
-export const CLASS_WORDS: readonly string[] = [
-  "malignant",
-  "benign",
-  "normal",
-  "harmless",
-  "river",
-  "lamp",
-  "stone",
-  "garden",
-  "engine",
-  "paper",
-  "winter",
-  "summer",
-  "copper",
-  "silver",
-  "window",
-  "bridge",
-  "forest",
-  "island",
-  "market",
-  "castle",
-  "violin",
-  "basket",
-  "anchor",
-  "candle",
-];
+import { classQuestion } from "../../data/tasks/definition";
+import { CLASS_WORDS, LABEL_WORDS } from "./vocabulary";
+import { ATTRIBUTES, drawGeneralScene, type Scene } from "./world";
 
 /**
  * Exercises on long lists of numbered classes, as tasks with up to fifteen labels ask:

@@ -1,9 +1,9 @@
 import type { Random } from "../../base/random";
 import type { RasterImage } from "../../base/types";
-import { classQuestion } from "../../data/question";
-import { ATTRIBUTES, type AttributeName, attributeOf, attributeQuestion } from "./attributes";
-import { CLASS_MODES, CLASS_WORDS, DRAW_CLASS_EXERCISE, TASK_WORDS } from "./class-exercises";
-import { drawGeneralScene, type Scene } from "./world";
+import { classQuestion } from "../../data/tasks/definition";
+import { CLASS_MODES, DRAW_CLASS_EXERCISE } from "./class-exercises";
+import { CLASS_WORDS, TASK_WORDS } from "./vocabulary";
+import { ATTRIBUTES, type AttributeName, attributeOf, attributeQuestion, drawGeneralScene, type Scene } from "./world";
 
 /**
  * What a general-purpose reader is asked in its pre-training:

@@ -1,6 +1,19 @@
 import type { Random } from "../../base/random";
-import { arc, ellipse, overlap, ring, stroke } from "./areas";
-import { addField, type Canvas, createCanvas, paint, tint } from "./canvas";
+import {
+  addField,
+  arc,
+  type Canvas,
+  type Colour,
+  createCanvas,
+  EVERYWHERE,
+  ellipse,
+  grey,
+  overlap,
+  paint,
+  ring,
+  stroke,
+  tint,
+} from "./canvas";
 
 /** A slice through a body. */
 export interface SliceScene {
@@ -15,8 +28,6 @@ export interface SliceScene {
   /** Size in the picture, 0.75 to 1. */
   readonly zoom: number;
 }
-
-const grey = (level: number) => [level, level, level] as const;
 
 /** Grey levels: bone is bright on CT and dark on MRI; fluid is dark on CT and bright on T2-weighted MRI. */
 const LEVELS = {
@@ -64,6 +75,30 @@ function paintHead(canvas: Canvas, { modality, fluid, zoom }: SliceScene, random
   }
 }
 
+/** The vertebra with its spine, and ribs around the body. */
+function paintSpineAndRibs(canvas: Canvas, bone: Colour, zoom: number): void {
+  paint(canvas, ellipse({ x: 0, y: 0.36 * zoom, rx: 0.13 * zoom, ry: 0.13 * zoom }), bone);
+  paint(
+    canvas,
+    stroke(
+      [
+        [0, 0.45 * zoom],
+        [0, 0.63 * zoom],
+      ],
+      0.08,
+    ),
+    bone,
+  );
+  for (let k = 0; k < 9; k++) {
+    const angle = Math.PI * (0.05 + (0.9 * k) / 8) * (k % 2 === 0 ? 1 : -1);
+    paint(
+      canvas,
+      ellipse({ x: 0.83 * zoom * Math.cos(angle), y: 0.6 * zoom * Math.sin(angle), rx: 0.06, ry: 0.035, turn: angle }),
+      bone,
+    );
+  }
+}
+
 function paintAbdomen(canvas: Canvas, { modality, fluid, zoom }: SliceScene, random: Random): void {
   const level = LEVELS[modality];
   const body = (scale: number) => ellipse({ x: 0, y: 0, rx: 0.95 * scale * zoom, ry: 0.7 * scale * zoom, soft: 0.05 });
@@ -88,26 +123,7 @@ function paintAbdomen(canvas: Canvas, { modality, fluid, zoom }: SliceScene, ran
   organ(0.52, 0, 0.2, 0.25, level.tissue + 0.05);
   organ(0.2, -0.25, 0.24, 0.17, level.fluid * 0.9 + 0.05);
   for (const side of [-1, 1]) organ(side * 0.33, 0.33, 0.14 * fluid, 0.12 * fluid, level.tissue + 0.18);
-  paint(canvas, ellipse({ x: 0, y: 0.36 * zoom, rx: 0.13 * zoom, ry: 0.13 * zoom }), grey(level.bone));
-  paint(
-    canvas,
-    stroke(
-      [
-        [0, 0.45 * zoom],
-        [0, 0.63 * zoom],
-      ],
-      0.08,
-    ),
-    grey(level.bone),
-  );
-  for (let k = 0; k < 9; k++) {
-    const angle = Math.PI * (0.05 + (0.9 * k) / 8) * (k % 2 === 0 ? 1 : -1);
-    paint(
-      canvas,
-      ellipse({ x: 0.83 * zoom * Math.cos(angle), y: 0.6 * zoom * Math.sin(angle), rx: 0.06, ry: 0.035, turn: angle }),
-      grey(level.bone),
-    );
-  }
+  paintSpineAndRibs(canvas, grey(level.bone), zoom);
   paint(canvas, ellipse({ x: 0.04, y: 0.14 * zoom, rx: 0.07 * zoom, ry: 0.07 * zoom }), grey(level.tissue + 0.22));
 }
 
@@ -131,6 +147,6 @@ export function drawBodySlice(side: number, scene: SliceScene, random: Random): 
     paint(canvas, area, grey(mass.level === "bright" ? 0.95 : 0.08), 0.9);
   }
   addField(canvas, 9, 0.05, random);
-  tint(canvas, { cover: () => 1, reach: { x0: -1, x1: 1, y0: -1, y1: 1 } }, [exposure, exposure, exposure]);
+  tint(canvas, EVERYWHERE, [exposure, exposure, exposure]);
   return canvas;
 }

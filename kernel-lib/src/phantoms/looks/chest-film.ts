@@ -1,6 +1,20 @@
 import type { Random } from "../../base/random";
-import { arc, dot, ellipse, overlap, stroke } from "./areas";
-import { addField, type Canvas, createCanvas, paint, tint } from "./canvas";
+import type { RasterImage } from "../../base/types";
+import {
+  addField,
+  arc,
+  type Canvas,
+  createCanvas,
+  dot,
+  EVERYWHERE,
+  ellipse,
+  grey,
+  overlap,
+  paint,
+  stroke,
+  tint,
+} from "./canvas";
+import { type Statement, said, saidOfBrightness, slopeOf, where, writeCaption } from "./caption";
 
 /** A light or dark spot in the lungs. `side` as seen in the picture: the patient's right lung is on the left. */
 export interface LungSpot {
@@ -53,8 +67,6 @@ export function drawChestNuisances(random: Random): ChestNuisances {
     wires: random.chance(0.3) ? 1 + random.integer(2) : 0,
   };
 }
-
-const grey = (level: number) => [level, level, level] as const;
 
 function paintBones(canvas: Canvas, zoom: number): void {
   for (let k = 0; k < 6; k++) {
@@ -160,6 +172,58 @@ export function drawChestFilm(side: number, signs: ChestSigns, nuisances: ChestN
   }
   if (letter !== "none") writeMarker(canvas, letter);
   addField(canvas, 6, 0.04, random);
-  tint(canvas, { cover: () => 1, reach: { x0: -1, x1: 1, y0: -1, y1: 1 } }, [exposure, exposure, exposure]);
+  tint(canvas, EVERYWHERE, [exposure, exposure, exposure]);
   return canvas;
+}
+
+/** A chest film with what was drawn. */
+export interface DrawnFilm {
+  readonly image: RasterImage;
+  readonly signs: ChestSigns;
+  readonly nuisances: ChestNuisances;
+}
+
+/** What anyone sees of a chest film: a grey picture with two tall bodies and fine structure, the heart's side brighter or not. */
+export const chestGist = (image: RasterImage): readonly Statement[] => [
+  said("color", "grey"),
+  said("gist", "tall"),
+  said("gist", slopeOf(image)),
+  said("gist", "fine"),
+];
+
+function filmTaken({ image, nuisances: { letter } }: DrawnFilm): Statement[] {
+  return [
+    said("organ", "chest"),
+    said("modality", "x-ray"),
+    ...chestGist(image),
+    saidOfBrightness(image),
+    ...where(letter !== "none", said("letter", `letter ${letter === "L" ? "left" : "right"}`)),
+  ];
+}
+
+/** One statement for all spots of one kind on one side; faint ones are not worth a word. */
+function spotsSeen({ spots }: ChestSigns): Statement[] {
+  const clear = spots.filter(({ level }) => Math.abs(level) >= 0.3);
+  const words = clear.map(({ level, side }) => `${level > 0 ? "opacity" : "dark"} ${side} side`);
+  return [...new Set(words)].map((text) => said("sign", text));
+}
+
+function seenOnFilm(signs: ChestSigns): Statement[] {
+  const { streaks = 0, haze = 0, inflation = 0, mirrored = 0, heart = 1, middle = 0, fluid = 0 } = signs;
+  return [
+    ...spotsSeen(signs),
+    ...where(streaks >= 0.5, said("sign", "coarse ground")),
+    ...where(haze >= 0.4, said("sign", "pale ground")),
+    ...where(inflation >= 0.5, said("sign", "deep ground")),
+    ...where(heart >= 1.25, said("sign", "wide middle")),
+    ...where(mirrored > 0.5, said("sign", "middle left")),
+    ...where(middle >= 0.3, said("sign", "pale middle")),
+    ...where(fluid >= 0.3, said("sign", "pale side")),
+  ];
+}
+
+/** The caption of a child's chest film: its labels by number, as in the question. */
+export function writeChestCaption(labels: readonly number[], phantom: DrawnFilm, random: Random): string {
+  const diagnosis = said("diagnosis", `class ${labels.join(" , ")}`);
+  return writeCaption(filmTaken(phantom), [diagnosis, ...seenOnFilm(phantom.signs)], random);
 }

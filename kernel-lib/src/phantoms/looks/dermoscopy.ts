@@ -1,6 +1,21 @@
 import type { Random } from "../../base/random";
-import { arc, dot, ellipse, outside, overlap, stroke } from "./areas";
-import { addField, type Canvas, type Colour, createCanvas, paint } from "./canvas";
+import type { RasterImage } from "../../base/types";
+import { wordFor } from "../general/world";
+import {
+  addField,
+  arc,
+  type Canvas,
+  type Colour,
+  createCanvas,
+  dot,
+  ellipse,
+  mix,
+  outside,
+  overlap,
+  paint,
+  stroke,
+} from "./canvas";
+import { always, isDarkInside, said, saidOfBrightness, spotsWord, where, wordOf, writeCaption } from "./caption";
 
 /** What a dermatologist would describe. Amounts run from 0 to about 1. */
 export interface SkinSigns {
@@ -49,12 +64,6 @@ export function drawSkinNuisances(random: Random): SkinNuisances {
     corners: random.chance(0.35) ? random.uniform(0.4, 0.8) : 0,
   };
 }
-
-const mix = (one: Colour, other: Colour, share: number): Colour => [
-  one[0] + share * (other[0] - one[0]),
-  one[1] + share * (other[1] - one[1]),
-  one[2] + share * (other[2] - one[2]),
-];
 
 const share = (amount: number): number => Math.min(0.95, Math.max(0, amount));
 
@@ -131,4 +140,40 @@ export function drawDermoscopy(side: number, signs: SkinSigns, nuisances: SkinNu
   }
   paint(canvas, outside(ellipse({ x: 0, y: 0, rx: 1.08, ry: 1.08, soft: 0.25 })), [0.03, 0.03, 0.03], corners);
   return canvas;
+}
+
+/** A skin lesion with what was drawn. */
+export interface DrawnLesion {
+  readonly image: RasterImage;
+  readonly signs: SkinSigns;
+  readonly nuisances: SkinNuisances;
+}
+
+/** The caption of a skin lesion under a dermatoscope. */
+export function writeSkinCaption(label: number, { image, signs, nuisances }: DrawnLesion, random: Random): string {
+  const { zoom, warmth, corners } = nuisances;
+  const { border, redness, dots, scale, vessels, veil, wax, core, size } = signs;
+  const taken = [
+    said("organ", "skin"),
+    said("modality", "photograph"),
+    said("gist", "coarse"),
+    said("color", wordOf(warmth, [0.7], ["red ground", "amber ground"])),
+    saidOfBrightness(image),
+    ...where(corners > 0, said("zoom", "round place")),
+  ];
+  const seen = [
+    said("diagnosis", `class ${label}`),
+    said("zoom", wordFor("size", size * zoom)),
+    ...where(isDarkInside(image), said("gist", "deep")),
+    always("lesion"),
+    said("sign", wordFor("border", border)),
+    said("sign", `${spotsWord(dots)} spots`),
+    ...where(redness >= 0.45, said("sign", "red")),
+    ...where(scale >= 0.3, said("sign", "bright spots")),
+    ...where(vessels >= 0.35, said("sign", "fine red spots")),
+    ...where(veil >= 0.35, said("sign", "blue")),
+    ...where(wax >= 0.4, said("sign", "amber")),
+    ...where(core >= 0.4, said("sign", "pale middle")),
+  ];
+  return writeCaption(taken, seen, random);
 }

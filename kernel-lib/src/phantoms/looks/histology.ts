@@ -1,6 +1,5 @@
 import type { Random } from "../../base/random";
-import { dot, ellipse, outside, overlap, ring } from "./areas";
-import { addField, type Canvas, type Colour, createCanvas, paint } from "./canvas";
+import { addField, type Canvas, createCanvas, dot, ellipse, mix, outside, overlap, paint, ring } from "./canvas";
 
 /** A stained tissue section. */
 export interface HistologyScene {
@@ -19,12 +18,6 @@ export interface HistologyScene {
   /** Size of a nucleus, 0.04 to 0.09. */
   readonly magnification: number;
 }
-
-const mix = (one: Colour, other: Colour, share: number): Colour => [
-  one[0] + share * (other[0] - one[0]),
-  one[1] + share * (other[1] - one[1]),
-  one[2] + share * (other[2] - one[2]),
-];
 
 function paintNucleus(canvas: Canvas, x: number, y: number, scene: HistologyScene, random: Random): void {
   const { atypia, magnification, stain } = scene;

@@ -1,17 +1,9 @@
 import type { Random } from "../../base/random";
-import type { RasterImage } from "../../base/types";
 import { DERMA_MNIST } from "../../data/tasks/derma-mnist";
 import { toRaster } from "../looks/canvas";
-import { drawDermoscopy, drawSkinNuisances, type SkinNuisances, type SkinSigns } from "../looks/dermoscopy";
+import { type DrawnLesion, drawDermoscopy, drawSkinNuisances, type SkinSigns } from "../looks/dermoscopy";
+import { drawPoisson } from "../phantom";
 import { medMnistPhantom } from "./medmnist";
-import { drawPoisson } from "./phantom-task";
-
-/** A picture with what was drawn. */
-export interface SkinPhantom {
-  readonly image: RasterImage;
-  readonly signs: SkinSigns;
-  readonly nuisances: SkinNuisances;
-}
 
 type Means = Readonly<Record<keyof SkinSigns, number>>;
 
@@ -88,7 +80,7 @@ function drawSigns(label: number, random: Random): SkinSigns {
 }
 
 /** Draws a skin lesion of this class of DermaMNIST. Skin tone, distance, light, hairs and device vary freely. */
-export function drawSkinPhantom(label: number, random: Random, side = 28): SkinPhantom {
+export function drawSkinPhantom(label: number, random: Random, side = 28): DrawnLesion {
   const signs = drawSigns(label, random);
   const nuisances = drawSkinNuisances(random);
   return { image: toRaster(drawDermoscopy(side, signs, nuisances, random), 3, 0.03, random), signs, nuisances };
@@ -99,7 +91,7 @@ export const SKIN_SHARES = [0.033, 0.051, 0.11, 0.012, 0.111, 0.669, 0.014];
 
 /** The stand-in for dermamnist.npz. */
 export const DERMA_PHANTOM = medMnistPhantom({
-  spec: DERMA_MNIST,
+  task: DERMA_MNIST,
   version: 2,
   description:
     "Skin lesions drawn as wavy brown bodies. The class moves size, outline, colour, dots, scale, vessels, veil and core, each of which overlaps between classes; skin tone, distance, light, hairs and dark corners vary freely.",

@@ -3,13 +3,24 @@ import { createRandom, type Random } from "../../base/random";
 import type { RasterImage, Split } from "../../base/types";
 import type { NpyArray } from "../../data/formats/npy";
 import { formatNpz } from "../../data/formats/npz";
-import type { MedMnistSpec } from "../../data/tasks/medmnist";
+import { MEDMNIST_PREFIX, type MedMnistTask } from "../../data/tasks/medmnist";
 import { writeFileAtomic } from "../../store/files";
-import { drawClasses, type PhantomRequest, type PhantomTask, scaled } from "./phantom-task";
+import { drawClasses, type PhantomRequest, scaled, type TaskPhantom } from "../phantom";
+
+/** The bytes of a MedMNIST file: pictures and labels of every split. */
+export function formatMedMnist(draw: (split: Split) => [images: NpyArray, labels: NpyArray]): Uint8Array {
+  const arrays = new Map<string, NpyArray>();
+  for (const split of ["train", "validation", "test"] as const) {
+    const [images, labels] = draw(split);
+    arrays.set(`${MEDMNIST_PREFIX[split]}_images`, images);
+    arrays.set(`${MEDMNIST_PREFIX[split]}_labels`, labels);
+  }
+  return formatNpz(arrays, "stored");
+}
 
 /** What differs from one MedMNIST stand-in to the next. */
 export interface MedMnistPhantom {
-  readonly spec: MedMnistSpec;
+  readonly task: MedMnistTask;
   readonly version: number;
   readonly description: string;
   /** Share of each class. */
@@ -20,21 +31,22 @@ export interface MedMnistPhantom {
   readonly draw: (label: number, random: Random) => RasterImage;
 }
 
-const PREFIX: Readonly<Record<Split, string>> = { train: "train", validation: "val", test: "test" };
 const SIDE = 28;
 
-function drawSplit(phantom: MedMnistPhantom, split: Split, request: PhantomRequest): NpyArray[] {
-  const { spec, shares, quickShare, draw } = phantom;
-  const { seed, size, control } = request;
-  const random = createRandom(`${spec.name}-phantom/${seed}`).fork(split);
-  const count = scaled(spec.counts[split], size, quickShare);
+function drawSplit(
+  { task, shares, quickShare, draw }: MedMnistPhantom,
+  split: Split,
+  { seed, size, control }: PhantomRequest,
+): [images: NpyArray, labels: NpyArray] {
+  const random = createRandom(`${task.name}-phantom/${seed}`).fork(split);
+  const count = scaled(task.counts[split], size, quickShare);
   const labels = Uint8Array.from(drawClasses(count, shares, random));
-  const data = new Uint8Array(count * SIDE * SIDE * spec.channels);
+  const data = new Uint8Array(count * SIDE * SIDE * task.channels);
   labels.forEach((label, i) => {
-    if (i % 256 === 0) assertNotInterrupted(`phantom of ${spec.name}`, control.signal);
-    data.set(draw(label, random.fork(String(i))).data, i * SIDE * SIDE * spec.channels);
+    if (i % 256 === 0) assertNotInterrupted(`phantom of ${task.name}`, control.signal);
+    data.set(draw(label, random.fork(String(i))).data, i * SIDE * SIDE * task.channels);
   });
-  const channelAxis = spec.channels === 1 ? [] : [spec.channels];
+  const channelAxis = task.channels === 1 ? [] : [task.channels];
   return [
     { type: "|u1", shape: [count, SIDE, SIDE, ...channelAxis], data },
     { type: "|u1", shape: [count, 1], data: labels },
@@ -42,15 +54,11 @@ function drawSplit(phantom: MedMnistPhantom, split: Split, request: PhantomReque
 }
 
 /** A stand-in for a MedMNIST file: the same six arrays, types and labels. */
-export function medMnistPhantom(phantom: MedMnistPhantom): PhantomTask {
+export function medMnistPhantom(phantom: MedMnistPhantom): TaskPhantom {
+  const { task, version, description } = phantom;
   const write = async (request: PhantomRequest): Promise<void> => {
-    const arrays = new Map<string, NpyArray>();
-    for (const split of ["train", "validation", "test"] as const) {
-      const [images, labels] = drawSplit(phantom, split, request);
-      arrays.set(`${PREFIX[split]}_images`, images!);
-      arrays.set(`${PREFIX[split]}_labels`, labels!);
-    }
-    writeFileAtomic(`${request.folder}/${phantom.spec.file}`, formatNpz(arrays, "stored"));
+    const bytes = formatMedMnist((split) => drawSplit(phantom, split, request));
+    writeFileAtomic(`${request.folder}/${task.file}`, bytes);
   };
-  return { version: phantom.version, description: phantom.description, write };
+  return { task, version, description, write };
 }

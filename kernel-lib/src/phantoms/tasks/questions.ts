@@ -1,5 +1,9 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { assertNotInterrupted } from "../../base/check";
 import type { Random } from "../../base/random";
 import type { RasterImage } from "../../base/types";
+import { encodePicture, type PhantomRequest } from "../phantom";
 
 /** A question that can be asked about one picture. */
 export interface DrawnQuestion {
@@ -53,3 +57,31 @@ export function dealQuestions(
   }
   return dealt;
 }
+
+/** Draws this many cases, each from a stream of its own. */
+export function drawCases<Case extends DrawnCase>(
+  count: number,
+  draw: (random: Random) => Case,
+  random: Random,
+  { control }: PhantomRequest,
+): Case[] {
+  return Array.from({ length: count }, (_, i) => {
+    if (i % 64 === 0) assertNotInterrupted("phantom pictures", control.signal);
+    return draw(random.fork(`picture/${i}`));
+  });
+}
+
+/** Writes a file of the stand-in; the whole folder is put in its place at once, so no file has to be complete before. */
+export function writeInPlace(file: string, content: Uint8Array | string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+}
+
+/** Writes the picture of a case, as PNG or JPEG by its name's ending. */
+export async function writePicture(folder: string, name: string, { image }: DrawnCase): Promise<void> {
+  writeInPlace(join(folder, name), await encodePicture(image, name.endsWith(".png") ? "png" : "jpeg"));
+}
+
+/** Writes rows as a JSON list. */
+export const writeJson = (file: string, rows: readonly object[]): void =>
+  writeInPlace(file, `${JSON.stringify(rows, null, 1)}\n`);

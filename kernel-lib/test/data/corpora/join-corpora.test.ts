@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { Corpus, Passage } from "../../../src/base/types";
 import { joinCorpora } from "../../../src/data/corpora/join-corpora";
-import { loadCorpus } from "../../../src/data/corpora/load-corpus";
-import { CORPUS_TWINS, twinPassages } from "../../../src/phantoms/corpora/twins";
+import { twinPairs } from "../../../src/phantoms/corpora/twins";
+import { loadCorpus } from "../../../src/phantoms/load-corpus";
+import { CORPUS_TWINS } from "../../../src/phantoms/phantoms";
 import { refusal } from "../helpers";
 
 const cacheDir = mkdtempSync(join(tmpdir(), "join-"));
@@ -79,9 +80,9 @@ test("no corpus, a doubled id, and real beside phantom are refused", async () =>
 test("the three stand-ins of the pool, written and read as published, hold all its pairs together", async () => {
   const pool = await loadCorpus("phantom-pool", { seed: 5, numPassages: 105, cacheDir });
   const options = { seed: 5, numPassages: 105, cacheDir, drawnFrom: "phantom-pool" } as const;
-  const twins = await Promise.all(CORPUS_TWINS.map((name) => loadCorpus(name, options)));
-  for (const [i, name] of CORPUS_TWINS.entries()) {
-    const parts = twinPassages(name, { pairs: pool.passages });
+  const twins = await Promise.all([...CORPUS_TWINS.keys()].map((name) => loadCorpus(name, options)));
+  for (const [i, twin] of [...CORPUS_TWINS.values()].entries()) {
+    const parts = twinPairs(twin, pool.passages);
     expect(twins[i]!.passages.map(({ text }) => text).sort()).toEqual(parts.map(({ text }) => text).sort());
     const level = ({ image: { data } }: Passage) => data.reduce((sum, value) => sum + value, 0) / data.length;
     parts.forEach((part) => {
@@ -97,7 +98,7 @@ test("the three stand-ins of the pool, written and read as published, hold all i
   const stages: string[] = [];
   const control = { onProgress: ({ stage }: { stage: string }) => stages.push(stage) };
   const again = await loadCorpus("roco", { ...options, control });
-  expect(again.fingerprint).toBe(twins[CORPUS_TWINS.indexOf("roco")]!.fingerprint);
+  expect(again.fingerprint).toBe(twins.find(({ name }) => name === "roco")!.fingerprint);
   expect(stages).toEqual([]); // neither drawn, written nor read anew
   const joined = joinCorpora(twins);
   expect(joined.passages).toHaveLength(105);

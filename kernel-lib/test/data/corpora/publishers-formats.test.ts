@@ -3,23 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RasterImage } from "../../../src/base/types";
-import { loadCorpus } from "../../../src/data/corpora/load-corpus";
 import { findingsAndImpression, splitReport } from "../../../src/data/corpora/mimic-cxr";
 import { formatTar } from "../../../src/data/formats/tar";
-import {
-  CORPUS_TWINS,
-  twinPassages,
-  writeMimicCxrTwin,
-  writePmcOaTwin,
-  writeRocoTwin,
-} from "../../../src/phantoms/corpora/twins";
+import { drawCorpusPhantom } from "../../../src/phantoms/corpora/breast-corpus";
+import { PMC_OA_TWIN, twinPairs, writeArchives } from "../../../src/phantoms/corpora/twins";
+import { loadCorpus } from "../../../src/phantoms/load-corpus";
+import { CORPUS_TWINS } from "../../../src/phantoms/phantoms";
 import { refusal } from "../helpers";
 
-const DRAWN = { seed: 5, numPassages: 60 };
+const { passages } = drawCorpusPhantom({ seed: 5, numPassages: 60 });
+const TWINS = [...CORPUS_TWINS];
 let folder = "";
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "formats-"));
-  for (const write of [writePmcOaTwin, writeMimicCxrTwin, writeRocoTwin]) await write(folder, DRAWN);
+  for (const twin of CORPUS_TWINS.values()) await twin.write(folder, twinPairs(twin, passages));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -32,8 +29,8 @@ function distance(a: RasterImage, b: RasterImage): number {
   return sum / (3 * a.width * a.height);
 }
 
-test.each(CORPUS_TWINS)("the stand-in for %s, written in its format and read back, is what was drawn", async (name) => {
-  const drawn = twinPassages(name, DRAWN);
+test.each(TWINS)("the stand-in for %s, written in its format and read back, is what was drawn", async (name, twin) => {
+  const drawn = twinPairs(twin, passages);
   const corpus = await loadCorpus(name, { dataDir: folder });
   expect(drawn.length).toBeGreaterThan(0);
   expect(corpus.passages).toHaveLength(drawn.length);
@@ -44,7 +41,7 @@ test.each(CORPUS_TWINS)("the stand-in for %s, written in its format and read bac
   expect(corpus.source).toBe("real");
 });
 
-test.each(CORPUS_TWINS)("loadCorpus(%s) without files is its stand-in, the same for the same seed", async (name) => {
+test.each(TWINS)("loadCorpus(%s) without files is its stand-in, the same for the same seed", async (name) => {
   const [first, again, other] = await Promise.all([5, 5, 6].map((seed) => loadCorpus(name, { seed, numPassages: 60 })));
   expect(first!.source).toBe("phantom");
   expect(again!.fingerprint).toBe(first!.fingerprint);
@@ -54,7 +51,7 @@ test.each(CORPUS_TWINS)("loadCorpus(%s) without files is its stand-in, the same 
 
 test("webdataset archives hold the same pairs as the jsonl; a json part may hold the caption", async () => {
   const archives = mkdtempSync(join(folder, "tar-"));
-  await writePmcOaTwin(archives, { ...DRAWN, layout: "webdataset" });
+  await writeArchives(archives, twinPairs(PMC_OA_TWIN, passages));
   const [jsonl, tar] = [
     await loadCorpus("pmc-oa", { dataDir: folder }),
     await loadCorpus("pmc-oa", { dataDir: archives }),

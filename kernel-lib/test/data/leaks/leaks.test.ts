@@ -8,8 +8,8 @@ import {
   perceptualHash,
   thumbnailOf,
 } from "../../../src/data/leaks/near-duplicates";
-import { loadTask } from "../../../src/data/tasks/load-task";
-import { drawCorpusPhantom } from "../../../src/phantoms/breast/corpus";
+import { drawCorpusPhantom } from "../../../src/phantoms/corpora/breast-corpus";
+import { loadTask } from "../../../src/phantoms/load-task";
 import { refusal } from "../helpers";
 import { COPIES } from "./copies";
 

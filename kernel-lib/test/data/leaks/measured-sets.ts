@@ -2,10 +2,10 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createRandom } from "../../../src/base/random";
 import type { RasterImage } from "../../../src/base/types";
-import { loadCorpus } from "../../../src/data/corpora/load-corpus";
 import { decodePicture } from "../../../src/data/formats/picture-file";
-import { loadTask } from "../../../src/data/tasks/load-task";
-import { drawCorpusPhantom } from "../../../src/phantoms/breast/corpus";
+import { drawCorpusPhantom } from "../../../src/phantoms/corpora/breast-corpus";
+import { loadCorpus } from "../../../src/phantoms/load-corpus";
+import { loadTask } from "../../../src/phantoms/load-task";
 import type { COPIES } from "./copies";
 
 export interface Picture {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
-import { loadTask } from "../../../src/data/tasks/load-task";
+import { loadTask } from "../../../src/phantoms/load-task";
 
 // the files made here are not the published ones
 beforeEach(() => void vi.stubEnv("JOMED_CHECKSUM", "warn"));

@@ -6,9 +6,8 @@ import type { NpyArray } from "../../../src/data/formats/npy";
 import { formatNpz } from "../../../src/data/formats/npz";
 import { BREAST_MNIST } from "../../../src/data/tasks/breast-mnist";
 import { DERMA_MNIST } from "../../../src/data/tasks/derma-mnist";
-import { loadTask } from "../../../src/data/tasks/load-task";
-import { medMnistFile, medMnistTask } from "../../../src/data/tasks/medmnist";
 import { RETINA_MNIST } from "../../../src/data/tasks/retina-mnist";
+import { loadTask } from "../../../src/phantoms/load-task";
 import { bytesArray, refusal } from "../helpers";
 
 // the files made here are not the published ones
@@ -81,10 +80,11 @@ test("grey pictures where colour is published are refused", async () => {
 
 test("every published size has a download with its md5", () => {
   for (const spec of [BREAST_MNIST, DERMA_MNIST, RETINA_MNIST]) {
-    const { downloads } = medMnistTask(spec);
-    expect(downloads.map(({ file }) => file)).toEqual(
-      ([28, 64, 128, 224] as const).map((side) => `medmnist/${medMnistFile(spec, side)}`),
-    );
+    const { downloads, file, layout } = spec;
+    expect(downloads.map(({ imageSize }) => imageSize)).toEqual([28, 64, 128, 224]);
+    const larger = [64, 128, 224].map((side) => file.replace(".npz", `_${side}.npz`));
+    expect(downloads.map((download) => download.file)).toEqual([file, ...larger].map((name) => `medmnist/${name}`));
+    expect(layout).toEqual(downloads.map((download) => download.file));
     expect(new Set(downloads.map(({ md5 }) => md5)).size).toBe(4);
     for (const { md5 } of downloads) expect(md5).toMatch(/^[0-9a-f]{32}$/);
   }

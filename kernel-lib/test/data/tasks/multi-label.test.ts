@@ -6,10 +6,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { formatCsv } from "../../../src/data/formats/csv";
 import { findSharedGroups } from "../../../src/data/splits";
 import { BRSET, BRSET_COLUMNS } from "../../../src/data/tasks/brset";
-import { loadTask } from "../../../src/data/tasks/load-task";
 import { labelSetAnswer } from "../../../src/data/tasks/multi-label";
 import { VINDR_COLUMNS, VINDR_PCXR } from "../../../src/data/tasks/vindr-pcxr";
-import { formatDicom } from "../../../src/phantoms/tasks/files";
+import { loadTask } from "../../../src/phantoms/load-task";
+import { formatDicom } from "../../../src/phantoms/tasks/vindr";
 import { refusal } from "../helpers";
 
 let root = "";

@@ -5,11 +5,11 @@ import sharp from "sharp";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createRandom } from "../../../src/base/random";
 import type { Task } from "../../../src/base/types";
-import { closedTask } from "../../../src/data/question";
 import { findSharedGroups } from "../../../src/data/splits";
-import { loadTask } from "../../../src/data/tasks/load-task";
+import { closedTask } from "../../../src/data/tasks/vqa";
+import { loadTask } from "../../../src/phantoms/load-task";
 import { dealQuestions } from "../../../src/phantoms/tasks/questions";
-import { drawRadiologyCase } from "../../../src/phantoms/tasks/radiology-case";
+import { drawRadiologyCase } from "../../../src/phantoms/tasks/radiology";
 import { refusal } from "../helpers";
 
 const REFERENCE = join(__dirname, "../../reference/data");

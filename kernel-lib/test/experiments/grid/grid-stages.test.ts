@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Task } from "../../../src/base/types";
-import { TASK_NAMES } from "../../../src/data/tasks/load-task";
 import { stageOptions } from "../../../src/experiments/grid/changes";
 import { BACKBONES, corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/options";
 import { GRID_SYSTEMS, type GridStage, listStages } from "../../../src/experiments/grid/stages";
 import { openWorld } from "../../../src/experiments/grid/world";
 import { profileOf } from "../../../src/experiments/profiles";
+import { TASK_NAMES } from "../../../src/phantoms/load-task";
 
 const list = (options: GridOptions = {}) => listStages(resolveGrid({ source: "phantom", ...options }));
 const count = (stages: readonly GridStage[], kind: string): number =>

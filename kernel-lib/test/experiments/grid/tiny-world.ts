@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Split, Task } from "../../../src/base/types";
 import { openBackend } from "../../../src/compute/backend";
-import { loadCorpus } from "../../../src/data/corpora/load-corpus";
-import { loadTask } from "../../../src/data/tasks/load-task";
 import type { GridWorld } from "../../../src/experiments/grid/world";
 import { saveClip } from "../../../src/models/clip/weights";
 import { saveQwen2Vl } from "../../../src/models/qwen2-vl/weights";
+import { loadCorpus } from "../../../src/phantoms/load-corpus";
+import { loadTask } from "../../../src/phantoms/load-task";
 import { createReplicaClip } from "../../../src/replicas/replica-models";
 import { tinyReader } from "../../helpers/tiny-reader";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type DicomPicture, readDicom, renderDicom } from "../../../../src/data/formats/dicom/dicom";
-import { formatDicom } from "../../../../src/phantoms/tasks/files";
+import { formatDicom } from "../../../../src/phantoms/tasks/vindr";
 import { refusal } from "../../helpers";
 
 const FOLDER = join(__dirname, "../../../reference/data");

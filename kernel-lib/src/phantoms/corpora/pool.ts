@@ -1,34 +1,42 @@
+import { existsSync } from "node:fs";
+import { assertInteger, assertNotInterrupted } from "../../base/check";
+import { DataError } from "../../base/errors";
 import { createRandom, type Random } from "../../base/random";
-import type { Passage } from "../../base/types";
+import type { Control, Corpus, Passage } from "../../base/types";
+import { openPack, readPackSummary, writePack } from "../../data/corpora/passage-pack";
 import { BRSET } from "../../data/tasks/brset";
 import { DERMA_MNIST } from "../../data/tasks/derma-mnist";
 import { RETINA_MNIST } from "../../data/tasks/retina-mnist";
 import { VINDR_PCXR } from "../../data/tasks/vindr-pcxr";
-import { type DrawnPair, drawBreastPair } from "../breast/corpus";
-import { drawFundusNuisances } from "../looks/fundus";
-import { DISEASE_SHARES, drawEyePhantom } from "../tasks/brset";
+import { writeChestCaption } from "../looks/chest-film";
+import { writeSkinCaption } from "../looks/dermoscopy";
+import { drawFundusNuisances, writeFundusCaption } from "../looks/fundus";
+import { type CorpusPhantom, type CorpusRequest, phantomCard, phantomFolder, phantomPlace } from "../phantom";
 import { drawSkinPhantom, SKIN_SHARES } from "../tasks/derma";
-import { drawPathologyCase } from "../tasks/pathology-case";
-import { pickClass } from "../tasks/phantom-task";
-import { drawRadiologyCase } from "../tasks/radiology-case";
-import { drawFundusPhantom, GRADE_SHARES } from "../tasks/retina";
+import { DISEASE_SHARES, drawEyePhantom, drawFundusPhantom, GRADE_SHARES } from "../tasks/fundus";
+import { drawPathologyCase, writeHistologyCaption } from "../tasks/pathology";
+import { drawRadiologyCase, writeRadiologyCaption } from "../tasks/radiology";
 import { CHEST_SHARES, drawChestLabels, drawChestPhantom } from "../tasks/vindr";
-import {
-  writeChestCaption,
-  writeFundusCaption,
-  writeHistologyCaption,
-  writeRadiologyCaption,
-  writeSkinCaption,
-} from "./captions";
+import { type DrawnPair, drawBreastPair } from "./breast-corpus";
 
 /** A pair of the pool, and which corpus such a pair would stand in. */
-export interface PoolPair extends DrawnPair {
+interface PoolPair extends DrawnPair {
   readonly corpus: "pmc-oa-phantom" | "mimic-cxr-phantom" | "roco-phantom";
 }
 
 /** Chest films and larger fundus photographs are drawn at the size their tasks are read at, pixels. */
 const READ_SIDE = 64;
 const NORMAL_EYE_SHARE = 0.35;
+
+/** One class index, each as often as its weight has a share of all weights. */
+export function pickClass(weights: readonly number[], random: Random): number {
+  let rest = random.next() * weights.reduce((sum, weight) => sum + weight, 0);
+  const found = weights.findIndex((weight) => {
+    rest -= weight;
+    return rest < 0;
+  });
+  return found < 0 ? weights.length - 1 : found; // rounding may leave a trace of the sum
+}
 
 /** Roots of the task's shares: the order of frequencies stays, the rarest come up often enough to be found. */
 const drawLabel = (shares: readonly number[], random: Random): number => pickClass(shares.map(Math.sqrt), random);
@@ -96,16 +104,10 @@ export const POOL_LOOKS = {
   radiology: drawRadiology,
   histology: drawHistology,
 } as const;
-export type PoolLook = keyof typeof POOL_LOOKS;
+type PoolLook = keyof typeof POOL_LOOKS;
 
 /** Raised whenever the same seed would give other pairs. */
-export const POOL_VERSION = 4;
-
-/** Which pairs are drawn. */
-export interface PoolOptions {
-  readonly seed: number;
-  readonly numPassages: number;
-}
+const POOL_VERSION = 4;
 
 const LOOKS = Object.keys(POOL_LOOKS) as PoolLook[];
 
@@ -114,7 +116,13 @@ const LOOKS = Object.keys(POOL_LOOKS) as PoolLook[];
  *
  * Every pair has a stream of its own, which no task shares. The look stands in the id: "pool/skin/000001".
  */
-export function* drawPool({ seed, numPassages }: PoolOptions): Generator<Passage> {
+export function* drawPool({
+  seed,
+  numPassages,
+}: {
+  readonly seed: number;
+  readonly numPassages: number;
+}): Generator<Passage> {
   const random = createRandom(`phantom-pool/${seed}`);
   for (let i = 0; i < numPassages; i++) {
     const look = LOOKS[i % LOOKS.length]!;
@@ -122,3 +130,68 @@ export function* drawPool({ seed, numPassages }: PoolOptions): Generator<Passage
     yield { id: `pool/${look}/${String(i).padStart(6, "0")}`, licence: "CC0-1.0", ...pair };
   }
 }
+
+const POOL_NAME = "phantom-pool";
+const STEP = 64;
+
+/** Where the pairs are kept, and under which name. */
+function placeOf({ seed = 7, numPassages = 4000, cacheDir }: CorpusRequest) {
+  return { seed, numPassages, name: `${POOL_NAME}-${numPassages}`, place: { seed, size: "quick", cacheDir } } as const;
+}
+
+/** The pairs as they are drawn, with progress; they can be stopped between any sixty-four. */
+async function* watched(passages: Iterable<Passage>, total: number, control: Control): AsyncGenerator<Passage> {
+  let done = 0;
+  for (const passage of passages) {
+    if (done % STEP === 0) {
+      assertNotInterrupted("openPool", control.signal);
+      control.onProgress?.({ stage: `corpus ${POOL_NAME}`, done, total });
+    }
+    yield passage;
+    done++;
+  }
+  control.onProgress?.({ stage: `corpus ${POOL_NAME}`, done, total });
+}
+
+/**
+ * Opens the pool. Drawn once into a file, which is read as that of a real corpus: passages read text and picture whenever asked.
+ *
+ * `truth` is known for breast, skin, retina, chest and fundus pairs: the name of the (first) label.
+ * @throws ConfigError when an option is out of range. InterruptedError on abort.
+ */
+async function openPool(request: CorpusRequest): Promise<Corpus> {
+  const { seed, numPassages, name, place } = placeOf(request);
+  const { control = {} } = request;
+  assertInteger("openPool: seed", seed, 0);
+  assertInteger("openPool: numPassages", numPassages, 1, 1_000_000);
+  const files = {
+    version: POOL_VERSION,
+    write: ({ folder }: { readonly folder: string }) =>
+      writePack(folder, watched(drawPool({ seed, numPassages }), numPassages, control), []),
+  };
+  const folder = await phantomFolder(name, files, { ...place, control });
+  const summary = await readPackSummary(folder);
+  if (summary === null) throw new DataError(`openPool: ${folder} must hold a whole corpus. Load it again.`, { folder });
+  return {
+    name: POOL_NAME,
+    source: "phantom",
+    passages: await openPack(folder),
+    card: phantomCard(
+      "Phantom pool",
+      `${numPassages} procedural image-text pairs made from seed ${seed}, with the looks of all eight tasks in equal parts, standing in for PMC-OA, MIMIC-CXR and ROCO. No patient is behind them.`,
+    ),
+    fingerprint: `corpus:${POOL_NAME}:v${POOL_VERSION}:${seed}:${summary.hash.slice(0, 24)}`,
+  };
+}
+
+/** The corpus that serves all tasks. */
+export const POOL: CorpusPhantom = {
+  name: POOL_NAME,
+  version: POOL_VERSION,
+  tasks: "others",
+  load: openPool,
+  isDrawn: (request) => {
+    const { name, place } = placeOf(request);
+    return existsSync(phantomPlace(name, { version: POOL_VERSION }, place));
+  },
+};

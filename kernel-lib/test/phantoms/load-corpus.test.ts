@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Corpus } from "../../../src/base/types";
-import { type LoadCorpusOptions, loadCorpus } from "../../../src/data/corpora/load-corpus";
-import { refusal } from "../helpers";
+import type { Corpus } from "../../src/base/types";
+import { type LoadCorpusOptions, loadCorpus } from "../../src/phantoms/load-corpus";
+import { refusal } from "../data/helpers";
 
 let folder = "";
 beforeAll(async () => {

@@ -2,12 +2,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import type { Task } from "../../../src/base/types";
-import type { NpyArray } from "../../../src/data/formats/npy";
-import { formatNpz, readNpz } from "../../../src/data/formats/npz";
-import { loadTask } from "../../../src/data/tasks/load-task";
-import { writeBreastArchive } from "../../../src/phantoms/breast/phantom";
-import { bytesArray, refusal } from "../helpers";
+import type { Task } from "../../src/base/types";
+import type { NpyArray } from "../../src/data/formats/npy";
+import { formatNpz, readNpz } from "../../src/data/formats/npz";
+import { loadTask } from "../../src/phantoms/load-task";
+import { writeBreastArchive } from "../../src/phantoms/tasks/breast";
+import { bytesArray, refusal } from "../data/helpers";
 
 // the files made here are not the published ones
 beforeEach(() => void vi.stubEnv("JOMED_CHECKSUM", "warn"));

@@ -1,8 +1,9 @@
-import { type Publication, pageOf } from "../../hub/publishers";
-import type { CorpusDefinition } from "../corpora/definition";
-import { KNOWN_CORPORA } from "../corpora/known-corpora";
-import { KNOWN_TASKS, type KnownTask } from "../tasks/known-tasks";
-import type { TaskDefinition } from "../tasks/task-definition";
+import { CORPORA } from "../data/corpora/corpora";
+import type { CorpusDefinition } from "../data/corpora/definition";
+import type { PublishedTask } from "../data/tasks/definition";
+import { TASKS } from "../data/tasks/tasks";
+import { type Publication, pageOf } from "../hub/publishers";
+import { CORPUS_TWINS, TASK_PHANTOMS } from "../phantoms/phantoms";
 
 /** A part of data/README.md that is written by this program. */
 interface Part {
@@ -18,16 +19,16 @@ const marksOf = (what: string) => ({
 });
 
 const PARTS: readonly Part[] = [
-  { heading: "Task cards", ...marksOf("task"), text: () => [...KNOWN_TASKS.values()].map(taskCard).join("\n") },
-  { heading: "Corpus cards", ...marksOf("corpus"), text: () => [...KNOWN_CORPORA.values()].map(corpusCard).join("\n") },
+  { heading: "Task cards", ...marksOf("task"), text: () => [...TASKS.values()].map(taskCard).join("\n") },
+  { heading: "Corpus cards", ...marksOf("corpus"), text: () => [...CORPORA.values()].map(corpusCard).join("\n") },
 ];
 
-function labelLines({ labels, question }: TaskDefinition): string[] {
+function labelLines({ labels, question }: PublishedTask): string[] {
   if (question === null) return [`- Labels: ${labels.map(({ name }) => name).join(", ")}, for yes/no questions`];
   return [`- Labels: ${labels.map(({ answer, name }) => `${answer} ${name}`).join("; ")}`, `- Question: "${question}"`];
 }
 
-function downloadLines({ downloads }: TaskDefinition): string[] {
+function downloadLines({ downloads }: PublishedTask): string[] {
   return downloads.map(
     ({ url, file, md5 }) => `- Download: <${url}> → \`data/raw/${file}\`, md5 ${md5 ?? "not stated"}`,
   );
@@ -70,30 +71,33 @@ const sourceLines = ({ card, layout, access }: Described): string[] => [
   layoutLine(layout),
 ];
 
+const TWIN =
+  "the pairs of the corpus phantom (or of phantom-pool: drawnFrom) that stand in for it, written in this format";
+
 /** The data card of one task, in Markdown. */
-export function taskCard({ definition, phantom }: KnownTask): string {
-  const { name, answerFormat, metrics, splitsNote, publications = [] } = definition;
+export function taskCard(task: PublishedTask): string {
+  const { name, answerFormat, metrics, splitsNote, publications } = task;
   return [
-    ...headLines(definition),
-    ...labelLines(definition),
+    ...headLines(task),
+    ...labelLines(task),
     `- Answer: ${answerFormat}`,
     `- Metrics: ${metrics.join(", ")}`,
     `- Splits: ${splitsNote}`,
-    ...sourceLines(definition),
-    ...downloadLines(definition),
+    ...sourceLines(task),
+    ...downloadLines(task),
     ...publicationLines(name, publications),
-    `- Stand-in: ${phantom.description}`,
+    `- Stand-in: ${TASK_PHANTOMS.get(name)?.description ?? "none"}`,
     "",
   ].join("\n");
 }
 
 /** The data card of one corpus, in Markdown. */
-export function corpusCard(definition: CorpusDefinition): string {
+export function corpusCard(corpus: CorpusDefinition): string {
   return [
-    ...headLines(definition),
-    ...sourceLines(definition),
-    ...publicationLines(definition.name, definition.publications),
-    `- Stand-in: ${definition.standIn ?? "none"}`,
+    ...headLines(corpus),
+    ...sourceLines(corpus),
+    ...publicationLines(corpus.name, corpus.publications),
+    `- Stand-in: ${CORPUS_TWINS.has(corpus.name) ? TWIN : "none"}`,
     "",
   ].join("\n");
 }

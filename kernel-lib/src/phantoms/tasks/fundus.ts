@@ -4,13 +4,47 @@ import { assertNotInterrupted } from "../../base/check";
 import { createRandom, type Random } from "../../base/random";
 import type { RasterImage } from "../../base/types";
 import { formatCsv } from "../../data/formats/csv";
-import { BRSET_COLUMNS } from "../../data/tasks/brset";
+import { BRSET, BRSET_COLUMNS } from "../../data/tasks/brset";
+import { RETINA_MNIST } from "../../data/tasks/retina-mnist";
 import { toRaster } from "../looks/canvas";
-import { drawFundus, drawFundusNuisances, type FundusNuisances, type FundusSigns } from "../looks/fundus";
-import { encodePicture } from "./files";
-import { drawPoisson, type PhantomRequest, type PhantomTask, scaled } from "./phantom-task";
+import {
+  type DrawnFundus,
+  drawFundus,
+  drawFundusNuisances,
+  type FundusNuisances,
+  type FundusSigns,
+} from "../looks/fundus";
+import { drawPoisson, encodePicture, type PhantomRequest, scaled, type TaskPhantom } from "../phantom";
+import { medMnistPhantom } from "./medmnist";
 
-const SIDE = 64;
+/** Draws a fundus photograph of this grade, 0 to 4: spots grow with the grade, by chance. */
+export function drawFundusPhantom(grade: number, random: Random, side = 28): DrawnFundus {
+  const signs = {
+    bleedings: drawPoisson(0.2 + 2.4 * grade, random),
+    exudates: drawPoisson(0.2 + 1.6 * grade, random),
+    oedema: Math.max(0, random.normal(0.22 * grade - 0.25, 0.12)),
+    drusen: random.chance(0.15) ? 1 + random.integer(3) : 0,
+    cup: random.uniform(0.25, 0.5),
+  };
+  const nuisances = drawFundusNuisances(random);
+  return { image: toRaster(drawFundus(side, signs, nuisances, random), 3, 0.03, random), signs, nuisances };
+}
+
+/** Share of each grade, as in the real data set. */
+export const GRADE_SHARES = [0.45, 0.12, 0.19, 0.18, 0.06];
+
+/** The stand-in for retinamnist.npz. */
+export const RETINA_PHANTOM = medMnistPhantom({
+  task: RETINA_MNIST,
+  version: 2,
+  description:
+    "Fundus photographs drawn as orange discs with optic disc and vessels. The grade raises the mean number of red and yellow spots and the haze, so that neighbouring grades overlap; brightness, hue, field and eye vary freely.",
+  shares: GRADE_SHARES,
+  quickShare: 0.5,
+  draw: (grade, random) => drawFundusPhantom(grade, random).image,
+});
+
+const BRSET_SIDE = 64;
 const NUM_PATIENTS = 8133; // two eyes each: 16,266 pictures, as published
 
 /** How many of the patients have each disease, in the order of the columns; the rarest raised to 1.5 %. */
@@ -51,22 +85,16 @@ function drawEveryday(random: Random): FundusSigns {
   };
 }
 
-/** A picture with what was drawn. */
-export interface EyePhantom {
-  readonly image: RasterImage;
-  readonly signs: FundusSigns;
-}
-
 /** Draws a fundus photograph with these diseases (indices into the columns). */
 export function drawEyePhantom(
   diseases: readonly number[],
   nuisances: FundusNuisances,
   random: Random,
-  side = SIDE,
-): EyePhantom {
+  side = BRSET_SIDE,
+): DrawnFundus {
   let signs = drawEveryday(random);
   for (const disease of diseases) signs = { ...signs, ...SIGNS[disease]!(random.next(), random) };
-  return { image: toRaster(drawFundus(side, signs, nuisances, random), 3, 0.025, random), signs };
+  return { image: toRaster(drawFundus(side, signs, nuisances, random), 3, 0.025, random), signs, nuisances };
 }
 
 const COLUMNS = ["image_id", "patient_id", "camera", "patient_age", "patient_sex", "exam_eye", ...BRSET_COLUMNS];
@@ -91,7 +119,7 @@ function drawPatient(id: number, random: Random): Patient {
 /** Pictures that are encoded at once, while the next ones are drawn. */
 const AT_ONCE = 32;
 
-async function write({ folder, seed, size, control }: PhantomRequest): Promise<void> {
+async function writeBrset({ folder, seed, size, control }: PhantomRequest): Promise<void> {
   const random = createRandom(`brset-phantom/${seed}`);
   mkdirSync(join(folder, "fundus_photos"), { recursive: true });
   const rows: (string | number)[][] = [];
@@ -123,9 +151,10 @@ async function write({ folder, seed, size, control }: PhantomRequest): Promise<v
 }
 
 /** The stand-in for BRSET: JPEG files and labels_brset.csv. */
-export const BRSET_PHANTOM: PhantomTask = {
+export const BRSET_PHANTOM: TaskPhantom = {
+  task: BRSET,
   version: 2,
   description:
     "Fundus photographs of both eyes of each patient. Diseases add spots, patches, a wide cup, pale ground or thin vessels; most occur faintly in healthy eyes too. Brightness, hue and field belong to the patient. The rarest diseases are raised to 1.5 %.",
-  write,
+  write: writeBrset,
 };

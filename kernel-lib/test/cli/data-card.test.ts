@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { repositoryRoot } from "../../../src/base/paths";
-import { KNOWN_CORPORA } from "../../../src/data/corpora/known-corpora";
-import { corpusCard, taskCard, withCards } from "../../../src/data/obtain/data-card";
-import { KNOWN_TASKS } from "../../../src/data/tasks/known-tasks";
+import { repositoryRoot } from "../../src/base/paths";
+import { corpusCard, taskCard, withCards } from "../../src/cli/data-card";
+import { CORPORA } from "../../src/data/corpora/corpora";
+import { TASKS } from "../../src/data/tasks/tasks";
 
 test("data/README.md holds the cards as the task files make them (npm run data -- card --write)", () => {
   const readme = readFileSync(join(repositoryRoot(), "data", "README.md"), "utf8");
@@ -19,7 +19,7 @@ test("withCards keeps the text around the cards and changes nothing the second t
 });
 
 test("every task's card says licence, citation, splits, and where it comes from", () => {
-  for (const task of KNOWN_TASKS.values()) {
+  for (const task of TASKS.values()) {
     const card = taskCard(task);
     for (const field of ["Licence", "Citation", "Splits", "Obtain", "Read from", "Answer", "Metrics", "Stand-in"]) {
       expect(card).toMatch(new RegExp(`\\n- ${field}: \\S`));
@@ -28,7 +28,7 @@ test("every task's card says licence, citation, splits, and where it comes from"
 });
 
 test("every corpus's card says licence, citation, and where it comes from", () => {
-  for (const corpus of KNOWN_CORPORA.values()) {
+  for (const corpus of CORPORA.values()) {
     const card = corpusCard(corpus);
     for (const field of ["Licence", "Citation", "Obtain", "Read from", "Stand-in"]) {
       expect(card).toMatch(new RegExp(`\\n- ${field}: \\S`));

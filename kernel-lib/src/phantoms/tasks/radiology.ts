@@ -1,0 +1,237 @@
+import { join } from "node:path";
+import { createRandom, type Random } from "../../base/random";
+import { SLAKE } from "../../data/tasks/slake";
+import { VQA_RAD } from "../../data/tasks/vqa-rad";
+import { drawBodySlice, type SliceScene } from "../looks/body-slice";
+import { type Canvas, toRaster } from "../looks/canvas";
+import { type Statement, said, saidOfBrightness, where, writeCaption } from "../looks/caption";
+import { chestGist, drawChestFilm, drawChestNuisances } from "../looks/chest-film";
+import { type PhantomRequest, scaled, type TaskPhantom } from "../phantom";
+import {
+  closed,
+  type DrawnCase,
+  type DrawnQuestion,
+  dealQuestions,
+  drawCases,
+  open,
+  writeJson,
+  writePicture,
+} from "./questions";
+
+/** What is true of a radiology picture. */
+export interface RadiologyFacts {
+  readonly modality: "x-ray" | "ct" | "mri";
+  readonly organ: "chest" | "head" | "abdomen";
+  /** What the finding is called, were there one. */
+  readonly finding: "opacity" | "mass";
+  readonly present: boolean;
+  readonly side: "left" | "right";
+  readonly level: "bright" | "dark";
+  readonly enlarged: boolean;
+}
+
+/** A case with what is true of it. */
+export interface RadiologyCase extends DrawnCase {
+  readonly facts: RadiologyFacts;
+}
+
+const SIDE = 64;
+/** What may look enlarged in each organ. */
+const LARGE: Readonly<Record<RadiologyFacts["organ"], string>> = {
+  chest: "heart",
+  head: "ventricles",
+  abdomen: "kidneys",
+};
+const MODALITIES = ["x-ray", "ct", "mri"] as const;
+const ORGANS = ["chest", "head", "abdomen"] as const;
+
+function drawFacts(random: Random): RadiologyFacts {
+  const organ = random.pick(ORGANS);
+  return {
+    modality: organ === "chest" ? "x-ray" : random.pick(["ct", "mri"] as const),
+    organ,
+    finding: organ === "chest" ? "opacity" : "mass",
+    present: random.chance(0.5),
+    side: random.pick(["left", "right"] as const),
+    level: organ === "chest" ? "bright" : random.pick(["bright", "dark"] as const),
+    enlarged: random.chance(0.4),
+  };
+}
+
+/** The finding is of varied size and strength, so that some are hard to see; a healthy picture may hold a faint shadow. */
+function drawChest(facts: RadiologyFacts, random: Random, side: number): Canvas {
+  const level = facts.present ? random.uniform(0.5, 1) : random.uniform(0, 0.2);
+  const spot = { side: facts.side, height: random.uniform(-1, 1), radius: random.uniform(0.18, 0.3), level };
+  const heart = facts.enlarged ? random.uniform(1.3, 1.7) : random.uniform(0.85, 1.1);
+  const signs = { spots: [spot], heart, streaks: random.uniform(0, 0.4) };
+  return drawChestFilm(side, signs, drawChestNuisances(random), random);
+}
+
+function drawSlice(facts: RadiologyFacts, random: Random, side: number): Canvas {
+  const mass = { side: facts.side, level: facts.level, radius: random.uniform(0.16, 0.28) };
+  const scene: SliceScene = {
+    modality: facts.modality === "ct" ? "CT" : "MRI",
+    organ: facts.organ === "head" ? "head" : "abdomen",
+    ...(facts.present ? { mass } : {}),
+    fluid: facts.enlarged ? random.uniform(1.5, 2) : random.uniform(0.7, 1.15),
+    exposure: random.uniform(0.85, 1.1),
+    zoom: random.uniform(0.8, 1),
+  };
+  return drawBodySlice(side, scene, random);
+}
+
+/** A question about the true one of several names and one about a wrong one: as many yes as no. */
+function askBoth(
+  topic: string,
+  ask: (name: string) => string,
+  names: readonly string[],
+  truth: string,
+  random: Random,
+) {
+  const wrong = random.pick(names.filter((name) => name !== truth));
+  return [closed(topic, ask(truth), true), closed(topic, ask(wrong), false)];
+}
+
+function askAboutFinding({ finding, side, level, present }: RadiologyFacts): DrawnQuestion[] {
+  if (!present) return [open("ABN", "what abnormality is seen ?", "none")];
+  const choice = (topic: string, question: string, answer: string): DrawnQuestion => {
+    return { topic, question, answer, kind: "closed" };
+  };
+  return [
+    open("POS", `where is the ${finding} ?`, `${side} side`),
+    open("ABN", "what abnormality is seen ?", `${finding} on the ${side} side`),
+    closed("POS", `is the ${finding} on the left side ?`, side === "left"),
+    closed("POS", `is the ${finding} on the right side ?`, side === "right"),
+    choice("POS", `is the ${finding} on the left or on the right ?`, side),
+    choice("ATTRIB", `is the ${finding} bright or dark ?`, level),
+  ];
+}
+
+function askAbout(facts: RadiologyFacts, random: Random): DrawnQuestion[] {
+  const { modality, organ, finding, present, enlarged } = facts;
+  return [
+    open("MODALITY", "what modality is used to take this picture ?", modality),
+    open("MODALITY", "how was this picture taken ?", modality),
+    open("ORGAN", "what part of the body is shown ?", organ),
+    ...askBoth("MODALITY", (name) => `was this picture taken with ${name} ?`, MODALITIES, modality, random),
+    ...askBoth("ORGAN", (name) => `does the picture show the ${name} ?`, ORGANS, organ, random),
+    closed("PRES", `is there a ${finding} ?`, present),
+    closed("PRES", "is an abnormality seen ?", present || enlarged),
+    closed("ABN", "is this a normal picture ?", !present && !enlarged),
+    closed("SIZE", `is the ${LARGE[organ]} enlarged ?`, enlarged),
+    ...askAboutFinding(facts),
+  ];
+}
+
+/** Draws a chest film or a slice of head or abdomen, with everything that can be asked about it. Sides are the picture's. */
+export function drawRadiologyCase(random: Random, size = SIDE): RadiologyCase {
+  const facts = drawFacts(random);
+  const canvas = facts.organ === "chest" ? drawChest(facts, random, size) : drawSlice(facts, random, size);
+  const { modality, organ, finding, present, side } = facts;
+  return {
+    image: toRaster(canvas, 1, 0.03, random),
+    questions: askAbout(facts, random.fork("questions")),
+    words: [organ, modality, ...(present ? [finding, side] : ["normal"])],
+    facts,
+  };
+}
+
+/** What anyone sees of a slice: one large pale body, grey, tall for a head, wide for an abdomen. */
+const sliceGist = (organ: "head" | "abdomen"): readonly Statement[] => [
+  said("color", "grey"),
+  said("gist", "large"),
+  said("gist", organ === "head" ? "tall" : "wide"),
+  said("gist", "pale"),
+];
+
+/** The caption of a radiology picture: organ, modality, finding and side in the words of the questions. */
+export function writeRadiologyCaption({ image, facts }: RadiologyCase, random: Random): string {
+  const { organ, modality, finding, present, side, level, enlarged } = facts;
+  const taken = [
+    said("organ", organ),
+    said("modality", modality),
+    ...(organ === "chest" ? chestGist(image) : sliceGist(organ)),
+    saidOfBrightness(image),
+  ];
+  const seen = [
+    ...where(present, said("diagnosis", `${finding} ${side} side`)),
+    ...where(present, said("sign", level)),
+    ...where(!present, said("finding", `no ${finding}`)),
+    ...where(!present && !enlarged, said("diagnosis", "normal")),
+    ...where(enlarged, said("finding", `${LARGE[organ]} enlarged`)),
+  ];
+  return writeCaption(taken, seen, random);
+}
+
+/** As in the real release, most pictures of the test questions also have training questions. */
+async function writeVqaRad(request: PhantomRequest): Promise<void> {
+  const { folder, seed, size } = request;
+  const random = createRandom(`vqa-rad-phantom/${seed}`);
+  const cases = drawCases(scaled(315, size, 0.2), drawRadiologyCase, random, request);
+  const [numTrain, numTest] = [scaled(3064, size, 0.2), scaled(451, size, 0.2)];
+  const dealt = dealQuestions(cases, numTrain + numTest, random.fork("questions"));
+  const nameOf = (at: number) => `synpic${String(10_000 + at)}.jpg`;
+  for (const [at, drawn] of cases.entries()) await writePicture(join(folder, "images"), nameOf(at), drawn);
+  const numShared = scaled(203, size, 0.2);
+  const mixed = random.fork("split").shuffle(dealt);
+  const test = mixed.filter(({ at }) => at < numShared).slice(0, numTest);
+  const inTest = new Set(test);
+  const rowsOf = (part: typeof dealt, first: number) =>
+    part.map(({ at, question }, i) => ({
+      qid: first + i,
+      image_name: nameOf(at),
+      image_organ: cases[at]!.words[0]!.toUpperCase(),
+      answer: question.answer,
+      answer_type: question.kind.toUpperCase(),
+      question_type: question.topic,
+      question: question.question,
+      phrase_type: "freeform",
+    }));
+  const train = mixed.filter((row) => !inTest.has(row));
+  writeJson(join(folder, "trainset.json"), rowsOf(train, 1));
+  writeJson(join(folder, "testset.json"), rowsOf(test, train.length + 1));
+}
+
+const SLAKE_PARTS = [
+  { file: "train", pictures: 450, questions: 4919 },
+  { file: "validate", pictures: 96, questions: 1053 },
+  { file: "test", pictures: 96, questions: 1061 },
+] as const;
+
+/** English questions, and a Chinese row per picture, which the reader passes over. */
+async function writeSlake(request: PhantomRequest): Promise<void> {
+  const { folder, seed, size } = request;
+  let [firstPicture, qid] = [0, 0];
+  for (const { file, pictures, questions } of SLAKE_PARTS) {
+    const random = createRandom(`slake-phantom/${seed}`).fork(file);
+    const cases = drawCases(scaled(pictures, size), drawRadiologyCase, random, request);
+    const nameOf = (at: number) => `xmlab${firstPicture + at}/source.png`;
+    for (const [at, drawn] of cases.entries()) await writePicture(join(folder, "imgs"), nameOf(at), drawn);
+    const rowOf = (at: number, q_lang: string, rest: object) => {
+      return { img_id: firstPicture + at, img_name: nameOf(at), q_lang, qid: qid++, base_type: "vqa", ...rest };
+    };
+    const dealt = dealQuestions(cases, scaled(questions, size), random.fork("questions"));
+    const english = dealt.map(({ at, question: { topic, question, answer, kind } }) =>
+      rowOf(at, "en", { question, answer, answer_type: kind.toUpperCase(), content_type: topic }),
+    );
+    const chinese = cases.map((_, at) =>
+      rowOf(at, "zh", { question: "这是什么?", answer: "图像", answer_type: "OPEN", content_type: "MODALITY" }),
+    );
+    writeJson(join(folder, `${file}.json`), [...english, ...chinese]);
+    firstPicture += cases.length;
+  }
+}
+
+const RADIOLOGY =
+  "Chest films and slices of head and abdomen; half of the pictures hold an opacity or a mass of varied size and strength; exposure, zoom, markers and wires vary freely.";
+
+/** The stand-in for VQA-RAD. */
+export const VQA_RAD_PHANTOM: TaskPhantom = {
+  task: VQA_RAD,
+  version: 2,
+  description: `${RADIOLOGY} As in the real release, train and test share pictures.`,
+  write: writeVqaRad,
+};
+
+/** The stand-in for SLAKE. */
+export const SLAKE_PHANTOM: TaskPhantom = { task: SLAKE, version: 2, description: RADIOLOGY, write: writeSlake };
