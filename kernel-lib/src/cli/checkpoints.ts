@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
@@ -19,7 +19,7 @@ import { createReplicaJinaClip } from "../replicas/replica-jina-clip";
 import { createReplicaClip, createReplicaReader, REPLICA_VERSION } from "../replicas/replica-models";
 import { createReplicaPixtral } from "../replicas/replica-pixtral";
 import { codeVersion } from "../store/artifact";
-import { digestOfFile, writeFileAtomic } from "../store/files";
+import { digestOfFile, makeFolder, writeFileAtomic } from "../store/files";
 import { lockFileOf, placeFolder, workFolderOf } from "../store/folder";
 import { withLock } from "../store/lock";
 import { createTerminalProgress, runCommand, terminalControl } from "./terminal-progress";
@@ -89,7 +89,7 @@ interface Pretraining {
 
 /** Pre-trains one model, writes its folder beside its place and puts it there when complete. */
 async function pretrain(name: ModelName, { work, out, backend, control }: Pretraining): Promise<void> {
-  mkdirSync(work, { recursive: true });
+  makeFolder(work);
   const folder = join(work, "folder");
   rmSync(folder, { recursive: true, force: true });
   const made = await MAKERS[name](folder, {

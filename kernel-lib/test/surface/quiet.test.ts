@@ -8,6 +8,17 @@ const RULES = [
   { rule: "only cli writes to the terminal", pattern: /\bconsole\.|process\.(stdout|stderr)\b/, rooms: ["cli"] },
   { rule: "random numbers come from base/random", pattern: /Math\.random\(|\btf\.random/, rooms: ["base"] },
   { rule: "only compute chooses a backend", pattern: /\.setBackend\(|registerBackend\(/, rooms: ["compute"] },
+  { rule: "only store renames and links files", pattern: /\b(rename|link)(Sync)?\(/, rooms: ["store"] },
+  {
+    rule: "only store makes lock files and work folders; the kernel's connection file is of Jupyter's kind",
+    pattern: /"wx"|\.lock["`]|\.partial["`]/,
+    rooms: ["store", "kernel"],
+  },
+  {
+    rule: "only hub downloads; cli asks JupyterLab, data an endpoint",
+    pattern: /\bfetch\(/,
+    rooms: ["hub", "cli", "data"],
+  },
 ];
 
 /** Files that write down the signature of somebody else's function. */

@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Passage, RasterImage } from "../../base/types";
-import { openStoredBytes, readStoredBytes, type StoredBytes } from "../formats/npz";
+import { openStoredBytes, readStoredBytes, type StoredBytes } from "../../store/files";
 import { readLines } from "../formats/text-file";
 
 /** What stands beside a pack: how many passages it holds and what they are. */

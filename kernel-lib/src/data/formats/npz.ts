@@ -1,32 +1,10 @@
-import { closeSync, openSync, readSync } from "node:fs";
-import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { type FileHandle, open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { DataError } from "../../base/errors";
-import { assertDiskRoom } from "../../store/files";
+import { assertDiskRoom, openStoredBytes, readStoredBytes, withTemporaryFolder } from "../../store/files";
 import { assertNpySize, type NpyArray, type NpyHead, readNpy, readNpyHead, writeNpy } from "./npy";
 import { assertFileWithin } from "./text-file";
 import { readZip, writeZip, type ZipLimits, type ZipMember } from "./zip";
-
-/** An open file; closed when the last of what reads from it is gone. */
-export interface StoredBytes {
-  readonly handle: number;
-}
-
-const closer = new FinalizationRegistry<number>((handle) => closeSync(handle));
-
-/** Opens a file for good: it stays readable after its name is gone. */
-export function openStoredBytes(path: string): StoredBytes {
-  const file = { handle: openSync(path, "r") };
-  closer.register(file, file.handle);
-  return file;
-}
-
-/** A part of the file, or null when it ends before. */
-export function readStoredBytes(file: StoredBytes, start: number, length: number): Buffer | null {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  return readSync(file.handle, bytes, 0, length, start) === length ? bytes : null;
-}
 
 const DEFAULT_LIMIT = 512 * 2 ** 20;
 
@@ -120,8 +98,7 @@ async function storeMember(member: ZipMember, place: string, out: FileHandle): P
  * @throws DataError naming file, member, rule and value. EnvironmentError when the disk is full.
  */
 export async function storeNpz(path: string, maxBytes: number): Promise<Map<string, StoredArray>> {
-  const folder = await mkdtemp(join(tmpdir(), "jomed-npz-"));
-  try {
+  return withTemporaryFolder("jomed-npz-", async (folder) => {
     const store = join(folder, "numbers");
     const heads = new Map<string, NpyHead & { readonly from: number }>();
     const out = await open(store, "a");
@@ -134,10 +111,8 @@ export async function storeNpz(path: string, maxBytes: number): Promise<Map<stri
     } finally {
       await out.close();
     }
-    return openArrays(store, heads);
-  } finally {
-    await rm(folder, { recursive: true, force: true }); // an open file stays readable after its name is gone
-  }
+    return openArrays(store, heads); // an open file stays readable after its name is gone
+  });
 }
 
 function openArrays(place: string, heads: ReadonlyMap<string, NpyHead & { readonly from: number }>) {
