@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { readSafetensors } from "../compute/safetensors";
 
 /** How a remade file stands to the stored one. */
-export interface Comparison {
+interface Comparison {
   /** "same": equal bytes. "equal": equal but for versions, order of sets, or numbers within the tolerance. */
   readonly verdict: "same" | "equal" | "differs";
   /** What differs, in words; empty for "same". */
@@ -13,7 +13,7 @@ export interface Comparison {
  * Largest difference of two numbers, relative to the larger of 1 and the stored one, that another machine may make: most are
  * stored with five decimals, of which the last may flip.
  */
-export const REFERENCE_TOLERANCE = 2e-5;
+const REFERENCE_TOLERANCE = 2e-5;
 
 interface Findings {
   /** Largest difference of numbers, and where. */
@@ -36,7 +36,7 @@ export function compareReference(stored: string, made: string): Comparison {
   if (stored.endsWith(".json")) walk(JSON.parse(before.toString()), JSON.parse(after.toString()), "", findings);
   else if (stored.endsWith(".safetensors")) walk(tensorsOf(stored), tensorsOf(made), "", findings);
   else findings.others.push(`other bytes, ${before.length} before, ${after.length} now`);
-  return judge(findings);
+  return verdictOf(findings);
 }
 
 function tensorsOf(file: string): Record<string, unknown> {
@@ -76,7 +76,7 @@ function isReordered(stored: readonly unknown[], made: readonly unknown[]): bool
   return isText && sorted(stored) === sorted(made) && stored.join("\n") !== made.join("\n");
 }
 
-function judge({ largest, place, versions, orders, others }: Findings): Comparison {
+function verdictOf({ largest, place, versions, orders, others }: Findings): Comparison {
   const details = [
     ...(largest > 0 ? [`differs by ${largest.toExponential(1)} (${place})`] : []),
     ...(versions.length > 0 ? [`versions: ${versions.join(", ")}`] : []),

@@ -102,7 +102,7 @@ async function openReferenceEnvironment(
 }
 
 /** Where everything is; replaced in tests. */
-export interface ReferencePlaces {
+interface ReferencePlaces {
   /** Folders with make*.py scripts and what they made. */
   readonly stored: string;
   readonly environment: string;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DataError } from "../base/errors";
 
 /** Who sent a message, when, and of which type. */
-export interface MessageHeader {
+interface MessageHeader {
   readonly msg_id: string;
   readonly msg_type: string;
   readonly session: string;

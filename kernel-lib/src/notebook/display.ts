@@ -16,7 +16,7 @@ export function escapeHtml(text: string): string {
 }
 
 /** Where a display is written: a new one, or one shown before, found again by its id. */
-export interface DisplayTarget {
+interface DisplayTarget {
   readonly id?: string;
   readonly mode?: "new" | "update";
 }

@@ -45,7 +45,7 @@ export function progressLine(event: ProgressEvent, elapsedSeconds: number, doneB
 }
 
 /** A line due to be shown, and whether the stage is over. */
-export interface DueLine {
+interface DueLine {
   readonly stage: string;
   readonly line: string;
   readonly state: "running" | "finished";

@@ -70,7 +70,7 @@ export interface RunNotebookOptions {
 }
 
 /** What running a notebook gave. */
-export interface NotebookRun {
+interface NotebookRun {
   readonly notebook: Notebook;
   readonly seconds: number;
   /** Seconds until the kernel answered, part of `seconds`. */

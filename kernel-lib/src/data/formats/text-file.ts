@@ -3,6 +3,8 @@ import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { DataError } from "../../base/errors";
 
+/** Files of text, read strictly: bytes within a limit, UTF-8, lines, lists of JSON objects. */
+
 const DEFAULT_LIMIT = 256 * 2 ** 20;
 
 /** How much of a file may be read. */
@@ -49,7 +51,7 @@ export function decodeText(bytes: Uint8Array, file: string): string {
 }
 
 /** One line of a text file. */
-export interface TextLine {
+interface TextLine {
   /** From 1. */
   readonly number: number;
   readonly text: string;

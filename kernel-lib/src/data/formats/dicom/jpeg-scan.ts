@@ -46,14 +46,14 @@ export function* jpegHead(file: Uint8Array): Generator<Segment> {
 }
 
 /** Component of a JPEG frame. */
-export interface JpegComponent {
+interface JpegComponent {
   readonly id: number;
   readonly sampling: number;
   readonly quantization: number;
 }
 
 /** The frame of a JPEG picture (SOF). */
-export interface JpegFrame {
+interface JpegFrame {
   /** Last byte of its marker: 0xc0 baseline, 0xc1 extended, 0xc3 lossless … */
   readonly marker: number;
   readonly precision: number;

@@ -160,7 +160,7 @@ interface FrameLayout extends PictureShape {
 function decode(bytes: Uint8Array, packing: CodedPacking, layout: FrameLayout): CodedSamples | Promise<CodedSamples> {
   if (packing === "jpegLossless") return decodeJpegLossless(bytes, layout);
   if (packing === "jpegLs") return decodeJpegLs(bytes, layout);
-  if (packing === "jpeg2000") return decodeJpeg2000(bytes, layout, layout.isSigned);
+  if (packing === "jpeg2000") return decodeJpeg2000(bytes, layout);
   const precision = readJpegFrame(bytes)?.precision;
   if (packing === "jpegExtended" && precision !== 8) return decodeJpegExtended(bytes, layout);
   if (layout.bitsAllocated !== 8 || layout.isSigned) codecFault("stand in 8 bits without sign", layout.bitsAllocated);

@@ -132,7 +132,7 @@ export function decodeInWasm(codec: WasmCodec, bytes: Uint8Array): Promise<WasmO
   return outcome;
 }
 
-function viewOf(bytes: Uint8Array, precision: number, isSigned: boolean): Uint8Array | Uint16Array | Int16Array {
+function viewOf({ bytes, precision, isSigned }: WasmPicture): CodedSamples["values"] {
   if (precision <= 8) return isSigned ? Int16Array.from(new Int8Array(bytes.buffer)) : bytes;
   return isSigned ? new Int16Array(bytes.buffer) : new Uint16Array(bytes.buffer);
 }
@@ -144,7 +144,7 @@ function viewOf(bytes: Uint8Array, precision: number, isSigned: boolean): Uint8A
  */
 function samplesOf(outcome: WasmOutcome, shape: PictureShape): CodedSamples {
   if ("fault" in outcome) return codecFault("be sound", outcome.fault.replace(/\s+/g, " ").trim().slice(0, 100));
-  const { width, height, samples, precision, isSigned, isPlanar, bytes } = outcome.picture;
+  const { width, height, samples, precision, isPlanar, bytes } = outcome.picture;
   const pixels = shape.width * shape.height;
   const size = pixels * shape.samples * (precision <= 8 ? 1 : 2);
   const [found, wanted] = [
@@ -152,11 +152,16 @@ function samplesOf(outcome: WasmOutcome, shape: PictureShape): CodedSamples {
     `${shape.width} x ${shape.height} x ${shape.samples}, ${size} bytes`,
   ];
   if (found !== wanted) codecFault(`unfold to ${wanted}`, found);
-  const values = viewOf(bytes, precision, isSigned);
+  const values = viewOf(outcome.picture);
   if (!isPlanar) return { values, precision };
   const mixed = values.slice();
   for (let p = 0; p < pixels; p++) for (let s = 0; s < samples; s++) mixed[p * samples + s] = values[s * pixels + p]!;
   return { values: mixed, precision };
+}
+
+/** A picture whose head says whether its samples have a sign. */
+interface SignedShape extends PictureShape {
+  readonly isSigned: boolean;
 }
 
 const MOST_TILES = 4096;
@@ -164,8 +169,8 @@ const JP2 = "0000000c6a502020";
 const HEAD = 40;
 
 /** Sizes, tiles, and precision of all components from the SIZ segment (ISO 15444-1, A.5.1), before anything is decoded. */
-function assertHead(bytes: Buffer, shape: PictureShape, isSigned: boolean): void {
-  const { bitsAllocated } = shape;
+function assertHead(bytes: Buffer, shape: SignedShape): void {
+  const { bitsAllocated, isSigned } = shape;
   if (bytes.toString("hex", 0, 8) === JP2) codecFault("be a JPEG 2000 codestream", "a .jp2 file around it");
   if (bytes.length < HEAD + 3 || bytes.toString("hex", 0, 4) !== "ff4fff51")
     codecFault("begin as a JPEG 2000", "other bytes");
@@ -190,11 +195,10 @@ function assertHead(bytes: Buffer, shape: PictureShape, isSigned: boolean): void
  * Decodes a JPEG 2000 codestream (ISO 15444-1), reversible or not, by OpenJPEG in WebAssembly. A warning of the decoder counts as
  * damage: it would go on with a part of the picture.
  *
- * @param isSigned whether the samples must be.
  * @throws CodecFault for another size, sign or precision, for damaged data, and for one that takes too much time or memory.
  */
-export async function decodeJpeg2000(bytes: Uint8Array, shape: PictureShape, isSigned: boolean): Promise<CodedSamples> {
-  assertHead(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), shape, isSigned);
+export async function decodeJpeg2000(bytes: Uint8Array, shape: SignedShape): Promise<CodedSamples> {
+  assertHead(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), shape);
   return samplesOf(await decodeInWasm("openjpeg", bytes), shape);
 }
 
