@@ -3,12 +3,11 @@ import { isKernelError } from "../base/errors";
 import type { Control } from "../base/types";
 import type { GridOptions } from "../experiments/grid/options";
 import { type GridPlan, planGrid } from "../experiments/grid/plan";
+import { gridStatus } from "../experiments/grid/records";
 import { runGrid } from "../experiments/grid/run-grid";
 import type { GridFailure, GridOutcome, GridProgress } from "../experiments/grid/schedule";
-import { gridStatus } from "../experiments/grid/status";
-import type { GridWorld } from "../experiments/grid/world";
-import { reportRows, writeReport } from "./grid-report";
-import { durationText, planTable, resultsTable, statusTable } from "./grid-tables";
+import type { GridWorld } from "../experiments/grid/session";
+import { durationText, planTable, reportRows, resultsTable, statusTable, writeReport } from "./grid-report";
 import type { TerminalProgress } from "./terminal-progress";
 
 /** What the command line asks of a grid. */
@@ -67,9 +66,9 @@ export function gridLine({ done, total, stage, inner, secondsLeft, held }: GridP
   const left = secondsLeft === null ? "" : `  ${durationText(secondsLeft)} left`;
   if (stage === null)
     return `grid ${done}/${total}  ${held === 0 ? "done" : "waiting for other processes"}${elsewhere}`;
-  const part = [stage.mode, stage.head, stage.variant === "default" ? undefined : stage.variant, stage.system];
+  const part = stage.part.filter((word) => word !== "default");
   const shared = [stage.backbone, stage.seed === null ? null : `seed ${stage.seed}`].filter((text) => text !== null);
-  const what = [stage.task, stage.kind, ...part.filter((text) => text !== undefined)].join(" ");
+  const what = [stage.task, stage.kind, ...part].join(" ");
   const step = inner === null ? "" : `  ${inner.stage} ${inner.done}/${inner.total}`;
   return `grid ${done}/${total}  ${[what, ...shared].join(", ")}${step}${left}${elsewhere}`;
 }

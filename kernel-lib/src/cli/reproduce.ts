@@ -4,9 +4,15 @@ import { repositoryRoot } from "../base/paths";
 import type { GridFailure } from "../experiments/grid/schedule";
 import { writeGallery } from "../figures/export/save-figure";
 import { failureText, gridCommand } from "./grid";
+import {
+  earlierRun,
+  type NotebookReport,
+  noteRun,
+  reproduceNotebooks,
+  scheduleNotebooks,
+  selectNotebooks,
+} from "./reproduce-notebooks";
 import { parseReproduce, REPRODUCE_USAGE, type ReproduceOptions } from "./reproduce-options";
-import { type NotebookReport, reproduceNotebooks, selectNotebooks } from "./reproduce-run";
-import { earlierRun, noteRun, scheduleNotebooks } from "./reproduce-schedule";
 import { createTerminalProgress, type TerminalProgress } from "./terminal-progress";
 
 const INTERRUPTED = 130;

@@ -7,6 +7,7 @@ import { repositoryRoot } from "../base/paths";
 import type { Control } from "../base/types";
 import { checkpointFiles } from "../hub/model-files";
 import { findModel } from "../hub/models";
+import type { Run } from "./run";
 
 /** A pre-trained model on disk, and the hash of everything in it that matters. */
 export interface CheckpointFolder {
@@ -55,6 +56,15 @@ export async function checkpointFolder(
     known.set(state.key, hash);
   }
   return { folder, fingerprint: `${model}:${hash.slice(0, 32)}` };
+}
+
+/** The pre-trained model of a run, by its folder or name: fetched ones lie below the run's data folder. @throws as checkpointFolder. */
+export function checkpointFor(
+  { dataDir, control }: Run,
+  model: "clip" | "qwen2-vl",
+  named: string | undefined,
+): Promise<CheckpointFolder> {
+  return checkpointFolder(model, { named, modelsDir: join(dataDir, "models"), control });
 }
 
 function listFiles(folder: string, model: string): string[] {

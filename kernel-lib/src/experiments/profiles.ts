@@ -1,4 +1,3 @@
-import { REPLICA_TRAINING, type TaskDefinition } from "../data/tasks/definition";
 import { type ChooseIndexOptions, EXACT_UP_TO } from "../search/engines";
 import type { ReaderStageOptions } from "../training/reader-stage";
 import { PAPER_RETRIEVER_OPTIONS, type RetrieverStageOptions } from "../training/retriever-options";
@@ -26,37 +25,6 @@ export interface GridPart {
 }
 
 const FIVE_SYSTEMS = ["closed-book", "ft-rag", "text-head", "image-head", "jomed"];
-
-const SHORT_RETRIEVER = {
-  steps: 40,
-  warmupSteps: 4,
-  evaluateEvery: 20,
-  refreshEvery: 2,
-  validationTop: 2, // the four best of so few would hardly differ from one head to the next
-} as const;
-
-/**
- * What a task changes in a short grid; nothing where it keeps the profile's numbers.
- *
- * A short training of a reader wants a higher rate than the walkthrough's 240 steps (5e-3; 2e-3 leaves the labels of DermaMNIST
- * at their frequencies), and no augmentation: a picture is seen three to five times, and shifted chest films are hardly learnt at
- * all. Chosen on the validation splits of seed 7: docs/performance.md.
- */
-export function shortTraining(asked: TaskDefinition["replicaTraining"] = {}): StageChanges {
-  if (asked === "profile") return {};
-  const { closedBookSteps, readerSteps, numEvaluations, numCandidates } = { ...REPLICA_TRAINING, ...asked };
-  const brief = (steps: number) => ({
-    steps,
-    evaluateEvery: steps / numEvaluations,
-    learningRate: 5e-3,
-    augment: null,
-  });
-  return {
-    reader: brief(readerSteps),
-    closedBook: brief(closedBookSteps),
-    retriever: { ...SHORT_RETRIEVER, numCandidates },
-  };
-}
 
 export const QUICK_GRID: GridPart = {
   backbones: ["qwen2-vl"],

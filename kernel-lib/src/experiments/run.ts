@@ -3,7 +3,6 @@ import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
 import { repositoryRoot } from "../base/paths";
 import type { Control, DataSource } from "../base/types";
 import { type BackendReport, openBackend } from "../compute/backend";
-import type { Artifact, ArtifactPlace, JsonObject } from "../store/artifact";
 
 /**
  * How much a run computes: "quick" is the notebooks' size (minutes on a laptop), "full" that with every reader, seed and system of
@@ -40,17 +39,6 @@ export interface Run {
   readonly dataDir: string;
   readonly control: Control;
   readonly backend: BackendReport;
-  /** What runStage does about a stage that another process is at work on. Default "wait"; "skip" throws (see isStageHeld). */
-  readonly whenHeld?: "wait" | "skip";
-  /** Hears of every stage before it is looked for, and may give an artifact in its stead: how a planner learns keys. */
-  readonly onStage?: (place: StagePlace) => Artifact | undefined;
-  /** Hears of every result that this run computed itself. */
-  readonly onComputed?: (artifact: Artifact) => void;
-}
-
-/** Where a stage's result lies or will lie, and what it is made with. */
-export interface StagePlace extends ArtifactPlace {
-  readonly config: JsonObject;
 }
 
 const OPTION_NAMES: readonly (keyof RunOptions)[] = ["profile", "seed", "source", "artifactsDir", "dataDir", "control"];

@@ -2,13 +2,12 @@ import { describe, expect, test } from "vitest";
 import type { Difference, Measurement } from "../../src/analysis/measurement";
 import { ConfigError } from "../../src/base/errors";
 import { failureText, gridLine } from "../../src/cli/grid";
-import { reportCsv } from "../../src/cli/grid-report";
-import { alignColumns, durationText, planTable, resultsTable, statusTable } from "../../src/cli/grid-tables";
+import { alignColumns, durationText, planTable, reportCsv, resultsTable, statusTable } from "../../src/cli/grid-report";
 import { parseReproduce } from "../../src/cli/reproduce-options";
+import { gridGraph } from "../../src/experiments/grid/graph";
 import { resolveGrid } from "../../src/experiments/grid/options";
 import type { GridPlan } from "../../src/experiments/grid/plan";
 import { summarizeGrid } from "../../src/experiments/grid/results";
-import { listStages } from "../../src/experiments/grid/stages";
 
 const parse = (...argv: string[]) => parseReproduce(argv, {}, "/project");
 
@@ -52,7 +51,8 @@ describe("the command line", () => {
 
 describe("tables", () => {
   const settings = resolveGrid({ tasks: ["retina-mnist"], source: "phantom" });
-  const { cells, leftOut, stages } = listStages(settings);
+  const { cells, leftOut, nodes } = gridGraph(settings);
+  const stages = nodes.map(({ stage }) => stage);
   const planned = stages.map((stage) => {
     const state = stage.kind === "leaks" ? ("there" as const) : ("missing" as const);
     return { ...stage, key: null, state, seconds: 60, estimate: "table" as const };

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
-import { selectNotebooks } from "../../src/cli/reproduce-run";
+import { selectNotebooks } from "../../src/cli/reproduce-notebooks";
 import { hasTag, readNotebook } from "../../src/notebook/notebook-file";
 
 const folder = join(repositoryRoot(), "notebooks");

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { isKernelError } from "../../src/base/errors";
+import { reproduceNotebooks } from "../../src/cli/reproduce-notebooks";
 import type { ReproduceOptions } from "../../src/cli/reproduce-options";
-import { reproduceNotebooks } from "../../src/cli/reproduce-run";
 import { createTerminalProgress } from "../../src/cli/terminal-progress";
 import { readNotebook } from "../../src/notebook/notebook-file";
 

@@ -4,8 +4,8 @@ import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { labCommand } from "../../src/cli/lab";
 import { reportTable } from "../../src/cli/reproduce";
+import { figuresSince, selectNotebooks } from "../../src/cli/reproduce-notebooks";
 import { parseReproduce } from "../../src/cli/reproduce-options";
-import { figuresSince, selectNotebooks } from "../../src/cli/reproduce-run";
 import { createTerminalProgress, terminalControl } from "../../src/cli/terminal-progress";
 
 const folder = mkdtempSync(join(tmpdir(), "jomed-reproduce-"));

@@ -6,7 +6,7 @@ import { CORPUS_NAMES, corpusFor } from "../../phantoms/load-corpus";
 import { TASK_NAMES } from "../../phantoms/load-task";
 import { profileOf } from "../profiles";
 import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from "../run";
-import { GRID_SYSTEMS } from "./stages";
+import { GRID_SYSTEMS } from "./systems";
 
 /** The readers of the grid: folders of data/checkpoints, or of `checkpointsDir`. */
 export const BACKBONES = ["qwen2-vl", "pixtral"] as const;

@@ -1,11 +1,12 @@
 import type { Difference, Measurement } from "../../analysis/measurement";
 import { aggregateSeeds, type SeedSummary } from "../../metrics/seeds";
+import { artifactPlace } from "../../store/artifact";
 import type { Run } from "../run";
 import { type Predictions, readPredictions } from "../stages/predictions";
 import type { EvaluateResult } from "../stages/results";
 import { readJson } from "../stages/stage-files";
-import { placeIn, thereIn } from "./locate";
-import { type CellRecord, readCells } from "./record";
+import { type CellRecord, readCells } from "./records";
+import { isStored } from "./session";
 
 /** Which cell of a grid a row belongs to. */
 export type CellName = Pick<CellRecord, "profile" | "source" | "task" | "backbone" | "seed">;
@@ -48,8 +49,8 @@ export async function gridResults(place: Run | string, filter: GridRowsFilter = 
   const results: (Measurement & CellName)[] = [];
   const differences: (Difference & CellName)[] = [];
   for (const cell of cells) {
-    const at = placeIn(folder, cell.kind, cell.key);
-    if (!(await thereIn(at))) continue; // pruned or damaged since: the next run of the grid makes it again
+    const at = artifactPlace(folder, cell.kind, cell.key);
+    if (!(await isStored(at, "look"))) continue; // pruned or damaged since: the next run of the grid makes it again
     const name = nameOf(cell);
     if (cell.kind === "predictions") {
       predictions.push({ ...name, system: cell.system!, predictions: readPredictions(at.folder) });

@@ -2,16 +2,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assertNotInterrupted } from "../../base/check";
 import { EnvironmentError, isKernelError } from "../../base/errors";
 import type { Control, ProgressEvent } from "../../base/types";
+import { type ArtifactPlace, artifactPlace } from "../../store/artifact";
 import { lockFileOf } from "../../store/folder";
 import { lockHolder } from "../../store/lock";
-import type { StagePlace } from "../run";
 import { isStageHeld } from "../stages/stage";
-import { type GridSession, openSession, placeIn } from "./locate";
+import { type GridNode, type GridStage, gridGraph } from "./graph";
 import type { GridPlan } from "./plan";
-import { type GridRecords, openRecords } from "./record";
+import { type GridRecords, openRecords } from "./records";
 import { type GridOutcome, type GridProgress, openSchedule, type Schedule } from "./schedule";
-import type { GridStage } from "./stages";
-import { type GridWorld, openWorld } from "./world";
+import { GridSession, type GridWorld, isStored, type Located, openWorld } from "./session";
 
 export interface RunGridOptions {
   readonly world?: GridWorld;
@@ -45,15 +44,20 @@ export async function runGrid(plan: GridPlan, options: RunGridOptions = {}): Pro
       tell(event);
     },
   };
-  const places = placesIn(plan);
-  const session = await openSession(plan.settings, plan.stages, { world, control: watched, how: "work", places });
-  const records = openRecords(plan.settings, control);
+  const nodes = new Map(gridGraph(plan.settings).nodes.map((node) => [node.stage.id, node]));
+  const session = await GridSession.open(plan.settings, {
+    world,
+    control: watched,
+    how: "work",
+    known: locatedIn(plan),
+  });
+  const work = { session, schedule, records: openRecords(plan, control) };
   try {
     for (;;) {
       assertNotInterrupted("runGrid", control.signal);
       current = schedule.next();
       tell(null);
-      if (current !== null) await advance(current, { session, schedule, records });
+      if (current !== null) await advance(nodes.get(current.id)!, work);
       else if (schedule.counts().held === 0) return schedule.outcome();
       else
         await sleep(POLL_MS, undefined, { ...(control.signal && { signal: control.signal }) }).catch(() => undefined);
@@ -63,9 +67,12 @@ export async function runGrid(plan: GridPlan, options: RunGridOptions = {}): Pro
   }
 }
 
-function placesIn({ settings, stages }: GridPlan): Map<string, StagePlace> {
+function locatedIn({ settings, stages }: GridPlan): Map<string, Located> {
   const known = stages.filter((stage) => stage.key !== null);
-  return new Map(known.map(({ id, kind, key }) => [id, placeIn(settings.artifactsDir, kind, key!)]));
+  const located = (kind: string, key: string): Located => {
+    return { place: artifactPlace(settings.artifactsDir, kind, key), config: null };
+  };
+  return new Map(known.map(({ id, kind, key }) => [id, located(kind, key!)]));
 }
 
 /** What a stage has to say of itself is said whenever it is opened; here each thing once. */
@@ -85,20 +92,21 @@ interface Work {
 }
 
 /** Finds the stage, computes it, or puts it aside. */
-async function advance(stage: GridStage, { session, schedule, records }: Work): Promise<void> {
+async function advance(node: GridNode, { session, schedule, records }: Work): Promise<void> {
+  const { stage } = node;
+  const note = async (key: string): Promise<void> => records.there(stage, key, await session.answersBehind(node));
   try {
-    const place = await session.placeOf(stage);
-    if (place !== null && (await session.isThere(place, "use"))) {
-      await records.there(stage, place.key, await session.answersOf(stage));
+    const located = await session.locate(node);
+    if (located !== null && (await isStored(located.place, "use"))) {
+      await note(located.place.key);
       return schedule.found(stage);
     }
-    if (place !== null && (await isAtWork(place))) return schedule.putAside(stage, POLL_MS);
+    if (located !== null && (await isAtWork(located.place))) return schedule.putAside(stage, POLL_MS);
     schedule.begin(stage);
-    const made = await session.compute(stage);
-    if (made !== null) await records.computed(stage, made.key, made.manifest.seconds);
-    const key = made?.key ?? (await session.placeOf(stage))?.key;
-    if (key !== undefined) await records.there(stage, key, await session.answersOf(stage));
-    schedule[made === null ? "found" : "computed"](stage);
+    const { origin, key, manifest } = await session.compute(node);
+    if (origin === "computed") await records.computed(stage, key, manifest.seconds);
+    await note(key);
+    schedule[origin](stage);
   } catch (error) {
     if (isStageHeld(error)) return schedule.putAside(stage, PATIENT_MS);
     if (isKernelError(error, "interrupted")) throw error;
@@ -112,7 +120,7 @@ async function advance(stage: GridStage, { session, schedule, records }: Work): 
 }
 
 /** Whether a living process of this machine holds the lock: known without a try, so that nothing is opened in vain. */
-async function isAtWork(place: StagePlace): Promise<boolean> {
+async function isAtWork(place: ArtifactPlace): Promise<boolean> {
   const holder = await lockHolder(lockFileOf(place.folder));
   return holder?.life === "alive" && holder.pid !== process.pid;
 }

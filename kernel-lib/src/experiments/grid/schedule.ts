@@ -1,6 +1,6 @@
 import type { ProgressEvent } from "../../base/types";
+import type { GridStage } from "./graph";
 import type { PlannedStage } from "./plan";
-import type { GridStage } from "./stages";
 
 /** A line of a grid's progress. */
 export interface GridProgress {
@@ -60,9 +60,8 @@ export function openSchedule(stages: readonly PlannedStage[], now: () => number 
   const clock = openClock(now);
   const isSettled = (id: string): boolean => states.get(id) !== "open";
   const isDone = (id: string): boolean => states.get(id) === "found" || states.get(id) === "computed";
-  // of a grid with failures, the answers that are there are evaluated
-  const isReady = ({ kind, needs }: PlannedStage): boolean =>
-    kind === "results" ? needs.every(isSettled) && needs.some(isDone) : needs.every(isDone);
+  const isReady = ({ enough, needs }: PlannedStage): boolean =>
+    enough === "any" ? needs.every(isSettled) && needs.some(isDone) : needs.every(isDone);
   const open = (): PlannedStage[] => stages.filter(({ id }) => !isSettled(id));
   const settle = (stage: GridStage, state: State): void => {
     states.set(stage.id, state);
@@ -96,8 +95,8 @@ export function openSchedule(stages: readonly PlannedStage[], now: () => number 
 function leaveOut(open: readonly PlannedStage[], states: Map<string, State>): string[] {
   const lost = (id: string): boolean => states.get(id) === "failed" || states.get(id) === "left out";
   const left: string[] = [];
-  for (const { id, kind, needs } of open) {
-    if (kind === "results" ? !needs.every(lost) : !needs.some(lost)) continue;
+  for (const { id, enough, needs } of open) {
+    if (enough === "any" ? !needs.every(lost) : !needs.some(lost)) continue;
     states.set(id, "left out");
     left.push(id);
   }

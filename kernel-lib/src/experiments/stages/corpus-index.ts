@@ -16,7 +16,7 @@ import {
 import { createFlatIndex } from "../../search/flat-index";
 import type { HnswIndex } from "../../search/hnsw-index";
 import { measureRecall, type VectorIndex } from "../../search/vector-index";
-import { type CheckpointFolder, checkpointFolder } from "../checkpoint-folder";
+import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import { checkLeaks, embedCorpus, SHARED_SEED } from "./corpus";
@@ -116,11 +116,7 @@ const VERSION = 3;
  */
 export async function buildIndex(run: Run, { task, corpus, clipFolder }: BuildIndexOptions): Promise<Index> {
   const leaks = await checkLeaks(run, corpus, task);
-  const clip = await checkpointFolder("clip", {
-    named: clipFolder,
-    modelsDir: join(run.dataDir, "models"),
-    control: run.control,
-  });
+  const clip = await checkpointFor(run, "clip", clipFolder);
   return useStage(run, indexStage(run, { task, corpus, leaks, clip }));
 }
 

@@ -110,8 +110,7 @@ export async function embedCorpus(
   kept: Corpus,
   clip: CheckpointFolder,
 ): Promise<Record<Head, Matrix>> {
-  const waiting: Run = { ...run, whenHeld: "wait" };
-  const artifact = await runStage(waiting, {
+  const artifact = await runStage(run, {
     name: "corpus-embeddings",
     version: EMBEDDINGS_VERSION,
     config: {},

@@ -12,7 +12,7 @@ import { PROMPT_VERSION } from "../../reader/prompt";
 import type { Reader, ReadPair } from "../../reader/reader";
 import { diagnoseLoss, diagnoseReader, joinHealth, type StageHealth } from "../../training/health";
 import { type ReadableExample, type ReaderStageOptions, trainReader } from "../../training/reader-stage";
-import { type CheckpointFolder, checkpointFolder } from "../checkpoint-folder";
+import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import { frozenPassages, type Index } from "./corpus-index";
@@ -117,11 +117,7 @@ export async function tuneReader(run: Run, options: TuneReaderOptions): Promise<
   const { task, index, mode = "retrieval", readerFolder } = options;
   assertOneOf("tuneReader: mode", mode, READER_MODES);
   if (mode === "retrieval") requireIndexOf("tuneReader", task, index);
-  const checkpoint = await checkpointFolder("qwen2-vl", {
-    named: readerFolder,
-    modelsDir: join(run.dataDir, "models"),
-    control: run.control,
-  });
+  const checkpoint = await checkpointFor(run, "qwen2-vl", readerFolder);
   const candidates = mode === "retrieval" ? opened(index!) : null;
   return useStage(run, readerStage(run, { task, checkpoint, index: candidates, options: options.options }));
 }

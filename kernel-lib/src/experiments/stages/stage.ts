@@ -133,20 +133,16 @@ export interface RunStageOptions {
  */
 export async function runStage(run: Run, stage: Stage, { whenHeld = "wait" }: RunStageOptions = {}): Promise<Artifact> {
   const located = locate(run, stage);
-  const { place, config } = located;
-  const given = run.onStage?.({ ...place, config });
-  if (given !== undefined) return given;
+  const { place } = located;
   try {
     const kept = await keepFolder<StageFacts>(folderPlace(place), (draft) => compute(run, stage, located, draft), {
       where: "runStage",
       what: stage.name,
       afterInterruption: "goOn",
-      whenHeld: run.whenHeld === "skip" ? "refuse" : whenHeld,
+      whenHeld,
       control: run.control,
     });
-    const artifact = { stage: stage.name, key: place.key, ...kept };
-    if (kept.origin === "computed") run.onComputed?.(artifact);
-    return artifact;
+    return { stage: stage.name, key: place.key, ...kept };
   } catch (error) {
     throw explain(error, run, stage.name);
   }

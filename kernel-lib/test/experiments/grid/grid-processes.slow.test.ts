@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { planGrid } from "../../../src/experiments/grid/plan";
-import { gridStatus } from "../../../src/experiments/grid/status";
+import { gridStatus } from "../../../src/experiments/grid/records";
 import { buildProgram, computedIds, GRID_OF_PROCESSES, type GridProgram, NUM_STAGES } from "./grid-processes";
 import { killGrid } from "./kill-grid";
 import { makeTinyModels, tinyWorld } from "./tiny-world";

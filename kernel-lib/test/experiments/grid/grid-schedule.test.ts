@@ -4,11 +4,13 @@ import { openSchedule, type Schedule } from "../../../src/experiments/grid/sched
 
 const stage = (id: string, needs: readonly string[], more: Partial<PlannedStage> = {}): PlannedStage => ({
   id,
-  kind: id.startsWith("results") ? "results" : "predictions",
+  kind: "toy",
   task: "toy",
   backbone: null,
   seed: null,
+  part: [],
   needs,
+  enough: "all",
   key: null,
   state: "missing",
   seconds: 10,
@@ -23,7 +25,12 @@ function open(stages: readonly PlannedStage[]): { schedule: Schedule; wait: (mil
   };
   return { schedule: openSchedule(stages, () => time), wait };
 }
-const [a, b, c, d] = [stage("a", []), stage("b", ["a"]), stage("c", []), stage("results", ["b", "c"])] as const;
+const [a, b, c, d] = [
+  stage("a", []),
+  stage("b", ["a"]),
+  stage("c", []),
+  stage("results", ["b", "c"], { enough: "any" }),
+] as const;
 
 describe("the order of a grid's stages", () => {
   test("first what can be worked on, in order; what is held is passed by and tried again later", () => {
@@ -56,7 +63,7 @@ describe("the order of a grid's stages", () => {
   });
 
   test("without any answer nothing is evaluated", () => {
-    const { schedule } = open([a, b, stage("results", ["b"])]);
+    const { schedule } = open([a, b, stage("results", ["b"], { enough: "any" })]);
     schedule.failed(a, new Error("no"));
     expect(schedule.next()).toBeNull();
     expect(schedule.outcome().failures[0]!.leftOut).toEqual(["b", "results"]);

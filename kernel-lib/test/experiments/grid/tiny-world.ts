@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Split, Task } from "../../../src/base/types";
 import { openBackend } from "../../../src/compute/backend";
-import type { GridWorld } from "../../../src/experiments/grid/world";
+import type { GridWorld } from "../../../src/experiments/grid/session";
 import { saveClip } from "../../../src/models/clip/weights";
 import { saveQwen2Vl } from "../../../src/models/qwen2-vl/weights";
 import { loadCorpus } from "../../../src/phantoms/load-corpus";

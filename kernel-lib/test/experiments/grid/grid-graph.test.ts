@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
-import type { Task } from "../../../src/base/types";
-import { stageOptions } from "../../../src/experiments/grid/changes";
+import { type GridStage, gridGraph } from "../../../src/experiments/grid/graph";
 import { BACKBONES, corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/options";
-import { GRID_SYSTEMS, type GridStage, listStages } from "../../../src/experiments/grid/stages";
-import { openWorld } from "../../../src/experiments/grid/world";
-import { profileOf } from "../../../src/experiments/profiles";
+import { openWorld } from "../../../src/experiments/grid/session";
+import { readerChanges, retrieverChanges } from "../../../src/experiments/grid/sizes";
+import { GRID_SYSTEMS } from "../../../src/experiments/grid/systems";
+import { READER_MODES } from "../../../src/experiments/stages/reader";
 import { TASK_NAMES } from "../../../src/phantoms/load-task";
 
-const list = (options: GridOptions = {}) => listStages(resolveGrid({ source: "phantom", ...options }));
+function list(options: GridOptions = {}) {
+  const { nodes, ...graph } = gridGraph(resolveGrid({ source: "phantom", ...options }));
+  return { ...graph, stages: nodes.map(({ stage }) => stage) };
+}
 const count = (stages: readonly GridStage[], kind: string): number =>
   stages.filter((stage) => stage.kind === kind).length;
 
@@ -41,13 +44,9 @@ describe("profile quick", () => {
   });
 
   test("the walkthrough's task has the notebooks' options", () => {
-    const profile = profileOf("quick");
-    const task = { splits: { train: Array(546) } } as unknown as Task;
-    for (const stage of stages.filter(({ task: name }) => name === "breast-mnist")) {
-      const { changes, retriever } = stageOptions(profile, stage, task);
-      expect(changes).toEqual({ reader: {}, closedBook: {}, retriever: {} });
-      expect(retriever).toEqual(profile.retriever);
-    }
+    const group = { task: "breast-mnist", backbone: "qwen2-vl" };
+    for (const mode of READER_MODES) expect(readerChanges("quick", mode, { ...group, numTrain: 546 })).toEqual({});
+    expect(retrieverChanges("quick", group)).toEqual({});
   });
 });
 
@@ -72,21 +71,15 @@ describe("profile full", () => {
       "default",
       ...GRID_SYSTEMS.filter(({ variant }) => variant !== "default").map(({ name }) => name),
     ];
-    expect(heads.map(({ variant, head }) => `${variant} ${head}`).sort()).toEqual(
+    expect(heads.map(({ part: [head, variant] }) => `${variant} ${head}`).sort()).toEqual(
       variants.flatMap((variant) => [`${variant} image`, `${variant} text`]).sort(),
     );
   });
 });
 
 test("profile paper counts a reader's steps in epochs, with the batch of each reader", () => {
-  const { stages } = list({ profile: "paper", tasks: ["derma-mnist"] });
-  const task = { splits: { train: Array(7007) } } as unknown as Task;
   const optionsFor = (backbone: string) =>
-    stageOptions(
-      profileOf("paper"),
-      stages.find((stage) => stage.kind === "reader" && stage.backbone === backbone)!,
-      task,
-    ).changes.reader;
+    readerChanges("paper", "retrieval", { task: "derma-mnist", backbone, numTrain: 7007 });
   expect(optionsFor("qwen2-vl")).toEqual({ steps: 15 * Math.round(7007 / 24), evaluateEvery: Math.round(7007 / 24) });
   expect(optionsFor("pixtral")).toMatchObject({ batchSize: 5, steps: 15 * Math.round(7007 / 40) });
 });

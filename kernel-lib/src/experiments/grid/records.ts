@@ -1,10 +1,15 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { access, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Control } from "../../base/types";
+import { artifactPlace } from "../../store/artifact";
 import { appendWhole, writeFileAtomic } from "../../store/files";
+import { lockFileOf, workFolderOf } from "../../store/folder";
+import { lockHolder } from "../../store/lock";
+import type { GridStage } from "./graph";
 import type { GridSettings } from "./options";
-import type { GridStage } from "./stages";
+import type { GridPlan } from "./plan";
+import { isStored } from "./session";
 
 /** A result of the grid and where it lies: what gridResults finds stored rows by. */
 export interface CellRecord {
@@ -25,7 +30,7 @@ export interface CellRecord {
 const CELL_FIELDS = ["kind", "profile", "source", "task", "backbone", "seed", "system", "key", "answers"] as const;
 
 /** A stage that failed when it was last tried. */
-export interface FailureRecord {
+interface FailureRecord {
   readonly id: string;
   readonly task: string;
   readonly message: string;
@@ -34,7 +39,7 @@ export interface FailureRecord {
 }
 
 /** The folder of a grid's records below the artifacts folder. */
-export const RECORDS = "grid";
+const RECORDS = "grid";
 
 /** What several processes write down about one grid: who computed what, what failed, where the results lie. */
 export interface GridRecords {
@@ -50,10 +55,11 @@ function folderOf({ artifactsDir, source, profile }: Named): string {
   return join(artifactsDir, RECORDS, `${source}-${profile}`);
 }
 
-/** Opens the records of a grid. A folder that cannot be written to costs the records only: said aloud, code "grid-record". */
-export function openRecords(settings: Named, control: Control): GridRecords {
+/** Opens the records of a plan's grid. A folder that cannot be written to costs the records only: said aloud, code "grid-record". */
+export function openRecords({ settings, cells }: Pick<GridPlan, "settings" | "cells">, control: Control): GridRecords {
   const folder = folderOf(settings);
   const { profile, source } = settings;
+  const answered = new Map(cells.map((cell) => [cell.stage, cell]));
   const attempt = async (write: () => Promise<unknown>): Promise<void> => {
     try {
       await write();
@@ -75,12 +81,13 @@ export function openRecords(settings: Named, control: Control): GridRecords {
         const at = new Date().toISOString();
         writeJsonFile(join(folder, "failures", id), { id, task, message, at, pid: process.pid });
       }),
-    there: (stage, key, answers) =>
+    there: ({ id, task, backbone, seed, enough }, key, answers) =>
       attempt(async () => {
-        await rm(`${join(folder, "failures", stage.id)}.json`, { force: true });
-        const { id, kind, task, backbone, seed, system = null } = stage;
-        if (kind !== "predictions" && kind !== "results") return;
-        const record = { id, kind, profile, source, task, backbone, seed, system, key, answers };
+        await rm(`${join(folder, "failures", id)}.json`, { force: true });
+        const cell = answered.get(id);
+        if (cell === undefined && enough === "all") return;
+        const kind = cell === undefined ? "results" : "predictions";
+        const record = { id, kind, profile, source, task, backbone, seed, system: cell?.system ?? null, key, answers };
         // results of different sets of systems stand beside each other
         const file = join(folder, "cells", kind === "results" ? `${id}.${key.slice(0, 8)}` : id);
         if ((await readFile(`${file}.json`, "utf8").catch(() => "")) === textOf(record)) return;
@@ -96,7 +103,7 @@ function writeJsonFile(file: string, value: object): void {
 }
 
 /** The failures of a grid by stage id. */
-export async function readFailures(settings: Named): Promise<Map<string, FailureRecord>> {
+async function readFailures(settings: Named): Promise<Map<string, FailureRecord>> {
   const found = await readAll<FailureRecord>(join(folderOf(settings), "failures"), ["id", "message", "at"]);
   return new Map(found.map((failure) => [failure.id, failure]));
 }
@@ -138,4 +145,58 @@ function toRecord<T extends object>(text: string, file: string, fields: readonly
     `gridResults: ${file} must be JSON with ${fields.join(", ")}. Delete it; the next run of the grid writes it again.`,
     { file },
   );
+}
+
+/**
+ * - "done": the result is there;
+ * - "running": a process is at work on it (`who`), as far as can be seen from here;
+ * - "failed": it failed when it was last tried (`message`);
+ * - "stopped": begun and interrupted; the next run goes on from its last checkpoint;
+ * - "missing": nothing is there yet.
+ */
+export type StageState = "done" | "running" | "failed" | "stopped" | "missing";
+
+/** One stage as it stands on disk. */
+export interface StageStatus {
+  readonly stage: GridStage;
+  readonly state: StageState;
+  readonly who?: string;
+  readonly since?: string;
+  readonly message?: string;
+}
+
+/** How a grid stands, and how many of its stages are in each state. */
+export interface GridStatus {
+  readonly stages: readonly StageStatus[];
+  readonly counts: Readonly<Record<StageState, number>>;
+}
+
+/** Looks at a plan's stages on disk. Opens no data, no model and no backend. */
+export async function gridStatus(plan: GridPlan): Promise<GridStatus> {
+  const failures = await readFailures(plan.settings);
+  const stages = await Promise.all(
+    plan.stages.map(async ({ key, ...stage }): Promise<StageStatus> => {
+      const facts = key === null ? null : await lookAt(plan, stage, key);
+      if (facts?.state === "done" || facts?.state === "running") return facts;
+      const failure = failures.get(stage.id);
+      if (failure !== undefined) return { stage, state: "failed", message: failure.message, since: failure.at };
+      return facts ?? { stage, state: "missing" };
+    }),
+  );
+  const counts = { done: 0, running: 0, failed: 0, stopped: 0, missing: 0 };
+  for (const { state } of stages) counts[state] += 1;
+  return { stages, counts };
+}
+
+async function lookAt({ settings }: GridPlan, stage: GridStage, key: string): Promise<StageStatus> {
+  const place = artifactPlace(settings.artifactsDir, stage.kind, key);
+  if (await isStored(place, "look")) return { stage, state: "done" };
+  const holder = await lockHolder(lockFileOf(place.folder));
+  if (holder !== null && holder.since !== null)
+    return { stage, state: "running", who: holder.name, since: holder.since };
+  const begun = await access(workFolderOf(place.folder)).then(
+    () => true,
+    () => false,
+  );
+  return { stage, state: begun ? "stopped" : "missing" };
 }

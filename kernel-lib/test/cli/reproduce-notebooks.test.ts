@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { earlierRun, noteRun, scheduleNotebooks } from "../../src/cli/reproduce-schedule";
+import { earlierRun, noteRun, scheduleNotebooks } from "../../src/cli/reproduce-notebooks";
 
 const folder = mkdtempSync(join(tmpdir(), "jomed-schedule-"));
 afterAll(() => rmSync(folder, { recursive: true }));

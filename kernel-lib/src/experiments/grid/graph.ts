@@ -1,0 +1,241 @@
+import type { Corpus, Head, Task } from "../../base/types";
+import type { Leak } from "../../data/leaks/find-leaks";
+import { taskDefinition } from "../../phantoms/load-task";
+import type { CheckpointFolder } from "../checkpoint-folder";
+import type { Run } from "../run";
+import { scoresStage } from "../stages/candidate-scores";
+import { leaksStage } from "../stages/corpus";
+import { type Index, indexStage } from "../stages/corpus-index";
+import { type PredictResult, predictionsStage } from "../stages/predictions";
+import { type ReaderMode, readerStage, type TunedReader } from "../stages/reader";
+import { resultsStage } from "../stages/results";
+import { headStage, retrieverOptions, type TunedHead } from "../stages/retriever";
+import type { Input, Stage, StageOf } from "../stages/stage";
+import { LEARNED_HEADS } from "../with-system";
+import type { Backbone, GridSettings } from "./options";
+import { readerChanges, retrieverChanges } from "./sizes";
+import { type GridSystem, gridSystem } from "./systems";
+
+/** One question of the grid: how does this system do on this task? */
+export interface GridCell {
+  readonly task: string;
+  readonly backbone: Backbone;
+  readonly seed: number;
+  readonly system: string;
+  /** Id of the stage that answers it. */
+  readonly stage: string;
+}
+
+/** A cell that was asked for and cannot be, with the reason. */
+export interface LeftOut {
+  readonly task: string;
+  readonly system: string;
+  readonly why: string;
+}
+
+/** A computation of which several cells share the result. Plain data. */
+export interface GridStage {
+  /** Made of what follows, joined by "."; usable as a file name. */
+  readonly id: string;
+  /** Name of the stage, and so of its artifacts' folder. */
+  readonly kind: string;
+  readonly task: string;
+  /** Null where every reader shares it. */
+  readonly backbone: Backbone | null;
+  /** Null where every seed shares it. */
+  readonly seed: number | null;
+  /** What tells it from the others of its kind: a reader's mode, a head and how it is trained, a system. */
+  readonly part: readonly string[];
+  /** Ids of the stages it reads. */
+  readonly needs: readonly string[];
+  /** "any": one of them is enough, and those that failed are left out of the result. */
+  readonly enough: "all" | "any";
+}
+
+/** What a stage of the grid is made from; a session opens it when it is first asked for. */
+export interface GridSources {
+  /** The grid's run, with the seed of a stage. */
+  runOf(stage: GridStage): Run;
+  task(name: string): Promise<Task>;
+  /** What is searched for a task. */
+  corpusFor(task: string): Promise<Corpus>;
+  clip(): Promise<CheckpointFolder>;
+  reader(backbone: Backbone): Promise<CheckpointFolder>;
+  /** The result of a stage that is needed, by its key; it is opened where it is computed with. */
+  result<T>(node: GridNode<StageOf<T>>): Input<T>;
+  /** The opened result of a stage that decides a key; null where it is not there and nothing is to be computed. */
+  find<T>(node: GridNode<StageOf<T>>): Promise<T | null>;
+  /** The opened results of those stages that are there; null where more of them may come. */
+  findAll<T>(nodes: readonly GridNode<StageOf<T>>[]): Promise<readonly T[] | null>;
+}
+
+/** A stage of the grid, the stages it reads, and the value that says its key and computes it: the same that a notebook's verb makes. */
+export interface GridNode<S extends Stage = Stage> {
+  readonly stage: GridStage;
+  readonly after: readonly GridNode[];
+  /** Opened results of its kind that may be in memory at once. */
+  readonly keep: number;
+  /**
+   * The stage's value; null while its key hangs on results that are not there yet.
+   *
+   * @throws DataError where data or a model is missing.
+   */
+  define(from: GridSources): Promise<S | null>;
+}
+
+/** Cells, the stages they need, each once, in the order of the work: a task is finished before the next begins. */
+export interface GridGraph {
+  readonly cells: readonly GridCell[];
+  readonly leftOut: readonly LeftOut[];
+  readonly nodes: readonly GridNode[];
+}
+
+/** Lists the cells of a grid and their stages. Nothing is read or computed. */
+export function gridGraph(settings: GridSettings): GridGraph {
+  const cells: GridCell[] = [];
+  const leftOut: LeftOut[] = [];
+  const nodes = new Map<string, GridNode>();
+  for (const task of settings.tasks) {
+    const systems = settings.systems.map(gridSystem).filter((system) => {
+      const why = whyNot(task, system);
+      if (why !== null) leftOut.push({ task, system: system.name, why });
+      return why === null;
+    });
+    for (const backbone of settings.backbones) {
+      for (const seed of settings.seeds) {
+        const group = { task, backbone, seed };
+        const answers = systems.map((system) => predictionsNode(group, system));
+        for (const [i, answer] of answers.entries()) {
+          cells.push({ ...group, system: systems[i]!.name, stage: answer.stage.id });
+          collect(answer, nodes);
+        }
+        if (answers.length > 0) collect(resultsNode(group, answers), nodes);
+      }
+    }
+  }
+  return { cells, leftOut, nodes: [...nodes.values()] };
+}
+
+/** Adds a node after those it reads. */
+function collect(node: GridNode, nodes: Map<string, GridNode>): void {
+  if (nodes.has(node.stage.id)) return;
+  for (const before of node.after) collect(before, nodes);
+  nodes.set(node.stage.id, node);
+}
+
+/** Why a system cannot answer a task; null when it can. */
+function whyNot(task: string, { name, tasks }: GridSystem): string | null {
+  if (tasks !== "labelled") return null;
+  const labelled = taskDefinition(task).forms.every((form) => form === "label");
+  return labelled ? null : `${name} contrasts labels, and some questions of ${task} have none`;
+}
+
+// One function a stage. A system that is made from another stage asks for its node in predictionsNode; nothing else changes.
+
+type Group = Pick<GridCell, "task" | "backbone" | "seed">;
+
+interface NodeOptions {
+  readonly kind: string;
+  readonly of: Pick<Group, "task"> & Partial<Group>;
+  readonly part?: readonly string[];
+  readonly after?: readonly GridNode[];
+  readonly enough?: GridStage["enough"];
+  readonly keep?: number;
+}
+
+function nodeOf<S extends Stage>(
+  { kind, of, part = [], after = [], enough = "all", keep = 1 }: NodeOptions,
+  define: (from: GridSources, run: Run) => Promise<S | null>,
+): GridNode<S> {
+  const { task, backbone = null, seed = null } = of;
+  const id = [kind, task, backbone, seed, ...part].filter((word) => word !== null).join(".");
+  const stage = { id, kind, task, backbone, seed, part, needs: after.map((node) => node.stage.id), enough };
+  return { stage, after, keep, define: (from) => define(from, from.runOf(stage)) };
+}
+
+function leaksNode(task: string): GridNode<StageOf<readonly Leak[]>> {
+  return nodeOf({ kind: "leaks", of: { task } }, async (from) =>
+    leaksStage(await from.corpusFor(task), await from.task(task)),
+  );
+}
+
+function indexNode(task: string): GridNode<StageOf<Index>> {
+  const leaks = leaksNode(task);
+  return nodeOf({ kind: "index", of: { task }, after: [leaks] }, async (from, run) => {
+    const found = await from.find(leaks); // what leaks were found decides the key
+    if (found === null) return null;
+    const [loaded, corpus] = [await from.task(task), await from.corpusFor(task)];
+    return indexStage(run, { task: loaded, corpus, leaks: found, clip: await from.clip() });
+  });
+}
+
+function readerNode(group: Group, mode: ReaderMode): GridNode<StageOf<TunedReader>> {
+  const { task, backbone } = group;
+  const index = mode === "retrieval" ? indexNode(task) : null;
+  const after = index === null ? [] : [index];
+  // one with passages and one without
+  return nodeOf({ kind: "reader", of: group, part: [mode], after, keep: 2 }, async (from, run) => {
+    const loaded = await from.task(task);
+    return readerStage(run, {
+      task: loaded,
+      checkpoint: await from.reader(backbone),
+      index: index === null ? null : from.result(index),
+      options: readerChanges(run.profile, mode, { task, backbone, numTrain: loaded.splits.train.length }),
+    });
+  });
+}
+
+function scoresNode(group: Group): GridNode {
+  const [index, reader] = [indexNode(group.task), readerNode(group, "retrieval")];
+  return nodeOf({ kind: "candidate-scores", of: group, after: [index, reader] }, async (from, run) => {
+    const settings = retrieverOptions(run, retrieverChanges(run.profile, group));
+    return scoresStage({ index: from.result(index), reader: from.result(reader) }, settings);
+  });
+}
+
+function headNode(group: Group, head: Head, { variant, training }: GridSystem): GridNode<StageOf<TunedHead>> {
+  const [index, reader] = [indexNode(group.task), readerNode(group, "retrieval")];
+  const after = [index, reader, scoresNode(group)];
+  return nodeOf({ kind: "retriever-head", of: group, part: [head, variant], after }, async (from, run) =>
+    headStage(run, {
+      task: await from.task(group.task),
+      head,
+      index: from.result(index),
+      reader: from.result(reader),
+      options: { ...retrieverChanges(run.profile, group), ...training },
+    }),
+  );
+}
+
+function predictionsNode(group: Group, gridSystem: GridSystem): GridNode<StageOf<PredictResult>> {
+  const { name, label, system, training, fusion, candidates } = gridSystem;
+  const isClosedBook = system === "closed-book";
+  const index = isClosedBook ? null : indexNode(group.task);
+  const reader = readerNode(group, isClosedBook ? "closedBook" : "retrieval");
+  const heads = LEARNED_HEADS[system].map((head) => [head, headNode(group, head, gridSystem)] as const);
+  const after = [...(index === null ? [] : [index]), reader, ...heads.map(([, node]) => node)];
+  return nodeOf({ kind: "predictions", of: group, part: [name], after }, async (from, run) => {
+    const { learnedWeight } = retrieverOptions(run, { ...retrieverChanges(run.profile, group), ...training });
+    return predictionsStage(run, {
+      system,
+      name: label,
+      task: await from.task(group.task),
+      reader: from.result(reader),
+      index: index === null ? null : from.result(index),
+      heads: Object.fromEntries(heads.map(([head, node]) => [head, from.result(node)])),
+      ...(heads.length === 0 || learnedWeight === undefined ? {} : { learnedWeight }),
+      ...(fusion === undefined ? {} : { fusion }),
+      ...(candidates === undefined ? {} : { candidates }),
+    });
+  });
+}
+
+/** Of a grid with failures, the answers that are there are evaluated. */
+function resultsNode(group: Group, answers: readonly GridNode<StageOf<PredictResult>>[]): GridNode {
+  return nodeOf({ kind: "results", of: group, after: answers, enough: "any" }, async (from, run) => {
+    const found = await from.findAll(answers);
+    if (found === null) return null;
+    const predictions = found.flatMap((each) => each.predictions);
+    return resultsStage(run, { task: await from.task(group.task), predictions });
+  });
+}
