@@ -4,10 +4,125 @@ import { parseArgs } from "node:util";
 import { assertInteger, assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
 import type { DataSource } from "../base/types";
+import { type GridOptions, resolveGrid } from "../experiments/grid/options";
 import { PROFILES, type ProfileName } from "../experiments/run";
 import { parseParameter } from "../notebook/parameters";
+import { TASK_NAMES } from "../phantoms/load-task";
 import type { GridCommand } from "./grid";
-import { GRID_USAGE, GRID_WORDS, readGridCommand } from "./grid-command";
+
+/** The command line of `npm run reproduce`: first what it says of a grid of experiments, then the rest. */
+
+/** What the command line says of a grid, as given. */
+interface GridWords {
+  readonly tasks?: string | undefined;
+  readonly backbones?: string | undefined;
+  readonly seeds?: string | undefined;
+  readonly systems?: string | undefined;
+  readonly corpus?: string | undefined;
+  readonly checkpoints?: string | undefined;
+  readonly "dry-run"?: boolean | undefined;
+  readonly status?: boolean | undefined;
+}
+
+/** Options for parseArgs. */
+const GRID_WORDS = {
+  tasks: { type: "string" },
+  backbones: { type: "string" },
+  seeds: { type: "string" },
+  systems: { type: "string" },
+  corpus: { type: "string" },
+  checkpoints: { type: "string" },
+  "dry-run": { type: "boolean" },
+  status: { type: "boolean" },
+} as const;
+
+const GRID_USAGE = `the grid of experiments (named by --profile quick, full or paper, or by one of its lists; it runs before the notebooks):
+  --tasks a,b          names of tasks, or all
+  --backbones a,b      readers: qwen2-vl, pixtral
+  --seeds 7,8          seeds of the trainings
+  --systems a,b        closed-book, ft-rag, text-head, image-head, jomed, and the ablations; all: every one
+  --corpus NAME        what is searched for every task; default phantom-pool, for breast-mnist phantom
+  --checkpoints DIR    folder with the models clip, qwen2-vl and pixtral; default data/checkpoints
+  --dry-run            only say what would run, what is there and how long the rest takes
+  --status             only say what is done, running (and by whom), stopped, failed or missing`;
+
+/** What decides besides the grid's own words. */
+interface GridSetting {
+  readonly profile: ProfileName;
+  /** Whether --profile and --seed were given. */
+  readonly given: { readonly profile: boolean; readonly seed: boolean };
+  readonly seed: number;
+  readonly source: DataSource;
+  readonly dataDir: string | null;
+}
+
+/**
+ * The grid that a command line asks for; null when it names none.
+ *
+ * @throws ConfigError on an unknown name (the message lists the known ones), a seed that is none, or options that contradict.
+ */
+function readGridCommand(words: GridWords, setting: GridSetting): GridCommand | null {
+  const asked = Object.values(words).some((word) => word !== undefined);
+  const { profile, given, seed, source, dataDir } = setting;
+  if (!asked && !(given.profile && profile !== "test")) return null;
+  if (words["dry-run"] && words.status) {
+    throw new ConfigError("reproduce: --dry-run and --status must not be given together; leave one out.");
+  }
+  if (given.seed && words.seeds !== undefined) {
+    throw new ConfigError("reproduce: --seed and --seeds must not be given together; name every seed in --seeds.");
+  }
+  const seeds = words.seeds !== undefined ? listOf("seeds", words.seeds).map(toSeed) : given.seed ? [seed] : undefined;
+  const options: GridOptions = {
+    profile,
+    source,
+    ...(dataDir === null ? {} : { dataDir }),
+    ...(words.tasks === undefined ? {} : { tasks: allOr(listOf("tasks", words.tasks), TASK_NAMES) }),
+    ...(words.backbones === undefined ? {} : { backbones: listOf("backbones", words.backbones) }),
+    ...(seeds === undefined ? {} : { seeds }),
+    ...(words.systems === undefined ? {} : { systems: allOr(listOf("systems", words.systems), everySystem()) }),
+    ...(words.corpus === undefined ? {} : { corpus: words.corpus }),
+    ...(words.checkpoints === undefined ? {} : { checkpointsDir: words.checkpoints }),
+  };
+  resolveGrid(options); // refuses wrong names before anything starts
+  const verb = words["dry-run"] ? "dry" : words.status ? "status" : "run";
+  return { options, verb, name: gridName(options, { profile, source }) };
+}
+
+function listOf(option: string, text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.every((name) => name !== "")) return names;
+  throw new ConfigError(`reproduce: --${option} must be names joined by commas; got ${JSON.stringify(text)}.`, {
+    text,
+  });
+}
+
+function allOr(names: string[], all: readonly string[]): readonly string[] {
+  return names.length === 1 && names[0] === "all" ? all : names;
+}
+
+/** Every system of the grid, as profile "full" runs them. */
+function everySystem(): readonly string[] {
+  return resolveGrid({ profile: "full" }).systems;
+}
+
+function toSeed(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new ConfigError(`reproduce: --seeds must be whole numbers joined by commas; got ${JSON.stringify(text)}.`, {
+    text,
+  });
+}
+
+/** "grid-phantom-quick" for a profile's own grid, with a short hash for every other. */
+function gridName(options: GridOptions, { profile, source }: { profile: ProfileName; source: DataSource }): string {
+  const selection = (of: GridOptions): string => {
+    const { tasks, backbones, seeds, systems, corpus, checkpointsDir } = resolveGrid(of);
+    return JSON.stringify([tasks, backbones, seeds, systems, corpus, checkpointsDir]);
+  };
+  const own = selection(options);
+  const name = `grid-${source}-${profile}`;
+  if (own === selection({ profile, source })) return name;
+  return `${name}-${createHash("sha256").update(own).digest("hex").slice(0, 8)}`;
+}
 
 /** What `npm run reproduce` was asked for, resolved. */
 export interface ReproduceOptions {
@@ -68,12 +183,33 @@ function parse(argv: readonly string[]) {
   }
 }
 
-function nameOf(source: string, profile: string, seed: number, parameters: Readonly<Record<string, unknown>>): string {
+function settingsName(
+  source: string,
+  profile: string,
+  seed: number,
+  parameters: Readonly<Record<string, unknown>>,
+): string {
   const extra = Object.entries(parameters).map(([key, value]) => `-${key}=${JSON.stringify(value)}`);
   const full = `${source}-${profile}-${seed}${extra.join("")}`;
   const safe = full.replaceAll(/[^\w.=-]/g, "_");
   if (safe === full && safe.length <= MAX_NAME) return safe;
   return `${safe.slice(0, MAX_NAME - 9)}-${createHash("sha256").update(full).digest("hex").slice(0, 8)}`;
+}
+
+function readSeed(text: string): number {
+  const seed: unknown = /^\d+$/.test(text) ? Number(text) : text;
+  assertInteger("reproduce: --seed", seed, 0, MAX_SEED);
+  return seed;
+}
+
+/** Values of parameters cells; those that have an option of their own are refused. */
+function readParameters(texts: readonly string[]): Readonly<Record<string, unknown>> {
+  const parameters = Object.fromEntries(texts.map(parseParameter));
+  for (const key of ["profile", "seed", "source"]) {
+    if (!(key in parameters)) continue;
+    throw new ConfigError(`reproduce: --param must not name ${key}; got ${key}. Use --${key}.`, { key });
+  }
+  return parameters;
 }
 
 /**
@@ -87,35 +223,25 @@ export function parseReproduce(
   env: Readonly<Record<string, string | undefined>>,
   root: string,
 ): ReproduceOptions {
-  const values = parse(argv);
-  const { profile = DEFAULTS.profile } = values;
+  const { notebook, param, out, source: namedSource, profile: namedProfile, seed: namedSeed, ...words } = parse(argv);
   const data = env["JOMED_DATA_DIR"];
-  const source = values.source ?? (data ? "real" : "phantom");
-  const given = { profile: values.profile !== undefined, seed: values.seed !== undefined };
-  const asked = values.seed ?? String(DEFAULTS.seed);
-  let seed: unknown = /^\d+$/.test(asked) ? Number(asked) : asked;
+  const dataDir = data ? resolve(data) : null;
+  const profile = namedProfile ?? DEFAULTS.profile;
+  const source = namedSource ?? (data ? "real" : "phantom");
   assertOneOf("reproduce: --profile", profile, PROFILES);
   assertOneOf("reproduce: --source", source, SOURCES);
-  assertInteger("reproduce: --seed", seed, 0, MAX_SEED);
-  const dataDir = data ? resolve(data) : null;
-  const { notebook, param, out, source: _source, profile: _profile, seed: _seed, ...words } = values;
-  const grid = readGridCommand(words, { profile, given, seed, source, dataDir });
+  const askedSeed = readSeed(namedSeed ?? String(DEFAULTS.seed));
+  const given = { profile: namedProfile !== undefined, seed: namedSeed !== undefined };
+  const grid = readGridCommand(words, { profile, given, seed: askedSeed, source, dataDir });
   const { seeds } = grid?.options ?? {};
-  if (seeds !== undefined && !seeds.includes(seed)) seed = seeds[0]; // the notebooks' seed is one of the grid's
-  const parameters = Object.fromEntries(param.map(parseParameter));
-  for (const [key, option] of [
-    ["profile", "--profile"],
-    ["seed", "--seed"],
-    ["source", "--source"],
-  ] as const)
-    if (key in parameters)
-      throw new ConfigError(`reproduce: --param must not name ${key}; got ${key}. Use ${option}.`, { key });
-  const name = nameOf(source, profile, seed as number, parameters);
-  const isDefault = name === nameOf("phantom", DEFAULTS.profile, DEFAULTS.seed, {}) && out === undefined;
+  const seed = seeds === undefined || seeds.includes(askedSeed) ? askedSeed : seeds[0]!; // one of the grid's
+  const parameters = readParameters(param);
+  const name = settingsName(source, profile, seed, parameters);
+  const isDefault = name === settingsName("phantom", DEFAULTS.profile, DEFAULTS.seed, {}) && out === undefined;
   const report = out === undefined ? join(root, "data", "artifacts", "reports", name) : resolve(out);
   return {
     profile,
-    seed: seed as number,
+    seed,
     source,
     notebooks: notebook,
     parameters,
