@@ -145,33 +145,32 @@ export { closeDrawing, type Drawing, type DrawOptions, drawFigure, renderFigure 
 export { type SaveFigureOptions, saveFigure, writeGallery } from "./figures/export/save-figure";
 export type { SavedMeta } from "./figures/export/saved-figure";
 export { type IdeaInput, ideaFigure } from "./figures/idea-figure";
-export {
-  type InconsistencyOptions as InconsistencyFigureOptions,
-  inconsistencyFigure,
-} from "./figures/inconsistency-figure";
+export { inconsistencyFigure } from "./figures/inconsistency-figure";
 export { type MainTableOptions, mainTableFigure } from "./figures/main-table-figure";
 export { oracleFigure } from "./figures/oracle-figure";
 export { pngUri } from "./figures/png";
 export { preferenceFigure } from "./figures/preference-figure";
 export { type PrincipalPlane, principalPlane } from "./figures/principal-plane";
-export { loadPublished, type Published } from "./figures/published";
 export { recallFigure } from "./figures/recall-figure";
 export { type StagesOptions, stagesFigure } from "./figures/stages-figure";
 export { type TaskOracleOptions, taskOracleFigure } from "./figures/task-oracle-figure";
 export { type TaskPanelsOptions, taskPanelsFigure } from "./figures/task-panels-figure";
 export { composeFigure, type FigureContext, type FigureMeta, type FigureParts } from "./figures/theme";
-export { answersFrame } from "./frames/answers";
 // frames: tables with documented columns
 export { describeLabels, type LabelStatistics } from "./frames/danfo";
 export {
+  type CandidateShares,
   curveFrame,
   examplesFrame,
   passagesFrame,
+  preferenceFrame,
   type RecallRow,
   recallFrame,
   retrievedFrame,
 } from "./frames/data-frames";
 export {
+  loadPublished,
+  type Published,
   type PublishedRow,
   predictionsFrame,
   publishedFrame,

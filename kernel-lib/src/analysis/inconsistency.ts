@@ -93,7 +93,11 @@ export function measureInconsistency(
   const compared = [...systems].flatMap(([system, rows]) =>
     parts.flatMap(([subset, picked]) => {
       const metricsOf = (name: string, answers: readonly Prediction[]): Measurable[] =>
-        metricsOn({ system: name, subset, splitBy: options.base! }, take(answers, picked), options.numLabels);
+        metricsOn(
+          { system: name, subset, splitBy: subset === "all" ? null : options.base! },
+          take(answers, picked),
+          options.numLabels,
+        );
       const [own, others] = [metricsOf(system, rows), metricsOf(options.base!, base)];
       const values = own.map((what) => measure(what, options));
       const differences = own.map((what, i) => measureDifference(what, others[i]!, options));

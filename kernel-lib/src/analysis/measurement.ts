@@ -47,7 +47,8 @@ export interface Measurable {
   readonly metric: string;
   /** Default "all". */
   readonly subset?: string;
-  readonly splitBy?: string;
+  /** Default null. */
+  readonly splitBy?: string | null;
   /** Resampling unit of each row, [n]. */
   readonly groups: readonly string[];
   readonly statistic: Statistic;
@@ -65,9 +66,9 @@ export function measureDifference(what: Measurable, baseline: Measurable, option
   return { ...factsOf(what, options), baseline: baseline.system, ...interval };
 }
 
-function factsOf({ system, metric, subset = "all", splitBy, groups }: Measurable, { task }: MeasureOptions) {
+function factsOf({ system, metric, subset = "all", splitBy = null, groups }: Measurable, { task }: MeasureOptions) {
   const about = { task: task?.name ?? null, seeds: 1, scale: "replica", data: task?.source ?? null } as const;
-  return { ...about, system, metric, subset, splitBy: splitBy ?? null, n: groups.length };
+  return { ...about, system, metric, subset, splitBy, n: groups.length };
 }
 
 /** Sum of the parts over the sum of the wholes, of the drawn rows. */

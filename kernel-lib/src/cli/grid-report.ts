@@ -5,7 +5,8 @@ import type { GridPlan, PlannedStage } from "../experiments/grid/plan";
 import type { GridStatus, StageState } from "../experiments/grid/records";
 import { gridResults, type SummaryRow, summarizeGrid } from "../experiments/grid/results";
 import { gridSystem } from "../experiments/grid/systems";
-import { loadPublished } from "../figures/published";
+import { loadPublished, type PublishedRow } from "../frames/result-frames";
+import { isPublishedAs } from "../metrics/known-metrics";
 import { writeFileAtomic } from "../store/files";
 
 // What the grid's command prints: the plan, how it stands, and the results, which are also stored.
@@ -112,18 +113,14 @@ export interface ReportRow extends SummaryRow {
   readonly published: number | null;
 }
 
-/** How the paper names our systems and readers, and where its metrics have other names. */
-const MODELS: Readonly<Record<string, string>> = { "ft-rag": "FT RAG", jomed: "JOMED" };
-const READERS: Readonly<Record<string, string>> = { "qwen2-vl": "Qwen2-VL", pixtral: "Pixtral" };
-const METRICS: Readonly<Record<string, string>> = { exactMatch: "accuracy", tokenRecall: "openRecall" };
-
-function publishedFor({ task, backbone, system, metric }: SummaryRow, published: Published): number | null {
-  const model = `${MODELS[system]} (${READERS[backbone]})`;
-  const named = METRICS[metric] ?? metric;
-  return published.find((row) => row.model === model && row.task === task && row.metric === named)?.value ?? null;
+function publishedFor(row: SummaryRow, published: readonly PublishedRow[]): number | null {
+  const { task, backbone, system, metric } = row;
+  const found = published.find(
+    (each) =>
+      each.system === system && each.reader === backbone && each.task === task && isPublishedAs(each.metric, metric),
+  );
+  return found?.value ?? null;
 }
-
-type Published = ReturnType<typeof loadPublished>["rows"];
 
 /** The results of a grid's cells that are stored, averaged over seeds, in the order of its tasks and systems. */
 export async function reportRows(settings: GridSettings): Promise<ReportRow[]> {

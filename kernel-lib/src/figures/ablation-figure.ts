@@ -1,7 +1,7 @@
 import type { Figure } from "../base/types";
+import { metricLabel } from "../metrics/known-metrics";
 import { type DotLines, dotTrace, systemLines, systemStyles } from "./dot-plot";
-import { metricKey, metricLabel, type Result, readResults } from "./results";
-import { distinct, rowsOf, type Table } from "./rows";
+import { contextOf, type Result, readResults, rowsOf, type Table } from "./tables";
 import { joinWords, points } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, type Trace } from "./theme";
 
@@ -23,10 +23,11 @@ const LINE_HEIGHT = 50;
  * @throws DataError when rows are missing or lack a column.
  */
 export function ablationFigure(rows: Table, options: AblationOptions = {}): Figure {
-  const results = readResults("ablationFigure: rows", rows);
-  const metric = options.metric ?? results.metrics[0]!;
-  const full = options.full ?? baselineOf(rows);
-  const shown = results.ours.filter((entry) => metricKey(entry.metric) === metricKey(metric));
+  const all = rowsOf("ablationFigure: rows", rows, ["system", "metric", "value"]);
+  const results = readResults("ablationFigure: rows", all);
+  const metric = options.metric ?? results[0]!.metric;
+  const full = options.full ?? baselineOf(results);
+  const shown = results.filter((entry) => entry.metric === metric);
   const { lines, colors, labels } = systemLines(shown.map((entry) => entry.system));
   const sides = shown.map(sideOf);
   const trace = (fill: "filled" | "hollow"): Trace => {
@@ -56,13 +57,14 @@ export function ablationFigure(rows: Table, options: AblationOptions = {}): Figu
     title: titleOf(shown, labels, full),
     caption: shown.map((entry, line) => `${labels[line]} ${points(entry.value)}${interval(entry)}`).join("; "),
     note: "paired 95 % intervals; filled: zero lies outside",
-    context: { ...results.context, ...options },
+    context: { ...contextOf(all), ...options },
   });
 }
 
-function baselineOf(rows: Table): string {
-  const names = distinct(rowsOf("ablationFigure: rows", rows, []), "baseline").filter((name) => name !== "undefined");
-  return names.length === 1 ? systemStyles(names).get(names[0]!)!.label : "JOMED";
+function baselineOf(results: readonly Result[]): string {
+  const names = [...new Set(results.map(({ baseline }) => baseline))];
+  const [only] = names;
+  return names.length === 1 && only !== null && only !== undefined ? systemStyles([only]).get(only)!.label : "JOMED";
 }
 
 type Side = "worse" | "better" | "open";

@@ -1,8 +1,7 @@
-import { ConfigError } from "../base/errors";
+import { ConfigError, DataError } from "../base/errors";
 import type { Figure } from "../base/types";
-import { systemStyles } from "./dot-plot";
-import { contextOf, focusOf } from "./results";
-import { distinct, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
+import { focusOf, systemStyles } from "./dot-plot";
+import { contextOf, distinct, type Row, rowsOf, type Table, textIn } from "./tables";
 import { escapeText, percent, shortenText, textWidth } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, SEQUENTIAL_SCALE, SIZES, type Trace } from "./theme";
 
@@ -19,12 +18,13 @@ const NAME_WIDTH = 150;
 /**
  * Which labels a system takes for which others: counts, coloured by their share of the true label.
  *
- * Rows: predictions frame (system, trueLabel, label). Answers that name no label (label -1) get a column of their own.
+ * Rows: predictions frame (system, truth, answer) of one-label answers, by label index. Answers that name no label (null) get a column of their
+ * own.
  *
  * @throws DataError when rows are missing or lack a column. ConfigError when the system is not among them.
  */
 export function confusionFigure(rows: Table, options: ConfusionOptions = {}): Figure {
-  const all = rowsOf("confusionFigure: rows", rows, ["system", "trueLabel", "label"]);
+  const all = rowsOf("confusionFigure: rows", rows, ["system", "truth", "answer"]);
   const systems = distinct(all, "system");
   const system = options.system ?? focusOf(systems).focus;
   const own = all.filter((row) => textIn(row, "system") === system);
@@ -35,7 +35,7 @@ export function confusionFigure(rows: Table, options: ConfusionOptions = {}): Fi
   }
   const size = Math.max(
     options.labelNames?.length ?? 0,
-    ...own.flatMap((row) => [labelAt(row, "trueLabel") + 1, labelAt(row, "label") + 1]),
+    ...own.flatMap((row) => [labelAt(row, "truth") + 1, labelAt(row, "answer") + 1]),
   );
   const names = Array.from({ length: size }, (_, label) => options.labelNames?.[label] ?? String(label));
   const counts = countPairs(own, size); // [C, C + 1]: last column unparsed
@@ -65,15 +65,22 @@ export function confusionFigure(rows: Table, options: ConfusionOptions = {}): Fi
   });
 }
 
-function labelAt(row: Row, column: string): number {
-  return row[column] === null ? -1 : numberIn("confusionFigure", row, column);
+/** A label's index, -1 for an answer that names none. */
+function labelAt(row: Row, column: "truth" | "answer"): number {
+  if (row[column] === null) return -1;
+  const index = Number(textIn(row, column));
+  if (Number.isInteger(index)) return index;
+  throw new DataError(
+    `confusionFigure: ${column} must be a label's index; got ${JSON.stringify(row[column])}. Leave out other forms of answer.`,
+    { column, value: row[column] },
+  );
 }
 
 function countPairs(rows: readonly Row[], size: number): number[][] {
   const counts = Array.from({ length: size }, () => new Array<number>(size + 1).fill(0));
   for (const row of rows) {
-    const answer = labelAt(row, "label");
-    counts[labelAt(row, "trueLabel")]![answer < 0 ? size : answer]!++;
+    const answer = labelAt(row, "answer");
+    counts[labelAt(row, "truth")]![answer < 0 ? size : answer]!++;
   }
   return counts;
 }

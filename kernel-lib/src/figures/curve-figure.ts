@@ -1,6 +1,6 @@
 import type { Figure } from "../base/types";
-import { contextOf, metricKey, metricLabel, metricWords } from "./results";
-import { distinct, groupRows, numberIn, type Row, rowsOf, type Table } from "./rows";
+import { aboutMetric, metricLabel } from "../metrics/known-metrics";
+import { contextOf, distinct, groupRows, numberIn, type Row, rowsOf, type Table } from "./tables";
 import { escapeText, percent, textWidth } from "./text";
 import {
   COLORS,
@@ -26,7 +26,7 @@ interface Series {
   readonly metric: string;
   readonly steps: readonly number[];
   readonly values: readonly number[];
-  /** Position of the best value. */
+  /** Position of the best value; of the last where neither more nor less is better. */
   readonly best: number;
 }
 
@@ -37,8 +37,7 @@ const BOTTOM = 58;
 /**
  * A training run: loss and validation metrics over the steps, the best validation step marked.
  *
- * Rows: curve frame (stage, step, split, metric, value). A metric whose name holds "loss", "kl" or "perplexity" is best where
- * it is lowest, every other one where it is highest.
+ * Rows: curve frame (stage, step, split, metric, value). Which way is better and what the numbers are says metrics/known-metrics.ts.
  *
  * @throws DataError when rows are missing or lack a column.
  */
@@ -75,7 +74,7 @@ export function curveFigure(rows: Table, options: CurveOptions = {}): Figure {
     caption: series
       .map(
         (entry) =>
-          `${entry.name} ${metricWords(entry.metric)}: best ${shown(entry)} at step ${entry.steps[entry.best]}`,
+          `${entry.name} ${aboutMetric(entry.metric).label}: ${aboutMetric(entry.metric).better === "neither" ? "last" : "best"} ${shown(entry)} at step ${entry.steps[entry.best]}`,
       )
       .join("; "),
     note: "ring: best validation step",
@@ -106,32 +105,26 @@ function seriesOf(rows: readonly Row[], stages: readonly string[]): Series[] {
 
 const step = (row: Row): number => numberIn("curveFigure: rows", row, "step");
 
-function isLoss(metric: string): boolean {
-  return /loss|kl|perplexity/.test(metricKey(metric));
-}
-
+/** Place of the best value; the last where neither more nor less is better. */
 function bestOf(values: readonly number[], metric: string): number {
-  const better = isLoss(metric) ? (a: number, b: number): boolean => a < b : (a: number, b: number): boolean => a > b;
-  return values.reduce((best, value, index) => (better(value, values[best]!) ? index : best), 0);
-}
-
-/** Metrics in [0, 1] are shown in per cent; losses and likelihoods as they are. */
-function isShare(metric: string): boolean {
-  return !isLoss(metric) && metricKey(metric) !== "likelihood";
+  const { better } = aboutMetric(metric);
+  if (better === "neither") return values.length - 1;
+  const sign = better === "higher" ? 1 : -1;
+  return values.reduce((best, value, index) => (sign * value > sign * values[best]! ? index : best), 0);
 }
 
 function axisTitle(metric: string): string {
-  if (["loss", "kl", "likelihood"].includes(metricKey(metric))) return `${metricLabel(metric)} (nats)`;
-  return isShare(metric) ? `${metricLabel(metric)} (%)` : metricLabel(metric);
+  const { unit } = aboutMetric(metric);
+  return `${metricLabel(metric)}${unit === "share" ? " (%)" : unit === "nats" ? " (nats)" : ""}`;
 }
 
 function scaled(entry: Series): number[] {
-  return entry.values.map((value) => (isShare(entry.metric) ? 100 * value : value));
+  return entry.values.map((value) => (aboutMetric(entry.metric).unit === "share" ? 100 * value : value));
 }
 
 function shown(entry: Series): string {
   const value = entry.values[entry.best]!;
-  return isShare(entry.metric) ? `${percent(value)} %` : value.toPrecision(3);
+  return aboutMetric(entry.metric).unit === "share" ? `${percent(value)} %` : value.toPrecision(3);
 }
 
 function colorOf(entry: Series, stages: readonly string[]): string {
@@ -146,7 +139,7 @@ function lineOf(entry: Series, suffix: string, stages: readonly string[]): Trace
   const train = entry.split === "train";
   const line = { color, width: train ? 1.5 : 2.5, ...(train && stages.length > 1 ? { dash: "dot" } : {}) };
   const curve = { ...place, mode: entry.steps.length > 1 ? "lines" : "markers", x: entry.steps, y: values, line };
-  if (train) return [curve];
+  if (train || aboutMetric(entry.metric).better === "neither") return [curve];
   const ring = { size: 13, color: COLORS.paper, line: { color, width: 3 } };
   return [
     curve,
@@ -181,12 +174,14 @@ function endLabels(series: readonly Series[], suffix: string, stages: readonly s
 function titleOf(series: readonly Series[]): string {
   const entry = series.find((candidate) => candidate.split !== "train") ?? series[0];
   if (entry === undefined) return "No curve was logged";
-  const what = `${entry.name === entry.split ? "" : `${entry.stage}: `}${entry.split} ${metricWords(entry.metric)}`;
+  const what = `${entry.name === entry.split ? "" : `${entry.stage}: `}${entry.split} ${aboutMetric(entry.metric).label}`;
   const last = entry.steps[entry.steps.length - 1]!;
   const at = entry.steps[entry.best]!;
-  const word = isLoss(entry.metric) ? "lowest" : "highest";
+  const { better } = aboutMetric(entry.metric);
+  const word = better === "lower" ? "lowest" : "highest";
   const sentence = what.charAt(0).toUpperCase() + what.slice(1);
   if (entry.steps.length === 1) return `${sentence} is ${shown(entry)} at step ${at}, the only one measured`;
+  if (better === "neither") return `${sentence} is ${shown(entry)} at the last step (${last})`;
   if (entry.best === 0) return `${sentence} never improves on its first value (${shown(entry)} at step ${at})`;
   if (at === last) return `${sentence} is ${word} at the last step (${shown(entry)} at ${last}): more steps might help`;
   return `${sentence} is ${word} at step ${at} of ${last} (${shown(entry)}), then gets no better`;

@@ -1,40 +1,5 @@
-import { assertSameLength } from "../base/check";
-import { bootstrap, pairedBootstrap } from "../metrics/bootstrap";
 import { escapeText, percent, shortenText, textWidth } from "./text";
 import { COLORS, type Layout, SERIES_COLORS, SIZES, type Trace } from "./theme";
-
-/** A share of n cases with its 95 % bootstrap interval, groups drawn whole. */
-export interface Share {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-  readonly n: number;
-}
-
-/** Share of true flags; `groups` names the unit of resampling of each. Equal inputs give the intervals of the analyses. */
-export function shareOf(flags: readonly boolean[], groups: readonly string[]): Share {
-  assertSameLength("shareOf: groups", groups.length, flags.length);
-  return { ...bootstrap(groups, (rows) => shareAt(flags, rows)), n: flags.length };
-}
-
-/** Difference of two shares of the same cases, with its paired 95 % interval. */
-export function shareDifference(
-  first: readonly boolean[],
-  second: readonly boolean[],
-  groups: readonly string[],
-): Share {
-  assertSameLength("shareDifference: second", second.length, first.length);
-  const difference = pairedBootstrap(
-    groups,
-    (rows) => shareAt(first, rows),
-    (rows) => shareAt(second, rows),
-  );
-  return { value: difference.value, low: difference.low, high: difference.high, n: first.length };
-}
-
-function shareAt(flags: readonly boolean[], rows: readonly number[]): number {
-  return rows.reduce((sum, row) => sum + (flags[row] === true ? 1 : 0), 0) / rows.length;
-}
 
 /** A value with its interval on one line of a dot plot; everything as shares of 1. */
 export interface Dot {
@@ -142,50 +107,45 @@ function bandAt(line: number): Layout {
 
 /** How a system looks in every figure. */
 export interface SystemStyle {
-  readonly key: string;
   readonly label: string;
   readonly color: string;
 }
 
-const KNOWN: readonly (SystemStyle & { readonly pattern: RegExp })[] = [
-  { key: "closed-book", label: "Closed-book", color: "#767676", pattern: /^closedbook/ },
-  { key: "ft-rag", label: "FT RAG", color: "#c77f00", pattern: /^(ftrag|rag|frozenrag|ragfrozen)$/ },
-  { key: "text-head", label: "+ text head", color: "#3d9bd1", pattern: /^(ftrag|jomed)?texthead$|^jomedtext$/ },
-  { key: "image-head", label: "+ image head", color: "#7d5fb2", pattern: /^(ftrag)?imagehead$/ },
-  { key: "jomed", label: "JOMED", color: "#005b96", pattern: /^jomed$|^(ftrag|jomed)?textimagehead$|^bothheads$/ },
-  { key: "oracle", label: "Oracle", color: "#00795a", pattern: /^oracle$/ },
+const KNOWN: readonly (SystemStyle & { readonly name: string })[] = [
+  { name: "closed-book", label: "Closed-book", color: "#767676" },
+  { name: "ft-rag", label: "FT RAG", color: "#c77f00" },
+  { name: "text-head", label: "+ text head", color: "#3d9bd1" },
+  { name: "image-head", label: "+ image head", color: "#7d5fb2" },
+  { name: "jomed", label: "JOMED", color: "#005b96" },
 ];
 
-/** The key by which two spellings of one system are matched: "FT RAG (Qwen2-VL)" and "ft-rag" give "ft-rag". */
-export function systemKey(name: string): string {
-  const bare = name
-    .toLowerCase()
-    .replace(/\([^)]*\)/g, "")
-    .replace(/[^a-z0-9]/g, "");
-  return KNOWN.find((known) => known.pattern.test(bare))?.key ?? bare;
-}
+/** A line of a figure: what it is called, and which system it shows where that is another name. */
+export type SystemLine = string | { readonly name: string; readonly system: string };
 
-/** Labels and fixed colours for systems; unknown ones take the free colours in their order. */
-export function systemStyles(names: readonly string[]): Map<string, SystemStyle> {
+/** Labels and fixed colours of the systems that are known; others are called by their name and take the free colours in their order. */
+export function systemStyles(lines: readonly SystemLine[]): Map<string, SystemStyle> {
   const styles = new Map<string, SystemStyle>();
   const free = [SERIES_COLORS[3]!, SERIES_COLORS[5]!, SERIES_COLORS[6]!, SERIES_COLORS[7]!, SERIES_COLORS[2]!];
-  const taken = new Set<string>();
   let next = 0;
-  for (const name of names) {
-    const known = KNOWN.find((entry) => entry.key === systemKey(name));
-    if (known !== undefined && !taken.has(known.key)) {
-      taken.add(known.key);
-      styles.set(name, { key: known.key, label: known.label, color: known.color });
-    } else {
-      styles.set(name, { key: name, label: name, color: known?.color ?? free[next++ % free.length]! });
-    }
+  for (const line of lines) {
+    const { name, system } = typeof line === "string" ? { name: line, system: line } : line;
+    const known = KNOWN.find((entry) => entry.name === system);
+    const label = known?.name === name ? known.label : name;
+    styles.set(name, { label, color: known?.color ?? free[next++ % free.length]! });
   }
   return styles;
 }
 
-/** Labels and colours of systems in the order of their names. */
-export function systemLines(names: readonly string[]): { lines: DotLines; colors: string[]; labels: string[] } {
-  const styles = systemStyles(names);
-  const labels = names.map((name) => styles.get(name)!.label);
-  return { lines: dotLines(labels), colors: names.map((name) => styles.get(name)!.color), labels };
+/** Labels and colours of systems in the order of their lines. */
+export function systemLines(lines: readonly SystemLine[]): { lines: DotLines; colors: string[]; labels: string[] } {
+  const styles = [...systemStyles(lines).values()];
+  const labels = styles.map(({ label }) => label);
+  return { lines: dotLines(labels), colors: styles.map(({ color }) => color), labels };
+}
+
+/** The system a figure is about (JOMED, else the last) and the one it is held against (FT RAG, else the first). */
+export function focusOf(systems: readonly string[]): { focus: string; baseline: string } {
+  const focus = systems.includes("jomed") ? "jomed" : systems[systems.length - 1]!;
+  const others = systems.filter((name) => name !== focus);
+  return { focus, baseline: others.includes("ft-rag") ? "ft-rag" : (others[0] ?? focus) };
 }

@@ -1,8 +1,7 @@
 import { ShapeError } from "../base/errors";
 import type { Figure, Matrix } from "../base/types";
 import { principalPlane } from "./principal-plane";
-import { contextOf } from "./results";
-import { distinct, groupRows, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
+import { contextOf, distinct, groupRows, numberIn, type Row, rowsOf, type Table, textIn } from "./tables";
 import { escapeText, joinWords, percent, shortenText } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, SERIES_COLORS, type Trace } from "./theme";
 

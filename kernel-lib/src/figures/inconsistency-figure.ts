@@ -1,136 +1,154 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
-import { type Dot, dotTrace, type Share, systemLines } from "./dot-plot";
-import { accuracyDifference, accuracyOn, isInconsistent, readPredictions, type SystemPredictions } from "./predictions";
-import { focusOf } from "./results";
-import { type Table, textIn } from "./rows";
+import { type Dot, dotTrace, focusOf, systemLines } from "./dot-plot";
+import { contextOf, findResult, type Result, readResults, rowsOf, type Table } from "./tables";
 import { percent, points } from "./text";
-import { composeFigure, type FigureContext, percentAxis } from "./theme";
+import { composeFigure, type FigureContext, type Layout, percentAxis } from "./theme";
 
-export interface InconsistencyOptions extends FigureContext {
-  /**
-   * The system whose readings say which queries are inconsistent; every system is then judged on the same queries.
-   * Default: "ft-rag" where present, else the first system with several readings.
-   */
-  readonly reference?: string | undefined;
+/** One system: how often its readings disagree, and its accuracy where the splitting system's readings agree and disagree. */
+interface Line {
+  readonly system: string;
+  readonly label: string;
+  readonly color: string;
+  /** Undefined for systems that read once. */
+  readonly inconsistency: Result | undefined;
+  readonly consistent: Result | undefined;
+  readonly inconsistent: Result | undefined;
 }
 
-/** One system's accuracies on the two groups of queries. */
+/** Everything the figure says. */
 interface Split {
-  readonly entry: SystemPredictions;
-  readonly consistent: Share | null;
-  readonly inconsistent: Share | null;
+  readonly results: readonly Result[];
+  readonly lines: readonly Line[];
+  /** What the splitting system is called. */
+  readonly under: string;
+  readonly numConsistent: number;
+  readonly numInconsistent: number;
 }
 
+const WHERE = "inconsistencyFigure: rows";
 const LINE_HEIGHT = 72;
 
 /**
  * Share of queries whose candidates give different answers, and who answers those queries right.
  *
- * Paper: arXiv 2508.17394v3, inconsistent retrieval predictions. Rows: predictions frame (system, exampleId, correct,
- * numReadings, distinctLabels, optional group). Intervals: bootstrap over groups, 95 %.
+ * Paper: arXiv 2508.17394v3, inconsistent retrieval predictions. Rows: what measureInconsistency gives with a `base` (system,
+ * baseline, subset, splitBy, metric, value, low, high, n).
  *
- * @throws DataError when rows are missing, lack a column, or no system has several readings.
+ * @throws DataError when rows are missing, lack a column, or are not split by one system.
  */
-export function inconsistencyFigure(rows: Table, options: InconsistencyOptions = {}): Figure {
-  const { systems, context } = readPredictions("inconsistencyFigure: rows", rows);
-  const reference = referenceOf(systems, options.reference);
-  const disagreeing = new Set(reference.rows.filter(isInconsistent).map((row) => textIn(row, "exampleId")));
-  const agreeing = new Set(reference.rows.map((row) => textIn(row, "exampleId")).filter((id) => !disagreeing.has(id)));
-  const splits = systems.map((entry) => ({
-    entry,
-    consistent: accuracyOn(entry, agreeing),
-    inconsistent: accuracyOn(entry, disagreeing),
-  }));
-  const { lines, colors, labels } = systemLines(systems.map((entry) => entry.system));
-  const dots = (part: "consistent" | "inconsistent", y: number): Dot[] =>
-    splits.flatMap((split, line) => {
-      const share = split[part];
-      return share === null ? [] : [{ ...share, y: line + y, color: colors[line]!, name: `${labels[line]}, ${part}` }];
-    });
-  const shares = systems.flatMap((entry, line) =>
-    entry.inconsistent === null
-      ? []
-      : [{ ...entry.inconsistent, y: line + 0.06, color: colors[line]!, name: labels[line]! }],
-  );
-  const under = labels[systems.indexOf(reference)]!;
+export function inconsistencyFigure(rows: Table, options: FigureContext = {}): Figure {
+  const all = rowsOf(WHERE, rows, ["system", "baseline", "subset", "splitBy", "metric", "value", "n"]);
+  const split = splitOf(readResults(WHERE, all));
+  const { lines } = split;
+  const axis = systemLines(lines.map(({ system }) => system)).lines;
+  const asked = split.numConsistent + split.numInconsistent;
   return composeFigure({
     traces: [
-      dotTrace(shares, { fill: "filled", panel: 1 }),
-      dotTrace(dots("consistent", 0.15), { fill: "hollow", panel: 2, textPosition: "bottom center", size: 10 }),
-      dotTrace(dots("inconsistent", -0.13), { fill: "filled", panel: 2 }),
+      dotTrace(
+        lines.flatMap((line, y) => dotOf(line, line.inconsistency, line.label, y + 0.06)),
+        { fill: "filled", panel: 1 },
+      ),
+      dotTrace(
+        lines.flatMap((line, y) => dotOf(line, line.consistent, `${line.label}, consistent`, y + 0.15)),
+        { fill: "hollow", panel: 2, textPosition: "bottom center", size: 10 },
+      ),
+      dotTrace(
+        lines.flatMap((line, y) => dotOf(line, line.inconsistent, `${line.label}, inconsistent`, y - 0.13)),
+        { fill: "filled", panel: 2 },
+      ),
     ],
-    layout: {
-      xaxis: {
-        domain: [0, 0.4],
-        ...percentAxis([0, ...systems.map((entry) => entry.inconsistent?.high)]),
-        title: { text: "Queries whose candidates disagree (%)" },
-      },
-      xaxis2: {
-        domain: [0.46, 1],
-        anchor: "y2",
-        ...percentAxis(splits.flatMap((split) => boundsOf(split))),
-        title: { text: "Right answers (%)" },
-      },
-      yaxis: lines.axis,
-      yaxis2: { ...lines.axis, anchor: "x2", showticklabels: false },
-      shapes: lines.bands,
-    },
-    bodyHeight: LINE_HEIGHT * systems.length + 66,
-    margin: { l: lines.marginLeft, b: 56 },
-    title: titleOf(splits, labels, under, disagreeing),
-    caption: captionOf(splits, labels, under),
-    note: `right: filled = the ${disagreeing.size} queries inconsistent under ${under}, hollow = the ${agreeing.size} others`,
-    context: { ...context, ...options },
+    layout: { ...axesOf(lines, axis.axis), shapes: axis.bands },
+    bodyHeight: LINE_HEIGHT * lines.length + 66,
+    margin: { l: axis.marginLeft, b: 56 },
+    title: titleOf(split),
+    caption: captionOf(split),
+    note: `right: filled = the ${split.numInconsistent} queries inconsistent under ${split.under}, hollow = the ${split.numConsistent} others`,
+    context: { ...contextOf(all), n: asked, ...options },
   });
 }
 
-function referenceOf(systems: readonly SystemPredictions[], asked: string | undefined): SystemPredictions {
-  const read = systems.filter((entry) => entry.inconsistent !== null);
-  const names = read.map((entry) => entry.system);
-  const wanted = asked ?? (read.length === 0 ? undefined : focusOf(names).baseline);
-  const found = read.find((entry) => entry.system === wanted);
-  if (found !== undefined) return found;
-  throw new DataError(
-    `inconsistencyFigure: reference must be a system with several readings per query (${names.join(", ") || "none is there"}); ` +
-      `got ${asked ?? "none"}. Add such a system to the rows.`,
-    { asked, systems: names },
+function splitOf(results: readonly Result[]): Split {
+  const splits = [...new Set(results.flatMap(({ splitBy }) => (splitBy === null ? [] : [splitBy])))];
+  const [splitBy] = splits;
+  if (splitBy === undefined || splits.length > 1) {
+    throw new DataError(
+      `${WHERE} must be split by one system that reads several candidates; got ${splits.join(", ") || "none"}. ` +
+        "Name it as `base` of measureInconsistency.",
+      { splits },
+    );
+  }
+  const systems = [...new Set(results.filter(({ metric }) => metric === "accuracy").map(({ system }) => system))];
+  const { labels, colors } = systemLines(systems);
+  const lines = systems.map((system, line): Line => {
+    const accuracyOn = (subset: string) => findResult(results, { system, metric: "accuracy", subset });
+    return {
+      ...{ system, label: labels[line]!, color: colors[line]! },
+      inconsistency: findResult(results, { system, metric: "inconsistency" }),
+      consistent: accuracyOn("consistent"),
+      inconsistent: accuracyOn("inconsistent"),
+    };
+  });
+  const base = lines.find(({ system }) => system === splitBy)!;
+  const [numConsistent, numInconsistent] = [base.consistent?.n ?? 0, base.inconsistent?.n ?? 0];
+  return { results, lines, under: base.label, numConsistent, numInconsistent };
+}
+
+function dotOf({ color }: Line, result: Result | undefined, name: string, y: number): Dot[] {
+  return result === undefined ? [] : [{ ...result, y, color, name }];
+}
+
+function axesOf(lines: readonly Line[], axis: Layout): Layout {
+  const bounds = lines.flatMap(({ consistent, inconsistent }) =>
+    [consistent, inconsistent].flatMap((result) => [result?.low, result?.high]),
   );
+  return {
+    xaxis: {
+      domain: [0, 0.4],
+      ...percentAxis([0, ...lines.map(({ inconsistency }) => inconsistency?.high)]),
+      title: { text: "Queries whose candidates disagree (%)" },
+    },
+    xaxis2: { domain: [0.46, 1], anchor: "y2", ...percentAxis(bounds), title: { text: "Right answers (%)" } },
+    yaxis: axis,
+    yaxis2: { ...axis, anchor: "x2", showticklabels: false },
+  };
 }
 
-function boundsOf(split: Split): (number | undefined)[] {
-  return [split.consistent, split.inconsistent].flatMap((share) => [share?.low, share?.high]);
-}
-
-function titleOf(
-  splits: readonly Split[],
-  labels: readonly string[],
-  under: string,
-  disagreeing: ReadonlySet<string>,
-): string {
-  if (disagreeing.size === 0)
+function titleOf({ results, lines, under, numConsistent, numInconsistent }: Split): string {
+  if (numInconsistent === 0)
     return `No query is inconsistent: under ${under} all candidates of a query give one answer`;
-  const names = splits.map((split) => split.entry.system);
-  const { focus, baseline } = focusOf(names);
-  const [first, second] = [splits[names.indexOf(focus)]!, splits[names.indexOf(baseline)]!];
-  const of = disagreeing.size + (splits[0]!.consistent?.n ?? 0);
-  const start = `On the ${percent(disagreeing.size / of)} % of queries where candidates disagree,`;
-  const label = labels[names.indexOf(focus)]!;
-  const value = `${percent(first.inconsistent!.value)} %`;
-  if (focus === baseline) return `${start} ${label} is right for ${value}`;
-  const other = labels[names.indexOf(baseline)]!;
-  const difference = accuracyDifference(first.entry, second.entry, disagreeing);
-  if (points(difference.value) === "0.0") return `${start} ${label} and ${other} do equally well (${value})`;
+  const names = focusOf(lines.map(({ system }) => system));
+  const [focus, baseline] = [names.focus, names.baseline].map((name) => lines.find(({ system }) => system === name)!);
+  const share = percent(numInconsistent / (numConsistent + numInconsistent));
+  const value = `${percent(focus!.inconsistent!.value)} %`;
+  const start = `On the ${share} % of queries where candidates disagree, ${focus!.label}`;
+  const difference = differenceOf(results, names.focus, names.baseline);
+  if (difference === null) return `${start} is right for ${value}`;
+  if (points(difference.value) === "0.0") return `${start} and ${baseline!.label} do equally well (${value})`;
   const much = `${points(Math.abs(difference.value)).slice(1)} points ${difference.value > 0 ? "more" : "less"}`;
   const doubt = difference.low <= 0 && difference.high >= 0 ? ", which may be chance" : "";
-  return `${start} ${label} is right for ${value}, ${much} than ${other}${doubt}`;
+  return `${start} is right for ${value}, ${much} than ${baseline!.label}${doubt}`;
 }
 
-function captionOf(splits: readonly Split[], labels: readonly string[], under: string): string {
-  const text = (share: Share | null): string => (share === null ? "none" : `${percent(share.value)} % of ${share.n}`);
-  const parts = splits.map(
-    ({ entry, consistent, inconsistent }, line) =>
-      `${labels[line]}: ${entry.inconsistent === null ? "one reading" : `${percent(entry.inconsistent.value)} % inconsistent`}, ` +
+/** Accuracy of `first` minus `second` on the inconsistent queries, from the row that has either sign; null where there is none. */
+function differenceOf(
+  results: readonly Result[],
+  first: string,
+  second: string,
+): { readonly value: number; readonly low: number; readonly high: number } | null {
+  const part = { metric: "accuracy", subset: "inconsistent" };
+  const row = findResult(results, { ...part, system: first, baseline: second });
+  if (row !== undefined) return { value: row.value, low: row.low!, high: row.high! };
+  const mirrored = findResult(results, { ...part, system: second, baseline: first });
+  return mirrored === undefined ? null : { value: -mirrored.value, low: -mirrored.high!, high: -mirrored.low! };
+}
+
+function captionOf({ lines, under }: Split): string {
+  const text = (result: Result | undefined): string =>
+    result === undefined ? "none" : `${percent(result.value)} % of ${result.n}`;
+  const parts = lines.map(
+    ({ label, inconsistency, consistent, inconsistent }) =>
+      `${label}: ${inconsistency === undefined ? "one reading" : `${percent(inconsistency.value)} % inconsistent`}, ` +
       `right on consistent ${text(consistent)}, on inconsistent ${text(inconsistent)}`,
   );
   return (

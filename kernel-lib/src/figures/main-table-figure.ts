@@ -1,21 +1,23 @@
 import type { Figure } from "../base/types";
-import { type Dot, dotTrace, systemKey, systemLines } from "./dot-plot";
+import { aboutMetric, isPublishedAs, metricLabel } from "../metrics/known-metrics";
+import { type Dot, dotTrace, focusOf, type SystemLine, systemLines } from "./dot-plot";
 import {
-  comparisonSentence,
-  focusOf,
-  metricKey,
-  metricLabel,
-  metricWords,
+  contextOf,
+  findResult,
+  isOwnValue,
+  isShownAs,
+  type PublishedResult,
   type Result,
-  type Results,
+  readPublished,
   readResults,
-} from "./results";
-import { numberIn, rowsOf, type Table, textIn } from "./rows";
-import { percent } from "./text";
+  rowsOf,
+  type Table,
+} from "./tables";
+import { percent, points } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, percentAxis, type Trace } from "./theme";
 
 export interface MainTableOptions extends FigureContext {
-  /** Published frame (model, task, metric, value in per cent), drawn hollow beside ours. */
+  /** Published frame (model, system, reader, task, metric, value in per cent), drawn hollow beside ours. */
   readonly published?: Table | undefined;
   /** Which task of the published frame belongs to the rows, e.g. "breast-mnist". */
   readonly task?: string | undefined;
@@ -30,40 +32,24 @@ const LINE_HEIGHT = 58;
  * The main result: each system's metrics with 95 % intervals, the paper's published values as hollow marks beside them.
  *
  * Paper: arXiv 2508.17394v3, main result table. Rows: results frame (system, metric, value, low, high, n, seeds, scale, data),
- * values as shares of 1; rows of scale "published" are drawn hollow like those of `options.published`.
+ * values as shares of 1.
  *
  * @throws DataError when rows are missing or lack a column.
  */
 export function mainTableFigure(rows: Table, options: MainTableOptions = {}): Figure {
-  const results = readResults("mainTableFigure: rows", rows);
-  const published = [...results.published, ...publishedResults(options)];
-  const metrics = results.metrics.slice(0, 3);
-  const extra = published.map((entry) => entry.system).filter((name) => lineOf(name, results.systems) === -1);
-  const names = [...results.systems, ...new Set(extra)];
-  const { lines, colors, labels } = systemLines(names);
+  const all = rowsOf("mainTableFigure: rows", rows, ["system", "metric", "value"]);
+  const results = readResults("mainTableFigure: rows", all).filter(isOwnValue);
+  const published = readPublished("mainTableFigure: published", options.published, options.task);
+  const metrics = [...new Set(results.map(({ metric }) => metric))].slice(0, 3);
+  const systems = [...new Set(results.map(({ system }) => system))];
+  const { lines, colors, labels } = systemLines(linesOf(systems, published));
   const traces: Trace[] = [];
   const layout: Record<string, unknown> = {};
   metrics.forEach((metric, index) => {
-    const panel = index + 1;
-    const ours = results.ours.filter((entry) => entry.metric === metric);
-    const theirs = published.filter((entry) => metricKey(entry.metric) === metricKey(metric));
-    const line = (entry: Result): number => lineOf(entry.system, names);
-    const dot = (entry: Result, others: readonly Result[], shift: number, text?: string): Dot => {
-      const shared = others.some((other) => line(other) === line(entry));
-      const y = line(entry) + (shared ? shift : ALONE);
-      return { ...entry, y, color: colors[line(entry)]!, name: entry.system, text };
-    };
-    traces.push(
-      dotTrace(
-        ours.map((entry) => dot(entry, theirs, OURS)),
-        { fill: "filled", panel },
-      ),
-    );
-    if (theirs.length > 0) {
-      const dots = theirs.map((entry) => dot(entry, ours, THEIRS, `\u2002${percent(entry.value, 0)}`));
-      traces.push(dotTrace(dots, { fill: "hollow", symbol: "diamond", textPosition: "middle right", size: 9, panel }));
-    }
-    Object.assign(layout, panelAxes(panel, metrics.length, metric, [...ours, ...theirs], lines.axis));
+    const ours = results.filter((entry) => entry.metric === metric);
+    const theirs = published.filter((entry) => isPublishedAs(entry.metric, metric));
+    traces.push(...panelTraces(index + 1, { ours, theirs, colors, lineOf: lineFinder(systems, published) }));
+    Object.assign(layout, panelAxes(index + 1, metrics, [...ours, ...theirs], lines.axis));
   });
   const note =
     published.length > 0
@@ -71,53 +57,84 @@ export function mainTableFigure(rows: Table, options: MainTableOptions = {}): Fi
       : "bars: 95 % intervals";
   return composeFigure({
     traces,
-    layout: { ...layout, shapes: [...lines.bands, ...separator(results.systems.length, names.length)] },
-    bodyHeight: LINE_HEIGHT * names.length + 66,
+    layout: { ...layout, shapes: [...lines.bands, ...separator(systems.length, labels.length)] },
+    bodyHeight: LINE_HEIGHT * labels.length + 66,
     margin: { l: lines.marginLeft, b: 56 },
-    title: titleOf(results, labels),
-    caption: captionOf(results, metrics, labels),
+    title: titleOf(results, systems, labels),
+    caption: captionOf(results, metrics, (system) => labels[systems.indexOf(system)]!),
     note,
-    context: { ...results.context, ...options },
+    context: { ...contextOf(all), ...options },
   });
 }
 
-function publishedResults(options: MainTableOptions): Result[] {
-  if (options.published === undefined) return [];
-  const rows = rowsOf("mainTableFigure: published", options.published, ["model", "task", "metric", "value"]);
-  return rows
-    .filter((row) => options.task === undefined || row["task"] === options.task)
-    .map((row) => ({
-      system: textIn(row, "model"),
-      metric: textIn(row, "metric"),
-      value: numberIn("mainTableFigure: published", row, "value") / 100,
-      low: null,
-      high: null,
-    }));
+/** Our systems, then the published models that are none of them. */
+function linesOf(systems: readonly string[], published: readonly PublishedResult[]): SystemLine[] {
+  const extra = published.filter((entry) => !systems.some((ours) => isShownAs(entry, ours)));
+  const models = new Map(extra.map(({ model, system }) => [model, { name: model, system: system ?? model }]));
+  return [...systems, ...models.values()];
 }
 
-/** The line a name belongs on: its own, or for the Qwen2-VL rows of the paper that of our system of the same kind. */
-function lineOf(name: string, names: readonly string[]): number {
-  const own = names.indexOf(name);
-  if (own !== -1 || /\((?!Qwen)/.test(name)) return own;
-  return names.findIndex((other) => systemKey(other) === systemKey(name));
+type LineOf = (entry: Result | PublishedResult) => number;
+
+function lineFinder(systems: readonly string[], published: readonly PublishedResult[]): LineOf {
+  const names = linesOf(systems, published).map((line) => (typeof line === "string" ? line : line.name));
+  return (entry) => {
+    if (!("model" in entry)) return names.indexOf(entry.system);
+    const own = systems.findIndex((ours) => isShownAs(entry, ours));
+    return own === -1 ? names.indexOf(entry.model) : own;
+  };
+}
+
+interface Panel {
+  readonly ours: readonly Result[];
+  readonly theirs: readonly PublishedResult[];
+  readonly colors: readonly string[];
+  readonly lineOf: LineOf;
+}
+
+function panelTraces(panel: number, { ours, theirs, colors, lineOf }: Panel): Trace[] {
+  const placed = (
+    entry: Result | PublishedResult,
+    others: readonly (Result | PublishedResult)[],
+    shift: number,
+  ): number => lineOf(entry) + (others.some((other) => lineOf(other) === lineOf(entry)) ? shift : ALONE);
+  const filled = ours.map((entry): Dot => {
+    return { ...entry, y: placed(entry, theirs, OURS), color: colors[lineOf(entry)]!, name: entry.system };
+  });
+  const hollow = theirs.map((entry): Dot => {
+    const text = `\u2002${percent(entry.value, 0)}`;
+    return {
+      value: entry.value,
+      y: placed(entry, ours, THEIRS),
+      color: colors[lineOf(entry)]!,
+      name: entry.model,
+      text,
+    };
+  });
+  const traces = [dotTrace(filled, { fill: "filled", panel })];
+  if (hollow.length === 0) return traces;
+  return [
+    ...traces,
+    dotTrace(hollow, { fill: "hollow", symbol: "diamond", textPosition: "middle right", size: 9, panel }),
+  ];
 }
 
 function panelAxes(
   panel: number,
-  panels: number,
-  metric: string,
-  results: readonly Result[],
+  metrics: readonly string[],
+  results: readonly (Result | PublishedResult)[],
   axis: Layout,
 ): Record<string, Layout> {
   const suffix = panel === 1 ? "" : String(panel);
-  const width = 1 / panels;
+  const [panels, width] = [metrics.length, 1 / metrics.length];
   const domain = [(panel - 1) * width + (panel > 1 ? 0.04 : 0), panel * width - (panel < panels ? 0.04 : 0)];
+  const reach = results.flatMap((entry) => ("model" in entry ? [entry.value] : [entry.value, entry.low, entry.high]));
   return {
     [`xaxis${suffix}`]: {
       domain,
       anchor: `y${suffix}`,
-      ...percentAxis(results.flatMap((entry) => [entry.value, entry.low, entry.high])),
-      title: { text: `${metricLabel(metric)} (%)` },
+      ...percentAxis(reach),
+      title: { text: `${metricLabel(metrics[panel - 1]!)} (%)` },
     },
     [`yaxis${suffix}`]: { ...axis, anchor: `x${suffix}`, ...(panel === 1 ? {} : { showticklabels: false }) },
   };
@@ -131,31 +148,55 @@ function separator(ours: number, all: number): Layout[] {
   return [{ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: y, y1: y, line }];
 }
 
-function titleOf(results: Results, labels: readonly string[]): string {
-  const { focus, baseline } = focusOf(results.systems);
-  const metric = results.metrics.find((name) => metricKey(name) === "accuracy") ?? results.metrics[0]!;
-  const find = (system: string): Result | undefined =>
-    results.ours.find((entry) => entry.system === system && entry.metric === metric);
-  const label = (system: string): string => labels[results.systems.indexOf(system)] ?? system;
-  const first = find(focus);
-  const second = find(baseline);
-  if (first === undefined) return `${metricLabel(metric)} as published`;
-  if (metricKey(metric) !== "accuracy" || second === undefined || focus === baseline) {
-    return `${label(focus)} reaches ${percent(first.value)} % ${metricWords(metric)}`;
+function titleOf(results: readonly Result[], systems: readonly string[], labels: readonly string[]): string {
+  const { focus, baseline } = focusOf(systems);
+  const metric = results.some((entry) => entry.metric === "accuracy") ? "accuracy" : results[0]!.metric;
+  const label = (system: string): string => labels[systems.indexOf(system)]!;
+  const first = findResult(results, { system: focus, metric });
+  const second = findResult(results, { system: baseline, metric });
+  if (first === undefined) return `${metricLabel(metric)} of ${systems.length} systems`;
+  if (metric !== "accuracy" || second === undefined || focus === baseline) {
+    return `${label(focus)} reaches ${percent(first.value)} % ${aboutMetric(metric).label}`;
   }
   const sentence = comparisonSentence(first, second, { focus: label(focus), baseline: label(baseline) });
-  const best = results.ours.filter((entry) => entry.metric === metric).reduce((a, b) => (b.value > a.value ? b : a));
+  const best = results.filter((entry) => entry.metric === metric).reduce((a, b) => (b.value > a.value ? b : a));
   const other = best.value > Math.max(first.value, second.value);
   return other ? `${sentence}; best is ${label(best.system)} (${percent(best.value)} %)` : sentence;
 }
 
-function captionOf(results: Results, metrics: readonly string[], labels: readonly string[]): string {
-  const parts = results.ours
+/**
+ * The sentence a comparison of two systems supports: more, less or the same, and whether their intervals overlap.
+ *
+ * @param names how the two are called in the sentence.
+ */
+function comparisonSentence(focus: Result, baseline: Result, names: { focus: string; baseline: string }): string {
+  const difference = focus.value - baseline.value;
+  const value = `${percent(focus.value)} %`;
+  if (points(difference) === "0.0") {
+    return `${names.focus} and ${names.baseline} answer equally many questions right (${value})`;
+  }
+  const much = `${points(Math.abs(difference)).slice(1)} points`;
+  const direction = difference > 0 ? "more" : "less";
+  const known = focus.low !== null && focus.high !== null && baseline.low !== null && baseline.high !== null;
+  if (!known)
+    return `${names.focus} answers ${value} of the questions right, ${much} ${direction} than ${names.baseline}`;
+  const overlap = focus.low! <= baseline.high! && baseline.low! <= focus.high!;
+  return overlap
+    ? `${names.focus} answers ${value} of the questions right, ${much} ${direction} than ${names.baseline}, but the intervals overlap`
+    : `${names.focus} answers ${value} of the questions right, clearly ${direction} than ${names.baseline} (${points(difference)} points)`;
+}
+
+function captionOf(
+  results: readonly Result[],
+  metrics: readonly string[],
+  labelOf: (system: string) => string,
+): string {
+  const parts = results
     .filter((entry) => metrics.includes(entry.metric))
     .map((entry) => {
       const interval =
         entry.low === null || entry.high === null ? "" : ` [${percent(entry.low)}, ${percent(entry.high)}]`;
-      return `${labels[results.systems.indexOf(entry.system)]} ${metricWords(entry.metric)} ${percent(entry.value)} %${interval}`;
+      return `${labelOf(entry.system)} ${aboutMetric(entry.metric).label} ${percent(entry.value)} %${interval}`;
     });
   return `${parts.join("; ")}.`;
 }

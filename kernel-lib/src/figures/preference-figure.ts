@@ -1,5 +1,5 @@
 import type { Figure } from "../base/types";
-import { numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
+import { numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./tables";
 import { escapeText, percent, shortenText } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, type Trace } from "./theme";
 

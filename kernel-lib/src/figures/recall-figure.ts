@@ -1,7 +1,6 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
-import { contextOf } from "./results";
-import { groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
+import { contextOf, groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./tables";
 import { escapeText, percent } from "./text";
 import {
   COLORS,

@@ -1,7 +1,7 @@
+import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
-import { type Dot, dotLines, dotTrace, type Share, shareOf } from "./dot-plot";
-import { contextOf } from "./results";
-import { groupRows, numberIn, type Row, rowsOf, type Table, textIn } from "./rows";
+import { type Dot, dotLines, dotTrace } from "./dot-plot";
+import { contextOf, findResult, groupRows, type Result, readResults, rowsOf, type Table } from "./tables";
 import { percent } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, percentAxis, SIZES } from "./theme";
 
@@ -12,9 +12,9 @@ export interface TaskOracleOptions extends FigureContext {
 
 interface TaskLine {
   readonly label: string;
-  readonly inconsistent: Share;
-  readonly fused: Share;
-  readonly oracle: Share;
+  readonly inconsistency: Result;
+  readonly accuracy: Result;
+  readonly oracle: Result;
 }
 
 const LINE_HEIGHT = 46;
@@ -28,34 +28,31 @@ const WHERE = "taskOracleFigure: rows";
  * Per task, how many questions have readings that disagree, and what an oracle among them would reach.
  *
  * Paper: arXiv 2508.17394v3, inconsistent retrieval predictions and oracle, over all tasks.
- * Rows: answers frame (task, exampleId, group, correct, distinctAnswers, oracleCorrect) of one system that reads several candidates.
- * "Right" is the label, the whole set, or the very words.
+ * Rows: what measureInconsistency and measureOracle give of one system that reads several candidates (task, metric, value, low,
+ * high, n). "Right" is the label, the whole set, or the very words.
  *
- * @throws DataError when rows are missing or lack a column.
+ * @throws DataError when rows are missing, lack a column, or a task lacks one of the metrics.
  */
 export function taskOracleFigure(rows: Table, options: TaskOracleOptions = {}): Figure {
-  const all = rowsOf(WHERE, rows, ["task", "exampleId", "group", "correct", "distinctAnswers", "oracleCorrect"]);
-  const tasks = [...groupRows(all, "task")].map(([task, own]) => lineOf(options.titles?.[task] ?? task, own));
+  const all = rowsOf(WHERE, rows, ["task", "system", "metric", "value", "low", "high", "n"]);
+  const tasks = [...groupRows(all, "task")].map(([task, own]) =>
+    lineOf(readResults(WHERE, own), task, options.titles?.[task] ?? task),
+  );
   const lines = dotLines(tasks.map(({ label }) => label));
-  const dots = (pick: (line: TaskLine) => Share, color: string, what: string): Dot[] =>
-    tasks.map((line, y) => ({ ...pick(line), y, color, name: `${line.label}, ${what}` }));
-  const values = (pick: (line: TaskLine) => Share) =>
-    tasks.map(pick).flatMap(({ value, low, high }) => [value, low, high]);
-  const oracles = dots(({ oracle: { value, n } }) => ({ value, low: value, high: value, n }), COLORS.good, "oracle");
-  const axis = (panel: number, shares: readonly number[], title: string): Layout => ({
-    domain: PANELS[panel - 1],
-    anchor: panel === 1 ? "y" : "y2",
-    ...percentAxis(shares),
-    title: { text: title },
+  const dots = (pick: (line: TaskLine) => Result, what: string): Dot[] =>
+    tasks.map((line, y) => ({ ...pick(line), y, color: COLORS.ink, name: `${line.label}, ${what}` }));
+  const oracles = dots(({ oracle }) => ({ ...oracle, low: oracle.value, high: oracle.value }), "oracle").map((dot) => {
+    return { ...dot, color: COLORS.good };
   });
+  const { n: _ofOneTask, ...about } = contextOf(all); // the caption has every task's own
   return composeFigure({
     traces: [
       dotTrace(
-        dots((line) => line.inconsistent, COLORS.ink, "inconsistent"),
+        dots(({ inconsistency }) => inconsistency, "inconsistent"),
         { fill: "filled", panel: 1 },
       ),
       dotTrace(
-        dots((line) => line.fused, COLORS.ink, "fused"),
+        dots(({ accuracy }) => accuracy, "fused"),
         { fill: "filled", panel: 2, textPosition: "top center" },
       ),
       {
@@ -63,49 +60,51 @@ export function taskOracleFigure(rows: Table, options: TaskOracleOptions = {}): 
         textfont: { size: SIZES.small, color: COLORS.good },
       },
     ],
-    layout: {
-      xaxis: axis(
-        1,
-        values((line) => line.inconsistent),
-        "Questions whose readings disagree (%)",
-      ),
-      yaxis: { ...lines.axis, anchor: "x" },
-      xaxis2: axis(
-        2,
-        [...values((line) => line.fused), ...tasks.map(({ oracle }) => oracle.value)],
-        "Right answers (%)",
-      ),
-      yaxis2: { ...lines.axis, anchor: "x2", showticklabels: false },
-      shapes: [...lines.bands, ...tasks.map(gapLine)],
-    },
+    layout: { ...axesOf(tasks, lines.axis), shapes: [...lines.bands, ...tasks.map(gapLine)] },
     bodyHeight: LINE_HEIGHT * tasks.length + 66,
     margin: { l: lines.marginLeft, b: 56 },
     title: titleOf(tasks),
     caption: captionOf(tasks),
     note: "circle: fused answer with 95 % interval; diamond: oracle, right if any reading is",
-    context: { ...contextOf(all), ...options },
+    context: { ...about, ...options },
   });
 }
 
-function lineOf(label: string, rows: readonly Row[]): TaskLine {
-  const groups = rows.map((row) => textIn(row, "group"));
-  const share = (test: (row: Row) => boolean): Share => shareOf(rows.map(test), groups);
+function lineOf(results: readonly Result[], task: string, label: string): TaskLine {
+  const [inconsistency, accuracy, oracle] = ["inconsistency", "accuracy", "oracle"].map((metric) => {
+    const result = findResult(results, { metric });
+    if (result !== undefined) return result;
+    throw new DataError(
+      `${WHERE} must hold the metric ${metric} of each task; ${task} has none. Pass rows of measureInconsistency and measureOracle.`,
+      { task, metric },
+    );
+  });
+  return { label, inconsistency: inconsistency!, accuracy: accuracy!, oracle: oracle! };
+}
+
+function axesOf(tasks: readonly TaskLine[], axis: Layout): Layout {
+  const reach = ({ value, low, high }: Result) => [value, low, high];
+  const disagreeing = tasks.flatMap(({ inconsistency }) => reach(inconsistency));
+  const right = [...tasks.flatMap(({ accuracy }) => reach(accuracy)), ...tasks.map(({ oracle }) => oracle.value)];
   return {
-    label,
-    inconsistent: share((row) => numberIn(WHERE, row, "distinctAnswers") > 1),
-    fused: share((row) => numberIn(WHERE, row, "correct") === 1),
-    oracle: share((row) => numberIn(WHERE, row, "oracleCorrect") === 1),
+    xaxis: {
+      ...{ domain: PANELS[0], anchor: "y", ...percentAxis(disagreeing) },
+      title: { text: "Questions whose readings disagree (%)" },
+    },
+    yaxis: { ...axis, anchor: "x" },
+    xaxis2: { domain: PANELS[1], anchor: "y2", ...percentAxis(right), title: { text: "Right answers (%)" } },
+    yaxis2: { ...axis, anchor: "x2", showticklabels: false },
   };
 }
 
-function gapLine({ fused, oracle }: TaskLine, line: number): Layout {
+function gapLine({ accuracy, oracle }: TaskLine, line: number): Layout {
   const stroke = { color: COLORS.good, width: 1.5, dash: "dot" };
-  const ends = { x0: 100 * fused.value, x1: 100 * oracle.value, y0: line, y1: line, xref: "x2", yref: "y2" };
+  const ends = { x0: 100 * accuracy.value, x1: 100 * oracle.value, y0: line, y1: line, xref: "x2", yref: "y2" };
   return { type: "line", ...ends, line: stroke, layer: "below" };
 }
 
 function titleOf(tasks: readonly TaskLine[]): string {
-  const shares = tasks.map(({ inconsistent }) => inconsistent.value);
+  const shares = tasks.map(({ inconsistency }) => inconsistency.value);
   const [least, most] = [Math.min(...shares), Math.max(...shares)].map((share) => percent(share, 0));
   const where = tasks.length === 1 ? tasks[0]!.label : `${tasks.length} tasks`;
   const range = least === most ? `${least} %` : `${least} to ${most} %`;
@@ -114,8 +113,8 @@ function titleOf(tasks: readonly TaskLine[]): string {
 
 function captionOf(tasks: readonly TaskLine[]): string {
   const told = tasks.map(
-    ({ label, inconsistent, fused, oracle }) =>
-      `${label}: ${percent(inconsistent.value)} % inconsistent, fused ${percent(fused.value)} %, oracle ${percent(oracle.value)} % (n = ${fused.n})`,
+    ({ label, inconsistency, accuracy, oracle }) =>
+      `${label}: ${percent(inconsistency.value)} % inconsistent, fused ${percent(accuracy.value)} %, oracle ${percent(oracle.value)} % (n = ${accuracy.n})`,
   );
   return `${told.join("; ")}.`;
 }

@@ -1,12 +1,26 @@
 import type { Figure } from "../base/types";
-import { type Dot, dotTrace, systemKey, systemLines } from "./dot-plot";
-import { contextOf, focusOf, metricKey, metricLabel, type Result } from "./results";
-import { distinct, groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./rows";
+import { isPublishedAs, metricLabel } from "../metrics/known-metrics";
+import { type Dot, dotTrace, focusOf, systemLines } from "./dot-plot";
+import {
+  contextOf,
+  distinct,
+  groupRows,
+  isOwnValue,
+  isShownAs,
+  type PublishedResult,
+  type Result,
+  type Row,
+  readPublished,
+  readResults,
+  rowsOf,
+  type Table,
+  textIn,
+} from "./tables";
 import { percent } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, percentAxis, SIZES, type Trace } from "./theme";
 
 export interface TaskPanelsOptions extends FigureContext {
-  /** Published frame (model, task, metric, value in per cent), drawn hollow on the lines of the same systems. */
+  /** Published frame (model, system, reader, task, metric, value in per cent), drawn hollow on the lines of the same systems. */
   readonly published?: Table | undefined;
   /** How tasks are called in the panels' titles. Default their names. */
   readonly titles?: Readonly<Record<string, string>>;
@@ -17,7 +31,7 @@ interface Panel {
   readonly task: string;
   readonly metric: string;
   readonly ours: readonly Result[];
-  readonly theirs: readonly Result[];
+  readonly theirs: readonly PublishedResult[];
   readonly n: number | null;
 }
 
@@ -48,7 +62,10 @@ export function taskPanelsFigure(rows: Table, options: TaskPanelsOptions = {}): 
   const annotations: Layout[] = [];
   panels.forEach((panel, i) => {
     const place = placeOf(i, numRows, LINE_HEIGHT * systems.length);
-    const values = [...panel.ours, ...panel.theirs].flatMap(({ value, low, high }) => [value, low, high]);
+    const values = [
+      ...panel.ours.flatMap(({ value, low, high }) => [value, low, high]),
+      ...panel.theirs.map(({ value }) => value),
+    ];
     const suffix = i === 0 ? "" : String(i + 1);
     layout[`xaxis${suffix}`] = { domain: place.x, anchor: `y${suffix}`, ...sparse(percentAxis(values)) };
     const labelled = i % COLUMNS === 0 ? {} : { showticklabels: false };
@@ -71,37 +88,11 @@ export function taskPanelsFigure(rows: Table, options: TaskPanelsOptions = {}): 
 
 function panelOf(task: string, own: readonly Row[], systems: readonly string[], published?: Table): Panel {
   const metric = textIn(own[0]!, "metric");
-  const ours = own
-    .filter((row) => textIn(row, "metric") === metric)
-    .map((row) => ({
-      system: textIn(row, "system"),
-      metric,
-      value: numberIn(WHERE, row, "value"),
-      low: numberOrNull(row, "low"),
-      high: numberOrNull(row, "high"),
-    }));
-  const keys = new Set(systems.map(systemKey));
-  const theirs = (
-    published === undefined
-      ? []
-      : rowsOf("taskPanelsFigure: published", published, ["model", "task", "metric", "value"])
-  )
-    .filter((row) => row["task"] === task && samePublished(textIn(row, "metric"), metric))
-    .map((row) => ({
-      system: textIn(row, "model"),
-      metric,
-      value: numberIn("taskPanelsFigure: published", row, "value") / 100,
-      low: null,
-      high: null,
-    }))
-    .filter(({ system }) => keys.has(systemKey(system)) && !/\((?!Qwen)/.test(system));
-  return { task, metric, ours, theirs, n: numberOrNull(own[0]!, "n") };
-}
-
-/** The paper calls the exact match of label sets accuracy, and the token recall of open questions open recall. */
-function samePublished(published: string, ours: string): boolean {
-  const named: Readonly<Record<string, string>> = { exactmatch: "accuracy", tokenrecall: "openrecall" };
-  return metricKey(published) === (named[metricKey(ours)] ?? metricKey(ours));
+  const ours = readResults(WHERE, own).filter((entry) => entry.metric === metric && isOwnValue(entry));
+  const theirs = readPublished("taskPanelsFigure: published", published, task).filter(
+    (entry) => isPublishedAs(entry.metric, metric) && systems.some((name) => isShownAs(entry, name)),
+  );
+  return { task, metric, ours, theirs, n: ours[0]!.n };
 }
 
 interface Place {
@@ -137,19 +128,14 @@ function tracesOf(
     colors,
   }: { readonly panel: number; readonly systems: readonly string[]; readonly colors: readonly string[] },
 ): Trace[] {
-  const line = (name: string): number => {
-    const own = systems.indexOf(name);
-    return own === -1 ? systems.findIndex((other) => systemKey(other) === systemKey(name)) : own;
-  };
-  const dot = (result: Result, shift: number, text?: string): Dot => ({
-    ...result,
-    y: line(result.system) + shift,
-    color: colors[line(result.system)]!,
-    name: result.system,
-    ...(text === undefined ? {} : { text }),
+  const filled = ours.map((result): Dot => {
+    const line = systems.indexOf(result.system);
+    return { ...result, y: line + 0.02, color: colors[line]!, name: result.system };
   });
-  const filled = ours.map((result) => dot(result, 0.02));
-  const hollow = theirs.map((result) => dot(result, 0.3, ""));
+  const hollow = theirs.map(({ model, value, ...rest }): Dot => {
+    const line = systems.findIndex((name) => isShownAs({ model, value, ...rest }, name));
+    return { value, y: line + 0.3, color: colors[line]!, name: model, text: "" };
+  });
   return [
     dotTrace(filled, { fill: "filled", panel, size: 9 }),
     ...(hollow.length === 0 ? [] : [dotTrace(hollow, { fill: "hollow", symbol: "diamond", panel, size: 8 })]),

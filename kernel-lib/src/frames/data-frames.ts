@@ -1,5 +1,6 @@
-import { judgeHits, type RetrievedList } from "../analysis/agreement";
-import type { Corpus, CurvePoint, Task } from "../base/types";
+import { agreesWith, judgeHits, type RetrievedList } from "../analysis/agreement";
+import { assertSameLength } from "../base/check";
+import type { Corpus, CurvePoint, Example, Passage, Task } from "../base/types";
 import { FRAMES } from "./schemas";
 import { makeFrame, type Table } from "./table";
 
@@ -80,4 +81,36 @@ export function retrievedFrame(task: Task, corpus: Corpus, lists: readonly Retri
     }),
   );
   return makeFrame(FRAMES.retrieved, rows);
+}
+
+/** What the retriever and the reader think of one query's candidates; each list sums to 1. */
+export interface CandidateShares {
+  /** How likely the retriever holds each. */
+  readonly prior: readonly number[];
+  /** How much the reader prefers each. */
+  readonly preference: readonly number[];
+  /** What stage 2 pulls the prior to. */
+  readonly target: readonly number[];
+}
+
+/**
+ * One row per candidate of one query: columns passageId, prior, preference, target, agrees.
+ *
+ * @throws ShapeError when a list has not one entry per candidate.
+ */
+export function preferenceFrame(
+  task: Task,
+  example: Example,
+  candidates: readonly Passage[],
+  { prior, preference, target }: CandidateShares,
+): Table {
+  for (const [name, shares] of Object.entries({ prior, preference, target })) {
+    assertSameLength(`preferenceFrame: ${name}`, shares.length, candidates.length);
+  }
+  const rows = candidates.map(({ id, truth }, k) => {
+    const agrees = agreesWith(task, example, truth);
+    const shares = { prior: prior[k]!, preference: preference[k]!, target: target[k]! };
+    return { passageId: id, ...shares, agrees: agrees === null ? null : Number(agrees) };
+  });
+  return makeFrame(FRAMES.preference, rows);
 }

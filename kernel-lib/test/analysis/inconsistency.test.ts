@@ -30,7 +30,7 @@ describe("measureInconsistency", () => {
   });
 
   it("measures every system on the base system's subsets, matching examples by id", () => {
-    expect(find("rag", "all").value).toBe(3 / 4);
+    expect(find("rag", "all")).toMatchObject({ value: 3 / 4, splitBy: null });
     expect(find("rag", "inconsistent").value).toBe(2 / 3);
     expect(find("jomed", "inconsistent").value).toBe(1);
     expect(find("jomed", "consistent")).toMatchObject({ n: 1, value: 0, low: 0, high: 0 });

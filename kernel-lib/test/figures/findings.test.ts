@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Figure } from "../../src/base/types";
+import { measureInconsistency } from "../../src/analysis/inconsistency";
+import { measureOracle } from "../../src/analysis/oracle";
+import type { Figure, Prediction } from "../../src/base/types";
 import { ablationFigure } from "../../src/figures/ablation-figure";
 import { confusionFigure } from "../../src/figures/confusion-figure";
 import { curveFigure } from "../../src/figures/curve-figure";
@@ -10,7 +12,7 @@ import { mainTableFigure } from "../../src/figures/main-table-figure";
 import { oracleFigure } from "../../src/figures/oracle-figure";
 import { preferenceFigure } from "../../src/figures/preference-figure";
 import { recallFigure } from "../../src/figures/recall-figure";
-import { ideaInput } from "./sample-rows";
+import { ideaInput, samplePrediction } from "./sample-rows";
 
 const titleOf = (figure: Figure): string => (figure.layout["meta"] as { title: string }).title;
 
@@ -26,23 +28,22 @@ const results = (jomed: number, rag: number, half = 0.01): object[] =>
     high: (value as number) + half,
   }));
 
-/** Predictions of two systems: right on the first `right` of 10 queries; the last `split` of FT RAG's are inconsistent. */
-const predictions = (rightRag: number, rightJomed: number, split: number): object[] =>
+/** Predictions of two systems: right on the first `right` of 10 queries; the last `split` of each have readings that disagree. */
+const predictions = (rightRag: number, rightJomed: number, split: number): Prediction[] =>
   [
-    ["ft-rag", rightRag],
-    ["jomed", rightJomed],
-  ].flatMap(([system, right]) =>
-    Array.from({ length: 10 }, (_, i) => ({
-      system,
-      exampleId: `e${i}`,
-      trueLabel: i % 2,
-      label: i < (right as number) ? i % 2 : 1 - (i % 2),
-      correct: i < (right as number) ? 1 : 0,
-      numReadings: 4,
-      distinctLabels: i >= 10 - split ? 2 : 1,
-      oracleCorrect: i < (right as number) || i >= 10 - split ? 1 : 0,
-    })),
+    { system: "ft-rag", right: rightRag },
+    { system: "jomed", right: rightJomed },
+  ].flatMap(({ system, right }) =>
+    Array.from({ length: 10 }, (_, i) => {
+      const truth = i % 2;
+      const answer = i < right ? truth : 1 - truth;
+      const readings = i >= 10 - split ? [truth, 1 - truth, truth, truth] : [answer, answer, answer, answer];
+      return samplePrediction({ system, exampleId: `e${i}`, group: `e${i}`, truth, answer, readings });
+    }),
   );
+const inconsistencyOf = (...made: Parameters<typeof predictions>): Figure =>
+  inconsistencyFigure(measureInconsistency(predictions(...made), { base: "ft-rag" }));
+const oracleOf = (made: readonly Prediction[]): Figure => oracleFigure(measureOracle(made));
 
 describe("titles state what the rows show", () => {
   it("main table: more, less, the same, and overlapping intervals", () => {
@@ -79,22 +80,21 @@ describe("titles state what the rows show", () => {
   });
 
   it("inconsistency: gain on the disputed queries, and none to speak of", () => {
-    expect(titleOf(inconsistencyFigure(predictions(6, 10, 4)))).toBe(
+    expect(titleOf(inconsistencyOf(6, 10, 4))).toBe(
       "On the 40.0 % of queries where candidates disagree, JOMED is right for 100 %, 100.0 points more than FT RAG",
     );
-    expect(titleOf(inconsistencyFigure(predictions(8, 7, 0)))).toContain("No query is inconsistent");
-    expect(titleOf(inconsistencyFigure(predictions(8, 7, 4)))).toContain(
-      "25.0 points less than FT RAG, which may be chance",
-    );
+    expect(titleOf(inconsistencyOf(8, 7, 0))).toContain("No query is inconsistent");
+    expect(titleOf(inconsistencyOf(8, 7, 4))).toContain("25.0 points less than FT RAG, which may be chance");
   });
 
   it("oracle: above, equal, and beaten by fusion", () => {
-    expect(titleOf(oracleFigure(predictions(6, 7, 4)))).toContain(
-      "For 100 % of the queries some candidate gives JOMED",
-    );
-    expect(titleOf(oracleFigure(predictions(6, 10, 0)))).toContain("as many questions right as its oracle");
-    const beaten = predictions(6, 7, 0).map((row) => ({ ...row, oracleCorrect: 0 }));
-    expect(titleOf(oracleFigure(beaten))).toContain("more questions right than any pick");
+    expect(titleOf(oracleOf(predictions(6, 7, 4)))).toContain("For 100 % of the queries some candidate gives JOMED");
+    expect(titleOf(oracleOf(predictions(6, 10, 0)))).toContain("as many questions right as its oracle");
+    const beaten = predictions(6, 7, 0).map((each) => {
+      const { truth } = each as Prediction<"label">;
+      return samplePrediction({ ...(each as Prediction<"label">), readings: new Array(4).fill(1 - truth) });
+    });
+    expect(titleOf(oracleOf(beaten))).toContain("more questions right than any pick");
   });
 
   it("recall: faster, slower, and too low", () => {
@@ -169,11 +169,11 @@ describe("titles state what the rows show", () => {
   });
 
   it("confusion: the most frequent mistake, and none", () => {
-    const rows = (label: number): object[] =>
-      [0, 0, 1].map((trueLabel) => ({ system: "jomed", trueLabel, label: trueLabel === 0 ? label : 1 }));
-    expect(titleOf(confusionFigure(rows(1)))).toBe("JOMED’s most frequent mistake: 0 taken for 1 (2 of 2)");
-    expect(titleOf(confusionFigure(rows(-1)))).toContain("by naming no label (2 of 2)");
-    expect(titleOf(confusionFigure(rows(0)))).toBe("JOMED answers every question right (3 of 3)");
+    const rows = (label: string | null): object[] =>
+      [0, 0, 1].map((truth) => ({ system: "jomed", truth: String(truth), answer: truth === 0 ? label : "1" }));
+    expect(titleOf(confusionFigure(rows("1")))).toBe("JOMED’s most frequent mistake: 0 taken for 1 (2 of 2)");
+    expect(titleOf(confusionFigure(rows(null)))).toContain("by naming no label (2 of 2)");
+    expect(titleOf(confusionFigure(rows("0")))).toBe("JOMED answers every question right (3 of 3)");
   });
 
   it("idea: candidates that disagree, and a single one", () => {

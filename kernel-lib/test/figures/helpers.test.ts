@@ -1,13 +1,13 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { createRandom } from "../../src/base/random";
-import { shareDifference, shareOf, systemKey, systemStyles } from "../../src/figures/dot-plot";
+import { systemStyles } from "../../src/figures/dot-plot";
 import { pngUri } from "../../src/figures/png";
 import { principalPlane } from "../../src/figures/principal-plane";
-import { loadPublished } from "../../src/figures/published";
-import { rowsOf } from "../../src/figures/rows";
+import { isShownAs, readPublished, rowsOf } from "../../src/figures/tables";
 import { balanceText, percent, points, shortenText, textWidth, wrapText } from "../../src/figures/text";
 import { logAxis, percentAxis, roundTicks } from "../../src/figures/theme";
+import { loadPublished } from "../../src/frames/result-frames";
 import { sampleImage } from "./sample-rows";
 
 describe("principalPlane", () => {
@@ -112,31 +112,32 @@ describe("axes", () => {
   });
 });
 
-describe("rows, shares, systems, published numbers", () => {
+describe("rows, systems, published numbers", () => {
   it("rowsOf takes arrays and tables alike", () => {
     const rows = [{ a: 1 }];
     expect(rowsOf("t", rows, ["a"])).toEqual(rowsOf("t", { objects: () => rows }, ["a"]));
   });
 
-  it("shares are means, their difference is paired", () => {
-    const groups = ["a", "b", "c", "d"];
-    const share = shareOf([true, true, false, true], groups);
-    expect(share).toMatchObject({ value: 3 / 4, n: 4 });
-    expect(share.low).toBeLessThan(share.value);
-    const same = shareDifference([true, false, true, false], [true, false, true, false], groups);
-    expect(same).toMatchObject({ value: 0, low: 0, high: 0 });
-  });
-
-  it("a system keeps its colour under any spelling", () => {
-    expect(["FT RAG (Qwen2-VL)", "ft-rag", "ftRag"].map(systemKey)).toEqual(["ft-rag", "ft-rag", "ft-rag"]);
-    const one = systemStyles(["jomed", "other"]).get("jomed");
-    expect(systemStyles(["closed-book", "JOMED (Qwen2-VL)"]).get("JOMED (Qwen2-VL)")).toMatchObject({
-      color: one!.color,
-    });
+  it("a system keeps its colour, also on the line of a published model", () => {
+    const one = systemStyles(["jomed", "other"]).get("jomed")!;
+    expect(one.label).toBe("JOMED");
+    const model = { name: "JOMED (Pixtral)", system: "jomed" };
+    expect(systemStyles(["closed-book", model]).get(model.name)).toEqual({ label: model.name, color: one.color });
     const colors = [...systemStyles(["closed-book", "ft-rag", "text-head", "jomed", "rad", "mmed-rag"]).values()].map(
       ({ color }) => color,
     );
     expect(new Set(colors).size).toBe(6);
+  });
+
+  it("a published number stands beside the same system with the same reader", () => {
+    const { rows } = loadPublished("classification");
+    const published = readPublished("t", rows, "breast-mnist");
+    const models = (ours: string) =>
+      new Set(published.filter((each) => isShownAs(each, ours)).map(({ model }) => model));
+    expect(models("jomed")).toEqual(new Set(["JOMED (Qwen2-VL)"]));
+    expect(models("mmed-rag")).toEqual(new Set(["MMed-RAG"]));
+    expect(models("closed-book").size).toBe(0);
+    expect(published.every(({ value }) => value > 0 && value <= 1)).toBe(true);
   });
 
   it("published numbers are whole per cents with their source", () => {

@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
+import { measureInconsistency } from "../../src/analysis/inconsistency";
+import { measureOracle } from "../../src/analysis/oracle";
 import { isKernelError } from "../../src/base/errors";
 import { confusionFigure } from "../../src/figures/confusion-figure";
 import { assertDrawable, drawingSize } from "../../src/figures/export/validate";
 import { ideaFigure } from "../../src/figures/idea-figure";
 import { inconsistencyFigure } from "../../src/figures/inconsistency-figure";
 import { mainTableFigure } from "../../src/figures/main-table-figure";
+import { oracleFigure } from "../../src/figures/oracle-figure";
 import { recallFigure } from "../../src/figures/recall-figure";
-import { ideaInput, predictionRows, recallRows, resultRows } from "./sample-rows";
+import { taskOracleFigure } from "../../src/figures/task-oracle-figure";
+import { ideaInput, predictionRows, recallRows, resultRows, samplePredictions } from "./sample-rows";
 
 function refusal(task: () => unknown): { code: string; message: string } {
   try {
@@ -44,14 +48,23 @@ describe("figures refuse rows they cannot draw", () => {
     expect(message).toContain("one of closed-book, ft-rag, text-head, jomed");
   });
 
-  it("two answers of one system to one example", () => {
-    const rows = predictionRows();
-    expect(refusal(() => inconsistencyFigure([...rows, rows[0]!])).message).toContain("one row per system and example");
+  it("an answer that is no label's index for the confusion figure", () => {
+    const { message } = refusal(() => confusionFigure([{ system: "jomed", truth: "{0, 2}", answer: "{0}" }]));
+    expect(message).toContain('truth must be a label\'s index; got "{0, 2}"');
   });
 
-  it("only closed-book readings for the inconsistency figure", () => {
-    const rows = predictionRows().filter((row) => (row as { system: string }).system === "closed-book");
-    expect(refusal(() => inconsistencyFigure(rows)).message).toContain("a system with several readings per query");
+  it("an inconsistency that no system, or more than one, splits", () => {
+    const shares = measureInconsistency(samplePredictions());
+    expect(refusal(() => inconsistencyFigure(shares)).message).toContain("must be split by one system");
+    const both = ["ft-rag", "jomed"].flatMap((base) => measureInconsistency(samplePredictions(), { base }));
+    expect(refusal(() => inconsistencyFigure(both)).message).toContain("got ft-rag, jomed");
+  });
+
+  it("an oracle without its accuracy, a task without its oracle", () => {
+    const rows = measureOracle(samplePredictions(), { task: { name: "toy", source: "phantom" } });
+    const alone = rows.filter(({ metric }) => metric !== "accuracy");
+    expect(refusal(() => oracleFigure(alone)).message).toContain("must hold the accuracy of ft-rag");
+    expect(refusal(() => taskOracleFigure(rows)).message).toContain("metric inconsistency of each task; toy has none");
   });
 
   it("only the exact index for the recall figure", () => {

@@ -1,3 +1,5 @@
+import { measureInconsistency } from "../../src/analysis/inconsistency";
+import { measureOracle } from "../../src/analysis/oracle";
 import type { Figure } from "../../src/base/types";
 import { ablationFigure } from "../../src/figures/ablation-figure";
 import { confusionFigure } from "../../src/figures/confusion-figure";
@@ -8,11 +10,11 @@ import { inconsistencyFigure } from "../../src/figures/inconsistency-figure";
 import { mainTableFigure } from "../../src/figures/main-table-figure";
 import { oracleFigure } from "../../src/figures/oracle-figure";
 import { preferenceFigure } from "../../src/figures/preference-figure";
-import { loadPublished } from "../../src/figures/published";
 import { recallFigure } from "../../src/figures/recall-figure";
 import { stagesFigure } from "../../src/figures/stages-figure";
 import { taskOracleFigure } from "../../src/figures/task-oracle-figure";
 import { taskPanelsFigure } from "../../src/figures/task-panels-figure";
+import { loadPublished } from "../../src/frames/result-frames";
 import {
   curveRows,
   differenceRows,
@@ -22,7 +24,8 @@ import {
   recallRows,
   resultRows,
   sampleEmbeddings,
-  taskAnswerRows,
+  samplePredictions,
+  taskOracleRows,
   taskResultRows,
 } from "./sample-rows";
 
@@ -41,14 +44,15 @@ export const SAMPLE_FIGURES: Readonly<Record<string, () => Figure>> = {
   curve: () => curveFigure(curveRows(), { data: "phantom", seeds: [7] }),
   "embedding-map": () => embeddingMapFigure(mapRows(), { data: "phantom" }),
   idea: () => ideaFigure(ideaInput(), { data: "phantom", seeds: [7] }),
-  inconsistency: () => inconsistencyFigure(predictionRows(), { data: "phantom", seeds: [7] }),
+  inconsistency: () =>
+    inconsistencyFigure(measureInconsistency(samplePredictions(), { base: "ft-rag" }), { data: "phantom", seeds: [7] }),
   "main-table": () =>
     mainTableFigure(resultRows(), { published: loadPublished("classification").rows, task: "breast-mnist" }),
-  oracle: () => oracleFigure(predictionRows(), { data: "phantom", seeds: [7] }),
+  oracle: () => oracleFigure(measureOracle(samplePredictions()), { data: "phantom", seeds: [7] }),
   preference: () => preferenceFigure(preferenceRows(), { data: "phantom" }),
   recall: () => recallFigure(recallRows(), { n: 500, data: "phantom" }),
   stages: () => stagesFigure(),
-  "task-oracle": () => taskOracleFigure(taskAnswerRows(), { data: "phantom", seeds: [7] }),
+  "task-oracle": () => taskOracleFigure(taskOracleRows(), { data: "phantom", seeds: [7] }),
   "task-panels": () =>
     taskPanelsFigure(taskResultRows(), {
       published: [...loadPublished("classification").rows, ...loadPublished("vqa").rows],

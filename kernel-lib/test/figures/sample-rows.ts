@@ -1,5 +1,8 @@
+import { measureInconsistency } from "../../src/analysis/inconsistency";
+import type { Measurement } from "../../src/analysis/measurement";
+import { measureOracle } from "../../src/analysis/oracle";
 import { createRandom } from "../../src/base/random";
-import type { Matrix, RasterImage } from "../../src/base/types";
+import type { Matrix, Prediction, RasterImage, Reading } from "../../src/base/types";
 import type { IdeaInput } from "../../src/figures/idea-figure";
 
 /** Made-up rows with realistic numbers, in the columns of docs/architecture.md: what the figure tests and golden files draw. */
@@ -66,29 +69,45 @@ const SYSTEMS: [string, number, number][] = [
   ["jomed", 0.855, 0.19],
 ];
 
-/** Predictions frame of four systems on 156 examples of two labels. */
-export function predictionRows(numLabels = 2): object[] {
+/** Answers of four systems to 156 questions of two labels; some readings of one question disagree. */
+export function samplePredictions(): Prediction<"label">[] {
   const random = createRandom("predictions");
   return SYSTEMS.flatMap(([system, accuracy, share]) =>
     Array.from({ length: 156 }, (_, i) => {
-      const trueLabel = i % 10 < 4 ? 0 : 1 + (i % (numLabels - 1 || 1));
+      const truth = i % 10 < 4 ? 0 : 1;
       const closed = system === "closed-book";
       const inconsistent = !closed && random.chance(share);
       const right = random.chance(inconsistent ? accuracy - 0.2 : accuracy + 0.05);
-      const wrong = random.chance(0.02) ? -1 : (trueLabel + 1) % numLabels;
-      return {
-        system,
-        exampleId: `example-${i}`,
-        group: `g${i}`,
-        trueLabel,
-        label: right ? trueLabel : wrong,
-        correct: right ? 1 : 0,
-        numReadings: closed ? 1 : 4,
-        distinctLabels: inconsistent ? 2 : 1,
-        oracleCorrect: right || inconsistent ? 1 : 0,
-      };
+      const wrong = random.chance(0.02) ? null : 1 - truth;
+      const answer = right ? truth : wrong;
+      const readings = inconsistent
+        ? [truth, 1 - truth, truth, truth]
+        : new Array<number | null>(closed ? 1 : 4).fill(answer);
+      return samplePrediction({ system, exampleId: `example-${i}`, group: `g${i}`, truth, answer, readings });
     }),
   );
+}
+
+/** A prediction that says what it is told to. */
+export function samplePrediction({
+  readings,
+  ...told
+}: Pick<Prediction<"label">, "system" | "exampleId" | "group" | "truth" | "answer"> & {
+  readonly readings: readonly (number | null)[];
+}): Prediction<"label"> {
+  const { exampleId } = told;
+  const read = (answer: number | null): Reading<"label"> => {
+    return { form: "label", exampleId, retrieved: null, text: "", answer, logits: [], probabilities: [] };
+  };
+  const weights = readings.map(() => 1 / readings.length);
+  return { form: "label", ...told, probabilities: [], weights, readings: readings.map(read) };
+}
+
+/** The columns of the predictions frame that the confusion figure reads. */
+export function predictionRows(): object[] {
+  return samplePredictions().map(({ system, truth, answer }) => {
+    return { system, truth: String(truth), answer: answer === null ? null : String(answer) };
+  });
 }
 
 export function preferenceRows(count = 10): object[] {
@@ -228,18 +247,18 @@ export function taskResultRows(): object[] {
   );
 }
 
-/** Answers frame rows of one system on several tasks, made up. */
-export function taskAnswerRows(): object[] {
-  return GRID_TASKS.flatMap(([task], t) =>
-    Array.from({ length: 40 }, (_, i) => ({
-      task,
-      system: "ft-rag",
-      exampleId: `${task}-${i}`,
-      group: `${task}-${Math.floor(i / 2)}`,
-      correct: Number(i % (t + 2) > 0),
-      numReadings: 4,
-      distinctAnswers: i % (t + 3) === 0 ? 2 : 1,
-      oracleCorrect: Number(i % (2 * (t + 2)) > 0),
-    })),
-  );
+/** Inconsistency and oracle of one system on several tasks, of made-up answers. */
+export function taskOracleRows(): Measurement[] {
+  return GRID_TASKS.flatMap(([name], t) => {
+    const predictions = Array.from({ length: 40 }, (_, i) => {
+      const [right, inconsistent, possible] = [i % (t + 2) > 0, i % (t + 3) === 0, i % (2 * (t + 2)) > 0];
+      const wrong = inconsistent ? [1, null, 1, 1] : [1, 1, 1, 1];
+      const any = inconsistent ? [0, 1, 0, 0] : [0, 0, 0, 0];
+      const readings = possible ? any : wrong;
+      const ids = { exampleId: `${name}-${i}`, group: `${name}-${Math.floor(i / 2)}` };
+      return samplePrediction({ system: "ft-rag", ...ids, truth: 0, answer: right ? 0 : 1, readings });
+    });
+    const task = { name, source: "phantom" } as const;
+    return [...measureInconsistency(predictions, { task }), ...measureOracle(predictions, { task })];
+  });
 }

@@ -3,8 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Corpus, Prediction, Reading, Task } from "../../src/base/types";
-import { answersFrame } from "../../src/frames/answers";
-import { curveFrame, examplesFrame, passagesFrame, recallFrame, retrievedFrame } from "../../src/frames/data-frames";
+import {
+  curveFrame,
+  examplesFrame,
+  passagesFrame,
+  preferenceFrame,
+  recallFrame,
+  retrievedFrame,
+} from "../../src/frames/data-frames";
 import { predictionsFrame, publishedFrame, readingsFrame, resultsFrame } from "../../src/frames/result-frames";
 import { FRAMES, type FrameName } from "../../src/frames/schemas";
 import type { Table } from "../../src/frames/table";
@@ -48,9 +54,9 @@ test("every frame has exactly its columns, also without rows", () => {
     ["curve", curveFrame([]), 0],
     ["recall", recallFrame([]), 0],
     ["retrieved", retrievedFrame(task, corpus, []), 0],
+    ["preference", preferenceFrame(task, task.splits.test[0]!, [], { prior: [], preference: [], target: [] }), 0],
     ["readings", readingsFrame(task, []), 2],
     ["predictions", predictionsFrame(task, []), 2],
-    ["answers", answersFrame(task, []), 0],
     ["results", resultsFrame([]), 0],
     ["published", publishedFrame([]), 0],
   ];
@@ -71,14 +77,15 @@ test("docs/architecture.md lists the same columns", () => {
   }
 });
 
-test("predictions by hand: correct, distinct answers, oracle; unparsed is -1 and wrong", () => {
+test("predictions by hand: correct, distinct answers, oracle; unparsed is null and wrong", () => {
   const table = predictionsFrame(task, [
     prediction(0, 1, [reading(1, "phantom/000001"), reading(0, "phantom/000002"), reading(null, "phantom/000003")]),
     prediction(0, null, [reading(null, null)]),
   ]);
+  const facts = { task: "breast-mnist", system: "JOMED", form: "label", kind: null, truth: "0" };
   expect(table.objects()).toMatchObject([
-    { label: 1, correct: 0, numReadings: 3, distinctLabels: 3, oracleCorrect: 1, p0: 0.25, p1: 0.75 },
-    { label: -1, correct: 0, numReadings: 1, distinctLabels: 1, oracleCorrect: 0 },
+    { ...facts, answer: "1", correct: 0, numReadings: 3, distinctAnswers: 3, oracleCorrect: 1, p0: 0.25, p1: 0.75 },
+    { ...facts, answer: null, correct: 0, numReadings: 1, distinctAnswers: 1, oracleCorrect: 0 },
   ]);
 });
 
@@ -86,10 +93,12 @@ test("readings by hand: closed-book has nulls", () => {
   const rows = readingsFrame(task, [
     prediction(0, 0, [reading(0, null)]),
     prediction(0, 1, [reading(1, "phantom/000001")]),
+    prediction(0, null, [reading(null, "phantom/000002")]),
   ]);
   expect(rows.objects()).toMatchObject([
-    { passageId: null, head: null, rank: null, score: null, weight: 1, label: 0, answer: "0" },
-    { passageId: "phantom/000001", head: "image", rank: 0, score: 0.5, weight: 1, label: 1 },
+    { passageId: null, head: null, rank: null, score: null, weight: 1, truth: "0", answer: "0", text: "0", p0: 0.5 },
+    { passageId: "phantom/000001", head: "image", rank: 0, score: 0.5, weight: 1, answer: "1", form: "label" },
+    { passageId: "phantom/000002", answer: null, text: "?" },
   ]);
 });
 
@@ -107,6 +116,19 @@ test("retrieved says whether a passage agrees, and null where its truth is unkno
   }));
   const table = retrievedFrame(task, corpus, [{ exampleId: example.id, system: "JOMED", hits }]);
   expect(table.objects()).toMatchObject([{ agrees: 1, split: "test", rank: 0 }, { agrees: 0 }, { agrees: null }]);
+});
+
+test("a query's candidates with what retriever and reader think of each", async () => {
+  const example = task.splits.test[0]!;
+  const name = task.labels[example.labels[0]!]!.name;
+  const [right, other] = [true, false].map((known) => corpus.passages.find(({ truth }) => (truth === name) === known)!);
+  const shares = { prior: [0.5, 0.5], preference: [0.9, 0.1], target: [0.8, 0.2] };
+  expect(preferenceFrame(task, example, [right!, other!], shares).objects()).toMatchObject([
+    { passageId: right!.id, prior: 0.5, preference: 0.9, target: 0.8, agrees: 1 },
+    { passageId: other!.id, agrees: other!.truth === undefined ? null : 0 },
+  ]);
+  const short = await refusal(() => preferenceFrame(task, example, [right!], shares));
+  expect([short.code, short.message]).toEqual(["shape", expect.stringContaining("preferenceFrame: prior")]);
 });
 
 test("frames are saved and loaded, equal, nulls included", async () => {
@@ -163,23 +185,39 @@ test("sets of labels and answers in words have their columns too", () => {
   const hits = [{ passageId: known.id, head: "image", score: 1, rank: 0 }] as const;
   const lists = ["both", "open"].map((exampleId) => ({ exampleId, system: "ft-rag", hits }));
   expect(retrievedFrame(mixed, corpus, lists).array("agrees")).toEqual([1, null]);
-  const rows = answersFrame(mixed, [
+  const answers: Prediction[] = [
     {
-      form: "labels",
-      system: "ft-rag",
-      exampleId: "both",
-      group: "g",
-      truth: [0, 1],
-      answer: [1],
-      shares: [0, 1],
-      weights: [0.5, 0.5],
+      ...{ form: "labels", system: "ft-rag", exampleId: "both", group: "g", shares: [0, 1], weights: [0.5, 0.5] },
+      ...{ truth: [0, 1], answer: [1] },
       readings: [
         { form: "labels", exampleId: "both", retrieved: null, text: "1, 0", answer: [0, 1] },
         { form: "labels", exampleId: "both", retrieved: null, text: "1", answer: [1] },
       ],
     },
-  ]).objects();
-  expect(rows).toMatchObject([
-    { truth: "{0, 1}", answer: "{1}", correct: 0, numReadings: 2, distinctAnswers: 2, oracleCorrect: 1 },
+    {
+      ...{ form: "words", system: "ft-rag", exampleId: "open", group: "g", weights: [1] },
+      ...{ truth: "left lung", answer: "The left lung." },
+      readings: [
+        { form: "words", exampleId: "open", retrieved: null, text: "The left lung.", answer: "The left lung." },
+      ],
+    },
+  ];
+  expect(predictionsFrame(mixed, answers).objects()).toMatchObject([
+    {
+      form: "labels",
+      kind: null,
+      truth: "{0, 1}",
+      answer: "{1}",
+      correct: 0,
+      distinctAnswers: 2,
+      oracleCorrect: 1,
+      p0: null,
+    },
+    { form: "words", kind: "open", truth: "left lung", answer: "left lung", correct: 1, numReadings: 1, p1: null },
+  ]);
+  expect(readingsFrame(mixed, answers).objects()).toMatchObject([
+    { truth: "{0, 1}", answer: "{0, 1}", text: "1, 0", weight: 0.5, p0: null },
+    { answer: "{1}", text: "1" },
+    { truth: "left lung", answer: "left lung", text: "The left lung." },
   ]);
 });
