@@ -14,7 +14,15 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Control } from "../../src/base/types";
 import { sayHealth } from "../../src/experiments/stages/reader";
-import { runStage, type Stage } from "../../src/experiments/stages/stage";
+import {
+  artifactOf,
+  isStageHeld,
+  runStage,
+  type Stage,
+  type StageOf,
+  stageKey,
+  useStage,
+} from "../../src/experiments/stages/stage";
 import { thisOwner } from "../../src/store/lock";
 import type { StageHealth } from "../../src/training/health";
 import { fakeRun, temporaryFolder } from "./helpers/fake-run";
@@ -277,5 +285,80 @@ describe("runStage", () => {
     const promise = runStage(fakeRun(file), counting().options);
     await expect(promise).rejects.toMatchObject({ code: "environment", details: { folder: file, fault: "ENOTDIR" } });
     expect(statSync(file).size).toBe(0);
+  });
+});
+
+describe("a stage as a value", () => {
+  it("says its key without computing or opening anything; the artifact then has this key", async () => {
+    const run = fakeRun(temporaryFolder());
+    const { options, calls } = counting();
+    const input = artifactOf(run, options);
+    const later: Stage = { ...counting().options, name: "later", inputs: [input] };
+    const key = stageKey(run, later);
+    expect([calls(), readdirSync(run.artifactsDir)]).toEqual([0, []]);
+    expect(input.key).toBe((await runStage(run, options)).key);
+    expect((await runStage(run, later)).key).toBe(key);
+  });
+
+  it.each([
+    ["its version", { version: 2 }],
+    ["its config", { config: { x: 2 } }],
+    ["an input", { inputs: ["fingerprint-b"] }],
+    ["its seed", { seed: 8 }],
+  ])("has another key with another value of %s", (_name, change) => {
+    const run = fakeRun(temporaryFolder());
+    const { options } = counting();
+    expect(stageKey(run, { ...options, ...change })).not.toBe(stageKey(run, options));
+    expect(stageKey(run, { ...options, config: { y: undefined, x: 1 } })).toBe(stageKey(run, options));
+  });
+
+  it("with a seed of its own is shared by runs of every seed, and computes with it", async () => {
+    const folder = temporaryFolder();
+    const seeds: number[] = [];
+    const shared: Stage = {
+      ...counting().options,
+      seed: 7,
+      compute: async (workDir, { seed }) => {
+        seeds.push(seed);
+        writeFileSync(join(workDir, "done"), "1");
+      },
+    };
+    const runs = [fakeRun(folder, {}, 8), fakeRun(folder, {}, 9)];
+    const made = await Promise.all(runs.map((run) => runStage(run, shared)));
+    expect([made[0]!.key, made[0]!.manifest.seed, seeds]).toEqual([made[1]!.key, 7, [7]]);
+  });
+
+  it("opens its inputs only when it is computed, and computes what is missing of them first", async () => {
+    const run = fakeRun(temporaryFolder());
+    const first = counting();
+    const input = artifactOf(run, first.options);
+    const second: StageOf<string> = {
+      ...counting().options,
+      name: "later",
+      inputs: [input],
+      compute: async (workDir) => {
+        const { folder } = await input.open();
+        writeFileSync(join(workDir, "copy"), readFileSync(join(folder, "deep", "result.txt")));
+      },
+      open: async ({ folder }) => readFileSync(join(folder, "copy"), "utf8"),
+    };
+    expect(await useStage(run, second)).toBe("hello");
+    rmSync(join(run.artifactsDir, "toy-stage"), { recursive: true });
+    expect([await useStage(run, second), first.calls()]).toEqual(["hello", 1]);
+  });
+
+  it("that another process computes is refused where it is not waited for", async () => {
+    const run = fakeRun(temporaryFolder());
+    const { options } = counting();
+    let refused: unknown;
+    await runStage(run, {
+      ...options,
+      compute: async (workDir) => {
+        refused = await runStage(run, options, { whenHeld: "refuse" }).catch((error: unknown) => error);
+        writeFileSync(join(workDir, "done"), "1");
+      },
+    });
+    expect(isStageHeld(refused)).toBe(true);
+    expect(isStageHeld(new Error("something else"))).toBe(false);
   });
 });
