@@ -351,8 +351,6 @@ export { createDualHead, type DualHeadOptions, type DualHeadRetriever } from "./
 export { createLearnedTower, type EncoderTower, type LearnedTower, loadLearnedTower } from "./retriever/learned-tower";
 export { mixEmbeddings, normaliseRows, PAPER_LEARNED_WEIGHT } from "./retriever/mix";
 export { type CorpusViews, HEADS, type RetrieveOptions, rerankAtRandom, retrieve } from "./retriever/retrieve";
-export { createFlatIndex, loadFlatIndex } from "./search/flat-index";
-export { createHnswIndex, type HnswIndex, type HnswOptions, loadHnswIndex } from "./search/hnsw-index";
 // search
 export {
   type ChooseIndexOptions,
@@ -362,6 +360,8 @@ export {
   type OpenIndexOptions,
   openIndex,
 } from "./search/engines";
+export { createFlatIndex, loadFlatIndex } from "./search/flat-index";
+export { createHnswIndex, type HnswIndex, type HnswOptions, loadHnswIndex } from "./search/hnsw-index";
 export {
   type Hits,
   type IndexEngine,
@@ -375,7 +375,6 @@ export { answerExamples, answerInWords, answerLabelSets } from "./systems/answer
 export type { Fusion, Retrieval, RetrievingParts, System } from "./systems/system";
 export { closedBook, ftRag, imageHead, jomed, textHead } from "./systems/system";
 // training
-export { type AugmentOptions, augmentImage } from "./training/augment-image";
 export {
   diagnoseLoss,
   diagnoseReader,
@@ -395,6 +394,8 @@ export {
 } from "./training/judge-candidates";
 export { type Evaluation, type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./training/loop";
 export {
+  type AugmentOptions,
+  augmentImage,
   type ReadableExample,
   type ReaderStageInputs,
   type ReaderStageOptions,

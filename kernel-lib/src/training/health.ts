@@ -1,6 +1,11 @@
 import { assertInteger, assertSameLength } from "../base/check";
 import type { CurvePoint, Matrix } from "../base/types";
 
+/*
+ * Whether a stage that ran to its end learned anything: what can be wrong with it (findings), found in a stage's loss, in a
+ * reader's answers, and in what each evaluation measures of a retriever's head.
+ */
+
 /**
  * What can be wrong with a trained stage although it ran to its end:
  * - "one-answer": the reader gives one answer to everything;
@@ -34,14 +39,6 @@ export interface StageHealth {
   readonly measured: Readonly<Record<string, number>>;
 }
 
-/** A loss that falls by less than this share of its first value is flat. */
-const LEAST_FALL = 0.01;
-
-/** Values of one metric over the steps. */
-export function valuesOf(curve: readonly CurvePoint[], split: CurvePoint["split"], metric: string): number[] {
-  return curve.flatMap((point) => (point.split === split && point.metric === metric ? [point.value] : []));
-}
-
 /** Health of several parts, as one. */
 export function joinHealth(...parts: readonly StageHealth[]): StageHealth {
   return {
@@ -49,6 +46,28 @@ export function joinHealth(...parts: readonly StageHealth[]): StageHealth {
     measured: Object.assign({}, ...parts.map(({ measured }) => measured)) as Record<string, number>,
   };
 }
+
+/** From where on something counts as a finding. */
+const THRESHOLDS = {
+  /** A loss that falls by less than this share of its first value is flat. */
+  leastFall: 0.01,
+  /** A reader whose commonest answer has at least this share says one thing … */
+  oneAnswer: 0.98,
+  /** … unless the truth does nearly so too. */
+  oneTruth: 0.95,
+  /** A larger share of answers that name no label is too much. */
+  unreadable: 0.5,
+  /** Fewer answers say little. */
+  leastAnswers: 8,
+  /** Lists that share at least this much with the frozen head's have not moved. */
+  unmovedOverlap: 0.995,
+  /** A preference spread over at least this share of the candidates is none. */
+  indifferentShare: 0.99,
+  /** Queries whose spread is below this share of what it was before training look the same. */
+  collapsedShare: 0.1,
+} as const;
+
+// ---- any stage: its loss --------------------------------------------------------------------------------------------------
 
 /**
  * Finds a loss that is flat from the start: neither the validation loss (its best value against the one before the first step)
@@ -60,7 +79,7 @@ export function diagnoseLoss(curve: readonly CurvePoint[]): StageHealth {
   const validation = fallOf(valuesOf(curve, "validation", "loss"), "best");
   const train = fallOf(valuesOf(curve, "train", "loss"), "last");
   const measured = { validationFall: validation, trainFall: train };
-  if (validation >= LEAST_FALL || train >= LEAST_FALL) return { findings: [], measured };
+  if (validation >= THRESHOLDS.leastFall || train >= THRESHOLDS.leastFall) return { findings: [], measured };
   const seen = `the loss fell by ${percent(validation)} on validation and ${percent(train)} in training`;
   const advice = "Raise the learning rate or the steps, and check that the answers can be told from what is read.";
   return { findings: [{ sign: "loss-flat", seen, advice }], measured };
@@ -74,17 +93,7 @@ function fallOf(values: readonly number[], at: "best" | "last"): number {
   return Math.max(0, (first - end) / Math.abs(first));
 }
 
-/** A share in per cent, for sentences. */
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-/** A reader whose commonest answer has at least this share says one thing … */
-const ONE_ANSWER = 0.98;
-/** … unless the truth does nearly so too. */
-const ONE_TRUTH = 0.95;
-/** Fewer answers say little. */
-const LEAST_ANSWERS = 8;
+// ---- the reader: its answers ----------------------------------------------------------------------------------------------
 
 /**
  * Finds a reader that answers one thing to everything, or whose answers cannot be read.
@@ -99,16 +108,16 @@ export function diagnoseReader(answers: readonly (string | null)[], truth: reado
   const ofTruth = largestShare(truth);
   const unparsed = answers.filter((answer) => answer === null).length / Math.max(1, answers.length);
   const measured = { commonestAnswer: commonest.share, commonestTruth: ofTruth.share, unparsedShare: unparsed };
-  if (answers.length < LEAST_ANSWERS) return { findings: [], measured };
+  if (answers.length < THRESHOLDS.leastAnswers) return { findings: [], measured };
   const findings: HealthFinding[] = [];
-  if (unparsed > 0.5) {
+  if (unparsed > THRESHOLDS.unreadable) {
     const seen = `${percent(unparsed)} of ${answers.length} validation answers name no label`;
     findings.push({
       sign: "unreadable-answers",
       seen,
       advice: "Train longer, or check the task's prompt and answers.",
     });
-  } else if (commonest.share >= ONE_ANSWER && ofTruth.share < ONE_TRUTH) {
+  } else if (commonest.share >= THRESHOLDS.oneAnswer && ofTruth.share < THRESHOLDS.oneTruth) {
     const seen =
       `"${commonest.value}" is ${percent(commonest.share)} of ${answers.length} validation answers; ` +
       `the commonest truth is ${percent(ofTruth.share)}`;
@@ -119,12 +128,15 @@ export function diagnoseReader(answers: readonly (string | null)[], truth: reado
   return { findings, measured };
 }
 
+/** The commonest value and its share of all. */
 function largestShare(values: readonly (string | null)[]): { readonly value: string | null; readonly share: number } {
   const counts = new Map<string | null, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   const [value, count] = [...counts].reduce((most, each) => (each[1] > most[1] ? each : most), [null, 0]);
   return { value, share: count / Math.max(1, values.length) };
 }
+
+// ---- a retriever's head: what an evaluation measures ----------------------------------------------------------------------
 
 /** Signs of a healthy or collapsing retriever, logged beside the loss. */
 export interface RetrieverHealth {
@@ -157,26 +169,6 @@ export interface HealthInputs {
   readonly numTop: number;
 }
 
-/** Entropy of each row, nats. */
-export function rowEntropies(probabilities: Matrix): Float64Array {
-  const { rows, cols, data } = probabilities;
-  return Float64Array.from({ length: rows }, (_, row) => {
-    let entropy = 0;
-    for (let col = 0; col < cols; col++) {
-      const p = data[row * cols + col]!;
-      if (p > 0) entropy -= p * Math.log(p);
-    }
-    return entropy;
-  });
-}
-
-/** Columns of a row's largest values, best first; ties by position. */
-export function topColumns(matrix: Matrix, row: number, count: number): number[] {
-  const values = matrix.data.subarray(row * matrix.cols, (row + 1) * matrix.cols);
-  const order = Array.from(values, (_, col) => col).sort((a, b) => values[b]! - values[a]! || a - b);
-  return order.slice(0, count);
-}
-
 /** Measures the health of one evaluated batch of queries. */
 export function measureRetrieverHealth(inputs: HealthInputs): RetrieverHealth {
   const { target, retriever, frozenScores, learned, frozen } = inputs;
@@ -202,26 +194,27 @@ export function measureRetrieverHealth(inputs: HealthInputs): RetrieverHealth {
   };
 }
 
-function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum / values.length;
-}
-
-function meanRow({ data, rows, cols }: Matrix): Float64Array {
-  const sums = new Float64Array(cols);
-  data.forEach((value, i) => {
-    sums[i % cols]! += value / rows;
+/** Entropy of each row, nats. */
+export function rowEntropies(probabilities: Matrix): Float64Array {
+  const { rows, cols, data } = probabilities;
+  return Float64Array.from({ length: rows }, (_, row) => {
+    let entropy = 0;
+    for (let col = 0; col < cols; col++) {
+      const p = data[row * cols + col]!;
+      if (p > 0) entropy -= p * Math.log(p);
+    }
+    return entropy;
   });
-  return sums;
 }
 
-/** Lists that share at least this much with the frozen head's have not moved. */
-const UNMOVED_OVERLAP = 0.995;
-/** A preference spread over at least this share of the candidates is none. */
-const INDIFFERENT_SHARE = 0.99;
-/** Queries whose spread is below this share of what it was before training look the same. */
-const COLLAPSED_SHARE = 0.1;
+/** Columns of a row's largest values, best first; ties by position. */
+export function topColumns(matrix: Matrix, row: number, count: number): number[] {
+  const values = matrix.data.subarray(row * matrix.cols, (row + 1) * matrix.cols);
+  const order = Array.from(values, (_, col) => col).sort((a, b) => values[b]! - values[a]! || a - b);
+  return order.slice(0, count);
+}
+
+// ---- a retriever's head: what its curve says ------------------------------------------------------------------------------
 
 /**
  * Finds what is wrong with a trained head in the curve that trainRetrieverHead left.
@@ -241,18 +234,18 @@ export function diagnoseRetriever(
   const overlap = kept("frozenOverlap");
   const spread = kept("spread") / Math.max(valuesOf(curve, "validation", "spread")[0] ?? 0, 1e-9);
   const findings: HealthFinding[] = [];
-  if (effectiveShare >= INDIFFERENT_SHARE) {
+  if (effectiveShare >= THRESHOLDS.indifferentShare) {
     const seen = `the reader's preference is spread over ${percent(effectiveShare)} of the ${numCandidates} candidates`;
     const advice =
       "Tune the reader with retrieval first, or lower targetTemperature: candidates it reads alike teach nothing.";
     findings.push({ sign: "reader-indifferent", seen, advice });
   }
-  if (overlap >= UNMOVED_OVERLAP) {
+  if (overlap >= THRESHOLDS.unmovedOverlap) {
     const seen = `the kept head shares ${percent(overlap)} of its best candidates with the frozen head (kept step ${bestStep})`;
     const advice = "Raise the learning rate, the steps or learnedWeight, or lower temperature.";
     findings.push({ sign: "lists-unmoved", seen, advice });
   }
-  if (spread < COLLAPSED_SHARE) {
+  if (spread < THRESHOLDS.collapsedShare) {
     const seen = `the queries' embeddings are ${percent(spread)} as far apart as before training`;
     const advice = "Lower the learning rate or learnedWeight, or use the prior: every query finds the same.";
     findings.push({ sign: "queries-collapsed", seen, advice });
@@ -265,4 +258,30 @@ export function diagnoseRetriever(
 function keptValue(curve: readonly CurvePoint[], metric: string, bestStep: number): number {
   const point = curve.find((each) => each.split === "validation" && each.metric === metric && each.step === bestStep);
   return point?.value ?? Number.NaN;
+}
+
+/** Values of one metric over the steps. */
+function valuesOf(curve: readonly CurvePoint[], split: CurvePoint["split"], metric: string): number[] {
+  return curve.flatMap((point) => (point.split === split && point.metric === metric ? [point.value] : []));
+}
+
+/** The mean; NaN of none. */
+function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
+/** The mean of all rows, [cols]. */
+function meanRow({ data, rows, cols }: Matrix): Float64Array {
+  const sums = new Float64Array(cols);
+  data.forEach((value, i) => {
+    sums[i % cols]! += value / rows;
+  });
+  return sums;
+}
+
+/** A share in per cent, for sentences. */
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }

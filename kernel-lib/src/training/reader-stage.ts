@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { assertInteger, assertOneOf } from "../base/check";
+import { assertInRange, assertInteger, assertOneOf } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Random } from "../base/random";
-import type { Control, Example, Passage } from "../base/types";
+import type { Control, Example, Passage, RasterImage } from "../base/types";
 import { answerNll } from "../losses/answer-nll";
 import { withLoraDropout } from "../models/lora/dropout";
 import { attachLora, type LoraAdapter } from "../models/lora/lora";
@@ -11,7 +11,6 @@ import type { VisionLanguageModel } from "../models/vision-language/model";
 import { collatePrompts, type PromptBatch } from "../models/vision-language/prompt-batch";
 import { promptTokensOf } from "../reader/prompt";
 import type { ReadPair } from "../reader/reader";
-import { type AugmentOptions, augmentImage } from "./augment-image";
 import { createBatchOrder, type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./loop";
 import { cosineSchedule } from "./schedule";
 
@@ -42,6 +41,13 @@ export interface ReaderStageOptions {
   readonly clipNorm?: number;
   /** Steps between evaluations. */
   readonly evaluateEvery: number;
+}
+
+export interface AugmentOptions {
+  /** Largest shift in each direction, pixels; the border is repeated. Default 2. */
+  readonly maxShift?: number;
+  /** Standard deviation of the noise on each byte, in grey levels of 255. Default 5. */
+  readonly noise?: number;
 }
 
 /** A question with the candidates it may be read with; none for closed-book. */
@@ -117,15 +123,94 @@ function createTrainee(
     prepare: async (step, random, micro) => {
       const rows = order(step).slice(micro * batchSize, (micro + 1) * batchSize);
       const pairs = rows.map((row) => drawPair(train[row]!, random, options.augment ?? null));
-      return { prompts: collate(model, pairs, "right"), random: random.fork("dropout") };
+      return { prompts: collate(model, pairs), random: random.fork("dropout") };
     },
-    loss: ({ prompts, random }) => withLoraDropout(model.parameters, adapter, random, () => batchNll(model, prompts)),
+    loss: ({ prompts, random }) => withLoraDropout(model.parameters, adapter, random, () => promptNll(model, prompts)),
     release: () => {},
     evaluate: async () => {
       const loss = await meanNll(model, validation);
       return { score: -loss, values: { loss } };
     },
   };
+}
+
+/**
+ * The loss of stage 1: L = -Σ log p_theta(a | z ∘ q) over the tokens of the batch's answers, mean over the answers.
+ *
+ * Shapes: a batch of B prompts with answers -> scalar (nats per answer). Gradient: to whatever of the model learns.
+ */
+export function promptNll(model: VisionLanguageModel, prompts: PromptBatch): tf.Scalar {
+  const { positions, targets } = prompts.answers!;
+  return answerNll(readerLogits(model, prompts, positions), targets, prompts.rows);
+}
+
+/** Prompts with their answers behind them, padded on the right. */
+function collate(model: VisionLanguageModel, pairs: readonly ReadPair[]): PromptBatch {
+  const prompts = pairs.map((pair) => promptTokensOf(model, pair));
+  return collatePrompts(model, prompts, { side: "right", answers: pairs.map(({ example }) => example.answer) });
+}
+
+/** Every validation question with each of its candidates, batched once. */
+function collateValidation({ model, validation }: ReaderStageInputs): PromptBatch[] {
+  const pairs = validation.flatMap(({ example, passages }): ReadPair[] =>
+    passages.length === 0 ? [{ example, passage: null }] : passages.map((passage) => ({ example, passage })),
+  );
+  const batches: PromptBatch[] = [];
+  for (let from = 0; from < pairs.length; from += VALIDATION_BATCH) {
+    batches.push(collate(model, pairs.slice(from, from + VALIDATION_BATCH)));
+  }
+  return batches;
+}
+
+/** Mean loss over all validation prompts, nats per answer. */
+async function meanNll(model: VisionLanguageModel, batches: readonly PromptBatch[]): Promise<number> {
+  let sum = 0;
+  let rows = 0;
+  for (const batch of batches) {
+    const loss = tf.tidy(() => promptNll(model, batch));
+    sum += ((await loss.data()) as Float32Array)[0]! * batch.rows;
+    rows += batch.rows;
+    loss.dispose();
+  }
+  return sum / rows;
+}
+
+/** A question with one of its passages, both pictures augmented where that is asked for. */
+function drawPair({ example, passages }: ReadableExample, random: Random, augment: AugmentOptions | null): ReadPair {
+  const passage = passages.length === 0 ? null : random.pick(passages);
+  if (augment === null) return { example, passage };
+  return {
+    example: { ...example, image: augmentImage(example.image, random, augment) },
+    passage: passage === null ? null : { ...passage, image: augmentImage(passage.image, random, augment) },
+  };
+}
+
+/**
+ * A picture moved by a few pixels and with noise, so that a small training set is not learnt by heart.
+ *
+ * @throws ConfigError when an option is out of range.
+ * @example augmentImage(example.image, random)   // another RasterImage of the same size
+ */
+export function augmentImage(image: RasterImage, random: Random, options: AugmentOptions = {}): RasterImage {
+  const { maxShift = 2, noise = 5 } = options;
+  assertInteger("augmentImage: maxShift", maxShift, 0);
+  assertInRange("augmentImage: noise", noise, 0, 255);
+  const { width, height, channels } = image;
+  const shiftX = random.integer(2 * maxShift + 1) - maxShift;
+  const shiftY = random.integer(2 * maxShift + 1) - maxShift;
+  const data = new Uint8Array(image.data.length);
+  for (let y = 0; y < height; y++) {
+    const fromY = Math.min(height - 1, Math.max(0, y - shiftY));
+    for (let x = 0; x < width; x++) {
+      const fromX = Math.min(width - 1, Math.max(0, x - shiftX));
+      for (let c = 0; c < channels; c++) {
+        const value = image.data[(fromY * width + fromX) * channels + c]!;
+        const noisy = noise === 0 ? value : value + random.normal(0, noise);
+        data[(y * width + x) * channels + c] = Math.min(255, Math.max(0, Math.round(noisy)));
+      }
+    }
+  }
+  return { width, height, channels, data };
 }
 
 function checkInputs({ train, validation }: ReaderStageInputs, options: ReaderStageOptions): void {
@@ -154,47 +239,4 @@ function loopOptions(inputs: ReaderStageInputs, options: ReaderStageOptions): Lo
     ...(inputs.stateFile === undefined ? {} : { stateFile: inputs.stateFile }),
     ...(inputs.control === undefined ? {} : { control: inputs.control }),
   };
-}
-
-function drawPair({ example, passages }: ReadableExample, random: Random, augment: AugmentOptions | null): ReadPair {
-  const passage = passages.length === 0 ? null : random.pick(passages);
-  if (augment === null) return { example, passage };
-  return {
-    example: { ...example, image: augmentImage(example.image, random, augment) },
-    passage: passage === null ? null : { ...passage, image: augmentImage(passage.image, random, augment) },
-  };
-}
-
-function collate(model: VisionLanguageModel, pairs: readonly ReadPair[], side: "left" | "right"): PromptBatch {
-  const prompts = pairs.map((pair) => promptTokensOf(model, pair));
-  return collatePrompts(model, prompts, { side, answers: pairs.map(({ example }) => example.answer) });
-}
-
-/** Every validation question with each of its candidates, batched once. */
-function collateValidation({ model, validation }: ReaderStageInputs): PromptBatch[] {
-  const pairs = validation.flatMap(({ example, passages }): ReadPair[] =>
-    passages.length === 0 ? [{ example, passage: null }] : passages.map((passage) => ({ example, passage })),
-  );
-  const batches: PromptBatch[] = [];
-  for (let from = 0; from < pairs.length; from += VALIDATION_BATCH) {
-    batches.push(collate(model, pairs.slice(from, from + VALIDATION_BATCH), "right"));
-  }
-  return batches;
-}
-
-function batchNll(model: VisionLanguageModel, batch: PromptBatch): tf.Scalar {
-  const { positions, targets } = batch.answers!;
-  return answerNll(readerLogits(model, batch, positions), targets, batch.rows);
-}
-
-async function meanNll(model: VisionLanguageModel, batches: readonly PromptBatch[]): Promise<number> {
-  let sum = 0;
-  let rows = 0;
-  for (const batch of batches) {
-    const loss = tf.tidy(() => batchNll(model, batch));
-    sum += ((await loss.data()) as Float32Array)[0]! * batch.rows;
-    rows += batch.rows;
-    loss.dispose();
-  }
-  return sum / rows;
 }

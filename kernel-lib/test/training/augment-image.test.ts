@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createRandom } from "../../src/base/random";
-import { augmentImage } from "../../src/training/augment-image";
+import { augmentImage } from "../../src/training/reader-stage";
 
 const image = { width: 4, height: 3, channels: 1 as const, data: Uint8Array.from({ length: 12 }, (_, i) => 20 * i) };
 
