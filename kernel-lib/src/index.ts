@@ -345,7 +345,7 @@ export {
   scoreWidth,
 } from "./reader/score-cache";
 // models: CLIP, tokenizer, images, weights
-export { type BpeOptions, trainBpe } from "./replicas/bpe-trainer";
+export { type BpeOptions, trainBpe } from "./replicas/tokenizers";
 export { createDualHead, type DualHeadOptions, type DualHeadRetriever } from "./retriever/dual-head";
 // retriever
 export { createLearnedTower, type EncoderTower, type LearnedTower, loadLearnedTower } from "./retriever/learned-tower";

@@ -16,78 +16,27 @@ import {
 import { ATTRIBUTES } from "../phantoms/general/world";
 import { buildPrompt } from "../reader/prompt";
 import type { Evaluation, LoopResult, Trainee } from "../training/loop";
-import { type PretrainingHooks, pretrainLoop } from "./pretrain-loop";
+import { promptNll } from "../training/reader-stage";
 import { type ImageTower, pretrainTower } from "./pretrain-tower";
-import type { ReaderPretrainingOptions, ReadingPhase } from "./reader-recipe";
+import { type PretrainingHooks, type ReaderRecipe, type ReadingPhase, trainPhase } from "./recipes";
 
 /** Whether an exercise is shown with its pictures, or as text alone. */
-export type Modality = "text" | "pictures";
-
-const MEASURE_BATCH = 64;
-
-/** Exercises with their answers as one batch, padded on the right. */
-export function collateExercises(
-  model: VisionLanguageModel,
-  exercises: readonly ReadingExercise[],
-  modality: Modality,
-): PromptBatch {
-  const prompts = exercises.map((exercise) => tokenizePrompt(model, messagesOf(exercise, modality)));
-  return collatePrompts(model, prompts, { side: "right", answers: exercises.map(({ answer }) => answer) });
-}
-
-/** Mean negative log-likelihood of the answers, nats per exercise; differentiable. */
-export function exerciseLoss(model: VisionLanguageModel, batch: PromptBatch): tf.Scalar {
-  const { positions, targets } = batch.answers!;
-  return answerNll(readerLogits(model, batch, positions), targets, batch.rows);
-}
-
-/** Mean negative log-likelihood, and the share of answers of which every token is the most likely one. */
-export function measureExercises(
-  model: VisionLanguageModel,
-  exercises: readonly ReadingExercise[],
-  modality: Modality,
-): { readonly nll: number; readonly accuracy: number } {
-  let nll = 0;
-  let right = 0;
-  for (let start = 0; start < exercises.length; start += MEASURE_BATCH) {
-    const batch = collateExercises(model, exercises.slice(start, start + MEASURE_BATCH), modality);
-    const { positions, targets } = batch.answers!;
-    const { loss, best } = tf.tidy(() => {
-      const logits = readerLogits(model, batch, positions);
-      return { loss: answerNll(logits, targets, 1).dataSync()[0]!, best: tf.argMax(logits, 1).dataSync() };
-    });
-    nll += loss;
-    const wrong = new Set(positions.filter((_, i) => best[i] !== targets[i]).map(({ row }) => row));
-    right += batch.rows - wrong.size;
-  }
-  return { nll: nll / exercises.length, accuracy: right / exercises.length };
-}
-
-function messagesOf({ image, question, answer, passage }: ReadingExercise, modality: Modality): ChatMessage[] {
-  const example = {
-    id: "",
-    task: "pre-training",
-    split: "train",
-    image,
-    question,
-    answer,
-    labels: [],
-    group: "",
-  } as const;
-  const pair = passage === null ? null : { id: "", corpus: "general world", licence: "CC0-1.0", ...passage };
-  const messages = buildPrompt({ example, passage: pair });
-  if (modality === "pictures") return messages;
-  return messages.map(({ role, content }) => ({
-    role,
-    content: typeof content === "string" ? content : content.filter((part) => part.type === "text"),
-  }));
-}
+type Modality = "text" | "pictures";
 
 /** What pre-training gave: its curve, and the share of held-out exercises answered right, by mode. */
 export interface ReaderPretraining {
   readonly curve: readonly CurvePoint[];
   readonly skills: Readonly<Record<ReadingMode, number>>;
 }
+
+/** The phases after the vision tower's, in their order. Texts alone train the text model alone. */
+const READING_PHASES = [
+  ["text", "text"],
+  ["pictures", "pictures"],
+  ["lists", "text"],
+  ["classes", "pictures"],
+  ["hints", "pictures"],
+] as const satisfies readonly (readonly [phase: keyof ReaderRecipe, modality: Modality])[];
 
 /**
  * Pre-trains a reader on the general-purpose world: the vision tower alone, then reading and copying texts, then exercises on
@@ -100,38 +49,38 @@ export interface ReaderPretraining {
  */
 export async function pretrainReader(
   model: VisionLanguageModel,
-  options: ReaderPretrainingOptions,
+  recipe: ReaderRecipe,
   hooks: PretrainingHooks = {},
 ): Promise<ReaderPretraining> {
-  const heldOut = drawHeldOut(options);
-  const vision = await runVisionPhase(model, options, hooks);
-  const text = await runPhase(model, "text", options, heldOut, hooks);
-  const pictures = await runPhase(model, "pictures", options, heldOut, hooks);
-  const lists = await runPhase(model, "lists", options, heldOut, hooks);
-  const classes = await runPhase(model, "classes", options, heldOut, hooks);
-  const hints = await runPhase(model, "hints", options, heldOut, hooks);
+  const heldOut = drawHeldOut(recipe);
+  const { curve: visionCurve } = await trainVision(model, recipe, hooks);
+  const curve = [...visionCurve];
+  for (const [name, modality] of READING_PHASES) {
+    const work = { model, name, modality, phase: recipe[name], heldOut };
+    curve.push(...(await trainReading(work, { name, seed: recipe.seed, hooks })).curve);
+  }
   const skills = Object.fromEntries(
     [...heldOut].map(([mode, exercises]) => [mode, measureExercises(model, exercises, "pictures").accuracy]),
   ) as Record<ReadingMode, number>;
-  return { curve: [vision, text, pictures, lists, classes, hints].flatMap(({ curve }) => curve), skills };
+  return { curve, skills };
 }
 
 type HeldOut = ReadonlyMap<ReadingMode, readonly ReadingExercise[]>;
 
-function drawHeldOut(options: ReaderPretrainingOptions): HeldOut {
-  const random = createRandom(options.seed).fork("reader pre-training/held out");
+function drawHeldOut(recipe: ReaderRecipe): HeldOut {
+  const random = createRandom(recipe.seed).fork("reader pre-training/held out");
   return new Map(
     READING_MODES.map((mode) => [
       mode,
-      Array.from({ length: options.numHeldOut }, () => drawReadingExercise(mode, random)),
+      Array.from({ length: recipe.numHeldOut }, () => drawReadingExercise(mode, random)),
     ]),
   );
 }
 
 /** The probes see the mean of a picture's tokens, as the text model gets them. */
-async function runVisionPhase(
+async function trainVision(
   model: VisionLanguageModel,
-  { vision, seed, numHeldOut }: ReaderPretrainingOptions,
+  { vision, seed, numHeldOut }: ReaderRecipe,
   hooks: PretrainingHooks,
 ): Promise<LoopResult> {
   const tower: ImageTower = {
@@ -166,50 +115,38 @@ function meanTokens(model: VisionLanguageModel, images: readonly RasterImage[]):
   return tf.gather(tf.concat(means, 0), tf.tensor1d(places, "int32"));
 }
 
-type ReadingPhaseName = "text" | "pictures" | "lists" | "classes" | "hints";
+/** One phase of exercises. */
+interface ReadingWork {
+  readonly model: VisionLanguageModel;
+  readonly name: string;
+  readonly modality: Modality;
+  readonly phase: ReadingPhase;
+  readonly heldOut: HeldOut;
+}
 
-async function runPhase(
-  model: VisionLanguageModel,
-  name: ReadingPhaseName,
-  options: ReaderPretrainingOptions,
-  heldOut: HeldOut,
-  hooks: PretrainingHooks,
-): Promise<LoopResult> {
-  const phase = options[name];
-  const modality: Modality = name === "text" || name === "lists" ? "text" : "pictures";
+async function trainReading(work: ReadingWork, run: Parameters<typeof trainPhase>[2]): Promise<LoopResult> {
+  const { model, name, modality, phase } = work;
   const isTrained = (weight: string): boolean => modality === "pictures" || !isOfVision(model, weight);
-  const variables = model.parameters.unfreeze(isTrained);
-  const asked = new Map([...heldOut].filter(([mode]) => (phase.shares[mode] ?? 0) > 0));
+  const heldOut = new Map([...work.heldOut].filter(([mode]) => (phase.shares[mode] ?? 0) > 0));
+  const trainee: Trainee<PromptBatch> = {
+    stage: `reader pre-training, ${name}`,
+    variables: model.parameters.unfreeze(isTrained),
+    prepare: async (_step, random) => {
+      const exercises = Array.from({ length: phase.batchSize }, () => drawExercise(phase, random));
+      return collateExercises(model, exercises, modality);
+    },
+    loss: (batch) => promptNll(model, batch),
+    release: () => {},
+    evaluate: async () => evaluateModes(model, modality, heldOut),
+  };
   try {
-    const trainee = createTrainee({ model, modality, name }, variables, { phase, heldOut: asked });
-    return await pretrainLoop(trainee, phase, { name, seed: options.seed, hooks });
+    return await trainPhase(trainee, phase, run);
   } finally {
     model.parameters.freeze();
   }
 }
 
-function createTrainee(
-  {
-    model,
-    modality,
-    name,
-  }: { readonly model: VisionLanguageModel; readonly modality: Modality; readonly name: ReadingPhaseName },
-  variables: readonly tf.Variable[],
-  { phase, heldOut }: { readonly phase: ReadingPhase; readonly heldOut: HeldOut },
-): Trainee<PromptBatch> {
-  return {
-    stage: `reader pre-training, ${name}`,
-    variables,
-    prepare: async (_step, random) => {
-      const exercises = Array.from({ length: phase.batchSize }, () => drawExercise(phase, random));
-      return collateExercises(model, exercises, modality);
-    },
-    loss: (batch) => exerciseLoss(model, batch),
-    release: () => {},
-    evaluate: async () => evaluateModes(model, modality, heldOut),
-  };
-}
-
+/** One exercise of the phase's modes, each as often as its share. */
 function drawExercise({ shares }: ReadingPhase, random: Random): ReadingExercise {
   const modes = READING_MODES.filter((mode) => (shares[mode] ?? 0) > 0);
   let left = random.next();
@@ -218,6 +155,60 @@ function drawExercise({ shares }: ReadingPhase, random: Random): ReadingExercise
     return left < 0;
   });
   return drawReadingExercise(mode ?? modes.at(-1)!, random);
+}
+
+/** Exercises with their answers as one batch, padded on the right. */
+function collateExercises(
+  model: VisionLanguageModel,
+  exercises: readonly ReadingExercise[],
+  modality: Modality,
+): PromptBatch {
+  const prompts = exercises.map((exercise) => tokenizePrompt(model, messagesOf(exercise, modality)));
+  return collatePrompts(model, prompts, { side: "right", answers: exercises.map(({ answer }) => answer) });
+}
+
+function messagesOf({ image, question, answer, passage }: ReadingExercise, modality: Modality): ChatMessage[] {
+  const example = {
+    id: "",
+    task: "pre-training",
+    split: "train",
+    image,
+    question,
+    answer,
+    labels: [],
+    group: "",
+  } as const;
+  const pair = passage === null ? null : { id: "", corpus: "general world", licence: "CC0-1.0", ...passage };
+  const messages = buildPrompt({ example, passage: pair });
+  if (modality === "pictures") return messages;
+  return messages.map(({ role, content }) => ({
+    role,
+    content: typeof content === "string" ? content : content.filter((part) => part.type === "text"),
+  }));
+}
+
+const MEASURE_BATCH = 64;
+
+/** Mean negative log-likelihood, and the share of answers of which every token is the most likely one. */
+function measureExercises(
+  model: VisionLanguageModel,
+  exercises: readonly ReadingExercise[],
+  modality: Modality,
+): { readonly nll: number; readonly accuracy: number } {
+  let nll = 0;
+  let right = 0;
+  for (let start = 0; start < exercises.length; start += MEASURE_BATCH) {
+    const batch = collateExercises(model, exercises.slice(start, start + MEASURE_BATCH), modality);
+    const { positions, targets } = batch.answers!;
+    const { loss, best } = tf.tidy(() => {
+      const logits = readerLogits(model, batch, positions);
+      return { loss: answerNll(logits, targets, 1).dataSync()[0]!, best: tf.argMax(logits, 1).dataSync() };
+    });
+    nll += loss;
+    const wrong = new Set(positions.filter((_, i) => best[i] !== targets[i]).map(({ row }) => row));
+    right += batch.rows - wrong.size;
+  }
+  return { nll: nll / exercises.length, accuracy: right / exercises.length };
 }
 
 function evaluateModes(model: VisionLanguageModel, modality: Modality, heldOut: HeldOut): Evaluation {

@@ -4,7 +4,7 @@ import type { RasterImage } from "../base/types";
 import { crossEntropy } from "../compute/ops/cross-entropy";
 import { ATTRIBUTES, drawGeneralScene, type Scene } from "../phantoms/general/world";
 import type { Evaluation, LoopResult, Trainee } from "../training/loop";
-import { type PretrainingHooks, type PretrainingPhase, pretrainLoop } from "./pretrain-loop";
+import { type PretrainingHooks, type PretrainingPhase, trainPhase } from "./recipes";
 
 /** An image tower as its pre-training sees it. */
 export interface ImageTower {
@@ -46,7 +46,7 @@ export async function pretrainTower(
   const random = createRandom(run.seed).fork(`${tower.stage}/held out`);
   const heldOut = Array.from({ length: run.numHeldOut }, () => drawGeneralScene(random));
   try {
-    return await pretrainLoop(createTrainee(tower, probe, { batchSize: phase.batchSize, heldOut }), phase, {
+    return await trainPhase(createTrainee(tower, probe, { batchSize: phase.batchSize, heldOut }), phase, {
       name: "vision",
       seed: run.seed,
       hooks: run.hooks,

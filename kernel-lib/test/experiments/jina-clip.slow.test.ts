@@ -4,7 +4,7 @@ import { buildIndex } from "../../src/experiments/stages/corpus-index";
 import { predict } from "../../src/experiments/stages/predictions";
 import { tuneRetriever } from "../../src/experiments/stages/retriever";
 import { saveJinaClip } from "../../src/models/jina-clip/weights";
-import { createReplicaJinaClip } from "../../src/replicas/replica-jina-clip";
+import { createReplicaJinaClip } from "../../src/replicas/replica-encoders";
 import { type SmallWorld, smallWorld } from "./small-world";
 
 let world: SmallWorld;

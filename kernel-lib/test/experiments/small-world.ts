@@ -9,7 +9,7 @@ import { saveClip } from "../../src/models/clip/weights";
 import { saveQwen2Vl } from "../../src/models/qwen2-vl/weights";
 import { loadCorpus } from "../../src/phantoms/load-corpus";
 import { loadTask } from "../../src/phantoms/load-task";
-import { createReplicaClip } from "../../src/replicas/replica-models";
+import { createReplicaClip } from "../../src/replicas/replica-encoders";
 import { tinyReader } from "../helpers/tiny-reader";
 
 /** Untrained models on disk, a cut-down task and corpus: everything a run needs, in seconds. */

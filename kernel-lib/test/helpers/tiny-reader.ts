@@ -2,13 +2,13 @@ import type { Qwen2VlConfig } from "../../src/models/qwen2-vl/config";
 import { createQwen2Vl, type Qwen2Vl } from "../../src/models/qwen2-vl/weights";
 import { QWEN2_VL_CHAT_TEMPLATE } from "../../src/models/text/chat-template";
 import { createTokenizer, type TextTokenizer } from "../../src/models/text/tokenizer";
-import { createReplicaReader } from "../../src/replicas/replica-models";
+import { createReplicaQwen2Vl } from "../../src/replicas/replica-readers";
 
 let tokenizer: TextTokenizer | undefined;
 
 function tinyTokenizer(): TextTokenizer {
   if (tokenizer === undefined) {
-    const replica = createReplicaReader(1);
+    const replica = createReplicaQwen2Vl(1);
     tokenizer = createTokenizer(replica.tokenizer.json);
     replica.dispose();
   }

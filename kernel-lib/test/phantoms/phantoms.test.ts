@@ -12,7 +12,7 @@ import { ATTRIBUTES, attributeOf, drawGeneralScene, drawValue, wordFor } from ".
 import { drawBreastPhantom, writeBreastArchive } from "../../src/phantoms/tasks/breast";
 import { drawPathologyCase } from "../../src/phantoms/tasks/pathology";
 import { drawRadiologyCase } from "../../src/phantoms/tasks/radiology";
-import { readerPieces } from "../../src/replicas/replica-models";
+import { cutWords } from "../../src/replicas/tokenizers";
 import { refusal } from "../data/helpers";
 
 const VOCABULARY = new Set(vocabularyWords().map((entry) => entry.word));
@@ -150,7 +150,7 @@ test("the question of BreastMNIST is in the vocabulary and numbers its classes",
 });
 
 test("the readers know every word and sign of the questions, labels and phantom answers of all tasks", () => {
-  const pieces = readerPieces();
+  const pieces = cutWords(readerWords());
   const texts = [...TASKS.values()].flatMap(({ question, labels }) => [
     ...(question === null ? [] : [question]),
     ...labels.map(({ name }) => name),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createTokenizer } from "../../src/models/text/tokenizer";
-import { type BpeOptions, trainBpe } from "../../src/replicas/bpe-trainer";
+import { type BpeOptions, trainBpe } from "../../src/replicas/tokenizers";
 
 const WORDS: [string, number][] = [
   ["a", 90],

@@ -6,7 +6,7 @@ import { clipPixels } from "../../src/models/clip/processor";
 import type { Clip } from "../../src/models/clip/weights";
 import { ATTRIBUTES } from "../../src/phantoms/general/world";
 import { type ImageTower, pretrainTower } from "../../src/replicas/pretrain-tower";
-import { createReplicaClip } from "../../src/replicas/replica-models";
+import { createReplicaClip } from "../../src/replicas/replica-encoders";
 
 const PHASE = { steps: 30, batchSize: 16, learningRate: 2e-3, warmupSteps: 3, evaluateEvery: 15 };
 const RUN = { numHeldOut: 80, seed: 7, hooks: {} };

@@ -7,8 +7,7 @@ import { openBackend } from "../../src/compute/backend";
 import { DERMA_MNIST } from "../../src/data/tasks/derma-mnist";
 import { loadDualEncoder, loadReaderModel } from "../../src/models/architectures";
 import { READING_MODES } from "../../src/phantoms/general/reading-exercises";
-import { CLIP_RECIPE, JINA_CLIP_RECIPE } from "../../src/replicas/pretrain-clip";
-import { READER_RECIPE } from "../../src/replicas/reader-recipe";
+import { ENCODER_RECIPE, READER_RECIPE } from "../../src/replicas/recipes";
 
 const folderOf = (name: string): string => join(repositoryRoot(), "data", "checkpoints", name);
 
@@ -27,8 +26,8 @@ describe("the replica checkpoints of this repository", () => {
   });
 
   test("they were made by today's recipes", () => {
-    expect(manifestOf("clip")["recipe"]).toEqual(CLIP_RECIPE);
-    expect(manifestOf("jina-clip")["recipe"]).toEqual(JINA_CLIP_RECIPE);
+    expect(manifestOf("clip")["recipe"]).toEqual(ENCODER_RECIPE);
+    expect(manifestOf("jina-clip")["recipe"]).toEqual(ENCODER_RECIPE);
     expect(manifestOf("qwen2-vl")["recipe"]).toEqual(READER_RECIPE);
     expect(manifestOf("pixtral")["recipe"]).toEqual(READER_RECIPE);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createTokenizer } from "../../src/models/text/tokenizer";
-import { buildWordPieces } from "../../src/replicas/word-pieces";
+import { buildWordPieces } from "../../src/replicas/tokenizers";
 
 const WORDS = ["circle", "a", "Breast", "background:", "12", "x-ray"];
 const tokenizer = createTokenizer(buildWordPieces(WORDS));

@@ -7,7 +7,7 @@ import { saveClip } from "../../../src/models/clip/weights";
 import { saveQwen2Vl } from "../../../src/models/qwen2-vl/weights";
 import { loadCorpus } from "../../../src/phantoms/load-corpus";
 import { loadTask } from "../../../src/phantoms/load-task";
-import { createReplicaClip } from "../../../src/replicas/replica-models";
+import { createReplicaClip } from "../../../src/replicas/replica-encoders";
 import { tinyReader } from "../../helpers/tiny-reader";
 
 const SIZES: Readonly<Record<Split, number>> = { train: 24, validation: 8, test: 10 };

@@ -3,7 +3,7 @@ import type { RasterImage } from "../../../src/base/types";
 import { createQwen2Vl, type Qwen2Vl } from "../../../src/models/qwen2-vl/weights";
 import { type ChatMessage, QWEN2_VL_CHAT_TEMPLATE } from "../../../src/models/text/chat-template";
 import { createTokenizer, type TextTokenizer } from "../../../src/models/text/tokenizer";
-import { trainBpe } from "../../../src/replicas/bpe-trainer";
+import { trainBpe } from "../../../src/replicas/tokenizers";
 
 const WORDS = ["background", "round", "spiky", "tall", "shadow", "what", "is", "it", "yes", "no", "user", "assistant"];
 const SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>"];

@@ -3,7 +3,7 @@
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const kernel = require("../../../dist");
-const { createReplicaPixtral } = require("../../../dist/replicas/replica-pixtral");
+const { createReplicaPixtral } = require("../../../dist/replicas/replica-readers");
 const tf = require("@tensorflow/tfjs-core");
 
 const folder = process.argv[2];

@@ -6,33 +6,11 @@ import { type DualEncoder, encodeImages, encodeTexts } from "../models/dual-enco
 import { vocabularyWords } from "../phantoms/general/vocabulary";
 import { drawGeneralScene, GENERAL_VOCABULARY, type Scene } from "../phantoms/general/world";
 import type { Evaluation, Trainee } from "../training/loop";
-import { type PretrainingHooks, type PretrainingPhase, pretrainLoop } from "./pretrain-loop";
 import { type ImageTower, pretrainTower } from "./pretrain-tower";
-
-/** How a dual encoder is pre-trained on the general-purpose world. */
-export interface ClipPretrainingOptions {
-  /** The image tower alone, by linear probes of a scene's attributes. */
-  readonly vision: PretrainingPhase;
-  /** Both towers, image-caption pairs; each pair is the others' negative. */
-  readonly pairs: PretrainingPhase;
-  /** Held-out scenes; pairs are ranked among themselves. */
-  readonly numHeldOut: number;
-  readonly seed: number;
-}
-
-/** How the replica dual encoder in data/checkpoints was made; `npm run checkpoints` does it again. */
-export const CLIP_RECIPE = {
-  vision: { steps: 2500, batchSize: 64, learningRate: 1e-3, warmupSteps: 100, evaluateEvery: 250 },
-  pairs: { steps: 800, batchSize: 192, learningRate: 1e-3, warmupSteps: 100, evaluateEvery: 250 },
-  numHeldOut: 512,
-  seed: 7,
-} as const satisfies ClipPretrainingOptions;
-
-/** How the replica Jina-CLIP is made: the same pictures and captions as the replica CLIP's, in the same order. */
-export const JINA_CLIP_RECIPE = CLIP_RECIPE;
+import { type EncoderRecipe, type PretrainingHooks, trainPhase } from "./recipes";
 
 /** What pre-training gave: its curve, and how often a held-out image finds its own caption first, or among the first ten. */
-export interface ClipPretraining {
+export interface EncoderPretraining {
   readonly curve: readonly CurvePoint[];
   readonly recallAt1: number;
   readonly recallAt10: number;
@@ -53,19 +31,19 @@ const STAGE = "encoder pre-training";
  *
  * @throws NumericError when the loss is no longer finite. InterruptedError when the control's signal is aborted.
  */
-export async function pretrainClip(
+export async function pretrainEncoder(
   encoder: DualEncoder,
-  options: ClipPretrainingOptions,
+  recipe: EncoderRecipe,
   hooks: PretrainingHooks = {},
-): Promise<ClipPretraining> {
-  const { seed, numHeldOut } = options;
+): Promise<EncoderPretraining> {
+  const { seed, numHeldOut } = recipe;
   const random = createRandom(seed).fork(`${STAGE}/held out`);
   const heldOut = Array.from({ length: numHeldOut }, () => drawCaptionedScene(random));
   try {
     const tower = imageTower(encoder);
-    const vision = await pretrainTower(tower, options.vision, { numHeldOut, seed, hooks });
-    const trainee = createTrainee(encoder, encoder.parameters.unfreeze(), heldOut, options.pairs.batchSize);
-    const pairs = await pretrainLoop(trainee, options.pairs, { name: "pairs", seed, hooks });
+    const vision = await pretrainTower(tower, recipe.vision, { numHeldOut, seed, hooks });
+    const trainee = createTrainee(encoder, encoder.parameters.unfreeze(), heldOut, recipe.pairs.batchSize);
+    const pairs = await trainPhase(trainee, recipe.pairs, { name: "pairs", seed, hooks });
     return { curve: [...vision.curve, ...pairs.curve], ...(await recallOf(encoder, heldOut)) };
   } finally {
     encoder.parameters.freeze();

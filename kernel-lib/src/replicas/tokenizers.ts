@@ -1,6 +1,26 @@
 import { assertInteger } from "../base/check";
 import { ConfigError } from "../base/errors";
 import { createTokenizer, type JsonObject } from "../models/text/tokenizer";
+import type { VocabularyWord } from "../phantoms/general/vocabulary";
+
+/*
+ * How a list of words becomes the tokenizer.json of a replica, in the two formats its models have: byte-level BPE (CLIP, Qwen2-VL
+ * and Pixtral) and BERT's word pieces (Jina-CLIP).
+ */
+
+/** Words as the pre-tokenizer cuts them, each piece one token later: "background:" is two pieces, "12" two digits. */
+export function cutWords(words: readonly VocabularyWord[]): ReadonlyMap<string, number> {
+  const pieces = new Map<string, number>();
+  for (const { word, count } of words) {
+    for (const piece of word.match(/\p{L}+|\p{N}|[^\p{L}\p{N}]+/gu) ?? []) pieces.set(piece, count);
+  }
+  return pieces;
+}
+
+/** How a special token stands in the file. */
+const SPECIAL_TOKEN = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+
+// ---- byte-level BPE -------------------------------------------------------------------------------------------------------
 
 /** What a vocabulary is built from. */
 export interface BpeOptions {
@@ -31,7 +51,7 @@ export function trainBpe(options: BpeOptions): JsonObject {
   const merges = learnMerges(spell(options.words, alphabet));
   const tokens = [...alphabet, ...merges.map(([left, right]) => left + right)];
   const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
-  return tokenizerJson(
+  return bpeJson(
     vocab,
     merges.map(([left, right]) => `${left} ${right}`),
     options,
@@ -57,7 +77,7 @@ function byteAlphabet(): string[] {
 /** Each word, with and without a leading space, as a list of byte characters. */
 function spell(words: BpeOptions["words"], alphabet: readonly string[]): SpelledWord[] {
   const vocab = Object.fromEntries(alphabet.map((token, id) => [token, id]));
-  const bytesOnly = createTokenizer(tokenizerJson(vocab, [], { specialTokens: [] }));
+  const bytesOnly = createTokenizer(bpeJson(vocab, [], { specialTokens: [] }));
   const counts = new Map<string, number>();
   for (const [word, count] of words) {
     assertInteger(`trainBpe: count of ${JSON.stringify(word)}`, count, 1);
@@ -116,19 +136,18 @@ function mergePair(symbols: readonly string[], [left, right]: Pair): string[] {
   return merged;
 }
 
-function tokenizerJson(
+function bpeJson(
   vocab: Readonly<Record<string, number>>,
   merges: readonly string[],
   { specialTokens, wrap }: Pick<BpeOptions, "specialTokens" | "wrap">,
 ): JsonObject {
   const first = Object.keys(vocab).length;
-  const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
   return {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: specialTokens.map((content, i) => ({ id: first + i, content, ...plain })),
+    added_tokens: specialTokens.map((content, i) => ({ id: first + i, content, ...SPECIAL_TOKEN })),
     normalizer: { type: "NFC" },
     pre_tokenizer: {
       type: "Sequence",
@@ -173,5 +192,79 @@ function template(wrap: { begin: string; end: string }, specialTokens: readonly 
     single,
     pair: [...single, special(wrap.begin), text("B"), special(wrap.end)],
     special_tokens: { [wrap.begin]: entry(wrap.begin), [wrap.end]: entry(wrap.end) },
+  };
+}
+
+// ---- word pieces ----------------------------------------------------------------------------------------------------------
+
+/** BERT's special tokens; their ids are 0 to 4, in this order. */
+export const BERT_TOKENS = { pad: "[PAD]", unknown: "[UNK]", begin: "[CLS]", end: "[SEP]", mask: "[MASK]" } as const;
+
+const PREFIX = "##";
+const LONGEST_WORD = 100;
+
+/**
+ * Builds the content of a tokenizer.json with BERT's uncased word pieces: every listed word is one token, any other ASCII word
+ * is spelled in the longest listed pieces, at worst letter by letter. What holds other letters is [UNK], as in BERT.
+ *
+ * Nothing is counted or trained: the same words in the same order give the same file.
+ *
+ * @param words cut where BERT cuts them: "background:" is two pieces. Capitals and accents are lost.
+ * @throws ConfigError when a word is empty or longer than the 100 characters BERT reads of one.
+ * @example buildWordPieces(["circle", "a"])
+ */
+export function buildWordPieces(words: Iterable<string>): JsonObject {
+  const special = Object.values(BERT_TOKENS);
+  const cut = createTokenizer(wordPieceJson([...special]));
+  const pieces = [...words].flatMap((word) => {
+    const parts = cut.split(word);
+    if (parts.length > 0 && parts.every((part) => part.length > 0 && part.length <= LONGEST_WORD)) return parts;
+    throw new ConfigError(
+      `buildWordPieces: words must have 1 to ${LONGEST_WORD} letters; got ${JSON.stringify(word)}. Leave it out.`,
+      { word },
+    );
+  });
+  return wordPieceJson([...new Set([...special, ...pieces, ...characters()])]);
+}
+
+/** Printable ASCII without capitals, and what of it may go on within a word. */
+function characters(): string[] {
+  const all = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)).filter((c) => !/[A-Z]/.test(c));
+  return [...all, ...all.filter((c) => /[a-z0-9]/.test(c)).map((c) => PREFIX + c)];
+}
+
+function wordPieceJson(vocabulary: readonly string[]): JsonObject {
+  const { begin, end, unknown } = BERT_TOKENS;
+  const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
+  const entry = (id: string) => ({ id, ids: [vocabulary.indexOf(id)], tokens: [id] });
+  const single = [special(begin), { Sequence: { id: "A", type_id: 0 } }, special(end)];
+  const second = { Sequence: { id: "B", type_id: 1 } };
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: Object.values(BERT_TOKENS).map((content, id) => ({ id, content, ...SPECIAL_TOKEN })),
+    normalizer: {
+      type: "BertNormalizer",
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+      lowercase: true,
+    },
+    pre_tokenizer: { type: "BertPreTokenizer" },
+    post_processor: {
+      type: "TemplateProcessing",
+      single,
+      pair: [...single, second, { SpecialToken: { id: end, type_id: 1 } }],
+      special_tokens: { [begin]: entry(begin), [end]: entry(end) },
+    },
+    decoder: { type: "WordPiece", prefix: PREFIX, cleanup: true },
+    model: {
+      type: "WordPiece",
+      unk_token: unknown,
+      continuing_subword_prefix: PREFIX,
+      max_input_chars_per_word: LONGEST_WORD,
+      vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])),
+    },
   };
 }

@@ -1,7 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import { openBackend } from "../../src/compute/backend";
-import { createReplicaReader } from "../../src/replicas/replica-models";
-import { createReplicaPixtral } from "../../src/replicas/replica-pixtral";
+import { createReplicaPixtral, createReplicaQwen2Vl } from "../../src/replicas/replica-readers";
 
 beforeAll(() => openBackend(), 60_000);
 
@@ -11,7 +10,7 @@ test("createReplicaPixtral makes about a million weights with heads 32 wide, and
   expect(model.parameters.count()).toBeLessThan(1.3e6);
   expect(model.parameters.shape("model.language_model.layers.0.self_attn.q_proj.weight")).toEqual([4 * 32, 128]);
   expect(model.config.vision.hiddenSize / model.config.vision.numHeads).toBe(32);
-  const reader = createReplicaReader(1);
+  const reader = createReplicaQwen2Vl(1);
   const text = "background: a round shadow\n\nWhat is it? unheard-of 12";
   expect(model.tokenizer.encode(text)).toEqual(reader.tokenizer.encode(text));
   model.dispose();

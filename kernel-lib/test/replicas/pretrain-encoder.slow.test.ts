@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, expect, test } from "vitest";
 import { openBackend } from "../../src/compute/backend";
-import { pretrainClip } from "../../src/replicas/pretrain-clip";
-import { createReplicaJinaClip } from "../../src/replicas/replica-jina-clip";
+import { pretrainEncoder } from "../../src/replicas/pretrain-encoder";
+import { createReplicaJinaClip } from "../../src/replicas/replica-encoders";
 
 beforeAll(() => openBackend(), 60_000);
 
@@ -12,7 +12,7 @@ test("its losses fall within a few steps of pre-training, the same on every run"
   const runs: (readonly unknown[])[] = [];
   for (let time = 0; time < 2; time++) {
     const model = createReplicaJinaClip(7);
-    const { curve } = await pretrainClip(model, {
+    const { curve } = await pretrainEncoder(model, {
       vision: { ...phase, steps: 8, batchSize: 16, evaluateEvery: 8 },
       pairs: { ...phase, steps: 6, batchSize: 24, evaluateEvery: 6 },
       numHeldOut: 24,
