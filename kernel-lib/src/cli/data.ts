@@ -95,12 +95,13 @@ function readOptions(argv: readonly string[]): Options | "help" {
   return { verb, data, dir, size, from, isWriting: values.write === true, model, revision: values.revision ?? null };
 }
 
-function card(name: string | null, isWriting: boolean, progress: TerminalProgress): void {
-  if (name !== null) {
-    const corpus = CORPORA.get(name);
-    progress.say(corpus === undefined ? taskCard(TASKS.get(name)!) : corpusCard(corpus));
-  }
-  if (!isWriting) return;
+function sayCard(name: string, progress: TerminalProgress): void {
+  const corpus = CORPORA.get(name);
+  progress.say(corpus === undefined ? taskCard(TASKS.get(name)!) : corpusCard(corpus));
+}
+
+/** Brings the cards of data/README.md up to date. */
+function writeCards(progress: TerminalProgress): void {
   const file = join(repositoryRoot(), "data", "README.md");
   writeFileAtomic(file, withCards(readFileSync(file, "utf8")));
   progress.say(`written: ${file}`);
@@ -112,8 +113,10 @@ async function run(options: Options, progress: TerminalProgress, control: Contro
   else if (verb === "list-models") sayModels(dir, progress);
   else if (verb === "fetch-model")
     await sayFetchedModel({ name: options.model!, revision: options.revision, dir }, progress, control);
-  else if (verb === "card") card(data, isWriting, progress);
-  else if (verb === "fetch") await sayFetchedData({ name: data!, dir, size, from }, progress, control);
+  else if (verb === "card") {
+    if (data !== null) sayCard(data, progress);
+    if (isWriting) writeCards(progress);
+  } else if (verb === "fetch") await sayFetchedData({ name: data!, dir, size, from }, progress, control);
   else await sayCheckedData({ name: data!, dir, size }, progress, control);
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { createRandom } from "../../src/base/random";
 import type { RasterImage } from "../../src/base/types";
@@ -162,4 +163,18 @@ test("the readers know every word and sign of the questions, labels and phantom 
   }
   const cut = texts.flatMap((text) => text.match(/\p{L}+|\p{N}|[^\p{L}\p{N}\s]/gu) ?? []);
   expect([...new Set(cut)].filter((piece) => !pieces.has(piece))).toEqual([]);
+});
+
+test("what the replica models learnt from is what it was: another hash needs new checkpoints", () => {
+  const exercises = createHash("sha256");
+  for (const mode of READING_MODES) {
+    for (let i = 0; i < 3; i++) {
+      const { question, answer, passage, image } = drawReadingExercise(mode, createRandom(`${mode}/${i}`));
+      exercises.update(JSON.stringify([question, answer, passage?.text ?? null])).update(image.data);
+      exercises.update(passage?.image.data ?? "");
+    }
+  }
+  expect(exercises.digest("hex").slice(0, 16)).toBe("832e55573c518c7d");
+  const words = createHash("sha256").update(JSON.stringify(vocabularyWords()));
+  expect(words.digest("hex").slice(0, 16)).toBe("b3645584ba0cd238");
 });

@@ -21,11 +21,11 @@ export interface DrawnCase {
   readonly words: readonly string[];
 }
 
-/** A yes/no question. */
-export const closed = (topic: string, question: string, isTrue: boolean): DrawnQuestion => ({
+/** A yes/no question and whether it holds. */
+export const closed = (topic: string, question: string, { holds }: { readonly holds: boolean }): DrawnQuestion => ({
   topic,
   question,
-  answer: isTrue ? "yes" : "no",
+  answer: holds ? "yes" : "no",
   kind: "closed",
 });
 

@@ -89,7 +89,7 @@ function askBoth(
   random: Random,
 ) {
   const wrong = random.pick(names.filter((name) => name !== truth));
-  return [closed(topic, ask(truth), true), closed(topic, ask(wrong), false)];
+  return [closed(topic, ask(truth), { holds: true }), closed(topic, ask(wrong), { holds: false })];
 }
 
 function askAboutFinding({ finding, side, level, present }: RadiologyFacts): DrawnQuestion[] {
@@ -100,8 +100,8 @@ function askAboutFinding({ finding, side, level, present }: RadiologyFacts): Dra
   return [
     open("POS", `where is the ${finding} ?`, `${side} side`),
     open("ABN", "what abnormality is seen ?", `${finding} on the ${side} side`),
-    closed("POS", `is the ${finding} on the left side ?`, side === "left"),
-    closed("POS", `is the ${finding} on the right side ?`, side === "right"),
+    closed("POS", `is the ${finding} on the left side ?`, { holds: side === "left" }),
+    closed("POS", `is the ${finding} on the right side ?`, { holds: side === "right" }),
     choice("POS", `is the ${finding} on the left or on the right ?`, side),
     choice("ATTRIB", `is the ${finding} bright or dark ?`, level),
   ];
@@ -115,10 +115,10 @@ function askAbout(facts: RadiologyFacts, random: Random): DrawnQuestion[] {
     open("ORGAN", "what part of the body is shown ?", organ),
     ...askBoth("MODALITY", (name) => `was this picture taken with ${name} ?`, MODALITIES, modality, random),
     ...askBoth("ORGAN", (name) => `does the picture show the ${name} ?`, ORGANS, organ, random),
-    closed("PRES", `is there a ${finding} ?`, present),
-    closed("PRES", "is an abnormality seen ?", present || enlarged),
-    closed("ABN", "is this a normal picture ?", !present && !enlarged),
-    closed("SIZE", `is the ${LARGE[organ]} enlarged ?`, enlarged),
+    closed("PRES", `is there a ${finding} ?`, { holds: present }),
+    closed("PRES", "is an abnormality seen ?", { holds: present || enlarged }),
+    closed("ABN", "is this a normal picture ?", { holds: !present && !enlarged }),
+    closed("SIZE", `is the ${LARGE[organ]} enlarged ?`, { holds: enlarged }),
     ...askAboutFinding(facts),
   ];
 }
