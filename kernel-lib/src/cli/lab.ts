@@ -48,7 +48,7 @@ function serverOptions(root: string, settingsDir: string, env: Environment): str
  * @param extra arguments passed on to `jupyter lab`; they win over ours.
  * @throws EnvironmentError when JupyterLab is not there; the message says what to install.
  */
-export function labCommand(root: string, extra: readonly string[], env: Environment): LabCommand {
+export function createLabCommand(root: string, extra: readonly string[], env: Environment): LabCommand {
   const program = join(root, ".venv", "bin", "jupyter");
   if (!existsSync(program))
     throw new EnvironmentError(
@@ -86,7 +86,7 @@ export function labCommand(root: string, extra: readonly string[], env: Environm
 }
 
 /** The address of a server that answers, with its token: what its own file in the runtime folder says. Null when it ends first. */
-export async function serverAddress(child: ChildProcess, runtimeDir: string): Promise<string | null> {
+export async function waitForServer(child: ChildProcess, runtimeDir: string): Promise<string | null> {
   const file = join(runtimeDir, `jpserver-${child.pid}.json`);
   const deadline = Date.now() + PATIENCE_MS;
   while (child.exitCode === null && child.signalCode === null && Date.now() < deadline) {
@@ -118,12 +118,12 @@ export function startLab(command: LabCommand, root: string, output: "inherit" | 
 export async function main(argv: readonly string[]): Promise<number> {
   try {
     const root = repositoryRoot();
-    const command = labCommand(root, argv, process.env);
+    const command = createLabCommand(root, argv, process.env);
     const child = startLab(command, root, "inherit");
     const ended = new Promise<number>((done) => child.once("exit", (code) => done(code ?? 0)));
     const pass = (): void => void child.kill("SIGTERM");
     for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, pass);
-    const address = await serverAddress(child, command.runtimeDir);
+    const address = await waitForServer(child, command.runtimeDir);
     if (address !== null) process.stdout.write(`\nJupyterLab: ${address}\n(Ctrl-C ends it)\n`);
     return await ended;
   } catch (error) {

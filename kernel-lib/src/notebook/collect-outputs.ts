@@ -60,7 +60,7 @@ function isTypeComplaint(text: string): boolean {
  * The nbformat error output for a failed cell, from what the kernel wrote to stderr (it sends no error message of its own).
  * Frames of the kernel's own machinery are left out of the traceback.
  */
-export function errorFromStderr(stderr: string): ErrorOutput {
+export function parseStderrError(stderr: string): ErrorOutput {
   const lines = stderr
     .replaceAll(ANSI, "")
     .split("\n")
@@ -82,7 +82,7 @@ export function quoteSource(source: string): string {
 }
 
 /** The error for a failed cell: names notebook and cell, quotes its source and the traceback. */
-export function cellError(notebook: string, cell: number, source: string, error: ErrorOutput): CellError {
+export function createCellError(notebook: string, cell: number, source: string, error: ErrorOutput): CellError {
   const rule = "-".repeat(60);
   const message = [
     `runNotebook: cell ${cell} of ${notebook} must run without an error; got ${error.ename}: ${error.evalue}`,
@@ -196,7 +196,7 @@ export class OutputCollector {
       taken.unshift(output.text);
       this.pieces.splice(i, 1);
     }
-    const error = errorFromStderr(this.clean(taken.join("")));
+    const error = parseStderrError(this.clean(taken.join("")));
     this.pieces.push({ output: error });
     return error;
   }

@@ -49,7 +49,7 @@ export function currentCell(): WriteDisplayData | null {
 }
 
 /** Whether this code runs inside a notebook's kernel. */
-export function insideNotebook(): boolean {
+export function isInsideNotebook(): boolean {
   return currentCell() !== null || loaded(PUBLIC).length > 0;
 }
 

@@ -164,12 +164,12 @@ function sortKeys(_key: string, value: unknown): unknown {
 }
 
 /** The bytes Jupyter itself would write: sorted keys, one space of indentation, texts as lists of lines. */
-export function notebookText(notebook: Notebook): string {
+export function formatNotebook(notebook: Notebook): string {
   const stored = { ...notebook, cells: notebook.cells.map(storedCell) };
   return `${JSON.stringify(stored, sortKeys, 1)}\n`;
 }
 
 /** Writes a notebook as nbformat 4.5; readers see the old file or the new one. */
 export function writeNotebook(notebook: Notebook, file: string): void {
-  writeFileAtomic(file, notebookText(notebook));
+  writeFileAtomic(file, formatNotebook(notebook));
 }

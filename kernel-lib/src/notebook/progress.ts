@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Control, ProgressEvent } from "../base/types";
-import { currentCell, escapeHtml, insideNotebook, writeDisplay } from "./display";
+import { currentCell, escapeHtml, isInsideNotebook, writeDisplay } from "./display";
 
 /** Display ids of progress bars start with this; the runner shows them live and does not store them. */
 export const PROGRESS_ID = "jomed-progress-";
@@ -147,7 +147,7 @@ function createBars(): (event: ProgressEvent) => void {
  * @example const run = await kernel.openRun({ control: kernel.notebookControl() })
  */
 export function notebookControl(): Control {
-  if (!insideNotebook()) return {};
+  if (!isInsideNotebook()) return {};
   return {
     get signal() {
       return interruptSignal();

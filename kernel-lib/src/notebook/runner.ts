@@ -8,7 +8,7 @@ import type { ProgressEvent } from "../base/types";
 import type { KernelClient } from "../kernel/client";
 import { type StartedKernel, startKernel } from "../kernel/client";
 import type { KernelSpec } from "../kernel/process";
-import { cellError, createPathCleaner, OutputCollector } from "./collect-outputs";
+import { createCellError, createPathCleaner, OutputCollector } from "./collect-outputs";
 import {
   type Cell,
   type CodeCell,
@@ -26,7 +26,7 @@ import { injectParameters, type Parameters } from "./parameters";
  * @param root folder of the project; tslab and kernel-lib are looked up in its node_modules.
  * @throws EnvironmentError when one of them is missing.
  */
-export function tslabSpec(root: string, cwd: string, env: NonNullable<KernelSpec["env"]> = {}): KernelSpec {
+export function createTslabSpec(root: string, cwd: string, env: NonNullable<KernelSpec["env"]> = {}): KernelSpec {
   const { resolve } = createRequire(join(root, "package.json"));
   const find = (name: string, file: string): string => {
     try {
@@ -35,7 +35,7 @@ export function tslabSpec(root: string, cwd: string, env: NonNullable<KernelSpec
     } catch {
       // not installed: said below
     }
-    throw new EnvironmentError(`tslabSpec: ${name}/${file} must exist; it does not. Run npm run setup.`, {
+    throw new EnvironmentError(`createTslabSpec: ${name}/${file} must exist; it does not. Run npm run setup.`, {
       name,
       file,
     });
@@ -152,7 +152,7 @@ async function runCell(session: Session, cell: CodeCell, position: number): Prom
     if ((await executeCell(session, cell.source)) === "ok") return ended(null);
     const error = collector.fail();
     const mayFail = hasTag(cell, "raises-exception") && !options.signal?.aborted;
-    return ended(mayFail ? null : cellError(name, position, cell.source, error));
+    return ended(mayFail ? null : createCellError(name, position, cell.source, error));
   } catch (error) {
     const lines = (error as Error).message.split("\n");
     collector.add("error", { ename: (error as Error).name, evalue: lines[0], traceback: lines });
@@ -207,7 +207,7 @@ export async function runNotebook(file: string, options: RunNotebookOptions = {}
   const root = repositoryRoot([dirname(path), __dirname]);
   const prepared = injectParameters(await readNotebook(path), options.parameters ?? {});
   assertNotInterrupted("runNotebook", options.signal);
-  const kernel = await startKernel(tslabSpec(root, dirname(path), options.env), {
+  const kernel = await startKernel(createTslabSpec(root, dirname(path), options.env), {
     ...(options.startTimeoutMs === undefined ? {} : { timeoutMs: options.startTimeoutMs }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -3,7 +3,7 @@ import { DataError, isKernelError } from "../base/errors";
 import type { Figure, RasterImage } from "../base/types";
 import { recallFigure } from "../figures/export/drawing-memory";
 import { pngUri } from "../figures/png";
-import { escapeHtml, insideNotebook, writeDisplay } from "./display";
+import { escapeHtml, isInsideNotebook, writeDisplay } from "./display";
 import type { MimeBundle } from "./notebook-file";
 
 /** What a cell shows below itself: figures, sentences, pictures, tables; each in several formats, of which a viewer takes its best. */
@@ -70,7 +70,7 @@ async function drawStill(figure: Figure): Promise<string | null> {
  * @example await kernel.show(kernel.figures.mainTable(rows))
  */
 export async function show(figure: Figure): Promise<void> {
-  if (!insideNotebook()) return;
+  if (!isInsideNotebook()) return;
   writeDisplay(figureBundle(figure, await drawStill(figure)));
 }
 
@@ -126,7 +126,7 @@ export function imagesBundle(images: readonly RasterImage[], options: ShowImages
 /** Shows pictures below the cell. Outside a notebook it only checks its arguments. */
 export function showImages(images: readonly RasterImage[], options: ShowImagesOptions = {}): void {
   const bundle = imagesBundle(images, options);
-  if (insideNotebook()) writeDisplay(bundle);
+  if (isInsideNotebook()) writeDisplay(bundle);
 }
 
 type TableRow = Readonly<Record<string, unknown>>;
@@ -200,5 +200,5 @@ export function tableBundle(table: TableLike | readonly object[], options: ShowT
 /** Shows an Arquero table or a list of objects below the cell. Outside a notebook it only checks its arguments. */
 export function showTable(table: TableLike | readonly object[], options: ShowTableOptions = {}): void {
   const bundle = tableBundle(table, options);
-  if (insideNotebook()) writeDisplay(bundle);
+  if (isInsideNotebook()) writeDisplay(bundle);
 }

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { labCommand, serverAddress, startLab } from "../../src/cli/lab";
+import { createLabCommand, startLab, waitForServer } from "../../src/cli/lab";
 import { findFreePorts } from "../../src/kernel/message";
-import { tslabSpec } from "../../src/notebook/runner";
+import { createTslabSpec } from "../../src/notebook/runner";
 
 /**
  * A folder for JUPYTER_PATH that holds the TypeScript kernel as set-up writes it; used only where set-up has written none.
@@ -12,7 +12,7 @@ import { tslabSpec } from "../../src/notebook/runner";
 export function kernelSpecFolder(root: string): string {
   const folder = mkdtempSync(join(tmpdir(), "jomed-kernels-"));
   mkdirSync(join(folder, "kernels", "tslab"), { recursive: true });
-  const spec = { argv: tslabSpec(root, root).argv, display_name: "TypeScript", language: "typescript" };
+  const spec = { argv: createTslabSpec(root, root).argv, display_name: "TypeScript", language: "typescript" };
   writeFileSync(join(folder, "kernels", "tslab", "kernel.json"), JSON.stringify(spec));
   return folder;
 }
@@ -22,7 +22,7 @@ export async function openLab(root: string): Promise<{ base: string; token: stri
   const kernels = kernelSpecFolder(root);
   const [port] = await findFreePorts(1);
   const extra = [`--ServerApp.port=${port}`, "--ServerApp.port_retries=0", "--ServerApp.open_browser=False"];
-  const command = labCommand(root, extra, { ...process.env, JUPYTER_PATH: kernels });
+  const command = createLabCommand(root, extra, { ...process.env, JUPYTER_PATH: kernels });
   const child = startLab(command, root, "ignore");
   const exited = once(child, "exit");
   const close = async (): Promise<void> => {
@@ -30,7 +30,7 @@ export async function openLab(root: string): Promise<{ base: string; token: stri
     await exited;
     rmSync(kernels, { recursive: true, force: true });
   };
-  const address = await serverAddress(child, command.runtimeDir);
+  const address = await waitForServer(child, command.runtimeDir);
   if (address === null) {
     if (child.exitCode === null) await close();
     throw new Error("JupyterLab did not start");

@@ -5,7 +5,7 @@ import { isKernelError } from "../../src/base/errors";
 import { repositoryRoot } from "../../src/base/paths";
 import { type KernelClient, startKernel } from "../../src/kernel/client";
 import type { KernelSpec } from "../../src/kernel/process";
-import { tslabSpec } from "../../src/notebook/runner";
+import { createTslabSpec } from "../../src/notebook/runner";
 
 const root = repositoryRoot();
 const folder = join(import.meta.dirname, "..", "notebook", "files");
@@ -62,7 +62,7 @@ async function runUntilOutput(client: KernelClient, code: string) {
 
 describe("the TypeScript kernel", () => {
   it("keeps state between cells, counts them, and judges a cell by its reply", async () => {
-    const client = await start(tslabSpec(root, folder));
+    const client = await start(createTslabSpec(root, folder));
     expect(await run(client, "let x = 20;")).toMatchObject({ status: "ok", executionCount: 1 });
     expect(await run(client, "x += 1;\nx * 2")).toMatchObject({
       status: "ok",
@@ -76,7 +76,7 @@ describe("the TypeScript kernel", () => {
   });
 
   it("an interrupt stops a loop that gives way to events within 2 s, and the signal is fresh in the next cell", async () => {
-    const client = await start(tslabSpec(root, folder));
+    const client = await start(createTslabSpec(root, folder));
     await run(
       client,
       'import * as kernel from "kernel-lib";\nconst control = kernel.notebookControl();\nlet rounds = 0;',
@@ -99,7 +99,7 @@ describe("the TypeScript kernel", () => {
   });
 
   it("an interrupt stops a loop that never gives way", async () => {
-    const client = await start(tslabSpec(root, folder));
+    const client = await start(createTslabSpec(root, folder));
     const running = await runUntilOutput(client, "console.log('on');\nwhile (true) {}");
     const before = performance.now();
     await client.interrupt();
@@ -108,7 +108,7 @@ describe("the TypeScript kernel", () => {
   });
 
   it("a cell that is too slow is interrupted with its own error, and the kernel lives on", async () => {
-    const client = await start(tslabSpec(root, folder));
+    const client = await start(createTslabSpec(root, folder));
     const error = await caught(run(client, "await new Promise((done) => setTimeout(done, 60_000));", 1500));
     expect(error).toSatisfy((e) => isKernelError(e, "state") && e.details["reason"] === "cell-timeout");
     expect((error as Error).message).toContain("the cell must end within 1500 ms; it was interrupted.");
@@ -117,7 +117,7 @@ describe("the TypeScript kernel", () => {
   });
 
   it("a kernel whose process ends is told from a failed cell", async () => {
-    const client = await start(tslabSpec(root, folder));
+    const client = await start(createTslabSpec(root, folder));
     const error = await caught(run(client, "process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});"));
     expect(error).toSatisfy((e) => isKernelError(e, "environment") && e.details["reason"] === "kernel-died");
     expect((error as Error).message).toContain("it ended with signal SIGKILL. It may have run out of memory.");
@@ -151,7 +151,7 @@ describe("starting", () => {
   });
 
   it("a started kernel leaves neither process nor connection file behind", async () => {
-    const { client } = await startKernel(tslabSpec(root, folder));
+    const { client } = await startKernel(createTslabSpec(root, folder));
     const pid = client.process.pid!;
     await client.shutdown();
     expect(() => process.kill(pid, 0)).toThrow("ESRCH");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
 import { type KernelClient, startKernel } from "../../src/kernel/client";
-import { tslabSpec } from "../../src/notebook/runner";
+import { createTslabSpec } from "../../src/notebook/runner";
 
 const ROOT = repositoryRoot();
 let folder: string;
@@ -12,7 +12,7 @@ let client: KernelClient;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "interrupt-"));
-  ({ client } = await startKernel(tslabSpec(ROOT, ROOT), { timeoutMs: 120_000 }));
+  ({ client } = await startKernel(createTslabSpec(ROOT, ROOT), { timeoutMs: 120_000 }));
 });
 afterAll(async () => {
   await client.shutdown();

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { joinLines, notebookText, readNotebook, splitLines, writeNotebook } from "../../src/notebook/notebook-file";
+import { formatNotebook, joinLines, readNotebook, splitLines, writeNotebook } from "../../src/notebook/notebook-file";
 
 const folder = mkdtempSync(join(tmpdir(), "jomed-notebook-file-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -35,7 +35,7 @@ describe("notebook files", () => {
     const data = { "text/plain": "a\nb", "image/png": "QUJD", "application/json": { z: 1, a: "x\ny" } };
     const output = { output_type: "display_data" as const, data, metadata: {} };
     const notebook = await readNotebook(stored({ nbformat: 4, metadata: {}, cells: [{ ...cell, outputs: [output] }] }));
-    const written = JSON.parse(notebookText(notebook));
+    const written = JSON.parse(formatNotebook(notebook));
     expect(written.cells[0].outputs[0].data).toEqual({ ...data, "text/plain": ["a\n", "b"] });
     expect(Object.keys(written)).toEqual(["cells", "metadata", "nbformat", "nbformat_minor"]);
     expect(written.nbformat_minor).toBe(5);

@@ -1,11 +1,11 @@
 import { homedir, tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import {
-  cellError,
   cleanValue,
+  createCellError,
   createPathCleaner,
-  errorFromStderr,
   OutputCollector,
+  parseStderrError,
   quoteSource,
 } from "../../src/notebook/collect-outputs";
 
@@ -113,7 +113,7 @@ describe("a failed cell", () => {
     ["{ some: 'object' }\n", "Error", "{ some: 'object' }"],
     ["", "Error", "the cell failed without a message"],
   ])("%j is named", (stderr, ename, evalue) => {
-    expect(errorFromStderr(stderr)).toMatchObject({ ename, evalue });
+    expect(parseStderrError(stderr)).toMatchObject({ ename, evalue });
   });
 
   it("is quoted by its first and last five lines", () => {
@@ -124,7 +124,7 @@ describe("a failed cell", () => {
       "… 2 more lines …",
       ...lines.slice(7),
     ]);
-    const error = cellError("03.ipynb", 4, lines.join("\n"), errorFromStderr("RangeError: bad\n    at f"));
+    const error = createCellError("03.ipynb", 4, lines.join("\n"), parseStderrError("RangeError: bad\n    at f"));
     for (const part of ["cell 4 of 03.ipynb", "line 0", "… 2 more lines …", "line 11", "RangeError: bad\n    at f"])
       expect(error.message).toContain(part);
     expect(error.details).toMatchObject({ reason: "cell-failed", notebook: "03.ipynb", cell: 4, ename: "RangeError" });

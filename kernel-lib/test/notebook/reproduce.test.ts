@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { labCommand } from "../../src/cli/lab";
+import { createLabCommand } from "../../src/cli/lab";
 import { reportTable } from "../../src/cli/reproduce";
 import { figuresSince, selectNotebooks } from "../../src/cli/reproduce-notebooks";
 import { parseReproduce } from "../../src/cli/reproduce-options";
@@ -151,9 +151,9 @@ function render(text: string): string[] {
   return lines.filter((line) => line !== "");
 }
 
-describe("labCommand", () => {
+describe("createLabCommand", () => {
   it("says what to install where JupyterLab is missing", () => {
-    expect(() => labCommand(folder, [], {})).toThrow(
+    expect(() => createLabCommand(folder, [], {})).toThrow(
       /JupyterLab must be installed in \.venv; it is not\. Install Python 3\.10/,
     );
   });

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { isKernelError } from "../../src/base/errors";
 import { repositoryRoot } from "../../src/base/paths";
 import type { CodeCell, Notebook } from "../../src/notebook/notebook-file";
-import { notebookText, readNotebook } from "../../src/notebook/notebook-file";
+import { formatNotebook, readNotebook } from "../../src/notebook/notebook-file";
 import { type RunNotebookOptions, runNotebook } from "../../src/notebook/runner";
 import { PLOTLY_MIME } from "../../src/notebook/show";
 
@@ -74,7 +74,7 @@ describe("runNotebook", () => {
     expect(stdout(notebook, "after")).toBe("12\n");
     expect(cellOf(notebook, "after").execution_count).toBe(14);
     expect(await readNotebook(output("basic.ipynb"))).toEqual(notebook);
-    expect(notebookText(notebook)).not.toContain(root);
+    expect(formatNotebook(notebook)).not.toContain(root);
   });
 
   it.skipIf(!existsSync(python))(
