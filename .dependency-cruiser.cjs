@@ -30,6 +30,13 @@ module.exports = {
       to: { path: "(^|/)kernel-lib/src/index\\.ts$" },
     },
     {
+      name: "figures-only-draw",
+      severity: "error",
+      comment: "a figure draws a table: no model, no data, no training, no experiment, and no interval of its own",
+      from: { path: room(["figures"]) },
+      to: { path: `${room(["models", "data", "phantoms", "retriever", "reader", "training", "experiments"])}|metrics/bootstrap` },
+    },
+    {
       name: "only-notebook-knows-tslab",
       severity: "error",
       from: { path: "(^|/)kernel-lib/src/", pathNot: room(["notebook"]) },

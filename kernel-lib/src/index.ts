@@ -2,6 +2,7 @@
 
 // analysis: tables of measured numbers
 export { agreesWith, measureAgreement, type RetrievedList } from "./analysis/agreement";
+export { embeddingMapRows, type MapRow, type PrincipalPlane, principalPlane } from "./analysis/embedding-map";
 export { type EvaluationOptions, type EvaluationRows, measureEvaluation } from "./analysis/evaluation";
 export {
   type AnswerWordings,
@@ -140,7 +141,7 @@ export { SYSTEM_NAMES, type SystemName } from "./experiments/with-system";
 export { type AblationOptions, ablationFigure } from "./figures/ablation-figure";
 export { type ConfusionOptions, confusionFigure } from "./figures/confusion-figure";
 export { type CurveOptions, curveFigure } from "./figures/curve-figure";
-export { embeddingMapFigure, embeddingMapRows, type MapRow } from "./figures/embedding-map-figure";
+export { embeddingMapFigure } from "./figures/embedding-map-figure";
 export { closeDrawing, type Drawing, type DrawOptions, drawFigure, renderFigure } from "./figures/export/draw";
 export { type SaveFigureOptions, saveFigure, writeGallery } from "./figures/export/save-figure";
 export type { SavedMeta } from "./figures/export/saved-figure";
@@ -150,7 +151,6 @@ export { type MainTableOptions, mainTableFigure } from "./figures/main-table-fig
 export { oracleFigure } from "./figures/oracle-figure";
 export { pngUri } from "./figures/png";
 export { preferenceFigure } from "./figures/preference-figure";
-export { type PrincipalPlane, principalPlane } from "./figures/principal-plane";
 export { recallFigure } from "./figures/recall-figure";
 export { type StagesOptions, stagesFigure } from "./figures/stages-figure";
 export { type TaskOracleOptions, taskOracleFigure } from "./figures/task-oracle-figure";

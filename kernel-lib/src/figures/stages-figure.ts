@@ -10,9 +10,17 @@ export interface StagesOptions extends FigureContext {
   readonly numCandidates?: number | undefined;
 }
 
-type Part = "trained" | "frozen" | "data" | "loss";
+type Kind = "trained" | "frozen" | "data" | "loss";
 
-const FILLS: Readonly<Record<Part, { fill: string; border: string }>> = {
+/** A part of a stage, in the row it stands in. */
+interface Box {
+  readonly kind: Kind;
+  readonly row: number;
+  readonly name: string;
+  readonly about: string;
+}
+
+const FILLS: Readonly<Record<Kind, { fill: string; border: string }>> = {
   trained: { fill: "#dcebf7", border: "#005b96" },
   frozen: { fill: COLORS.band, border: COLORS.line },
   data: { fill: COLORS.paper, border: COLORS.grid },
@@ -57,89 +65,81 @@ export function stagesFigure(options: StagesOptions = {}): Figure {
   });
 }
 
+const READER_BOXES: readonly Box[] = [
+  { kind: "data", row: 0, name: "Training query", about: "image, question, true answer" },
+  {
+    kind: "frozen",
+    row: 1,
+    name: "Retriever, both heads, frozen",
+    about: "image head and text head search the corpus indexes with the query image",
+  },
+  { kind: "data", row: 2, name: "Candidates", about: "image-text pairs, one per pass" },
+  {
+    kind: "trained",
+    row: 3,
+    name: "Reader with LoRA, learns",
+    about: "reads candidate image, “background: text”, query image, question; LoRA on every linear layer",
+  },
+  {
+    kind: "loss",
+    row: 4,
+    name: "Negative log-likelihood of the answer",
+    about: "summed over the candidates of each query",
+  },
+];
+
 function drawReaderStage(canvas: Canvas): void {
   heading(canvas, LEFT, "Stage 1: reader");
-  part(canvas, "data", LEFT, WIDTH, 0, "Training query", "image, question, true answer");
-  part(
-    canvas,
-    "frozen",
-    LEFT,
-    WIDTH,
-    1,
-    "Retriever, both heads, frozen",
-    "image head and text head search the corpus indexes with the query image",
-  );
-  part(canvas, "data", LEFT, WIDTH, 2, "Candidates", "image-text pairs, one per pass");
-  part(
-    canvas,
-    "trained",
-    LEFT,
-    WIDTH,
-    3,
-    "Reader with LoRA, learns",
-    "reads candidate image, “background: text”, query image, question; LoRA on every linear layer",
-  );
-  part(
-    canvas,
-    "loss",
-    LEFT,
-    WIDTH,
-    4,
-    "Negative log-likelihood of the answer",
-    "summed over the candidates of each query",
-  );
+  for (const box of READER_BOXES) drawBox(canvas, box, { x: LEFT, width: WIDTH });
   for (let row = 0; row < 4; row++) down(canvas, LEFT + WIDTH / 2, row);
   gradient(canvas, LEFT + WIDTH + 12, LEFT + WIDTH, 3);
 }
 
+function retrieverBoxes(mix: number, numCandidates: number): Box[] {
+  const frozen = Number((1 - mix).toFixed(4));
+  return [
+    { kind: "data", row: 0, name: "Training query", about: "image, question, true answer" },
+    {
+      kind: "trained",
+      row: 1,
+      name: "Query encoder of one head, learns",
+      about: `text head first, then image head; query = ${mix} learned + ${frozen} frozen`,
+    },
+    {
+      kind: "data",
+      row: 2,
+      name: `${numCandidates} best candidates of that head`,
+      about: "corpus embeddings stay frozen",
+    },
+    { kind: "data", row: 3, name: "Prior", about: "softmax of the retriever’s scores" },
+    {
+      kind: "frozen",
+      row: 3,
+      name: "Reader, frozen",
+      about: "how likely the true answer is after each candidate, times the prior: target",
+    },
+    {
+      kind: "loss",
+      row: 4,
+      name: "KL(target || prior)",
+      about: "pulls the prior towards the candidates that help the reader",
+    },
+  ];
+}
+
 function drawRetrieverStage(canvas: Canvas, mix: number, numCandidates: number): void {
   const half = (WIDTH - 16) / 2;
-  const second = RIGHT + half + 16;
-  const frozen = Number((1 - mix).toFixed(4));
+  const [whole, left, right] = [
+    { x: RIGHT, width: WIDTH },
+    { x: RIGHT, width: half },
+    { x: RIGHT + half + 16, width: half },
+  ] as const;
   heading(canvas, RIGHT, "Stage 2: retriever");
-  part(canvas, "data", RIGHT, WIDTH, 0, "Training query", "image, question, true answer");
-  part(
-    canvas,
-    "trained",
-    RIGHT,
-    WIDTH,
-    1,
-    "Query encoder of one head, learns",
-    `text head first, then image head; query = ${mix} learned + ${frozen} frozen`,
-  );
-  part(
-    canvas,
-    "data",
-    RIGHT,
-    WIDTH,
-    2,
-    `${numCandidates} best candidates of that head`,
-    "corpus embeddings stay frozen",
-  );
-  part(canvas, "data", RIGHT, half, 3, "Prior", "softmax of the retriever’s scores");
-  part(
-    canvas,
-    "frozen",
-    second,
-    half,
-    3,
-    "Reader, frozen",
-    "how likely the true answer is after each candidate, times the prior: target",
-  );
-  part(
-    canvas,
-    "loss",
-    RIGHT,
-    WIDTH,
-    4,
-    "KL(target || prior)",
-    "pulls the prior towards the candidates that help the reader",
-  );
-  for (const row of [0, 1]) down(canvas, RIGHT + WIDTH / 2, row);
-  for (const row of [2, 3]) {
-    down(canvas, RIGHT + half / 2, row);
-    down(canvas, second + half / 2, row);
+  for (const box of retrieverBoxes(mix, numCandidates)) {
+    drawBox(canvas, box, box.row !== 3 ? whole : box.kind === "data" ? left : right);
   }
+  for (const row of [0, 1]) down(canvas, RIGHT + WIDTH / 2, row);
+  for (const row of [2, 3]) for (const { x } of [left, right]) down(canvas, x + half / 2, row);
   gradient(canvas, RIGHT - 14, RIGHT, 1);
 }
 
@@ -147,7 +147,7 @@ function heading(canvas: Canvas, x: number, text: string): void {
   addText(canvas, [text], x, 4, { size: 15, weight: "bold" });
 }
 
-function part(canvas: Canvas, kind: Part, x: number, width: number, row: number, name: string, about: string): void {
+function drawBox(canvas: Canvas, { kind, row, name, about }: Box, { x, width }: { x: number; width: number }): void {
   const [top, bottom] = ROWS[row]!;
   addBox(canvas, [x, top, x + width, bottom], { ...FILLS[kind], width: kind === "trained" ? 2 : 1.2 });
   addText(canvas, [name], x + 12, top + 6, { weight: "bold" });

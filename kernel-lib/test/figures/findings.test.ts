@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { embeddingMapRows } from "../../src/analysis/embedding-map";
 import { measureInconsistency } from "../../src/analysis/inconsistency";
 import { measureOracle } from "../../src/analysis/oracle";
 import type { Figure, Prediction } from "../../src/base/types";
@@ -152,20 +153,13 @@ describe("titles state what the rows show", () => {
   });
 
   it("embedding map: neighbours that agree, and neighbours that do not", () => {
-    const at = (x: number, truth: string): object => ({
-      view: "image view",
-      id: `${x}`,
-      x,
-      y: 0,
-      truth,
-      role: "passage",
-    });
-    expect(titleOf(embeddingMapFigure([at(0, "a"), at(1, "a"), at(9, "b"), at(10, "b")]))).toContain(
-      "show the same finding: 100 %",
-    );
-    expect(titleOf(embeddingMapFigure([at(0, "a"), at(1, "b"), at(9, "a"), at(10, "b")]))).toContain(
-      "no more than chance",
-    );
+    const map = (...truths: string[]): Figure => {
+      const data = Float32Array.from([0, 1, 9, 10].flatMap((x) => [x, 0]));
+      const passages = truths.map((truth, i) => ({ id: `p${i}`, truth }));
+      return embeddingMapFigure(embeddingMapRows("image view", { data, rows: 4, cols: 2 }, passages));
+    };
+    expect(titleOf(map("a", "a", "b", "b"))).toContain("show the same finding: 100 %");
+    expect(titleOf(map("a", "b", "a", "b"))).toContain("no more than chance");
   });
 
   it("confusion: the most frequent mistake, and none", () => {

@@ -1,46 +1,12 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { createRandom } from "../../src/base/random";
 import { systemStyles } from "../../src/figures/dot-plot";
 import { pngUri } from "../../src/figures/png";
-import { principalPlane } from "../../src/figures/principal-plane";
 import { isShownAs, readPublished, rowsOf } from "../../src/figures/tables";
 import { balanceText, percent, points, shortenText, textWidth, wrapText } from "../../src/figures/text";
 import { logAxis, percentAxis, roundTicks } from "../../src/figures/theme";
 import { loadPublished } from "../../src/frames/result-frames";
 import { sampleImage } from "./sample-rows";
-
-describe("principalPlane", () => {
-  it("finds the long and the short axis of a cross by hand", () => {
-    // points (±3, 0, 0) and (0, ±1, 0): variances 2·9/4 and 2·1/4
-    const data = Float32Array.from([3, 0, 0, -3, 0, 0, 0, 1, 0, 0, -1, 0]);
-    const plane = principalPlane({ data, rows: 4, cols: 3 });
-    expect([...plane.axes.data]).toEqual([1, 0, 0, 0, 1, 0].map((value) => expect.closeTo(value, 6)));
-    expect(plane.explained[0]).toBeCloseTo(18 / 20, 6);
-    expect(plane.explained[1]).toBeCloseTo(2 / 20, 6);
-    expect(plane.points.data[0]).toBeCloseTo(3, 6);
-  });
-
-  it("gives orthogonal unit axes, the same ones every time, and ignores a shift of all points", () => {
-    const random = createRandom("plane");
-    const data = Float32Array.from({ length: 200 * 6 }, (_, i) => random.normal(0, 1 + (i % 6)));
-    const plane = principalPlane({ data, rows: 200, cols: 6 });
-    const [a, b] = [plane.axes.data.subarray(0, 6), plane.axes.data.subarray(6)];
-    expect(a.reduce((sum, value, i) => sum + value * b[i]!, 0)).toBeCloseTo(0, 6);
-    expect(Math.hypot(...a)).toBeCloseTo(1, 6);
-    expect(principalPlane({ data, rows: 200, cols: 6 }).axes.data).toEqual(plane.axes.data);
-    const shifted = principalPlane({ data: data.map((value) => value + 5), rows: 200, cols: 6 });
-    expect(shifted.points.data[17]).toBeCloseTo(plane.points.data[17]!, 3);
-    expect([...plane.project({ data: data.subarray(0, 6), rows: 1, cols: 6 }).data]).toEqual([
-      ...plane.points.data.subarray(0, 2),
-    ]);
-  });
-
-  it("stands equal points and refuses too few", () => {
-    expect(principalPlane({ data: new Float32Array(6), rows: 3, cols: 2 }).explained).toEqual([0, 0]);
-    expect(() => principalPlane({ data: new Float32Array(2), rows: 1, cols: 2 })).toThrow(/at least 2 rows/);
-  });
-});
 
 describe("pngUri", () => {
   it.each([1, 3] as const)("keeps every pixel of %i channels, repeated", async (channels) => {

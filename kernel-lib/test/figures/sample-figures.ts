@@ -1,10 +1,11 @@
+import { embeddingMapRows } from "../../src/analysis/embedding-map";
 import { measureInconsistency } from "../../src/analysis/inconsistency";
 import { measureOracle } from "../../src/analysis/oracle";
 import type { Figure } from "../../src/base/types";
 import { ablationFigure } from "../../src/figures/ablation-figure";
 import { confusionFigure } from "../../src/figures/confusion-figure";
 import { curveFigure } from "../../src/figures/curve-figure";
-import { embeddingMapFigure, embeddingMapRows } from "../../src/figures/embedding-map-figure";
+import { embeddingMapFigure } from "../../src/figures/embedding-map-figure";
 import { ideaFigure } from "../../src/figures/idea-figure";
 import { inconsistencyFigure } from "../../src/figures/inconsistency-figure";
 import { mainTableFigure } from "../../src/figures/main-table-figure";

@@ -24,6 +24,7 @@ const PLANTED: Record<string, string> = {
   "base/upward.ts": 'import "../models/fine";\n',
   "metrics/type-upward.ts": 'export type { T } from "../cli/type";\n',
   "data/cycle-a.ts": 'import "./cycle-b";\n',
+  "figures/model.ts": 'import "../models/fine";\n',
   "figures/tslab.ts": 'import * as tslab from "tslab";\nexport { tslab };\n',
   "novel/room.ts": 'import "../base/fine";\n',
   "search/index-inside.ts": 'import "../index";\n',
@@ -50,6 +51,7 @@ describe("the import rules", () => {
       ([, rule, file]) => `${rule} ${file}`,
     );
     expect(found.sort()).toEqual([
+      "figures-only-draw figures/model.ts",
       "known-rooms novel/room.ts",
       "no-cycle data/cycle-a.ts",
       "no-index-inside search/index-inside.ts",

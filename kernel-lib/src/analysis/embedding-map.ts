@@ -1,7 +1,88 @@
+/** The corpus as an encoder sees it, on its two widest directions: the rows of a map. */
+
 import { assertFinite } from "../base/check";
 import { ShapeError } from "../base/errors";
 import { createRandom } from "../base/random";
 import type { Matrix } from "../base/types";
+
+/** One point of the map. `role` says what it is; a query and its retrieved passages are drawn on top. */
+export interface MapRow {
+  readonly view: string;
+  readonly id: string;
+  readonly x: number;
+  readonly y: number;
+  readonly truth: string;
+  readonly role: "passage" | "retrieved" | "query";
+  /** Share of the view's variance along x and along y. */
+  readonly explainedX: number;
+  readonly explainedY: number;
+  /** Share of the view's passages whose nearest other passage on the map shows the same thing, and what chance gives. */
+  readonly agreement: number;
+  readonly chance: number;
+}
+
+/**
+ * The rows of one view: passages in their plane of largest variance, the query projected into the same plane.
+ *
+ * Shapes: embeddings [N, D], one row per entry of `passages`; query [D].
+ *
+ * @throws ShapeError when the counts differ.
+ */
+export function embeddingMapRows(
+  view: string,
+  embeddings: Matrix,
+  passages: readonly { id: string; truth?: string | undefined }[],
+  query?: { id: string; truth: string; embedding: Float32Array; retrievedIds?: readonly string[] | undefined },
+): MapRow[] {
+  if (passages.length !== embeddings.rows) {
+    throw new ShapeError(
+      `embeddingMapRows: passages must have ${embeddings.rows} entries like the embeddings; got ${passages.length}.`,
+    );
+  }
+  const plane = principalPlane(embeddings);
+  const truths = passages.map(({ truth }) => truth ?? "unknown");
+  const ofView = {
+    ...{ explainedX: plane.explained[0], explainedY: plane.explained[1] },
+    ...{ agreement: neighbourAgreement(plane.points, truths), chance: chanceAgreement(truths) },
+  };
+  const retrieved = new Set(query?.retrievedIds ?? []);
+  const at = (points: Matrix, row: number): { x: number; y: number } => ({
+    x: points.data[2 * row]!,
+    y: points.data[2 * row + 1]!,
+  });
+  const rows: MapRow[] = passages.map(({ id }, row) => ({
+    ...{ view, id, truth: truths[row]!, role: retrieved.has(id) ? "retrieved" : "passage" },
+    ...at(plane.points, row),
+    ...ofView,
+  }));
+  if (query !== undefined) {
+    const point = plane.project({ data: query.embedding, rows: 1, cols: query.embedding.length });
+    rows.push({ view, id: query.id, truth: query.truth, role: "query", ...at(point, 0), ...ofView });
+  }
+  return rows;
+}
+
+/** Share of points whose nearest other point shows the same thing. */
+function neighbourAgreement({ data, rows }: Matrix, truths: readonly string[]): number {
+  let same = 0;
+  for (let i = 0; i < rows; i++) {
+    let [nearest, smallest] = [-1, Number.POSITIVE_INFINITY];
+    for (let j = 0; j < rows; j++) {
+      const distance = (data[2 * i]! - data[2 * j]!) ** 2 + (data[2 * i + 1]! - data[2 * j + 1]!) ** 2;
+      if (j !== i && distance < smallest) [nearest, smallest] = [j, distance];
+    }
+    if (truths[nearest] === truths[i]) same++;
+  }
+  return same / rows;
+}
+
+/** How often two different points drawn at random show the same thing. */
+function chanceAgreement(truths: readonly string[]): number {
+  const counts = new Map<string, number>();
+  for (const truth of truths) counts.set(truth, (counts.get(truth) ?? 0) + 1);
+  const pairs = Math.max(1, truths.length * (truths.length - 1));
+  return [...counts.values()].reduce((sum, count) => sum + count * (count - 1), 0) / pairs;
+}
 
 /** The plane of largest variance through a cloud of points. */
 export interface PrincipalPlane {

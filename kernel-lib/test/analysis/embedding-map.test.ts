@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { embeddingMapRows, principalPlane } from "../../src/analysis/embedding-map";
+import { createRandom } from "../../src/base/random";
+
+describe("principalPlane", () => {
+  it("finds the long and the short axis of a cross by hand", () => {
+    // points (±3, 0, 0) and (0, ±1, 0): variances 2·9/4 and 2·1/4
+    const data = Float32Array.from([3, 0, 0, -3, 0, 0, 0, 1, 0, 0, -1, 0]);
+    const plane = principalPlane({ data, rows: 4, cols: 3 });
+    expect([...plane.axes.data]).toEqual([1, 0, 0, 0, 1, 0].map((value) => expect.closeTo(value, 6)));
+    expect(plane.explained[0]).toBeCloseTo(18 / 20, 6);
+    expect(plane.explained[1]).toBeCloseTo(2 / 20, 6);
+    expect(plane.points.data[0]).toBeCloseTo(3, 6);
+  });
+
+  it("gives orthogonal unit axes, the same ones every time, and ignores a shift of all points", () => {
+    const random = createRandom("plane");
+    const data = Float32Array.from({ length: 200 * 6 }, (_, i) => random.normal(0, 1 + (i % 6)));
+    const plane = principalPlane({ data, rows: 200, cols: 6 });
+    const [a, b] = [plane.axes.data.subarray(0, 6), plane.axes.data.subarray(6)];
+    expect(a.reduce((sum, value, i) => sum + value * b[i]!, 0)).toBeCloseTo(0, 6);
+    expect(Math.hypot(...a)).toBeCloseTo(1, 6);
+    expect(principalPlane({ data, rows: 200, cols: 6 }).axes.data).toEqual(plane.axes.data);
+    const shifted = principalPlane({ data: data.map((value) => value + 5), rows: 200, cols: 6 });
+    expect(shifted.points.data[17]).toBeCloseTo(plane.points.data[17]!, 3);
+    expect([...plane.project({ data: data.subarray(0, 6), rows: 1, cols: 6 }).data]).toEqual([
+      ...plane.points.data.subarray(0, 2),
+    ]);
+  });
+
+  it("stands equal points and refuses too few", () => {
+    expect(principalPlane({ data: new Float32Array(6), rows: 3, cols: 2 }).explained).toEqual([0, 0]);
+    expect(() => principalPlane({ data: new Float32Array(2), rows: 1, cols: 2 })).toThrow(/at least 2 rows/);
+  });
+});
+
+describe("embeddingMapRows", () => {
+  const line = (...places: readonly (readonly [number, string])[]) => {
+    const data = Float32Array.from(places.flatMap(([x]) => [x, 0]));
+    const passages = places.map(([, truth], i) => ({ id: `p${i}`, truth }));
+    return embeddingMapRows("image view", { data, rows: places.length, cols: 2 }, passages);
+  };
+
+  it("says how many nearest neighbours show the same thing, and how many would by chance", () => {
+    const apart = line([0, "a"], [1, "a"], [9, "b"], [10, "b"]);
+    expect(apart[0]).toMatchObject({ view: "image view", truth: "a", role: "passage", agreement: 1, chance: 1 / 3 });
+    const mixed = line([0, "a"], [1, "b"], [9, "a"], [10, "b"]);
+    expect(mixed.map(({ agreement }) => agreement)).toEqual([0, 0, 0, 0]);
+  });
+
+  it("sets the query into the passages' plane and marks what was retrieved for it", () => {
+    const data = Float32Array.from([3, 0, -3, 0, 0, 1, 0, -1]);
+    const passages = ["p0", "p1", "p2", "p3"].map((id) => ({ id }));
+    const query = { id: "q", truth: "a", embedding: Float32Array.of(2, 0), retrievedIds: ["p0"] };
+    const rows = embeddingMapRows("text view", { data, rows: 4, cols: 2 }, passages, query);
+    expect(rows.map(({ role }) => role)).toEqual(["retrieved", "passage", "passage", "passage", "query"]);
+    expect(rows[0]!.truth).toBe("unknown");
+    expect(rows[4]!.x).toBeCloseTo(2, 6);
+    expect(rows[4]!.y).toBeCloseTo(0, 6);
+  });
+
+  it("wants one passage per embedding", () => {
+    expect(() => embeddingMapRows("v", { data: new Float32Array(4), rows: 2, cols: 2 }, [])).toThrow(/2 entries/);
+  });
+});
