@@ -8,9 +8,9 @@ import type { ReadPair } from "./reader";
 export const PROMPT_VERSION = 1;
 
 /**
- * The user turn for one query, with one candidate or closed-book.
+ * The user turn for one query, with one passage or closed-book.
  *
- * Paper: arXiv 2508.17394v3: [candidate image, "background: {text}\n\n", query image, question]; closed-book: [query image, question].
+ * Paper: arXiv 2508.17394v3: [passage image, "background: {text}\n\n", query image, question]; closed-book: [query image, question].
  * Deviation: none.
  */
 export function buildPrompt(pair: ReadPair): ChatMessage[] {

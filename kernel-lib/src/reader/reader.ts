@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Control, Example, Label, Passage, RasterImage } from "../base/types";
 
-/** One pass of the reader: a query with one candidate, or closed-book (`passage` null). */
+/** One pass of the reader: a query with one passage, or closed-book (`passage` null). */
 export interface ReadPair {
   readonly example: Example;
   readonly passage: Passage | null;
@@ -15,7 +15,7 @@ export interface LabelScores {
   readonly logLikelihoods: Float32Array;
 }
 
-/** A vision-language model that reads one candidate per pass. Local and served readers look the same from outside. */
+/** A vision-language model that reads one passage per pass. Local and served readers look the same from outside. */
 export interface Reader {
   /** Hash of everything its scores depend on besides the pair: weights, adapter, prompt. */
   readonly fingerprint: string;

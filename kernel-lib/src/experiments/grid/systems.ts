@@ -1,3 +1,5 @@
+import { findLoss } from "../../losses/losses";
+import { needsLabels } from "../../losses/retriever-loss";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
 import type { SystemName } from "../with-system";
 
@@ -23,9 +25,10 @@ function plain(system: SystemName): GridSystem {
   return { name: system, label: system, system, ...DEFAULT };
 }
 
-function trained(name: string, training: Partial<RetrieverStageOptions>, tasks?: "labelled"): GridSystem {
+function trained(name: string, training: Partial<RetrieverStageOptions>): GridSystem {
   const label = name.replaceAll("-", " ");
-  return { name, label, system: "jomed", variant: name, training, ...(tasks === undefined ? {} : { tasks }) };
+  const contrasts = needsLabels(findLoss("grid", training.loss ?? "contrastive"));
+  return { name, label, system: "jomed", variant: name, training, ...(contrasts ? { tasks: "labelled" } : {}) };
 }
 
 /** Every system of the grid: from plain to full, then one thing changed at a time. */
@@ -42,8 +45,8 @@ export const GRID_SYSTEMS: readonly GridSystem[] = [
   trained("perplexity-distillation", { loss: "perplexityDistillation" }),
   trained("emdr2", { loss: "emdr2" }),
   trained("leave-one-out", { loss: "leaveOneOut" }),
-  trained("attention-distillation", { loss: "attentionDistillation" }, "labelled"),
-  trained("reveal", { loss: "reveal" }, "labelled"),
+  trained("attention-distillation", { loss: "attentionDistillation" }),
+  trained("reveal", { loss: "reveal" }),
 ];
 
 /** The system of this name; the caller has checked it. */
