@@ -18,14 +18,6 @@ export interface Random {
   shuffle<T>(list: readonly T[]): T[];
   /** An independent stream named by `label`; it does not advance this one. */
   fork(label: string): Random;
-  /** The state, for checkpoints; `createRandom(state)` goes on from there. */
-  state(): RandomState;
-}
-
-/** What a checkpoint stores of a stream. */
-export interface RandomState {
-  readonly seed: string;
-  readonly words: readonly [number, number, number, number];
 }
 
 function wordsOf(seed: string): [number, number, number, number] {
@@ -34,13 +26,13 @@ function wordsOf(seed: string): [number, number, number, number] {
 }
 
 /**
- * Creates a stream (sfc32, 128 bits of state) from a seed, or goes on from a stored state.
+ * Creates a stream (sfc32, 128 bits of state) from a seed.
  *
  * @example createRandom(7).fork("corpus").normal()
  */
-export function createRandom(seed: number | string | RandomState): Random {
-  const name = typeof seed === "object" ? seed.seed : String(seed);
-  let [a, b, c, d] = typeof seed === "object" ? seed.words : wordsOf(name);
+export function createRandom(seed: number | string): Random {
+  const name = String(seed);
+  let [a, b, c, d] = wordsOf(name);
 
   const next = (): number => {
     const t = (((a + b) | 0) + d) | 0;
@@ -70,7 +62,6 @@ export function createRandom(seed: number | string | RandomState): Random {
       return copy;
     },
     fork: (label) => createRandom(`${name}/${label}`),
-    state: () => ({ seed: name, words: [a | 0, b | 0, c | 0, d | 0] }),
   };
   return random;
 }

@@ -1,5 +1,5 @@
-import { posix } from "node:path";
 import { ConfigError, DataError } from "../base/errors";
+import { plainPathWithin } from "../base/paths";
 import type { Control } from "../base/types";
 import type { FileDigest } from "../store/files";
 import { askJson, type Patience } from "./http";
@@ -53,7 +53,7 @@ export function adviseOnHub(hub: Hub, id: string): (response: Response) => strin
 }
 
 /** An answer of the hub's interface. */
-export interface HubAnswer {
+interface HubAnswer {
   readonly json: unknown;
   /** Address of the next page; null on the last. */
   readonly next: string | null;
@@ -64,7 +64,7 @@ export interface HubAnswer {
  *
  * @throws EnvironmentError when it does not answer, or with another status than 200. DataError when it answers no JSON.
  */
-export async function askHub(hub: Hub, url: string, id: string, control: Control): Promise<HubAnswer> {
+async function askHub(hub: Hub, url: string, id: string, control: Control): Promise<HubAnswer> {
   const advise = adviseOnHub(hub, id);
   const doubt = "Check HF_ENDPOINT.";
   const { json, link } = await askJson({ ...hub, where: "askHub", url, advise, doubt, control });
@@ -100,7 +100,7 @@ export interface HubListing {
 const MOST_PAGES = 100;
 
 /** What is listed; every option has a default. */
-export interface HubListingOptions {
+interface HubListingOptions {
   /** Default "models". */
   readonly kind?: "models" | "datasets";
   /** Only what stands at the top (default), or everything below it too. */
@@ -153,11 +153,8 @@ function toFiles(url: string, entry: unknown): HubFile[] {
   return [{ path, bytes, digest: { kind: large === null ? "gitBlob" : "sha256", value } }];
 }
 
-/** Whether a path names something below the folder it is relative to, on every system. */
-function staysInside(path: string): boolean {
-  const isPlain = path !== "" && !/[\\:\0]/.test(path) && !path.startsWith("/");
-  return isPlain && posix.normalize(path) === path && !path.split("/").includes("..");
-}
+/** Whether a path names something below the folder it is relative to, on every system: no drive, no stream of a file. */
+const staysInside = (path: string): boolean => plainPathWithin(path) === path && !path.includes(":");
 
 function wrong(url: string, rule: string, value: unknown): DataError {
   const got = JSON.stringify(value)?.slice(0, 120);

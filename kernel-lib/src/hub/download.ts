@@ -17,8 +17,16 @@ import type { Control } from "../base/types";
 import { digestOfFile, type FileDigest, makeFolder, placeFile } from "../store/files";
 import { createWatch, isPassing, openUrl, type Patience, type Request, retryConnection } from "./http";
 
+/**
+ * One download: whole, checked, taken up where it broke.
+ *
+ * `@huggingface/hub` 2.17 was looked at for this and is less strict: it begins a broken download anew, compares neither size nor
+ * digest with what the hub states, lets two processes write one unfinished file, sets no limit to silence or length, follows a
+ * redirect from https to http, writes to the console, and knows no other publisher.
+ */
+
 /** Options of downloadFile; every one but address, place and digest has a default. */
-export interface DownloadOptions extends Request, Patience {
+interface DownloadOptions extends Request, Patience {
   /** Where the file goes; its folders are made. */
   readonly file: string;
   /** The publisher's digest; null where none is stated: the content is then not checked. */

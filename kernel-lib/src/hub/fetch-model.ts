@@ -46,7 +46,7 @@ export async function fetchModel(
   const listing = await listHubFiles(hub, model, control);
   const folder = fetchedFolder(modelsDir, model);
   const { commit } = listing;
-  if (isWhole(folder, commit)) return { folder, commit, outcome: "present" };
+  if (isComplete(folder, commit)) return { folder, commit, outcome: "present" };
   const fetchIt = () => fetchAll({ hub, model, listing, folder, control });
   const lock = { where: "fetchModel", what: `the model ${model.id}`, whenHeld: "refuse", control } as const;
   await withLock(lockFileOf(folder), fetchIt, lock);
@@ -80,7 +80,7 @@ async function fetchAll({ hub, model, listing, folder, control }: FetchWork): Pr
   removeDrafts(folder);
 }
 
-function isWhole(folder: string, commit: string): boolean {
+function isComplete(folder: string, commit: string): boolean {
   const held = readFetched(folder);
   if (held?.commit !== commit || !Array.isArray(held.files)) return false;
   return held.files.every(({ path, bytes }) => statSync(join(folder, path), { throwIfNoEntry: false })?.size === bytes);

@@ -60,7 +60,7 @@ function redirectOf(from: URL, location: string | null): URL {
 }
 
 /** A watchdog that aborts when nothing came for `idleMs`, and whatever the caller's signal does. */
-export interface Watch {
+interface Watch {
   readonly signal: AbortSignal;
   /** Something came. */
   heard(): void;
@@ -119,7 +119,7 @@ export async function retryConnection<T>(
 }
 
 /** How an interface that answers JSON is asked. */
-export interface JsonRequest extends Request, Patience {
+interface JsonRequest extends Request, Patience {
   /** Who asks, for messages. */
   readonly where: string;
   /** What to do about an answer other than 200, a sentence. Default "Try again later." */
@@ -130,7 +130,7 @@ export interface JsonRequest extends Request, Patience {
 }
 
 /** An answer and what its head says of a next page. */
-export interface JsonAnswer {
+interface JsonAnswer {
   readonly json: unknown;
   readonly link: string | null;
 }

@@ -96,7 +96,7 @@ export function fetchedFolder(modelsDir: string, { owner, name, revision }: Mode
   return join(modelsDir, `${owner}--${name}`, encodeURIComponent(revision ?? "main"));
 }
 
-export interface FindModelOptions {
+interface FindModelOptions {
   /** A branch, a tag or a commit. Default "main", or what JOMED_MODELS_DIR holds under the name. */
   readonly revision?: string;
   /** Where fetched models lie. Default data/raw/models. */
@@ -154,7 +154,7 @@ function isFolder(path: string): boolean {
 }
 
 /** A model folder on this machine. */
-export interface ListedModel {
+interface ListedModel {
   /** What `findModel` finds it by; just its last part where the folder does not say whose it is. */
   readonly name: string;
   /** Null where the folder does not say. */

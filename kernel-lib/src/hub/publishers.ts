@@ -162,7 +162,7 @@ async function listZenodo(record: string, site = ZENODO, control: Control = {}):
 }
 
 /** Whom to ask, and how. */
-export interface PublicationOptions {
+interface PublicationOptions {
   readonly hub: Hub;
   readonly addresses?: PublisherAddresses;
   readonly control?: Control;

@@ -13,7 +13,7 @@ import { type FolderPlace, findFolder, type KeptFolder } from "./folder";
  */
 
 /** What a configuration may hold: plain JSON. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** A plain object of JSON values; keys set to undefined count as absent. */
 export type JsonObject = { readonly [key: string]: JsonValue | undefined };
@@ -116,7 +116,7 @@ export async function findArtifact(place: ArtifactPlace, touch: "use" | "look"):
 }
 
 /** The code that ran: the repository's commit (null outside git), Node, and the installed version of each dependency. */
-export interface CodeVersion {
+interface CodeVersion {
   readonly commit: string | null;
   readonly node: string;
   readonly platform: string;

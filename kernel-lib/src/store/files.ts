@@ -181,7 +181,7 @@ export function assertDiskRoom(where: string, folder: string, bytes: number, adv
 }
 
 /** "gitBlob" is the SHA-1 that git names a file's content by. MD5 and SHA-1 name a file; only SHA-256 proves what it is. */
-export type DigestKind = "md5" | "sha256" | "gitBlob";
+type DigestKind = "md5" | "sha256" | "gitBlob";
 
 /** What a publisher says of a file's content. */
 export interface FileDigest {

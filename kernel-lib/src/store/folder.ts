@@ -19,7 +19,7 @@ const RESUME_NAME = "resume";
 const SCHEMA = 1;
 
 /** One file of a folder: its path inside (always with "/"), size in bytes and SHA-256. */
-export interface KeptFile {
+interface KeptFile {
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
@@ -46,7 +46,7 @@ export interface KeptFolder<Facts> {
 }
 
 /** How closely a folder is looked at: size and SHA-256 of every file (once a process), or, for gigabytes, its size only. */
-export type FolderCheck = "contents" | "sizes";
+type FolderCheck = "contents" | "sizes";
 
 /** Where the folder is being made, and the file that is there meanwhile. */
 export const workFolderOf = (folder: string): string => `${folder}.partial`;
@@ -106,7 +106,8 @@ export async function keepFolder<Facts extends object>(
 /**
  * The complete, undamaged folder, or null.
  *
- * @param how.touch whether this counts as a use: then the folder's time of change says when it was last used. Default "use".
+ * @param options.check default "contents".
+ * @param options.touch whether this counts as a use: then the folder's time of change says when it was last used. Default "use".
  */
 export async function findFolder<Facts extends object>(
   place: FolderPlace<Facts>,

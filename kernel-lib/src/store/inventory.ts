@@ -26,7 +26,7 @@ export interface StoredArtifact {
 }
 
 /** What a stopped or damaged computation left: a work folder, a lock, a folder without a readable manifest. */
-export interface Leftover {
+interface Leftover {
   readonly stage: string;
   readonly key: string;
   readonly path: string;

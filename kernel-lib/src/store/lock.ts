@@ -95,6 +95,9 @@ function lifeOf(owner: LockOwner): "alive" | "dead" | "unknown" {
   return processStart(owner.pid) === owner.processStart ? "alive" : "dead";
 }
 
+const nameOf = (owner: LockOwner | null): string =>
+  owner === null ? "another process" : `process ${owner.pid} on ${owner.host}`;
+
 /** A lock this process holds. */
 export interface Lock {
   /** Whether the lock is still ours: false after somebody declared us dead and took it. */
@@ -102,8 +105,10 @@ export interface Lock {
   release(): Promise<void>;
 }
 
+const isLock = (answer: object): answer is Lock => "release" in answer;
+
 /** How long a lock may stand still before it is taken from its owner, in milliseconds of this process's own clock. */
-export interface LockPatience {
+interface LockPatience {
   /** An owner that cannot be asked (another machine or container) shows its life by a heartbeat every 5 s. Default 5 minutes. */
   readonly silentMs?: number;
   /** A lock without an owner's name, or a take-over in progress: somebody's next few milliseconds, or a crash. Default 10 s. */
@@ -218,11 +223,8 @@ export async function tryLock(file: string, patience: LockPatience = {}): Promis
   return { heldBy: nameOf(holder) };
 }
 
-const nameOf = (owner: LockOwner | null): string =>
-  owner === null ? "another process" : `process ${owner.pid} on ${owner.host}`;
-
 /** Who may be at work under a lock. */
-export interface LockHolder {
+interface LockHolder {
   /** "process 12 on host", or "another process" where the file names none yet. */
   readonly name: string;
   /** "unknown": it runs where this process cannot look. */
@@ -246,7 +248,7 @@ export async function lockHolder(file: string): Promise<LockHolder | null> {
   return life === "dead" ? null : { name: nameOf(owner), life, pid: owner.pid, since: owner.since };
 }
 
-export interface WithLockOptions<T> {
+interface WithLockOptions<T> {
   /** Who asks, and for what, for messages and progress: "runStage", "reader". */
   readonly where: string;
   readonly what: string;
@@ -280,8 +282,6 @@ export async function withLock<T>(
     await lock.release();
   }
 }
-
-const isLock = (answer: object): answer is Lock => "release" in answer;
 
 async function waitForLock<T>(file: string, options: WithLockOptions<T>): Promise<Lock | { readonly found: T }> {
   const { where, what, whenHeld = "wait", find, control = {} } = options;

@@ -119,6 +119,19 @@ describe("keepFolder", () => {
     expect(readFileSync(join(place.folder, "result"), "utf8")).toBe("12");
   });
 
+  it("takes no file that was being written when its process was killed", async () => {
+    const { place, write } = toy();
+    const { manifest } = await keepFolder(
+      place,
+      async (draft) => {
+        writeFileSync(join(draft.folder, "result.3f2504e0-4f89-41d3-9a0c-0305e82c3301.part"), "{");
+        return write(draft);
+      },
+      OPTIONS,
+    );
+    expect(manifest.files.map(({ path }) => path)).toEqual(["deep/result"]);
+  });
+
   it("publishes a folder that a process finished just before it died", async () => {
     const { place, keep, drafts } = toy();
     await keep();
