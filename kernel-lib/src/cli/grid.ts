@@ -30,7 +30,7 @@ export interface GridSurroundings {
  *
  * @returns the failures; none after "dry" and "status".
  */
-export async function gridCommand(command: GridCommand, around: GridSurroundings): Promise<readonly GridFailure[]> {
+export async function runGridCommand(command: GridCommand, around: GridSurroundings): Promise<readonly GridFailure[]> {
   const { progress, signal, world } = around;
   const context = { ...(world && { world }), control: signal === undefined ? {} : { signal } };
   const plan = await planGrid(command.options, context);
@@ -74,7 +74,7 @@ export function gridLine({ done, total, stage, inner, secondsLeft, held }: GridP
 }
 
 /** Stage, task, what went wrong, what it cost, and what to do, for the end of the output. */
-export function failureText({ stage, error, leftOut }: GridFailure): string {
+export function describeFailure({ stage, error, leftOut }: GridFailure): string {
   const message = isKernelError(error) ? error.message : `${(error as Error).stack ?? String(error)}`;
   const cost = leftOut.length === 0 ? "" : `\n  left out because of it: ${leftOut.length} stages (${leftOut[0]} …)`;
   return `FAILED ${stage.kind} of ${stage.task} (${stage.id}): ${message}${cost}\n  Then give the same command again: what is done is found.`;

@@ -3,11 +3,11 @@ import { isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { GridFailure } from "../experiments/grid/schedule";
 import { writeGallery } from "../figures/export/save-figure";
-import { failureText, gridCommand } from "./grid";
+import { describeFailure, runGridCommand } from "./grid";
 import {
-  earlierRun,
-  type NotebookReport,
-  noteRun,
+  formatReport,
+  readEarlierRun,
+  recordRun,
   reproduceNotebooks,
   scheduleNotebooks,
   selectNotebooks,
@@ -18,7 +18,7 @@ import { createTerminalProgress, type TerminalProgress } from "./terminal-progre
 const INTERRUPTED = 130;
 
 /** A signal that the first Ctrl-C aborts; the second ends this program at once, and the kernels with it. */
-function stopSignal(): { signal: AbortSignal; release: () => void } {
+function listenForStop(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(INTERRUPTED);
@@ -35,35 +35,23 @@ function stopSignal(): { signal: AbortSignal; release: () => void } {
   };
 }
 
-/** The table of notebooks, minutes and figures, and their sums. */
-export function reportTable(reports: readonly NotebookReport[], totalSeconds: number): string {
-  const minutes = (seconds: number): string => (seconds / 60).toFixed(2);
-  const rows = reports.map((report) => [report.notebook, minutes(report.seconds), report.figures.join(", ")]);
-  const figures = reports.reduce((sum, report) => sum + report.figures.length, 0);
-  const all = [["notebook", "minutes", "figures"], ...rows, ["total", minutes(totalSeconds), String(figures)]];
-  const widths = [0, 1].map((column) => Math.max(...all.map((row) => row[column]!.length)));
-  return all
-    .map(([name, time, last]) => `${name!.padEnd(widths[0]!)}  ${time!.padStart(widths[1]!)}  ${last}`.trimEnd())
-    .join("\n");
-}
-
 /** Computes the grid that was asked for, then the notebooks; a grid's failures are listed last. */
 async function run(options: ReproduceOptions, root: string, signal: AbortSignal): Promise<number> {
   const progress = createTerminalProgress(process.stdout);
   const { grid } = options;
   const files = await selectNotebooks(join(root, "notebooks"), options.notebooks); // a wrong name is refused before anything runs
-  const failures = grid === null ? [] : await gridCommand(grid, { progress, signal });
+  const failures = grid === null ? [] : await runGridCommand(grid, { progress, signal });
   if (grid !== null && grid.verb !== "run") return 0;
   try {
     await runNotebooks(files, options, { root, signal, progress });
   } finally {
-    sayFailures(failures);
+    printFailures(failures);
   }
   return failures.length === 0 ? 0 : 1;
 }
 
-function sayFailures(failures: readonly GridFailure[]): void {
-  if (failures.length > 0) process.stderr.write(`\n${failures.map(failureText).join("\n")}\n`);
+function printFailures(failures: readonly GridFailure[]): void {
+  if (failures.length > 0) process.stderr.write(`\n${failures.map(describeFailure).join("\n")}\n`);
 }
 
 interface Surroundings {
@@ -77,21 +65,21 @@ async function runNotebooks(
   options: ReproduceOptions,
   { root, signal, progress }: Surroundings,
 ): Promise<void> {
-  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const print = (text: string): void => void process.stdout.write(`${text}\n`);
   const begun = performance.now();
   // written when a run of all notebooks with these settings has ended well
   const finished = join(root, "data", "artifacts", "reports", `${options.name}.finished`);
-  const schedule = scheduleNotebooks(files, earlierRun(finished));
+  const schedule = scheduleNotebooks(files, readEarlierRun(finished));
   if (options.target === "report")
-    say(
+    print(
       `These are not the default settings: writing to ${relative(process.cwd(), options.figuresDir)} and beside it, not to tracked files.`,
     );
-  const { reports, failure } = await reproduceNotebooks(files, options, schedule, progress, signal);
-  say(`\n${reportTable(reports, (performance.now() - begun) / 1000)}`);
+  const { reports, failure } = await reproduceNotebooks(files, schedule, { options, progress, signal });
+  print(`\n${formatReport(reports, (performance.now() - begun) / 1000)}`);
   if (failure !== null) throw failure;
   writeGallery(options.figuresDir);
-  if (options.notebooks.length === 0) noteRun(finished, reports);
-  say(`\nFigures: ${relative(process.cwd(), join(options.figuresDir, "index.html"))}`);
+  if (options.notebooks.length === 0) recordRun(finished, reports);
+  print(`\nFigures: ${relative(process.cwd(), join(options.figuresDir, "index.html"))}`);
 }
 
 /**
@@ -105,7 +93,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${REPRODUCE_USAGE}\n`);
     return 0;
   }
-  const { signal, release } = stopSignal();
+  const { signal, release } = listenForStop();
   try {
     const root = repositoryRoot();
     process.env["JOMED_CHECKSUM"] ??= "warn"; // a file with another MD5 is said, and read if its content is sound

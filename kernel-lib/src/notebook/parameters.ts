@@ -9,7 +9,7 @@ const COMMENT = /\/\*[\s\S]*?\*\/|\/\/.*$/gm;
 const INJECTED = "injected-parameters";
 
 /** The names a notebook's parameters cell declares (`let name = …`, one name each); none without such a cell. */
-export function parameterNames(notebook: Notebook): string[] {
+export function listParameters(notebook: Notebook): string[] {
   const cell = notebook.cells.find((candidate) => hasTag(candidate, "parameters"));
   const source = cell?.source.replaceAll(COMMENT, "") ?? "";
   return [...new Set([...source.matchAll(DECLARED)].map((match) => match[1]!))];
@@ -42,7 +42,7 @@ export function injectParameters(notebook: Notebook, parameters: Parameters): No
   const cells = notebook.cells.filter((cell) => !hasTag(cell, INJECTED));
   const entries = Object.entries(parameters);
   if (entries.length === 0) return { ...notebook, cells };
-  const declared = parameterNames(notebook);
+  const declared = listParameters(notebook);
   for (const [name] of entries) {
     if (declared.includes(name)) continue;
     const known = declared.length > 0 ? `Use one of ${declared.join(", ")}.` : 'Tag a cell "parameters" first.';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Difference, Measurement } from "../../src/analysis/measurement";
 import { ConfigError } from "../../src/base/errors";
-import { failureText, gridLine } from "../../src/cli/grid";
+import { describeFailure, gridLine } from "../../src/cli/grid";
 import { alignColumns, durationText, planTable, reportCsv, resultsTable, statusTable } from "../../src/cli/grid-report";
 import { parseReproduce } from "../../src/cli/reproduce-options";
 import { gridGraph } from "../../src/experiments/grid/graph";
@@ -108,7 +108,11 @@ describe("tables", () => {
   });
 
   test("a failure names stage, task, cause, cost and what to do", () => {
-    const text = failureText({ stage: stages[0]!, error: new ConfigError("f: x must y."), leftOut: ["p.1", "p.2"] });
+    const text = describeFailure({
+      stage: stages[0]!,
+      error: new ConfigError("f: x must y."),
+      leftOut: ["p.1", "p.2"],
+    });
     expect(text).toContain(`FAILED reader of retina-mnist (${stages[0]!.id}): f: x must y.`);
     expect(text).toContain("2 stages (p.1 …)");
     expect(text).toContain("give the same command again");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Cell, Notebook } from "../../src/notebook/notebook-file";
-import { injectParameters, parameterNames, parseParameter } from "../../src/notebook/parameters";
+import { injectParameters, listParameters, parseParameter } from "../../src/notebook/parameters";
 
 function code(id: string, source: string, tags: string[] = []): Cell {
   return { cell_type: "code", id, metadata: { tags }, source, execution_count: null, outputs: [] };
@@ -20,10 +20,10 @@ const notebook: Notebook = {
 };
 
 describe("parameters", () => {
-  it("parameterNames finds what the tagged cell declares with let, not what comments mention", () => {
-    expect(parameterNames(notebook)).toEqual(expect.arrayContaining(["profile", "seed", "source"]));
-    expect(parameterNames(notebook)).not.toContain("hidden");
-    expect(parameterNames({ ...notebook, cells: [] })).toEqual([]);
+  it("listParameters finds what the tagged cell declares with let, not what comments mention", () => {
+    expect(listParameters(notebook)).toEqual(expect.arrayContaining(["profile", "seed", "source"]));
+    expect(listParameters(notebook)).not.toContain("hidden");
+    expect(listParameters({ ...notebook, cells: [] })).toEqual([]);
   });
 
   it("injectParameters adds one cell after the parameters cell that assigns and shows the values", () => {

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { gridCommand } from "../../../src/cli/grid";
+import { runGridCommand } from "../../../src/cli/grid";
 import { createTerminalProgress } from "../../../src/cli/terminal-progress";
 import type { GridOptions } from "../../../src/experiments/grid/options";
 import { type GridPlan, planGrid } from "../../../src/experiments/grid/plan";
@@ -170,7 +170,7 @@ describe("when something goes wrong", () => {
     expect(status.counts.failed).toBe(2);
     expect(status.stages.find(({ state }) => state === "failed")!.message).toContain("on fire");
     // once it is well again, the failure is forgotten
-    expect(await gridCommand(command, { progress, world })).toEqual([]);
+    expect(await runGridCommand(command, { progress, world })).toEqual([]);
     expect((await gridStatus(planned)).counts.failed).toBe(0);
     const report = join(options.artifactsDir!, "reports", "broken");
     expect(readFileSync(join(report, "results.csv"), "utf8").split("\n")[0]).toContain(

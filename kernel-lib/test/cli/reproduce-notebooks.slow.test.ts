@@ -11,7 +11,7 @@ import { readNotebook } from "../../src/notebook/notebook-file";
 const folder = mkdtempSync(join(tmpdir(), "jomed-reproduce-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const file = (name: string): string => join(import.meta.dirname, "files", name);
+const file = (name: string): string => join(import.meta.dirname, "../notebook/files", name);
 const options: ReproduceOptions = {
   profile: "test",
   seed: 8,
@@ -28,10 +28,12 @@ const options: ReproduceOptions = {
 const run = (names: string[], lanes: number, lines: string[], changes: Partial<ReproduceOptions> = {}) =>
   reproduceNotebooks(
     names.map(file),
-    { ...options, ...changes },
     { order: names.map(file), lanes },
-    createTerminalProgress({ write: (line) => lines.push(line) }),
-    new AbortController().signal,
+    {
+      options: { ...options, ...changes },
+      progress: createTerminalProgress({ write: (line) => lines.push(line) }),
+      signal: new AbortController().signal,
+    },
   );
 
 it("executes notebooks two at a time with the settings they declare, and reports them in order", async () => {
