@@ -71,9 +71,6 @@ const sourceLines = ({ card, layout, access }: Described): string[] => [
   layoutLine(layout),
 ];
 
-const TWIN =
-  "the pairs of the corpus phantom (or of phantom-pool: drawnFrom) that stand in for it, written in this format";
-
 /** The data card of one task, in Markdown. */
 export function taskCard(task: PublishedTask): string {
   const { name, answerFormat, metrics, splitsNote, publications } = task;
@@ -97,7 +94,7 @@ export function corpusCard(corpus: CorpusDefinition): string {
     ...headLines(corpus),
     ...sourceLines(corpus),
     ...publicationLines(corpus.name, corpus.publications),
-    `- Stand-in: ${CORPUS_TWINS.has(corpus.name) ? TWIN : "none"}`,
+    `- Stand-in: ${CORPUS_TWINS.get(corpus.name)?.description ?? "none"}`,
     "",
   ].join("\n");
 }

@@ -41,7 +41,7 @@ const GRID_USAGE = `the grid of experiments (named by --profile quick, full or p
   --backbones a,b      readers: qwen2-vl, pixtral
   --seeds 7,8          seeds of the trainings
   --systems a,b        closed-book, ft-rag, text-head, image-head, jomed, and the ablations; all: every one
-  --corpus NAME        what is searched for every task; default phantom-pool, for breast-mnist phantom
+  --corpus NAME        what is searched for every task; default the one that is drawn for it
   --checkpoints DIR    folder with the models clip, qwen2-vl and pixtral; default data/checkpoints
   --dry-run            only say what would run, what is there and how long the rest takes
   --status             only say what is done, running (and by whom), stopped, failed or missing`;

@@ -7,6 +7,8 @@ import type { CorpusDefinition } from "../data/corpora/definition";
 import type { TaskDefinition } from "../data/tasks/definition";
 import { keepFolder } from "../store/folder";
 
+// What everything drawn shares: what a phantom is, how many of what it holds, and where its files lie.
+
 /** "quick" keeps a laptop's minutes; "full" has the numbers of the real data set. */
 export const PHANTOM_SIZES = ["quick", "full"] as const;
 export type PhantomSize = (typeof PHANTOM_SIZES)[number];
@@ -62,6 +64,8 @@ export interface CorpusPhantom {
 /** The stand-in for a published corpus: pairs of a drawn one, in the format that the corpus is read from. */
 export interface CorpusTwin {
   readonly corpus: CorpusDefinition;
+  /** What is drawn, for the data card. */
+  readonly description: string;
   readonly write: (folder: string, pairs: readonly Passage[]) => Promise<void>;
 }
 

@@ -114,10 +114,12 @@ async function writeLists(folder: string, pairs: readonly Passage[]): Promise<vo
   await writeInto(folder, `${ROOT}/licences.txt`, ["ROCO_ID,PMC_ID,CC\n", ...licences].join(""));
 }
 
-/** The stand-ins for the published corpora. */
-export const PMC_OA_TWIN: CorpusTwin = { corpus: PMC_OA, write: writeJsonl };
-export const MIMIC_CXR_TWIN: CorpusTwin = { corpus: MIMIC_CXR, write: writeStudies };
-export const ROCO_TWIN: CorpusTwin = { corpus: ROCO, write: writeLists };
+const description =
+  "the pairs of the corpus phantom (or of phantom-pool: drawnFrom) that stand in for it, written in this format";
+
+export const PMC_OA_TWIN: CorpusTwin = { corpus: PMC_OA, description, write: writeJsonl };
+export const MIMIC_CXR_TWIN: CorpusTwin = { corpus: MIMIC_CXR, description, write: writeStudies };
+export const ROCO_TWIN: CorpusTwin = { corpus: ROCO, description, write: writeLists };
 
 /**
  * The pairs that stand in for one corpus. Of the walkthrough's pairs about 45 % are for PMC-OA and ROCO each, 10 % for MIMIC-CXR.

@@ -77,6 +77,24 @@ describe("profile full", () => {
   });
 });
 
+test.each([
+  ["breast-mnist", undefined, undefined, undefined, undefined], // the walkthrough: the profile's own numbers
+  ["derma-mnist", 100, 120, 60, 4],
+  ["retina-mnist", 100, 120, 60, 4],
+  ["vindr-pcxr", 160, 200, 100, 3],
+  ["brset", 160, 240, 120, 3],
+  ["vqa-rad", 120, 120, 60, 4],
+  ["slake", 100, 100, 50, 4],
+  ["path-vqa", 60, 60, 60, 3],
+])("a short grid trains on %s as long as the task says", (task, closedBook, reader, evaluateEvery, numCandidates) => {
+  const of = (mode: "closedBook" | "retrieval") =>
+    readerChanges("quick", mode, { task, backbone: "qwen2-vl", numTrain: 500 });
+  expect([of("closedBook").steps, of("retrieval").steps]).toEqual([closedBook, reader]);
+  expect(of("retrieval").evaluateEvery).toBe(evaluateEvery);
+  expect(retrieverChanges("quick", { task, backbone: "qwen2-vl" }).numCandidates).toBe(numCandidates);
+  expect(readerChanges("test", "retrieval", { task, backbone: "qwen2-vl", numTrain: 500 })).toEqual({});
+});
+
 test("profile paper counts a reader's steps in epochs, with the batch of each reader", () => {
   const optionsFor = (backbone: string) =>
     readerChanges("paper", "retrieval", { task: "derma-mnist", backbone, numTrain: 7007 });
