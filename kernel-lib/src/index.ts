@@ -5,35 +5,27 @@ export { agreesWith, measureAgreement, type RetrievedList } from "./analysis/agr
 export { embeddingMapRows, type MapRow, type PrincipalPlane, principalPlane } from "./analysis/embedding-map";
 export { type EvaluationOptions, type EvaluationRows, measureEvaluation } from "./analysis/evaluation";
 export {
-  type AnswerWordings,
-  answerWordings,
   type InconsistencyOptions,
-  isCorrect,
   isInconsistent,
   measureInconsistency,
 } from "./analysis/inconsistency";
 export { type Difference, findMeasurement, type Measurement, type MeasureOptions } from "./analysis/measurement";
 export { isOracleCorrect, measureOracle } from "./analysis/oracle";
-export type { FusedAnswer } from "./answers/fusion";
-// inference
+// answers
+export type { Form, Fused, Fusion, Vote } from "./answers/form";
 export {
-  type FusionWeightOptions,
-  fuseLogits,
-  fuseProbabilities,
-  fusionWeights,
-  type LabelSetVote,
-  voteAnswers,
-  voteLabelSets,
-} from "./answers/fusion";
-export {
-  type ParsedAnswer,
-  type ParsedLabelSet,
-  type ParsedYesNo,
-  parseAnswer,
-  parseLabelSet,
-  parseYesNo,
-} from "./answers/parse";
+  type AnswerWordings,
+  answerWordings,
+  FORMS,
+  formOf,
+  isCorrect,
+  labelPredictions,
+} from "./answers/forms";
+export { type FusionWeightOptions, fuseLogits, fuseProbabilities, fusionWeights } from "./answers/fusion";
+export { parseLabel } from "./answers/label";
+export { parseLabelSet, voteLabelSets } from "./answers/labels";
 export { answerWords } from "./answers/wording";
+export { voteAnswers } from "./answers/words";
 // base
 export { type ErrorCode, isKernelError, KernelError } from "./base/errors";
 export { createRandom, type Random } from "./base/random";
@@ -95,7 +87,6 @@ export { findSharedGroups, type SharedGroup } from "./data/splits";
 export { classQuestion } from "./data/tasks/definition";
 export { closedTask } from "./data/tasks/vqa";
 // experiments: the verbs a notebook calls
-export { ABLATIONS, type AblateOptions, type AblateResult, type Ablation, ablate } from "./experiments/ablate";
 export { type CheckpointFolder, checkpointFolder } from "./experiments/checkpoint-folder";
 export {
   type GridPredictions,
@@ -125,6 +116,9 @@ export {
   tuneReader,
 } from "./experiments/stages/reader";
 export {
+  type AblateOptions,
+  type AblateResult,
+  ablate,
   type EvaluateOptions,
   type EvaluateResult,
   evaluate,
@@ -136,7 +130,6 @@ export {
   tuneRetriever,
 } from "./experiments/stages/retriever";
 export { type Artifact, runStage, type Stage, type StageContext } from "./experiments/stages/stage";
-export { SYSTEM_NAMES, type SystemName } from "./experiments/with-system";
 // figures: rows -> Plotly figures; drawing, saving, the gallery
 export { type AblationOptions, ablationFigure } from "./figures/ablation-figure";
 export { type ConfusionOptions, confusionFigure } from "./figures/confusion-figure";
@@ -211,8 +204,19 @@ export {
   settleLoss,
 } from "./losses/retriever-loss";
 export { type RevealMarginalOptions, revealMarginal } from "./losses/reveal-marginal";
+export type { ZeroDivision } from "./metrics/answers";
 // metrics
-export { accuracy, closedAccuracy, exactMatch, tokenRecall, unparsedShare } from "./metrics/answers";
+export {
+  accuracy,
+  closedAccuracy,
+  exactMatch,
+  type F1Options,
+  type LabelAnswer,
+  macroF1,
+  perLabelF1,
+  tokenRecall,
+  unparsedShare,
+} from "./metrics/answers";
 export {
   type BootstrapOptions,
   bootstrap,
@@ -223,8 +227,6 @@ export {
 } from "./metrics/bootstrap";
 export { brierScore, type CalibrationOptions, expectedCalibrationError } from "./metrics/calibration";
 export { listOverlap, recallAtK } from "./metrics/lists";
-export type { ZeroDivision } from "./metrics/macro-f1";
-export { type F1Options, type LabelAnswer, macroF1, perLabelF1 } from "./metrics/macro-f1";
 export { aggregateSeeds, type SeedOptions, type SeedSummary } from "./metrics/seeds";
 export { loadDualEncoder, loadReaderModel, saveDualEncoder, saveReaderModel } from "./models/architectures";
 export { type ClipConfig, parseClipConfig } from "./models/clip/config";
@@ -371,9 +373,17 @@ export {
   type VectorIndex,
 } from "./search/vector-index";
 // systems
-export { answerExamples, answerInWords, answerLabelSets } from "./systems/answer";
-export type { Fusion, Retrieval, RetrievingParts, System } from "./systems/system";
-export { closedBook, ftRag, imageHead, jomed, textHead } from "./systems/system";
+export { createReadingSystem, type ReadingParts } from "./systems/reading";
+export { createFinder, type FinderParts, NO_PASSAGES, openFinder, type PassageFinder } from "./systems/retrieval";
+export type {
+  ReadingSettings,
+  System,
+  SystemDefinition,
+  SystemNeeds,
+  SystemParts,
+  SystemTraining,
+} from "./systems/system";
+export { ablations, SYSTEMS, systemNames } from "./systems/systems";
 // training
 export {
   diagnoseLoss,

@@ -1,11 +1,9 @@
-import { isOneLabel } from "../answers/form";
-import { DataError, ShapeError } from "../base/errors";
+import { answerWordings, formOf } from "../answers/forms";
+import { ShapeError } from "../base/errors";
 import type { Example, MetricName, Prediction, Task } from "../base/types";
 import { exampleOf, examplesById } from "../data/splits";
-import { accuracy, closedAccuracy, exactMatch, tokenRecall } from "../metrics/answers";
+import { ANSWER_METRICS } from "../metrics/answers";
 import type { Statistic } from "../metrics/bootstrap";
-import { type LabelAnswer, macroF1 } from "../metrics/macro-f1";
-import { answerWordings } from "./inconsistency";
 import {
   bySystem,
   type Difference,
@@ -72,8 +70,9 @@ export function baselineOf(where: string, predictions: readonly Prediction[]): s
 }
 
 /**
- * The task's metrics of every system, each over the examples it is defined for: accuracy over one-label examples, exactMatch over
- * sets, macroF1 over both, closedAccuracy over closed questions, tokenRecall over open ones. A metric without such an example is left out.
+ * The task's metrics of every system, each over the examples it is defined for, as the forms of answer say: accuracy over one-label
+ * examples, exactMatch over sets, macroF1 over both, closedAccuracy over closed questions, tokenRecall over open ones. A metric
+ * without such an example is left out.
  *
  * Question answering: a yes/no answer counts as the word its label is written with.
  *
@@ -84,70 +83,29 @@ export function measurablesOf(where: string, task: Task, predictions: readonly P
   return [...bySystem(where, predictions)].flatMap(([system, rows]) => {
     const asked = rows.map((row) => ({ row, example: exampleOf(where, examples, row.exampleId) }));
     return (task.metrics ?? DEFAULT_METRICS).flatMap((metric) => {
-      const kept = asked.filter(({ row, example }) => MEASURES[metric].takes(row, example)).map(({ row }) => row);
+      const kept = asked.filter(({ row, example }) => isDefined(metric, row, example)).map(({ row }) => row);
       if (kept.length === 0) return [];
-      return [
-        { system, metric, groups: kept.map((row) => row.group), statistic: MEASURES[metric].statistic(kept, task) },
-      ];
+      return [{ system, metric, groups: kept.map(({ group }) => group), statistic: statisticOf(metric, kept, task) }];
     });
   });
 }
 
-interface Measure {
-  readonly takes: (row: Prediction, example: Example) => boolean;
-  readonly statistic: (rows: readonly Prediction[], task: Task) => Statistic;
+/** Whether a metric is taken over an answer: its form and its kind of question must both be the metric's. */
+function isDefined(metric: MetricName, { form }: Prediction, { kind = "closed" }: Example): boolean {
+  const { questions } = ANSWER_METRICS[metric];
+  return formOf(form).score[metric] !== undefined && (questions === "all" || questions === kind);
 }
 
-const hasSet = (row: Prediction): boolean => row.form === "labels";
-
-const MEASURES: Readonly<Record<MetricName, Measure>> = {
-  accuracy: {
-    takes: isOneLabel,
-    statistic: (rows) => over(rows.map(labelsOf), (answers, truth) => accuracy(answers as number[], truth as number[])),
-  },
-  macroF1: {
-    takes: (row) => isOneLabel(row) || hasSet(row),
-    statistic: (rows, { labels }) =>
-      over(rows.map(labelsOf), (answers, truth) => macroF1(answers, truth as (number | number[])[], labels.length)),
-  },
-  exactMatch: {
-    takes: hasSet,
-    statistic: (rows) =>
-      over(rows.map(labelsOf), (answers, truth) => exactMatch(answers as (number[] | null)[], truth as number[][])),
-  },
-  closedAccuracy: {
-    takes: (row, { kind }) => !hasSet(row) && kind !== "open",
-    statistic: (rows, task) => over(rows.map(wordsOf(task)), (said, truth) => closedAccuracy(said, truth as string[])),
-  },
-  tokenRecall: {
-    takes: (row, { kind }) => !hasSet(row) && kind === "open",
-    statistic: (rows, task) => over(rows.map(wordsOf(task)), (said, truth) => tokenRecall(said, truth as string[])),
-  },
-};
-
-interface Told<T> {
-  readonly answer: T;
-  readonly truth: T;
-}
-
-function over<T>(rows: readonly Told<T>[], metric: (answers: T[], truth: T[]) => number): Statistic {
-  return (picked) =>
-    metric(
-      picked.map((row) => rows[row]!.answer),
-      picked.map((row) => rows[row]!.truth),
+/** The metric over rows drawn from these, each answer as its form shows it to the metric. */
+function statisticOf<M extends MetricName>(metric: M, rows: readonly Prediction[], { labels }: Task): Statistic {
+  const told = rows.map(({ form, answer, truth }) => {
+    const show = formOf(form).score[metric]!;
+    return { answer: answer === null ? null : show(answer, labels), truth: show(truth, labels) };
+  });
+  return (drawn) =>
+    ANSWER_METRICS[metric].measure(
+      drawn.map((row) => told[row]!.answer),
+      drawn.map((row) => told[row]!.truth),
+      { numLabels: labels.length },
     );
-}
-
-function labelsOf(row: Prediction): Told<LabelAnswer> {
-  if (row.form !== "words") return row;
-  throw new DataError(`measurablesOf: ${row.exampleId} must be answered with labels; got words.`, { row });
-}
-
-function wordsOf({ labels }: Task): (row: Prediction) => Told<string | null> {
-  const wording = (label: number | null): string | null => (label === null ? null : labels[label]!.answer);
-  return (row) => {
-    if (row.form === "words") return row;
-    if (row.form !== "labels") return { answer: wording(row.answer), truth: wording(row.truth) };
-    throw new DataError(`measurablesOf: ${row.exampleId} must be answered in words; got a set of labels.`, { row });
-  };
 }

@@ -1,8 +1,8 @@
-import { answerWords } from "../answers/wording";
+import { answerWordings, formOf, isCorrect } from "../answers/forms";
 import { ConfigError, DataError } from "../base/errors";
 import type { Prediction } from "../base/types";
+import { macroF1 } from "../metrics/answers";
 import type { Statistic } from "../metrics/bootstrap";
-import { macroF1 } from "../metrics/macro-f1";
 import {
   bySystem,
   type Measurable,
@@ -12,43 +12,6 @@ import {
   measureDifference,
   shareOf,
 } from "./measurement";
-
-/** What one prediction says, in wordings that are equal exactly when the answers are. */
-export interface AnswerWordings {
-  /** Null only where the true answer has no word. */
-  readonly truth: string | null;
-  /** Null: unparsed, or without a word. */
-  readonly answer: string | null;
-  /** One per reading, in their order. */
-  readonly readings: readonly (string | null)[];
-}
-
-/**
- * The answers of a prediction of any form, made comparable: a label by its index, a set of labels by its members, words by
- * `answerWords`. The empty set is an answer like any other.
- */
-export function answerWordings(prediction: Prediction): AnswerWordings {
-  const { truth, answer, readings } = prediction;
-  return {
-    truth: wordingOf(truth),
-    answer: wordingOf(answer),
-    readings: readings.map((each) => wordingOf(each.answer)),
-  };
-}
-
-/** Whether the fused answer is exactly the true one; of words, the same words in the same order. Unparsed equals nothing. */
-export function isCorrect(prediction: Prediction): boolean {
-  const { truth, answer } = answerWordings(prediction);
-  return answer !== null && answer === truth;
-}
-
-function wordingOf(answer: Prediction["answer"]): string | null {
-  if (answer === null) return null;
-  if (typeof answer === "number") return String(answer);
-  return typeof answer === "string"
-    ? answerWords(answer).join(" ") || null
-    : `{${[...answer].sort((a, b) => a - b).join(", ")}}`;
-}
 
 /** Whether two readings of the query give different answers; "none" (unparsed) differs from every other. */
 export function isInconsistent(prediction: Prediction): boolean {
@@ -143,7 +106,9 @@ function metricsOn(
 
 function macroF1Of(rows: readonly Prediction[], numLabels: number): Statistic {
   const told = rows.map((row) => {
-    if (row.form !== "words") return row;
+    const show = formOf(row.form).score.macroF1;
+    if (show !== undefined)
+      return { answer: row.answer === null ? null : show(row.answer, []), truth: show(row.truth, []) };
     throw new DataError(
       `measureInconsistency: numLabels must be left out where answers are words; ${row.exampleId} is answered in words.`,
       { exampleId: row.exampleId },

@@ -1,5 +1,6 @@
+import { answerWordings, isCorrect } from "../answers/forms";
 import type { Prediction } from "../base/types";
-import { answerWordings, isCorrect, readsSeveral } from "./inconsistency";
+import { readsSeveral } from "./inconsistency";
 import { bySystem, type Measurable, type Measurement, type MeasureOptions, measure, shareOf } from "./measurement";
 
 /** Whether any reading of the query gives exactly the true answer. */

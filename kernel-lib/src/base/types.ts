@@ -122,12 +122,12 @@ export interface FormParts {
   /** Any number of the task's labels: their indices, ascending, maybe none. */
   readonly labels: {
     readonly answer: readonly number[];
-    readonly reading: unknown;
+    readonly reading: object;
     /** `shares`: of the readable weight, the part that names each label, [C]. */
     readonly fused: { readonly shares: readonly number[] };
   };
   /** Words of its own. */
-  readonly words: { readonly answer: string; readonly reading: unknown; readonly fused: unknown };
+  readonly words: { readonly answer: string; readonly reading: object; readonly fused: object };
 }
 
 interface OneLabelParts {

@@ -4,10 +4,10 @@ import type { GridSettings } from "../experiments/grid/options";
 import type { GridPlan, PlannedStage } from "../experiments/grid/plan";
 import type { GridStatus, StageState } from "../experiments/grid/records";
 import { gridResults, type SummaryRow, summarizeGrid } from "../experiments/grid/results";
-import { gridSystem } from "../experiments/grid/systems";
 import { loadPublished, type PublishedRow } from "../frames/result-frames";
 import { isPublishedAs } from "../metrics/known-metrics";
 import { writeFileAtomic } from "../store/files";
+import { predictionName, systemOf } from "../systems/systems";
 
 // What the grid's command prints: the plan, how it stands, and the results, which are also stored.
 
@@ -126,7 +126,7 @@ function publishedFor(row: SummaryRow, published: readonly PublishedRow[]): numb
 export async function reportRows(settings: GridSettings): Promise<ReportRow[]> {
   const { profile, source, tasks, backbones, seeds, systems } = settings;
   const stored = await gridResults(settings.artifactsDir, { profile, source });
-  const labels = systems.map((name) => gridSystem(name).label);
+  const labels = systems.map((name) => predictionName(systemOf("reportRows: systems", name)));
   const isAsked = (row: { task: string; backbone: string; seed: number; system: string }): boolean =>
     tasks.includes(row.task) &&
     (backbones as readonly string[]).includes(row.backbone) &&

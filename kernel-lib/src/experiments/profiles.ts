@@ -1,4 +1,5 @@
 import { type ChooseIndexOptions, EXACT_UP_TO } from "../search/engines";
+import { systemNames } from "../systems/systems";
 import type { ReaderStageOptions } from "../training/reader-stage";
 import { PAPER_RETRIEVER_OPTIONS, type RetrieverStageOptions } from "../training/retriever-options";
 import type { ProfileName } from "./run";
@@ -24,12 +25,10 @@ export interface GridPart {
   readonly epochs?: number;
 }
 
-const FIVE_SYSTEMS = ["closed-book", "ft-rag", "text-head", "image-head", "jomed"];
-
 export const QUICK_GRID: GridPart = {
   backbones: ["qwen2-vl"],
   seeds: [7],
-  systems: FIVE_SYSTEMS,
+  systems: systemNames("system"),
   length: "short",
   readers: {},
 };
@@ -45,7 +44,7 @@ export const FULL_GRID: GridPart = {
 export const PAPER_GRID: GridPart = {
   backbones: ["qwen2-vl", "pixtral"],
   seeds: [7],
-  systems: FIVE_SYSTEMS,
+  systems: systemNames("system"),
   length: "profile",
   readers: { pixtral: { reader: { batchSize: 5 }, closedBook: { batchSize: 5 } } },
   epochs: 15,
@@ -54,7 +53,7 @@ export const PAPER_GRID: GridPart = {
 export const TEST_GRID: GridPart = {
   backbones: ["qwen2-vl"],
   seeds: [7],
-  systems: FIVE_SYSTEMS,
+  systems: systemNames("system"),
   length: "profile",
   readers: {},
 };

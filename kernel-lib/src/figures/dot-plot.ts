@@ -1,3 +1,4 @@
+import { SYSTEMS } from "../systems/systems";
 import { escapeText, percent, shortenText, textWidth } from "./text";
 import { COLORS, type Layout, SERIES_COLORS, SIZES, type Trace } from "./theme";
 
@@ -111,14 +112,6 @@ export interface SystemStyle {
   readonly color: string;
 }
 
-const KNOWN: readonly (SystemStyle & { readonly name: string })[] = [
-  { name: "closed-book", label: "Closed-book", color: "#767676" },
-  { name: "ft-rag", label: "FT RAG", color: "#c77f00" },
-  { name: "text-head", label: "+ text head", color: "#3d9bd1" },
-  { name: "image-head", label: "+ image head", color: "#7d5fb2" },
-  { name: "jomed", label: "JOMED", color: "#005b96" },
-];
-
 /** A line of a figure: what it is called, and which system it shows where that is another name. */
 export type SystemLine = string | { readonly name: string; readonly system: string };
 
@@ -129,7 +122,7 @@ export function systemStyles(lines: readonly SystemLine[]): Map<string, SystemSt
   let next = 0;
   for (const line of lines) {
     const { name, system } = typeof line === "string" ? { name: line, system: line } : line;
-    const known = KNOWN.find((entry) => entry.name === system);
+    const known = SYSTEMS.find((entry) => entry.name === system && entry.color !== undefined);
     const label = known?.name === name ? known.label : name;
     styles.set(name, { label, color: known?.color ?? free[next++ % free.length]! });
   }

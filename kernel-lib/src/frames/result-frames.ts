@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { answerWordings, isCorrect } from "../analysis/inconsistency";
 import type { Measurement } from "../analysis/measurement";
 import { isOracleCorrect } from "../analysis/oracle";
-import { isOneLabel } from "../answers/form";
+import { answerWordings, isCorrect, isOneLabel } from "../answers/forms";
 import { assertOneOf, assertSameLength } from "../base/check";
 import { DataError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";

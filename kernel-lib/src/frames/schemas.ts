@@ -6,7 +6,7 @@ export const FRAMES = {
     "id: example id",
     "task: task it belongs to",
     "split: train, validation or test",
-    "form: label, labels or words: how it is answered",
+    "form: label, yesNo, labels or words: how it is answered",
     "label: index of the true label, null unless there is exactly one",
     "labelName: names of the true labels, joined by '; ', null where there is none",
     "question: what is asked",

@@ -1,115 +1,97 @@
-import { ConfigError } from "../base/errors";
-import type { Example, Head, Passage, Retrieved } from "../base/types";
+import type { Fusion } from "../answers/form";
+import type { AnswerForm, Control, Corpus, Example, Head, Prediction, Task } from "../base/types";
 import type { Reader } from "../reader/reader";
-import type { DualHeadRetriever } from "../retriever/dual-head";
 import type { CorpusViews } from "../retriever/retrieve";
+import type { JsonObject } from "../store/artifact";
+import type { RetrieverStageOptions } from "../training/retriever-options";
 
-/** How several readings become one answer: the paper averages probabilities, the reference code logits. */
-export type Fusion = "probabilities" | "logits";
-
-/** Where a system's passages come from. */
-export interface Retrieval {
-  readonly retriever: DualHeadRetriever;
-  readonly views: CorpusViews;
-  /** Passages by id. */
-  readonly passages: ReadonlyMap<string, Passage>;
-  /** Passages per head and query (reference code: 2). */
-  readonly numPerHead: number;
-  /** A last choice among more candidates, such as a reranker's or a control's. Default: the `numPerHead` best. */
-  readonly rerank?: Rerank;
-}
-
-/** Chooses the passages to read among the best candidates of both heads. */
-export interface Rerank {
-  /** Candidates per head to choose from. */
-  readonly numCandidates: number;
-  choose(candidates: readonly Retrieved[], example: Example): readonly Retrieved[];
-}
-
-/** A way to answer a task: which retriever (or none), which reader, which fusion. Its parts stay their owners'. */
+/** A way to answer a task's questions, opened for one task. */
 export interface System {
+  /**
+   * One prediction per example, whatever its form, with the readings behind it (none where nothing was read).
+   *
+   * @throws InterruptedError on abort.
+   */
+  answer(examples: readonly Example[], control?: Control): Promise<readonly Prediction[]>;
+  /** Frees what the system opened; what it was given stays its owner's. */
+  dispose(): void;
+}
+
+/** What a system asks for. What it does not ask for it does not get, and its predictions do not depend on it. */
+export interface SystemNeeds {
+  /** A reader fine-tuned with retrieved passages ("retrieval") or without ("closedBook"); null: none. */
+  readonly reader: "retrieval" | "closedBook" | null;
+  /** The index, and which heads are learned in stage 2 (none: both stay frozen); null: no index. */
+  readonly retriever: readonly Head[] | null;
+}
+
+/** What a system is opened with: the parts it needs, and the settings that are the same for every system of a run. */
+export interface SystemParts {
+  /** How its predictions name it. */
   readonly name: string;
-  readonly reader: Reader;
-  /** null: closed-book. */
-  readonly retrieval: Retrieval | null;
-  readonly fusion: Fusion;
-  /** Temperature of the fusion weights' softmax. 1 in the reference code. */
-  readonly fusionTemperature: number;
+  readonly task: Task;
+  /** Null unless needed. */
+  readonly reader: Reader | null;
+  /** Folders of that reader: the pre-trained model and the adapter of stage 1. Null unless needed. */
+  readonly readerFolders: { readonly checkpoint: string; readonly adapter: string } | null;
+  /** What is searched: the frozen encoder's folder, the passages, an index per view. Null unless needed. */
+  readonly index: {
+    readonly clip: { readonly folder: string };
+    readonly corpus: Corpus;
+    readonly views: CorpusViews;
+  } | null;
+  /** Files of the learned query towers, of exactly the heads that are needed. */
+  readonly towers: Readonly<Partial<Record<Head, string>>>;
+  /** Passages per head. */
+  readonly numPerHead: number;
+  /** Share of a learned tower in the query embedding. */
+  readonly learnedWeight: number;
+  readonly seed: number;
+  /** Folder of what the system's own training wrote; null for a system without one. */
+  readonly trained: string | null;
 }
 
-/** What every retrieving system is made of. */
-export interface RetrievingParts extends Retrieval {
-  readonly reader: Reader;
-  /** Default "probabilities" (paper). */
+/** A training of a system's own, such as a classifier's or a joint one of reader and retriever: a stage before its answers. */
+export interface SystemTraining {
+  /** Number of its code, ≥ 1; raise it when a change of that code changes what it learns. */
+  readonly version: number;
+  /** All options that change what it learns. */
+  readonly config: JsonObject;
+  /** Writes what was learned into `folder`. It may read the training and validation split, never the test split. */
+  train(folder: string, parts: SystemParts, control: Control): Promise<void>;
+}
+
+/** How a system that reads its passages one by one answers. */
+export interface ReadingSettings {
+  /** Default "probabilities" (paper); "logits" is the reference code's. */
   readonly fusion?: Fusion;
-  /** Default 1. */
-  readonly fusionTemperature?: number;
-}
-
-/** A system that retrieves. */
-export function retrievingSystem(name: string, parts: RetrievingParts): System {
-  const { reader, fusion = "probabilities", fusionTemperature = 1, ...retrieval } = parts;
-  return { name, reader, retrieval, fusion, fusionTemperature };
-}
-
-/** Throws ConfigError unless exactly these heads of the retriever are learned. */
-export function requireHeads(system: string, retriever: DualHeadRetriever, wanted: readonly Head[]): void {
-  const found = [...retriever.learnedHeads].sort().join(" and ") || "none";
-  const named = [...wanted].sort().join(" and ") || "none";
-  if (found === named) return;
-  throw new ConfigError(
-    `${system}: retriever must have these learned heads: ${named}; got ${found}. Pass createDualHead the towers of just those heads.`,
-    { system, wanted, found: retriever.learnedHeads },
-  );
+  /** "best": the passages of highest score. "random": as many drawn at random among the ten best of each head, a control. Default "best". */
+  readonly candidates?: "best" | "random";
 }
 
 /**
- * The reader alone, fine-tuned on query image and question: what retrieval has to beat.
- *
- * @example closedBook(reader).name   // "closed-book"
+ * One row of the table of systems: all that the library knows of one. A new system is a file with such an object and its line in
+ * systems.ts; tables, grid, figures and ablations follow.
  */
-export function closedBook(reader: Reader): System {
-  return { name: "closed-book", reader, retrieval: null, fusion: "probabilities", fusionTemperature: 1 };
-}
-
-/**
- * Fine-tuned RAG: the fine-tuned reader over passages of the frozen retriever, both heads.
- *
- * Paper: arXiv 2508.17394v3, baseline "FT RAG".
- * @throws ConfigError when the retriever has a learned head.
- */
-export function ftRag(parts: RetrievingParts): System {
-  requireHeads("ftRag", parts.retriever, []);
-  return retrievingSystem("ft-rag", parts);
-}
-
-/**
- * FT RAG with the text head learned, the image head frozen: the paper's first ablation step.
- *
- * @throws ConfigError unless the retriever's text head alone is learned.
- */
-export function textHead(parts: RetrievingParts): System {
-  requireHeads("textHead", parts.retriever, ["text"]);
-  return retrievingSystem("text-head", parts);
-}
-
-/**
- * FT RAG with the image head learned, the text head frozen: the other half of the paper's step from FT RAG to JOMED.
- *
- * @throws ConfigError unless the retriever's image head alone is learned.
- */
-export function imageHead(parts: RetrievingParts): System {
-  requireHeads("imageHead", parts.retriever, ["image"]);
-  return retrievingSystem("image-head", parts);
-}
-
-/**
- * JOMED: the fine-tuned reader over passages of both learned heads.
- *
- * Paper: arXiv 2508.17394v3. Deviation: none with the defaults; the reference code fuses logits.
- * @throws ConfigError unless both heads are learned.
- */
-export function jomed(parts: RetrievingParts): System {
-  requireHeads("jomed", parts.retriever, ["image", "text"]);
-  return retrievingSystem("jomed", parts);
+export interface SystemDefinition {
+  /** On the command line and in stage ids: lower-case words joined by "-". */
+  readonly name: string;
+  /** In figures and reports, as the paper calls it. */
+  readonly label: string;
+  /** "system": one that is compared. "ablation": a system with one thing changed. "control": what a comparison is checked with. */
+  readonly kind: "system" | "ablation" | "control";
+  /** What it takes from the full system, in the ablation table's words; absent where it is not in that table. */
+  readonly ablates?: string;
+  /** Its colour in every figure, where figures call it by its label. Default: a free colour, and its predictions' name. */
+  readonly color?: string;
+  readonly needs: SystemNeeds;
+  /** What is changed in stage 2 for it. Default nothing: it shares the heads of the full system. */
+  readonly training?: Partial<RetrieverStageOptions>;
+  readonly ownTraining?: SystemTraining;
+  /** Why it cannot answer a task with these forms of answer; null when it can. Default: it answers every task. */
+  readonly refuses?: (forms: readonly AnswerForm[]) => string | null;
+  /** What decides its answers besides its parts; for a system with an `open` of its own anything, e.g. the version of its code. */
+  readonly settings?: ReadingSettings & JsonObject;
+  /** Opens it with the parts it needs, all of them there. Default: a reader over its retriever's passages (openSystem). */
+  readonly open?: (parts: SystemParts) => Promise<System>;
 }

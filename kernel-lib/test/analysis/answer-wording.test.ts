@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { answerWordings, isCorrect, isInconsistent } from "../../src/analysis/inconsistency";
+import { isInconsistent } from "../../src/analysis/inconsistency";
 import { isOracleCorrect, measureOracle } from "../../src/analysis/oracle";
+import { answerWordings, isCorrect } from "../../src/answers/forms";
 import type { Prediction } from "../../src/base/types";
 
 const base = { system: "s", exampleId: "e", group: "g", weights: [0.5, 0.5] };

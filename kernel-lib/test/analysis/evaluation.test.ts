@@ -6,9 +6,9 @@ import type { MetricName, Prediction } from "../../src/base/types";
 import { toyExample, toyTask } from "./helpers";
 
 const base = { system: "s", weights: [1], readings: [] };
-const label = (exampleId: string, truth: number, answer: number | null): Prediction => ({
+const yesNo = (exampleId: string, truth: number, answer: number | null): Prediction => ({
   ...base,
-  form: "label",
+  form: "yesNo",
   exampleId,
   group: exampleId,
   truth,
@@ -32,15 +32,15 @@ test("question answering: closed and open questions by kind, whichever form they
   const task = toyTask(
     ["closedAccuracy", "tokenRecall"],
     [
-      toyExample("a", { kind: "closed", labels: [0] }),
-      toyExample("b", { kind: "closed", labels: [1], answer: "no" }),
+      toyExample("a", { kind: "closed", form: "yesNo", labels: [0] }),
+      toyExample("b", { kind: "closed", form: "yesNo", labels: [1], answer: "no" }),
       toyExample("c", { kind: "closed", form: "words", answer: "left" }),
       toyExample("d", { kind: "open", form: "words", answer: "left lung" }),
-      toyExample("e", { kind: "open", labels: [0] }),
+      toyExample("e", { kind: "open", form: "yesNo", labels: [0] }),
     ],
   );
   const found = measurablesOf("test", task, [
-    ...[label("a", 0, 0), label("b", 1, null), label("e", 0, 1)],
+    ...[yesNo("a", 0, 0), yesNo("b", 1, null), yesNo("e", 0, 1)],
     ...[words("c", "left", "Left."), words("d", "left lung", "lung")],
   ]);
   expect(measured(found, "closedAccuracy")).toEqual({ value: 2 / 3, n: 3 });
@@ -75,7 +75,7 @@ test("refuses an example of another task, and no predictions at all", () => {
       return error;
     }
   };
-  const foreign = caught(() => measurablesOf("test", task, [label("z", 0, 0)]));
+  const foreign = caught(() => measurablesOf("test", task, [yesNo("z", 0, 0)]));
   expect(isKernelError(foreign, "data") && foreign.message).toContain('got "z"');
   expect(
     isKernelError(
@@ -92,7 +92,7 @@ test("every system with its interval, its difference to a baseline, and its unre
     ids.map((id) => toyExample(id, { labels: [0] })),
   );
   const said = (system: string, answers: readonly (number | null)[]): Prediction[] =>
-    ids.map((id, i) => ({ ...label(id, 0, answers[i]!), system }));
+    ids.map((id, i) => ({ ...yesNo(id, 0, answers[i]!), system }));
   const predictions = [...said("first", [0, 0, 0, 1]), ...said("ft-rag", [0, 0, 1, null])];
   const { rows, differences, unparsed } = measureEvaluation(task, predictions, { bootstrap: { numDraws: 200 } });
   expect(rows).toMatchObject([

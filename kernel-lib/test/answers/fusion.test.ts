@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { fuseLogits, fuseProbabilities, fusionWeights, type LabelVote } from "../../src/answers/fusion";
+import type { Vote } from "../../src/answers/form";
+import { fuseLogits, fuseProbabilities, fusionWeights } from "../../src/answers/fusion";
 import { createRandom } from "../../src/base/random";
 import { softmax } from "../../src/base/softmax";
 import type { Head, Retrieved } from "../../src/base/types";
 
 const hit = (head: Head, score: number): Retrieved => ({ passageId: `${head}${score}`, head, score, rank: 0 });
 
-function reading(logits: number[], answer: number | null = logits.indexOf(Math.max(...logits))): LabelVote {
+function reading(logits: number[], answer: number | null = logits.indexOf(Math.max(...logits))): Vote<"label"> {
   return { answer, logits, probabilities: Array.from(softmax(logits)) };
 }
 

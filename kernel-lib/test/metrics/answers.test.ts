@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { answerWords } from "../../src/answers/wording";
-import { closedAccuracy, exactMatch, tokenRecall, unparsedShare } from "../../src/metrics/answers";
+import { closedAccuracy, exactMatch, macroF1, perLabelF1, tokenRecall, unparsedShare } from "../../src/metrics/answers";
 import { brierScore } from "../../src/metrics/calibration";
 import { listOverlap } from "../../src/metrics/lists";
-import { macroF1, perLabelF1 } from "../../src/metrics/macro-f1";
 import { aggregateSeeds, studentQuantile } from "../../src/metrics/seeds";
 
 describe("label sets", () => {

@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { accuracy } from "../../src/metrics/answers";
+import { accuracy, macroF1 } from "../../src/metrics/answers";
 import { quantile } from "../../src/metrics/bootstrap";
 import { expectedCalibrationError } from "../../src/metrics/calibration";
 import { recallAtK } from "../../src/metrics/lists";
-import { macroF1 } from "../../src/metrics/macro-f1";
 
 interface Reference {
   answers: { numLabels: number; truth: number[]; answers: (number | null)[]; accuracy: number; macroF1: number }[];

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { accuracy, exactMatch } from "../../src/metrics/answers";
+import { accuracy, exactMatch, macroF1, perLabelF1 } from "../../src/metrics/answers";
 import { brierScore } from "../../src/metrics/calibration";
-import { macroF1, perLabelF1 } from "../../src/metrics/macro-f1";
 import { aggregateSeeds } from "../../src/metrics/seeds";
 
 /** `present` is null where no label occurs at all: scikit-learn says NaN, macroF1 says 0. */

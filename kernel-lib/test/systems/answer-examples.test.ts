@@ -1,13 +1,13 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { labelPredictions } from "../../src/answers/forms";
 import { isKernelError } from "../../src/base/errors";
 import type { Example, Label, Matrix, Passage, RasterImage } from "../../src/base/types";
 import type { Reader, ReadPair } from "../../src/reader/reader";
 import { createDualHead } from "../../src/retriever/dual-head";
-import type { LearnedTower } from "../../src/retriever/learned-tower";
 import { createFlatIndex } from "../../src/search/flat-index";
-import { answerExamples } from "../../src/systems/answer";
-import type { RetrievingParts } from "../../src/systems/system";
-import { closedBook, ftRag, jomed, textHead } from "../../src/systems/system";
+import { createReadingSystem } from "../../src/systems/reading";
+import { createFinder, type FinderParts, NO_PASSAGES } from "../../src/systems/retrieval";
+import type { System } from "../../src/systems/system";
 
 const labels: Label[] = ["malignant", "benign"].map((name, index) => ({ index, name, answer: String(index) }));
 const image = (byte: number): RasterImage => ({ width: 1, height: 1, channels: 1, data: Uint8Array.of(byte) });
@@ -55,20 +55,29 @@ function parrot(): Reader & { readonly pairs: ReadPair[] } {
 }
 
 const encodeFrozen = async (images: readonly RasterImage[]) => rows(...images.map(() => [1, 0]));
-const parts = (over: Partial<RetrievingParts> = {}): RetrievingParts => ({
-  reader: parrot(),
+const finderParts: FinderParts = {
   retriever: createDualHead({ encodeFrozen }),
   views: {
     image: createFlatIndex(ids, rows([0.8, 0.6], [0.6, 0.8], [0, 1])),
     text: createFlatIndex(ids, rows([0.6, 0.8], [0.5, 0.5], [0.9, 0])),
   },
-  passages: new Map(passages.map((entry) => [entry.id, entry])),
+  passages,
   numPerHead: 2,
-  ...over,
-});
+};
+const ftRag = (reader: Reader, fusion: "probabilities" | "logits" = "probabilities", over: Partial<FinderParts> = {}) =>
+  createReadingSystem({
+    name: "ft-rag",
+    labels,
+    reader,
+    finder: createFinder({ ...finderParts, ...over }),
+    fusion,
+  });
+const closedBook = (reader: Reader): System =>
+  createReadingSystem({ name: "closed-book", labels, reader, finder: NO_PASSAGES, fusion: "probabilities" });
+const answer = async (system: System, asked: Example) => labelPredictions(await system.answer([asked]))[0]!;
 
 test("closed-book: one reading without a passage, of weight 1", async () => {
-  const [prediction] = await answerExamples(closedBook(parrot()), labels, [example("x", 0)]);
+  const prediction = await answer(closedBook(parrot()), example("x", 0));
   expect(prediction).toMatchObject({
     system: "closed-book",
     exampleId: "x",
@@ -77,59 +86,33 @@ test("closed-book: one reading without a passage, of weight 1", async () => {
     answer: 0,
     weights: [1],
   });
-  expect(prediction!.readings).toHaveLength(1);
-  expect(prediction!.readings[0]!.retrieved).toBeNull();
+  expect(prediction.readings).toHaveLength(1);
+  expect(prediction.readings[0]!.retrieved).toBeNull();
 });
 
 test("ft-rag by hand: image head finds a, b; text head finds c, a; weights are the code's, probabilities the paper's", async () => {
   const reader = parrot();
-  const [prediction] = await answerExamples(ftRag(parts({ reader })), labels, [example("x", 1)]);
-  expect(prediction!.readings.map((reading) => reading.retrieved!.passageId)).toEqual(["a", "b", "c", "a"]);
+  const prediction = await answer(ftRag(reader), example("x", 1));
+  expect(prediction.readings.map((reading) => reading.retrieved!.passageId)).toEqual(["a", "b", "c", "a"]);
   const scaled = [1, 0.6 / 0.8, 1, 0.6 / 0.9].map(Math.exp);
   const total = scaled.reduce((sum, value) => sum + value, 0);
-  prediction!.weights.forEach((weight, k) => {
+  prediction.weights.forEach((weight, k) => {
     expect(weight).toBeCloseTo(scaled[k]! / total, 5);
   });
   const sure = Math.E / (Math.E + 1);
-  const [w0, w1, w2, w3] = prediction!.weights as [number, number, number, number];
-  expect(prediction!.probabilities[0]).toBeCloseTo((w0 + w3) * sure + w1 * (1 - sure) + w2 * 0.5, 6);
-  expect(prediction!.answer).toBe(0);
-  expect(prediction!.readings.map(({ answer }) => answer)).toEqual([0, 1, null, 0]);
+  const [w0, w1, w2, w3] = prediction.weights as [number, number, number, number];
+  expect(prediction.probabilities[0]).toBeCloseTo((w0 + w3) * sure + w1 * (1 - sure) + w2 * 0.5, 6);
+  expect(prediction.answer).toBe(0);
+  expect(prediction.readings.map(({ answer }) => answer)).toEqual([0, 1, null, 0]);
   expect(reader.pairs).toHaveLength(3); // a is read once for both heads
 });
 
 test("fused logits differ from fused probabilities", async () => {
-  const ask = async (fusion: "logits" | "probabilities") =>
-    (await answerExamples(ftRag(parts({ fusion })), labels, [example("x", 1)]))[0]!;
+  const ask = (fusion: "logits" | "probabilities") => answer(ftRag(parrot(), fusion), example("x", 1));
   const [logits, probabilities] = [await ask("logits"), await ask("probabilities")];
   const [w0, w1, , w3] = logits.weights as [number, number, number, number];
   expect(logits.probabilities[0]).toBeCloseTo(1 / (1 + Math.exp(w1 - (w0 + w3))), 6);
   expect(Math.abs(logits.probabilities[0]! - probabilities.probabilities[0]!)).toBeGreaterThan(1e-4);
-});
-
-describe("which heads are learned", () => {
-  const tower: LearnedTower = { variables: [], embed: () => ({}) as never, dispose: () => {} };
-  const message = (call: () => unknown): string => {
-    try {
-      call();
-    } catch (error) {
-      return isKernelError(error, "config") ? error.message : String(error);
-    }
-    return "accepted";
-  };
-  const frozen = parts();
-  const text = parts({ retriever: createDualHead({ encodeFrozen, towers: { text: tower } }) });
-  const both = parts({ retriever: createDualHead({ encodeFrozen, towers: { text: tower, image: tower } }) });
-  test("each system takes its own heads and refuses others", () => {
-    expect([ftRag(frozen), textHead(text), jomed(both)].map(({ name }) => name)).toEqual([
-      "ft-rag",
-      "text-head",
-      "jomed",
-    ]);
-    expect(message(() => ftRag(text))).toMatch(/learned heads: none; got text/);
-    expect(message(() => textHead(both))).toMatch(/learned heads: text; got image and text/);
-    expect(message(() => jomed(frozen))).toMatch(/learned heads: image and text; got none/);
-  });
 });
 
 test("a passage the corpus does not hold and an example with two labels are refused", async () => {
@@ -138,9 +121,9 @@ test("a passage the corpus does not hold and an example with two labels are refu
       () => "accepted",
       (e) => (isKernelError(e, "data") ? e.message : e),
     );
-  expect(await failure(answerExamples(ftRag(parts({ passages: new Map() })), labels, [example("x", 0)]))).toMatch(
+  expect(await failure(answer(ftRag(parrot(), "probabilities", { passages: [] }), example("x", 0)))).toMatch(
     /a is missing/,
   );
   const two = { ...example("x", 0), labels: [0, 1] };
-  expect(await failure(answerExamples(closedBook(parrot()), labels, [two]))).toMatch(/x has 2/);
+  expect(await failure(answer(closedBook(parrot()), two))).toMatch(/x has 2/);
 });

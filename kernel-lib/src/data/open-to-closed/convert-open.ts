@@ -132,7 +132,7 @@ export function candidateQuestions(
 /** An example whose question is a yes/no question now. */
 export function toClosed({ example, truth }: CandidateQuestion, question: string): Example {
   const id = `${example.id}/closed`;
-  return { ...example, id, question, answer: truth, labels: [truth === "yes" ? 0 : 1], form: "label", kind: "closed" };
+  return { ...example, id, question, answer: truth, labels: [truth === "yes" ? 0 : 1], form: "yesNo", kind: "closed" };
 }
 
 /** A task of these yes/no examples. @throws DataError when a split is empty. */

@@ -65,7 +65,7 @@ export const PATH_VQA: PublishedTask = {
   modality: "pathology picture",
   labels: YES_NO,
   question: null,
-  forms: ["label", "words"],
+  forms: ["yesNo", "words"],
   answerFormat: VQA_ANSWER_FORMAT,
   metrics: ["closedAccuracy", "tokenRecall"],
   // an evaluation of 626 questions with four passages each takes as long as forty steps

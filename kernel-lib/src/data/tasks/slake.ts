@@ -45,7 +45,7 @@ export const SLAKE: PublishedTask = {
   modality: "radiology picture",
   labels: YES_NO,
   question: null,
-  forms: ["label", "words"],
+  forms: ["yesNo", "words"],
   answerFormat: VQA_ANSWER_FORMAT,
   metrics: ["closedAccuracy", "tokenRecall"],
   replicaTraining: { readerSteps: 100 },

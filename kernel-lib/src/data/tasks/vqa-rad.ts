@@ -60,7 +60,7 @@ export const VQA_RAD: PublishedTask = {
   modality: "radiology picture",
   labels: YES_NO,
   question: null,
-  forms: ["label", "words"],
+  forms: ["yesNo", "words"],
   answerFormat: VQA_ANSWER_FORMAT,
   metrics: ["closedAccuracy", "tokenRecall"],
   replicaTraining: { closedBookSteps: 120 },

@@ -49,7 +49,7 @@ function toExample(task: string, row: VqaRow, image: RasterImage): Example {
     question: row.question,
     answer,
     labels: yesNo ? [answer === "yes" ? 0 : 1] : [],
-    form: yesNo ? "label" : "words",
+    form: yesNo ? "yesNo" : "words",
     kind: row.kind,
     ...(row.topic === null ? {} : { topic: row.topic }),
     group: `image-${hashImage(image)}`,
@@ -202,9 +202,6 @@ export async function jsonRows(
   return rows;
 }
 
-/** Whether an example is answered with one label. */
-const hasOneLabel = ({ form = "label", labels }: Example): boolean => form === "label" && labels.length === 1;
-
 /**
  * The part of a question-answering task that is answered with one of its labels: its yes/no questions. It is a task like any
  * single-label task, so every training and evaluation takes it.
@@ -213,10 +210,10 @@ const hasOneLabel = ({ form = "label", labels }: Example): boolean => form === "
  */
 export function closedTask(task: Task): Task {
   const of = (split: Split) => {
-    const kept = task.splits[split].filter(hasOneLabel);
+    const kept = task.splits[split].filter(({ form }) => form === "yesNo");
     if (kept.length > 0) return kept;
     throw new DataError(
-      `closedTask: ${task.name} must have ${split} questions with one label; got none of ${task.splits[split].length}.`,
+      `closedTask: ${task.name} must have ${split} questions of yes or no; got none of ${task.splits[split].length}.`,
       { task: task.name, split },
     );
   };

@@ -1,6 +1,8 @@
 import type { Corpus, Head, Task } from "../../base/types";
 import type { Leak } from "../../data/leaks/find-leaks";
 import { taskDefinition } from "../../phantoms/load-task";
+import type { SystemDefinition } from "../../systems/system";
+import { systemOf, trainingVariant } from "../../systems/systems";
 import type { CheckpointFolder } from "../checkpoint-folder";
 import type { Run } from "../run";
 import { scoresStage } from "../stages/candidate-scores";
@@ -11,10 +13,8 @@ import { type ReaderMode, readerStage, type TunedReader } from "../stages/reader
 import { resultsStage } from "../stages/results";
 import { headStage, retrieverOptions, type TunedHead } from "../stages/retriever";
 import type { Input, Stage, StageOf } from "../stages/stage";
-import { LEARNED_HEADS } from "../with-system";
 import type { Backbone, GridSettings } from "./options";
 import { readerChanges, retrieverChanges } from "./sizes";
-import { type GridSystem, gridSystem } from "./systems";
 
 /** One question of the grid: how does this system do on this task? */
 export interface GridCell {
@@ -96,11 +96,13 @@ export function gridGraph(settings: GridSettings): GridGraph {
   const leftOut: LeftOut[] = [];
   const nodes = new Map<string, GridNode>();
   for (const task of settings.tasks) {
-    const systems = settings.systems.map(gridSystem).filter((system) => {
-      const why = whyNot(task, system);
-      if (why !== null) leftOut.push({ task, system: system.name, why });
-      return why === null;
-    });
+    const systems = settings.systems
+      .map((name) => systemOf("gridGraph: systems", name))
+      .filter((system) => {
+        const why = whyNot(task, system);
+        if (why !== null) leftOut.push({ task, system: system.name, why });
+        return why === null;
+      });
     for (const backbone of settings.backbones) {
       for (const seed of settings.seeds) {
         const group = { task, backbone, seed };
@@ -124,10 +126,8 @@ function collect(node: GridNode, nodes: Map<string, GridNode>): void {
 }
 
 /** Why a system cannot answer a task; null when it can. */
-function whyNot(task: string, { name, tasks }: GridSystem): string | null {
-  if (tasks !== "labelled") return null;
-  const labelled = taskDefinition(task).forms.every((form) => form === "label");
-  return labelled ? null : `${name} contrasts labels, and some questions of ${task} have none`;
+function whyNot(task: string, { refuses }: SystemDefinition): string | null {
+  return refuses?.(taskDefinition(task).forms) ?? null;
 }
 
 // One function a stage. A system that is made from another stage asks for its node in predictionsNode; nothing else changes.
@@ -193,39 +193,36 @@ function scoresNode(group: Group): GridNode {
   });
 }
 
-function headNode(group: Group, head: Head, { variant, training }: GridSystem): GridNode<StageOf<TunedHead>> {
+function headNode(group: Group, head: Head, system: SystemDefinition): GridNode<StageOf<TunedHead>> {
   const [index, reader] = [indexNode(group.task), readerNode(group, "retrieval")];
   const after = [index, reader, scoresNode(group)];
-  return nodeOf({ kind: "retriever-head", of: group, part: [head, variant], after }, async (from, run) =>
+  const part = [head, trainingVariant(system)];
+  return nodeOf({ kind: "retriever-head", of: group, part, after }, async (from, run) =>
     headStage(run, {
       task: await from.task(group.task),
       head,
       index: from.result(index),
       reader: from.result(reader),
-      options: { ...retrieverChanges(run.profile, group), ...training },
+      options: { ...retrieverChanges(run.profile, group), ...system.training },
     }),
   );
 }
 
-function predictionsNode(group: Group, gridSystem: GridSystem): GridNode<StageOf<PredictResult>> {
-  const { name, label, system, training, fusion, candidates } = gridSystem;
-  const isClosedBook = system === "closed-book";
-  const index = isClosedBook ? null : indexNode(group.task);
-  const reader = readerNode(group, isClosedBook ? "closedBook" : "retrieval");
-  const heads = LEARNED_HEADS[system].map((head) => [head, headNode(group, head, gridSystem)] as const);
-  const after = [...(index === null ? [] : [index]), reader, ...heads.map(([, node]) => node)];
-  return nodeOf({ kind: "predictions", of: group, part: [name], after }, async (from, run) => {
+function predictionsNode(group: Group, system: SystemDefinition): GridNode<StageOf<PredictResult>> {
+  const { needs, training } = system;
+  const index = needs.retriever === null ? null : indexNode(group.task);
+  const reader = needs.reader === null ? null : readerNode(group, needs.reader);
+  const heads = (needs.retriever ?? []).map((head) => [head, headNode(group, head, system)] as const);
+  const after = [index, reader, ...heads.map(([, node]) => node)].filter((node) => node !== null);
+  return nodeOf({ kind: "predictions", of: group, part: [system.name], after }, async (from, run) => {
     const { learnedWeight } = retrieverOptions(run, { ...retrieverChanges(run.profile, group), ...training });
     return predictionsStage(run, {
       system,
-      name: label,
       task: await from.task(group.task),
-      reader: from.result(reader),
+      reader: reader === null ? null : from.result(reader),
       index: index === null ? null : from.result(index),
       heads: Object.fromEntries(heads.map(([head, node]) => [head, from.result(node)])),
-      ...(heads.length === 0 || learnedWeight === undefined ? {} : { learnedWeight }),
-      ...(fusion === undefined ? {} : { fusion }),
-      ...(candidates === undefined ? {} : { candidates }),
+      learnedWeight,
     });
   });
 }

@@ -4,9 +4,9 @@ import { ConfigError } from "../../base/errors";
 import type { DataSource } from "../../base/types";
 import { CORPUS_NAMES, corpusFor } from "../../phantoms/load-corpus";
 import { TASK_NAMES } from "../../phantoms/load-task";
+import { systemNames } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from "../run";
-import { GRID_SYSTEMS } from "./systems";
 
 /** The readers of the grid: folders of data/checkpoints, or of `checkpointsDir`. */
 export const BACKBONES = ["qwen2-vl", "pixtral"] as const;
@@ -70,7 +70,7 @@ export function resolveGrid(options: GridOptions): GridSettings {
   const { profile = "quick", corpus = null } = options;
   assertOneOf("planGrid: profile", profile, PROFILES);
   const { grid } = profileOf(profile);
-  const allSystems = GRID_SYSTEMS.map(({ name }) => name);
+  const allSystems = systemNames();
   const dataDir = defaultDataDir(options.dataDir);
   const source = options.source ?? dataDir.source;
   assertOneOf("planGrid: source", source, ["phantom", "real"]);

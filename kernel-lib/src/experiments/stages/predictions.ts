@@ -1,48 +1,34 @@
 import { assertOneOf } from "../../base/check";
-import { ConfigError } from "../../base/errors";
-import type { AnswerForm, Control, Example, Head, Prediction, Split, Task } from "../../base/types";
+import { ConfigError, DataError } from "../../base/errors";
+import type { Head, Prediction, Split, Task } from "../../base/types";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
-import { answerExamples, answerInWords, answerLabelSets } from "../../systems/answer";
-import type { Fusion, System } from "../../systems/system";
+import { openSystem } from "../../systems/reading";
+import type { SystemDefinition, SystemParts } from "../../systems/system";
+import { predictionName, systemOf } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import { LEARNED_HEADS, SYSTEM_NAMES, type SystemName, type SystemSettings, withSystem } from "../with-system";
 import type { Index } from "./corpus-index";
 import { requireIndexOf, type TunedReader } from "./reader";
 import type { TunedHead, TunedHeads } from "./retriever";
-import { type Artifact, type Input, opened, type StageOf, useStage } from "./stage";
+import { type Artifact, artifactOf, type Input, opened, type Stage, type StageOf, useStage } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
 /** The answers of one or several systems to examples of any form. */
 export type Predictions = readonly Prediction[];
 
-const FILE = "predictions.json";
-
-/** The answers that a predictions artifact holds. */
-export function readPredictions(folder: string): Predictions {
-  return readJson<Predictions>(folder, FILE);
-}
-
 export interface PredictOptions {
-  readonly system: SystemName;
+  /** Its name in the table of systems, or a definition from outside the table. */
+  readonly system: string | SystemDefinition;
   readonly task: Task;
-  /** Tuned "closedBook" for closed-book, else "retrieval". */
-  readonly reader: TunedReader;
-  /** Needed by every system but closed-book. */
+  /** Tuned as the system needs it: "retrieval" or "closedBook". Needed by every system that reads. */
+  readonly reader?: TunedReader;
+  /** Needed by every system that retrieves. */
   readonly index?: Index;
-  /** Needed by text-head and jomed. */
+  /** Needed by every system with learned heads. */
   readonly heads?: TunedHeads;
   /** Default "test". */
   readonly split?: Split;
-  /** Default "probabilities" (paper); "logits" is the reference code's. */
-  readonly fusion?: Fusion;
-  /** Passages per head. Default the profile's (2). */
-  readonly numPerHead?: number;
-  /** Share of the learned towers. Default the one the heads were trained with. */
-  readonly learnedWeight?: number;
-  /** "best": those of highest score. "random": as many drawn at random among the ten best of each head, a control. Default "best". */
-  readonly candidates?: "best" | "random";
-  /** How the predictions name their system, e.g. in an ablation. Default `system`. */
+  /** How the predictions name their system. Default the table's way (predictionName). */
   readonly name?: string;
 }
 
@@ -52,105 +38,153 @@ export interface PredictResult {
   readonly artifact: Artifact;
 }
 
-const VERSION = 2;
+const FILE = "predictions.json";
+
+/** The answers that a predictions artifact holds. */
+export function readPredictions(folder: string): Predictions {
+  return readJson<Predictions>(folder, FILE);
+}
 
 /**
  * Answers a split with a system and stores predictions, readings and retrieved lists: no figure needs a model again.
  *
  * Paper: arXiv 2508.17394v3, inference. Found again when nothing changed.
  *
- * @throws ConfigError when the system lacks its index, reader or heads.
+ * @throws ConfigError on an unknown system, or when it lacks its index, reader or heads.
  * @example const { predictions } = await predict(run, { system: "jomed", task, index, reader, heads })
  */
 export async function predict(run: Run, options: PredictOptions): Promise<PredictResult> {
-  const { system, split = "test", fusion = "probabilities", candidates = "best" } = options;
-  assertOneOf("predict: system", system, SYSTEM_NAMES);
+  const { task, split = "test", name, heads } = options;
+  const system = systemOf("predict: system", options.system);
   assertOneOf("predict: split", split, ["train", "validation", "test"]);
-  assertOneOf("predict: fusion", fusion, ["probabilities", "logits"]);
-  assertOneOf("predict: candidates", candidates, ["best", "random"]);
-  checkParts(options);
-  const { reader, index, heads, learnedWeight = heads?.learnedWeight, ...others } = options;
-  const tuned = LEARNED_HEADS[system].map((head) => [head, opened(heads!.heads[head]!)]);
+  requireNeeds(system, options);
+  const { reader, retriever } = system.needs;
+  const tuned = (retriever ?? []).map((head) => [head, opened(heads!.heads[head]!)]);
   return useStage(
     run,
     predictionsStage(run, {
-      ...others,
-      ...(learnedWeight === undefined ? {} : { learnedWeight }),
-      reader: opened(reader),
-      index: system === "closed-book" ? null : opened(index!),
+      ...{ system, task, split, name },
+      reader: reader === null ? null : opened(options.reader!),
+      index: retriever === null ? null : opened(options.index!),
       heads: Object.fromEntries(tuned),
+      learnedWeight: heads?.learnedWeight,
     }),
   );
 }
 
-/** What answers are made of: the options of `predict`, with what they are made from named by keys. */
-export interface PredictionInputs extends Omit<PredictOptions, "reader" | "index" | "heads"> {
-  readonly reader: Input<TunedReader>;
-  /** Null closed-book. */
+/** Throws ConfigError unless everything a system needs is there; says which call makes it. */
+function requireNeeds({ name, needs }: SystemDefinition, { task, index, reader, heads }: PredictOptions): void {
+  if (needs.reader !== null && reader?.mode !== needs.reader) {
+    const got = reader === undefined ? "none" : `"${reader.mode}"`;
+    const advice = `Call tuneReader(run, { task, ${needs.reader === "retrieval" ? "index" : 'mode: "closedBook"'} }).`;
+    throw new ConfigError(
+      `predict: reader of ${name} must be tuned with mode "${needs.reader}"; got ${got}. ${advice}`,
+      { system: name, mode: reader?.mode },
+    );
+  }
+  if (needs.retriever === null) return;
+  requireIndexOf("predict", task, index);
+  const missing = needs.retriever.filter((head) => heads?.heads[head] === undefined);
+  if (missing.length === 0) return;
+  throw new ConfigError(
+    `predict: heads of ${name} must hold the trained ${needs.retriever.join(" and ")} head; ${missing.join(" and ")} is missing. Call tuneRetriever(run, { task, index, reader }).`,
+    { system: name, missing },
+  );
+}
+
+/** What answers are made of, named by keys. What the system does not need is null or left out. */
+export interface PredictionInputs {
+  readonly system: SystemDefinition;
+  readonly task: Task;
+  /** Default "test". */
+  readonly split?: Split | undefined;
+  /** Default the table's way. */
+  readonly name?: string | undefined;
+  readonly reader: Input<TunedReader> | null;
   readonly index: Input<Index> | null;
   /** Those that the system has learned. */
   readonly heads: Readonly<Partial<Record<Head, Input<TunedHead>>>>;
+  /** Share of the learned towers. Default what the system changes of stage 2, else the profile's. */
+  readonly learnedWeight?: number | undefined;
 }
 
-/** The stage of `predict`. */
+/** The stage of `predict`. It starts with the system's own training where it has one. */
 export function predictionsStage(run: Run, inputs: PredictionInputs): StageOf<PredictResult> {
-  const { system, task, split = "test", name = system, reader, index } = inputs;
-  const heads = LEARNED_HEADS[system].map((head) => inputs.heads[head]!);
-  const settings: SystemSettings = {
-    candidates: inputs.candidates ?? "best",
-    numPerHead: inputs.numPerHead ?? profileOf(run.profile).numPerHead,
-    learnedWeight: inputs.learnedWeight ?? PAPER_LEARNED_WEIGHT,
-    fusion: inputs.fusion ?? "probabilities",
-  };
+  const { system, task, split = "test", name = predictionName(system) } = inputs;
+  const training = systemStage(run, inputs);
+  const trained = training === null ? null : artifactOf(run, training);
   return {
     name: "predictions",
-    version: VERSION,
-    config: system === "closed-book" ? { system, name, split } : { system, name, split, ...settings },
-    inputs: [task.fingerprint, reader, ...(index === null ? [] : [index]), ...heads],
-    compute: async (workDir, { control }) => {
-      const tuned = await Promise.all(heads.map((head) => head.open()));
-      const parts = {
-        system,
-        reader: await reader.open(),
-        ...(index === null ? {} : { index: await index.open() }),
-        heads: Object.fromEntries(tuned.map((head) => [head.head, head])),
-      };
-      const answers = await withSystem(run, parts, settings, (built) =>
-        answerAll({ ...built, name }, task, task.splits[split], control),
-      );
-      writeJson(workDir, FILE, answers);
+    version: 2,
+    config: { system: system.name, name, split, ...system.settings, ...sharedSettings(run, inputs) },
+    inputs: [...inputsOf(inputs), ...(trained === null ? [] : [trained])],
+    compute: async (workDir, { seed, control }) => {
+      const folder = trained === null ? null : (await trained.open()).folder;
+      const parts = { ...(await openParts(run, inputs, seed)), trained: folder };
+      const opened = await openSystem(system, parts);
+      try {
+        const predictions = await opened.answer(task.splits[split], control);
+        requireOneEach(name, task.splits[split], predictions);
+        writeJson(workDir, FILE, predictions);
+      } finally {
+        opened.dispose();
+      }
     },
     open: async (artifact) => ({ predictions: readPredictions(artifact.folder), artifact }),
   };
 }
 
-async function answerAll(
-  system: System,
-  { labels }: Task,
-  examples: readonly Example[],
-  control: Control,
-): Promise<Predictions> {
-  const of = (wanted: AnswerForm) => examples.filter(({ form = "label" }) => form === wanted);
-  return [
-    ...(await answerExamples(system, labels, of("label"), control)),
-    ...(await answerLabelSets(system, labels, of("labels"), control)),
-    ...(await answerInWords(system, of("words"), control)),
-  ];
+/** The stage of a system's own training; null where it has none. */
+export function systemStage(run: Run, inputs: PredictionInputs): Stage | null {
+  const { name, ownTraining } = inputs.system;
+  if (ownTraining === undefined) return null;
+  return {
+    name: "system",
+    version: ownTraining.version,
+    config: { system: name, ...ownTraining.config, ...sharedSettings(run, inputs) },
+    inputs: inputsOf(inputs),
+    compute: async (workDir, { seed, control }) =>
+      ownTraining.train(workDir, { ...(await openParts(run, inputs, seed)), trained: null }, control),
+  };
 }
 
-function checkParts({ system, task, index, reader, heads }: PredictOptions): void {
-  const mode = system === "closed-book" ? "closedBook" : "retrieval";
-  if (reader.mode !== mode) {
-    throw new ConfigError(
-      `predict: reader of ${system} must be tuned with mode "${mode}"; got "${reader.mode}". Call tuneReader(run, { task, ${mode === "retrieval" ? "index" : 'mode: "closedBook"'} }).`,
-      { system, mode: reader.mode },
-    );
-  }
-  if (system !== "closed-book") requireIndexOf("predict", task, index);
-  const missing = LEARNED_HEADS[system].filter((head) => heads?.heads[head] === undefined);
-  if (missing.length === 0) return;
-  throw new ConfigError(
-    `predict: heads of ${system} must hold the trained ${LEARNED_HEADS[system].join(" and ")} head; ${missing.join(" and ")} is missing. Call tuneRetriever(run, { task, index, reader }).`,
-    { system, missing },
+function inputsOf({ task, reader, index, heads }: PredictionInputs): Stage["inputs"] {
+  return [task.fingerprint, ...[reader, index, ...Object.values(heads)].filter((input) => input !== null)];
+}
+
+/** The settings that are the same for every system of a run that retrieves; none for the others. */
+function sharedSettings(
+  run: Run,
+  { system, learnedWeight }: PredictionInputs,
+): Partial<Pick<SystemParts, "numPerHead" | "learnedWeight">> {
+  if (system.needs.retriever === null) return {};
+  const { numPerHead, retriever } = profileOf(run.profile);
+  const share = learnedWeight ?? system.training?.learnedWeight ?? retriever.learnedWeight ?? PAPER_LEARNED_WEIGHT;
+  return { numPerHead, learnedWeight: share };
+}
+
+async function openParts(run: Run, inputs: PredictionInputs, seed: number): Promise<SystemParts> {
+  const { system, task, name = predictionName(system) } = inputs;
+  const reader = (await inputs.reader?.open()) ?? null;
+  const heads = await Promise.all(Object.values(inputs.heads).map((head) => head.open()));
+  return {
+    ...{ name, task, seed, numPerHead: 0, learnedWeight: 0, trained: null },
+    ...sharedSettings(run, inputs),
+    reader: reader?.reader ?? null,
+    readerFolders: reader === null ? null : { checkpoint: reader.checkpoint.folder, adapter: reader.adapterFolder },
+    index: (await inputs.index?.open()) ?? null,
+    towers: Object.fromEntries(heads.map(({ head, towerFile }) => [head, towerFile])),
+  };
+}
+
+/** Throws DataError unless a system answers each example once, under its own name. */
+function requireOneEach(system: string, examples: Task["splits"][Split], predictions: Predictions): void {
+  const left = new Set(examples.map(({ id }) => id));
+  const stray = predictions.find((each) => each.system !== system || !left.delete(each.exampleId));
+  if (stray === undefined && left.size === 0) return;
+  const got = stray === undefined ? `none for ${[...left][0]}` : `one by ${stray.system} for ${stray.exampleId}`;
+  throw new DataError(
+    `predict: ${system} must answer each of the ${examples.length} examples once, under its own name; got ${got}.`,
+    { system },
   );
 }

@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { parseAnswer, parseLabelSet } from "../../answers/parse";
-import { answerWords } from "../../answers/wording";
+import { formOf } from "../../answers/forms";
 import { assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { Control, CurvePoint, Example, Label, Passage, Split, Task } from "../../base/types";
@@ -45,13 +44,9 @@ export async function measureReaderHealth(
 
 /** An answer in a wording that is the same for equal answers; null when it cannot be read. */
 function wordingOf(text: string, { form = "label" }: Example, labels: readonly Label[]): string | null {
-  if (form === "words") return answerWords(text).join(" ") || null;
-  if (form === "labels") {
-    const parsed = parseLabelSet(text, labels);
-    return parsed.kind === "labels" ? parsed.indices.join(", ") : null;
-  }
-  const parsed = parseAnswer(text, labels);
-  return parsed.kind === "label" ? labels[parsed.index]!.name : null;
+  const { parse, wording } = formOf(form);
+  const answer = parse(text, labels);
+  return answer === null ? null : wording(answer, labels);
 }
 
 /**

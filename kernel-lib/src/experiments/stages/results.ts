@@ -1,9 +1,15 @@
 import { createHash } from "node:crypto";
 import { baselineOf, type EvaluationRows, measureEvaluation } from "../../analysis/evaluation";
-import type { Prediction, Task } from "../../base/types";
+import { formsOf } from "../../answers/forms";
+import { assertOneOf } from "../../base/check";
+import type { Prediction, Split, Task } from "../../base/types";
+import { ablations, FULL_SYSTEM } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import type { Predictions } from "./predictions";
+import type { Index } from "./corpus-index";
+import { type Predictions, predict } from "./predictions";
+import type { TunedReader } from "./reader";
+import { type TunedHeads, tuneRetriever } from "./retriever";
 import { type Artifact, type StageOf, useStage } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
@@ -57,4 +63,50 @@ export function resultsStage(run: Run, options: EvaluateOptions): StageOf<Evalua
 
 function hashOf(predictions: readonly Prediction[]): string {
   return `predictions:${createHash("sha256").update(JSON.stringify(predictions)).digest("hex").slice(0, 32)}`;
+}
+
+export interface AblateOptions {
+  readonly task: Task;
+  readonly index: Index;
+  readonly reader: TunedReader;
+  /** The full system's heads. Default: trained or found. */
+  readonly heads?: TunedHeads;
+  /** Which lines of the ablation table, by what they take away ("no prior"). Default all that can answer the task. */
+  readonly variants?: readonly string[];
+  /** Default "test". */
+  readonly split?: Split;
+}
+
+/** Every variant's answers and its difference to the full system, "jomed". */
+export interface AblateResult extends EvaluateResult {
+  readonly predictions: Predictions;
+}
+
+/**
+ * Answers a split with the full system and with one thing changed at a time, and takes paired differences to the full one. Tasks of
+ * every form of answer: a task's own metrics are measured.
+ *
+ * Paper: arXiv 2508.17394v3, ablations.
+ *
+ * @returns `differences`: variant minus full system, with paired intervals; `rows`: each on its own.
+ * @throws ConfigError on an unknown variant; otherwise what tuneRetriever and predict throw.
+ */
+export async function ablate(run: Run, options: AblateOptions): Promise<AblateResult> {
+  const { task, index, reader, split = "test" } = options;
+  const forms = formsOf(task.splits[split]);
+  const possible = ablations().filter(({ refuses }) => (refuses?.(forms) ?? null) === null);
+  const names = possible.map(({ ablates }) => ablates);
+  const { variants = names } = options;
+  for (const variant of variants) assertOneOf("ablate: variants", variant, names);
+  const heads = options.heads ?? (await tuneRetriever(run, { task, index, reader }));
+  const shared = { task, index, reader, split };
+  const answers = [...(await predict(run, { ...shared, system: FULL_SYSTEM, heads })).predictions];
+  for (const variant of variants) {
+    const system = possible.find(({ ablates }) => ablates === variant)!;
+    const { training } = system;
+    const own = training === undefined ? heads : await tuneRetriever(run, { task, index, reader, options: training });
+    answers.push(...(await predict(run, { ...shared, system, heads: own, name: variant })).predictions);
+  }
+  const evaluation = await evaluate(run, { task, predictions: answers, baseline: FULL_SYSTEM });
+  return { ...evaluation, predictions: answers };
 }

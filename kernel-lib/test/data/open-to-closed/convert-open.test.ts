@@ -26,7 +26,7 @@ test("every open question becomes a yes/no question about one candidate, half of
       const open = TASK.splits[split][i]!;
       const [, asked] = /^which organ is this \? is the answer (.+) \?$/.exec(example.question)!;
       expect(example.answer).toBe(asked === open.answer ? "yes" : "no");
-      expect(example).toMatchObject({ id: `${open.id}/closed`, form: "label", kind: "closed", group: open.group });
+      expect(example).toMatchObject({ id: `${open.id}/closed`, form: "yesNo", kind: "closed", group: open.group });
       expect(example.labels).toEqual([example.answer === "yes" ? 0 : 1]);
     });
   }
@@ -54,7 +54,7 @@ test("the same seed asks the same, another seed otherwise", () => {
 
 test("what cannot be asked is refused with its reason; yes/no questions are left out", () => {
   const other = (split: Split) => [openExample(split, 90, "ct", "modality"), openExample(split, 91, "...", "organ")];
-  const closed: Example = { ...openExample("test", 92, "yes"), kind: "closed", form: "label", labels: [0] };
+  const closed: Example = { ...openExample("test", 92, "yes"), kind: "closed", form: "yesNo", labels: [0] };
   const splits = { ...TASK.splits, test: [...TASK.splits.test, ...other("test"), closed] };
   const { task, refused } = convertOpenQuestions({ ...TASK, splits });
   expect(refused).toEqual([

@@ -56,7 +56,7 @@ test("the JSON release: yes and no are labels, other answers words, closed and o
     ["vqa-rad/test/101", "4", [], "words", "open", undefined],
     ["vqa-rad/test/102", "left", [], "words", "closed", undefined],
   ]);
-  expect(task.splits.train[0]).toMatchObject({ answer: "yes", labels: [0], form: "label", kind: "closed" });
+  expect(task.splits.train[0]).toMatchObject({ answer: "yes", labels: [0], form: "yesNo", kind: "closed" });
   expect(task.splits.train[0]!.image).toMatchObject({ width: 64, height: 32, channels: 3 });
   expect(task.labels.map(({ answer }) => answer)).toEqual(["yes", "no"]);
 });
@@ -100,10 +100,10 @@ test("the Hugging Face releases: pictures stand in the parquet files, yes and no
   }
   const task = await loadTask("path-vqa", { dataDir: folder });
   expect(brief(task).map(([, ...rest]) => rest)).toEqual([
-    ["yes", [0], "label", "closed", undefined],
+    ["yes", [0], "yesNo", "closed", undefined],
     ["links", [], "words", "open", undefined],
     ["a mass", [], "words", "open", undefined],
-    ["no", [1], "label", "closed", undefined],
+    ["no", [1], "yesNo", "closed", undefined],
   ]);
   expect(task.splits.test[1]!.image).toMatchObject({ width: 5, height: 5 });
 });
@@ -121,7 +121,7 @@ test("SLAKE: only English rows are read", async () => {
     writeFileSync(join(folder, `${file}.json`), JSON.stringify([of(1, "zh"), of(2, "en")]));
   }
   const task = await loadTask("slake", { dataDir: folder });
-  expect(brief(task)).toEqual([["slake/test/2", "yes", [0], "label", "closed", "Organ"]]);
+  expect(brief(task)).toEqual([["slake/test/2", "yes", [0], "yesNo", "closed", "Organ"]]);
 });
 
 test.each([
@@ -170,7 +170,7 @@ test("closedTask keeps the yes/no questions, as a task like any other", async ()
   expect(yesNo.splits.test.length).toBeLessThan(task.splits.test.length);
   expect(yesNo.fingerprint).toBe(`${task.fingerprint}:closed`);
   const open = { ...task, splits: { ...task.splits, test: task.splits.test.filter(({ kind }) => kind === "open") } };
-  expect((await refusal(() => closedTask(open))).message).toMatch(/vqa-rad must have test questions with one label/);
+  expect((await refusal(() => closedTask(open))).message).toMatch(/vqa-rad must have test questions of yes or no/);
 });
 
 test("the phantom of VQA-RAD shares pictures between train and test, as the real release", async () => {

@@ -3,9 +3,9 @@ import { type GridStage, gridGraph } from "../../../src/experiments/grid/graph";
 import { BACKBONES, corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/options";
 import { openWorld } from "../../../src/experiments/grid/session";
 import { readerChanges, retrieverChanges } from "../../../src/experiments/grid/sizes";
-import { GRID_SYSTEMS } from "../../../src/experiments/grid/systems";
 import { READER_MODES } from "../../../src/experiments/stages/reader";
 import { TASK_NAMES } from "../../../src/phantoms/load-task";
+import { SYSTEMS } from "../../../src/systems/systems";
 
 function list(options: GridOptions = {}) {
   const { nodes, ...graph } = gridGraph(resolveGrid({ source: "phantom", ...options }));
@@ -55,7 +55,7 @@ describe("profile full", () => {
   test("is both readers, five seeds and every system, where its loss can be asked", () => {
     const notLabelled = 5; // tasks with label sets or open answers
     expect(leftOut).toHaveLength(2 * notLabelled);
-    expect(cells).toHaveLength((8 * GRID_SYSTEMS.length - leftOut.length) * BACKBONES.length * 5);
+    expect(cells).toHaveLength((8 * SYSTEMS.length - leftOut.length) * BACKBONES.length * 5);
     expect(count(stages, "index")).toBe(8);
     expect(count(stages, "reader")).toBe(8 * 2 * 5 * 2);
     expect(count(stages, "candidate-scores")).toBe(8 * 2 * 5);
@@ -67,10 +67,7 @@ describe("profile full", () => {
       ({ kind, task, backbone, seed }) =>
         kind === "retriever-head" && task === "breast-mnist" && backbone === "pixtral" && seed === 9,
     );
-    const variants = [
-      "default",
-      ...GRID_SYSTEMS.filter(({ variant }) => variant !== "default").map(({ name }) => name),
-    ];
+    const variants = ["default", ...SYSTEMS.filter(({ training }) => training !== undefined).map(({ name }) => name)];
     expect(heads.map(({ part: [head, variant] }) => `${variant} ${head}`).sort()).toEqual(
       variants.flatMap((variant) => [`${variant} image`, `${variant} text`]).sort(),
     );

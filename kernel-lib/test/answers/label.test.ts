@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseAnswer } from "../../src/answers/parse";
+import { parseLabel } from "../../src/answers/label";
 import type { Label } from "../../src/base/types";
 
 const LABELS: readonly Label[] = [
@@ -12,7 +12,7 @@ const SKIN: readonly Label[] = [
   { index: 2, name: "grade 1 (mild)", answer: "c" },
 ];
 
-describe("parseAnswer", () => {
+describe("parseLabel", () => {
   it.each([
     ["0", 0],
     [" 1\n", 1],
@@ -24,7 +24,7 @@ describe("parseAnswer", () => {
     ["0: malignant", 0],
     ["１", 1], // full-width digit
   ])("finds the label in %j", (text, index) => {
-    expect(parseAnswer(text, LABELS)).toEqual({ kind: "label", index });
+    expect(parseLabel(text, LABELS)).toBe(index);
   });
 
   it.each([
@@ -43,28 +43,28 @@ describe("parseAnswer", () => {
     "non-malignant",
     "2",
   ])("finds none in %j", (text) => {
-    expect(parseAnswer(text, LABELS)).toEqual({ kind: "unparsed", text });
+    expect(parseLabel(text, LABELS)).toBeNull();
   });
 
   it("prefers the longer name to the one inside it, and takes special characters literally", () => {
-    expect(parseAnswer("a blue nevus", SKIN)).toEqual({ kind: "unparsed", text: "a blue nevus" }); // "a" is label 0
-    expect(parseAnswer("Blue nevus.", SKIN)).toEqual({ kind: "label", index: 1 });
-    expect(parseAnswer("nevus", SKIN)).toEqual({ kind: "label", index: 0 });
-    expect(parseAnswer("grade 1 (mild)", SKIN)).toEqual({ kind: "label", index: 2 });
-    expect(parseAnswer("grade 1 mild", SKIN).kind).toBe("unparsed");
+    expect(parseLabel("a blue nevus", SKIN)).toBeNull(); // "a" is label 0
+    expect(parseLabel("Blue nevus.", SKIN)).toBe(1);
+    expect(parseLabel("nevus", SKIN)).toBe(0);
+    expect(parseLabel("grade 1 (mild)", SKIN)).toBe(2);
+    expect(parseLabel("grade 1 mild", SKIN)).toBeNull();
   });
 
   it("finds each of fourteen numbered labels in its own answer only", () => {
     const many = Array.from({ length: 14 }, (_, index) => ({ index, name: `finding ${index}`, answer: String(index) }));
     for (const { index, answer, name } of many) {
-      expect(parseAnswer(answer, many)).toEqual({ kind: "label", index });
-      expect(parseAnswer(`It is ${name}`, many)).toEqual({ kind: "label", index });
+      expect(parseLabel(answer, many)).toBe(index);
+      expect(parseLabel(`It is ${name}`, many)).toBe(index);
     }
   });
 
   it("refuses labels that cannot be told apart", () => {
     const twice = [LABELS[0]!, { index: 1, name: "benign", answer: "0" }];
-    expect(() => parseAnswer("0", twice)).toThrow(/labels must have answers and names that are distinct/);
-    expect(() => parseAnswer("0", [])).toThrow(/labels must have/);
+    expect(() => parseLabel("0", twice)).toThrow(/labels must have answers and names that are distinct/);
+    expect(() => parseLabel("0", [])).toThrow(/labels must have/);
   });
 });

@@ -1,0 +1,130 @@
+import { assertOneOf } from "../base/check";
+import type { AnswerForm } from "../base/types";
+import type { RetrieverStageOptions } from "../training/retriever-options";
+import type { SystemDefinition, SystemNeeds } from "./system";
+
+/** A fine-tuned reader, asked without a passage. */
+const CLOSED_BOOK: SystemNeeds = { reader: "closedBook", retriever: null };
+/** A fine-tuned reader over the frozen retriever's passages. */
+const FROZEN: SystemNeeds = { reader: "retrieval", retriever: [] };
+/** A fine-tuned reader over the passages of both learned heads. */
+const BOTH_HEADS: SystemNeeds = { reader: "retrieval", retriever: ["text", "image"] };
+
+/** JOMED with another stage 2: one thing changed in how the heads are trained. */
+function retrained(
+  name: string,
+  training: Partial<RetrieverStageOptions>,
+  more: Pick<SystemDefinition, "ablates" | "refuses"> = {},
+): SystemDefinition {
+  const label = name.replaceAll("-", " ");
+  return { name, label, kind: "ablation", needs: BOTH_HEADS, training, ...more };
+}
+
+/** Of a loss that compares what the reader thinks of the true label with what it thinks of the others. */
+function contrastsLabels(forms: readonly AnswerForm[]): string | null {
+  const labelled = forms.every((form) => form === "label" || form === "yesNo");
+  return labelled ? null : "its loss contrasts labels, and some of the questions have not exactly one";
+}
+
+/**
+ * Every system, once, in the order of tables and figures: from plain to full, then the control, then JOMED with one thing changed at a
+ * time. Whatever names systems asks this table.
+ *
+ * Paper: arXiv 2508.17394v3: "FT RAG" is its baseline, one learned head after the other its way from there to JOMED, perplexity
+ * distillation its other loss. Logits are how the reference code fuses. The further losses are those of ATLAS and REVEAL.
+ */
+export const SYSTEMS: readonly SystemDefinition[] = [
+  {
+    name: "closed-book",
+    label: "Closed-book",
+    kind: "system",
+    color: "#767676",
+    needs: CLOSED_BOOK,
+  },
+  {
+    name: "ft-rag",
+    label: "FT RAG",
+    kind: "system",
+    ablates: "no heads",
+    color: "#c77f00",
+    needs: FROZEN,
+  },
+  {
+    name: "text-head",
+    label: "+ text head",
+    kind: "system",
+    ablates: "no image head",
+    color: "#3d9bd1",
+    needs: { reader: "retrieval", retriever: ["text"] },
+  },
+  {
+    name: "image-head",
+    label: "+ image head",
+    kind: "system",
+    color: "#7d5fb2",
+    needs: { reader: "retrieval", retriever: ["image"] },
+  },
+  {
+    name: "jomed",
+    label: "JOMED",
+    kind: "system",
+    color: "#005b96",
+    needs: BOTH_HEADS,
+  },
+  { name: "random-pairs", label: "random pairs", kind: "control", needs: FROZEN, settings: { candidates: "random" } },
+  {
+    name: "logits",
+    label: "logits",
+    kind: "ablation",
+    ablates: "logits",
+    needs: BOTH_HEADS,
+    settings: { fusion: "logits" },
+  },
+  retrained("no-prior", { prior: "off" }, { ablates: "no prior" }),
+  retrained("learned-only", { learnedWeight: 1 }, { ablates: "learned only" }),
+  retrained("perplexity-distillation", { loss: "perplexityDistillation" }, { ablates: "perplexity distillation" }),
+  retrained("emdr2", { loss: "emdr2" }),
+  retrained("leave-one-out", { loss: "leaveOneOut" }),
+  retrained("attention-distillation", { loss: "attentionDistillation" }, { refuses: contrastsLabels }),
+  retrained("reveal", { loss: "reveal" }, { refuses: contrastsLabels }),
+];
+
+/** The full system: what the others are less than. */
+export const FULL_SYSTEM = "jomed";
+
+/**
+ * Names of systems, in the table's order.
+ *
+ * @param kind of which kind. Default all.
+ * @example systemNames("system")   // ["closed-book", "ft-rag", "text-head", "image-head", "jomed"]
+ */
+export function systemNames(kind?: SystemDefinition["kind"]): string[] {
+  return SYSTEMS.filter((system) => kind === undefined || system.kind === kind).map(({ name }) => name);
+}
+
+/**
+ * The system of this name, or the definition itself where one is given: a system from outside the table.
+ *
+ * @param where who asks, for the error.
+ * @throws ConfigError on a name that is not in the table; the message lists those that are.
+ */
+export function systemOf(where: string, system: string | SystemDefinition): SystemDefinition {
+  if (typeof system !== "string") return system;
+  assertOneOf(where, system, systemNames());
+  return SYSTEMS.find(({ name }) => name === system)!;
+}
+
+/** How a system's predictions name it unless told otherwise: a system by its name, a variant of one by its label. */
+export function predictionName({ kind, name, label }: SystemDefinition): string {
+  return kind === "system" ? name : label;
+}
+
+/** What is changed in stage 2 for a system, as stage ids name it: "default" for nothing, else the system's name. */
+export function trainingVariant({ name, training }: SystemDefinition): string {
+  return training === undefined ? "default" : name;
+}
+
+/** The rows of the ablation table: whatever says what it takes from the full system. */
+export function ablations(): (SystemDefinition & { readonly ablates: string })[] {
+  return SYSTEMS.flatMap((system) => (system.ablates === undefined ? [] : [{ ...system, ablates: system.ablates }]));
+}
