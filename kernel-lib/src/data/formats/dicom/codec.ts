@@ -2,7 +2,7 @@
  * What the codecs of this folder share: what they are told, what they give, and how they refuse.
  *
  * The whole reading of a file: header.ts says what is stated, pixel-data.ts unpacks with the codecs of jpeg-decoders.ts and
- * wasm-codecs.ts, dicom.ts puts the picture together, picture.ts shows it.
+ * wasm-codecs.ts, dicom.ts puts the picture together and shows it.
  */
 
 /** Why a packed picture cannot be unpacked: the rule it breaks and what stands there. Who knows the file says the rest. */
