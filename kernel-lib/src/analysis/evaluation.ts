@@ -4,6 +4,7 @@ import type { Example, MetricName, Prediction, Task } from "../base/types";
 import { exampleOf, examplesById } from "../data/splits";
 import { ANSWER_METRICS } from "../metrics/answers";
 import type { Statistic } from "../metrics/bootstrap";
+import { BASELINE_SYSTEM } from "../systems/systems";
 import {
   bySystem,
   type Difference,
@@ -66,7 +67,7 @@ export function measureEvaluation(
  */
 export function baselineOf(where: string, predictions: readonly Prediction[]): string {
   if (predictions.length === 0) throw new ShapeError(`${where}: predictions must hold at least one; got 0.`);
-  return predictions.some(({ system }) => system === "ft-rag") ? "ft-rag" : predictions[0]!.system;
+  return predictions.some(({ system }) => system === BASELINE_SYSTEM) ? BASELINE_SYSTEM : predictions[0]!.system;
 }
 
 /**

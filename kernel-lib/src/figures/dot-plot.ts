@@ -1,4 +1,4 @@
-import { SYSTEMS } from "../systems/systems";
+import { BASELINE_SYSTEM, FULL_SYSTEM, SYSTEMS } from "../systems/systems";
 import { escapeText, percent, shortenText, textWidth } from "./text";
 import { COLORS, type Layout, SERIES_COLORS, SIZES, type Trace } from "./theme";
 
@@ -138,7 +138,7 @@ export function systemLines(lines: readonly SystemLine[]): { lines: DotLines; co
 
 /** The system a figure is about (JOMED, else the last) and the one it is held against (FT RAG, else the first). */
 export function focusOf(systems: readonly string[]): { focus: string; baseline: string } {
-  const focus = systems.includes("jomed") ? "jomed" : systems[systems.length - 1]!;
+  const focus = systems.includes(FULL_SYSTEM) ? FULL_SYSTEM : systems[systems.length - 1]!;
   const others = systems.filter((name) => name !== focus);
-  return { focus, baseline: others.includes("ft-rag") ? "ft-rag" : (others[0] ?? focus) };
+  return { focus, baseline: others.includes(BASELINE_SYSTEM) ? BASELINE_SYSTEM : (others[0] ?? focus) };
 }

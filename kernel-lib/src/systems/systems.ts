@@ -1,5 +1,7 @@
 import { assertOneOf } from "../base/check";
 import type { AnswerForm } from "../base/types";
+import { findLoss } from "../losses/losses";
+import { needsLabels } from "../losses/retriever-loss";
 import type { RetrieverStageOptions } from "../training/retriever-options";
 import type { SystemDefinition, SystemNeeds } from "./system";
 
@@ -7,21 +9,24 @@ import type { SystemDefinition, SystemNeeds } from "./system";
 const CLOSED_BOOK: SystemNeeds = { reader: "closedBook", retriever: null };
 /** A fine-tuned reader over the frozen retriever's passages. */
 const FROZEN: SystemNeeds = { reader: "retrieval", retriever: [] };
+/** A fine-tuned reader over the passages of one learned head and one frozen. */
+const TEXT_HEAD: SystemNeeds = { reader: "retrieval", retriever: ["text"] };
+const IMAGE_HEAD: SystemNeeds = { reader: "retrieval", retriever: ["image"] };
 /** A fine-tuned reader over the passages of both learned heads. */
 const BOTH_HEADS: SystemNeeds = { reader: "retrieval", retriever: ["text", "image"] };
 
-/** JOMED with another stage 2: one thing changed in how the heads are trained. */
-function retrained(
-  name: string,
-  training: Partial<RetrieverStageOptions>,
-  more: Pick<SystemDefinition, "ablates" | "refuses"> = {},
-): SystemDefinition {
-  const label = name.replaceAll("-", " ");
-  return { name, label, kind: "ablation", needs: BOTH_HEADS, training, ...more };
+/** JOMED with another stage 2: one thing changed in how the heads are trained. It answers what its loss can be trained on. */
+function retrained(name: string, training: Partial<RetrieverStageOptions>, ablates?: string): SystemDefinition {
+  const contrasts = needsLabels(findLoss("systems", training.loss ?? "contrastive"));
+  return {
+    ...{ name, label: name.replaceAll("-", " "), kind: "ablation", needs: BOTH_HEADS, training },
+    ...(ablates === undefined ? {} : { ablates }),
+    ...(contrasts ? { refuses: withoutLabels } : {}),
+  };
 }
 
 /** Of a loss that compares what the reader thinks of the true label with what it thinks of the others. */
-function contrastsLabels(forms: readonly AnswerForm[]): string | null {
+function withoutLabels(forms: readonly AnswerForm[]): string | null {
   const labelled = forms.every((form) => form === "label" || form === "yesNo");
   return labelled ? null : "its loss contrasts labels, and some of the questions have not exactly one";
 }
@@ -34,63 +39,32 @@ function contrastsLabels(forms: readonly AnswerForm[]): string | null {
  * distillation its other loss. Logits are how the reference code fuses. The further losses are those of ATLAS and REVEAL.
  */
 export const SYSTEMS: readonly SystemDefinition[] = [
+  { name: "closed-book", label: "Closed-book", kind: "system", color: "#767676", needs: CLOSED_BOOK },
+  { name: "ft-rag", label: "FT RAG", kind: "system", color: "#c77f00", needs: FROZEN, ablates: "no heads" },
   {
-    name: "closed-book",
-    label: "Closed-book",
-    kind: "system",
-    color: "#767676",
-    needs: CLOSED_BOOK,
-  },
-  {
-    name: "ft-rag",
-    label: "FT RAG",
-    kind: "system",
-    ablates: "no heads",
-    color: "#c77f00",
-    needs: FROZEN,
-  },
-  {
-    name: "text-head",
-    label: "+ text head",
-    kind: "system",
+    ...{ name: "text-head", label: "+ text head", kind: "system", color: "#3d9bd1", needs: TEXT_HEAD },
     ablates: "no image head",
-    color: "#3d9bd1",
-    needs: { reader: "retrieval", retriever: ["text"] },
   },
-  {
-    name: "image-head",
-    label: "+ image head",
-    kind: "system",
-    color: "#7d5fb2",
-    needs: { reader: "retrieval", retriever: ["image"] },
-  },
-  {
-    name: "jomed",
-    label: "JOMED",
-    kind: "system",
-    color: "#005b96",
-    needs: BOTH_HEADS,
-  },
+  { name: "image-head", label: "+ image head", kind: "system", color: "#7d5fb2", needs: IMAGE_HEAD },
+  { name: "jomed", label: "JOMED", kind: "system", color: "#005b96", needs: BOTH_HEADS },
   { name: "random-pairs", label: "random pairs", kind: "control", needs: FROZEN, settings: { candidates: "random" } },
   {
-    name: "logits",
-    label: "logits",
-    kind: "ablation",
+    ...{ name: "logits", label: "logits", kind: "ablation", needs: BOTH_HEADS, settings: { fusion: "logits" } },
     ablates: "logits",
-    needs: BOTH_HEADS,
-    settings: { fusion: "logits" },
   },
-  retrained("no-prior", { prior: "off" }, { ablates: "no prior" }),
-  retrained("learned-only", { learnedWeight: 1 }, { ablates: "learned only" }),
-  retrained("perplexity-distillation", { loss: "perplexityDistillation" }, { ablates: "perplexity distillation" }),
+  retrained("no-prior", { prior: "off" }, "no prior"),
+  retrained("learned-only", { learnedWeight: 1 }, "learned only"),
+  retrained("perplexity-distillation", { loss: "perplexityDistillation" }, "perplexity distillation"),
   retrained("emdr2", { loss: "emdr2" }),
   retrained("leave-one-out", { loss: "leaveOneOut" }),
-  retrained("attention-distillation", { loss: "attentionDistillation" }, { refuses: contrastsLabels }),
-  retrained("reveal", { loss: "reveal" }, { refuses: contrastsLabels }),
+  retrained("attention-distillation", { loss: "attentionDistillation" }),
+  retrained("reveal", { loss: "reveal" }),
 ];
 
 /** The full system: what the others are less than. */
 export const FULL_SYSTEM = "jomed";
+/** What the full system is compared with, where nothing else is named. */
+export const BASELINE_SYSTEM = "ft-rag";
 
 /**
  * Names of systems, in the table's order.
