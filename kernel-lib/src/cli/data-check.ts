@@ -5,7 +5,7 @@ import { loadTask } from "../phantoms/load-task";
 import type { TerminalProgress } from "./terminal-progress";
 
 /** What is to be looked at. */
-export interface CheckWish {
+interface CheckWish {
   /** A task or a corpus. */
   readonly name: string;
   /** The data folder. */

@@ -11,7 +11,7 @@ import { type Publication, type Publisher, pageOf } from "../hub/publishers";
 import type { TerminalProgress } from "./terminal-progress";
 
 /** What is to be fetched. */
-export interface FetchWish {
+interface FetchWish {
   /** A task or a corpus. */
   readonly name: string;
   /** The data folder. */
@@ -78,7 +78,7 @@ export async function sayFetchedData(wish: FetchWish, progress: TerminalProgress
 }
 
 /** Which model, in which state; null for the hub's main branch. */
-export interface FetchModelWish {
+interface FetchModelWish {
   readonly name: string;
   readonly revision: string | null;
   /** The data folder; models go to its folder models. */

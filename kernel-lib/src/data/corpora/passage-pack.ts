@@ -24,7 +24,6 @@ type RowSize = [width: number, height: number, channels: 1 | 3, start: number, t
 const DATA = "passages.bin";
 const ROWS = "rows.jsonl";
 const SUMMARY = "pack.json";
-export const PACK_FILES = [DATA, ROWS, SUMMARY] as const;
 
 /** Writes passages as they come: decoded pixels and texts in one file, where they lie in another. */
 export async function writePack(

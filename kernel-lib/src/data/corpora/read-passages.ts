@@ -6,7 +6,7 @@ import { decodePicture } from "../formats/picture-file";
 import type { BrokenRow, CorpusRow, CorpusSource } from "./definition";
 
 /** Options of readPassages. */
-export interface ReadPassagesOptions {
+interface ReadPassagesOptions {
   /** Most passages to yield. */
   readonly numPassages: number;
   /** Largest share of rows that may be broken, 0 to 1. */

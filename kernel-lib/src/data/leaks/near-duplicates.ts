@@ -49,7 +49,7 @@ const COSINES = Float64Array.from({ length: LOW * SIDE }, (_, k) =>
 );
 
 /** 64 bits in two words. */
-export type PerceptualHash = readonly [number, number];
+type PerceptualHash = readonly [number, number];
 
 /** The 8 by 8 lowest coefficients of the cosine transform, [v, u]. */
 function lowFrequencies(thumbnail: Uint8Array): Float64Array {

@@ -35,7 +35,7 @@ async function innermost(folder: string): Promise<string> {
  * @throws DataError as readZip, or for a member that is there with another size. EnvironmentError when the disk is full.
  * InterruptedError on abort.
  */
-export async function unpackArchive(
+async function unpackArchive(
   archive: string,
   folder: string,
   { limits = {}, control = {} }: { readonly limits?: ZipLimits; readonly control?: Control } = {},
@@ -64,7 +64,7 @@ export async function unpackArchive(
 }
 
 /** Options of fetchPublication; every one but the folder has a default. */
-export interface FetchPublicationOptions {
+interface FetchPublicationOptions {
   /** The data folder. */
   readonly dataDir: string;
   /** Default: the one that HF_ENDPOINT and HF_TOKEN name. */
@@ -74,7 +74,7 @@ export interface FetchPublicationOptions {
 }
 
 /** What was fetched. */
-export interface FetchOutcome {
+interface FetchOutcome {
   readonly folder: string;
   /** "present" when everything was there. */
   readonly outcome: "present" | "fetched";

@@ -63,7 +63,7 @@ export interface ConvertedTask {
 const SPLITS: readonly Split[] = ["train", "validation", "test"];
 
 /** Whether an example is answered in words. */
-export const isOpen = ({ kind, form }: Example): boolean => kind === "open" && form === "words";
+const isOpen = ({ kind, form }: Example): boolean => kind === "open" && form === "words";
 
 /** What kind of thing is asked for: the publisher's type of question, or else its first two words. */
 function typeOf(example: Example): string {

@@ -34,13 +34,13 @@ export function findFault(question: string, { candidate }: CandidateQuestion): s
 }
 
 /** Answers of an endpoint by the hash of what it was asked: one JSON line each, appended when it comes. */
-export interface AnswerCache {
+interface AnswerCache {
   get(key: string): string | undefined;
   put(key: string, answer: string): void;
 }
 
 /** Opens a cache file; a last line that an interruption cut short is passed over. */
-export async function openAnswerCache(file: string): Promise<AnswerCache> {
+async function openAnswerCache(file: string): Promise<AnswerCache> {
   const answers = new Map<string, string>();
   if (existsSync(file)) {
     for await (const { text } of readLines(file)) {
@@ -63,7 +63,7 @@ export async function openAnswerCache(file: string): Promise<AnswerCache> {
 }
 
 /** Where data may go. */
-export interface EndpointRule {
+interface EndpointRule {
   /** Credentialed data stays on this machine unless the host is written down. */
   readonly access: "open" | "credentialed";
   /** A file with one host a line (# begins a comment) that credentialed data may be sent to. Default none. */

@@ -30,7 +30,7 @@ export function labelSetAnswer(indices: readonly number[], labels: readonly Labe
 }
 
 /** What all examples of a task have in common. */
-export interface LabelSetTask {
+interface LabelSetTask {
   readonly name: string;
   readonly question: string;
   readonly labels: readonly Label[];

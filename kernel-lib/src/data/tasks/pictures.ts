@@ -21,7 +21,7 @@ export async function reducePicture(image: RasterImage, longestSide: number): Pr
 }
 
 /** Longest side of a picture that is not asked for otherwise, pixels. */
-export const DEFAULT_SIDE = 64;
+const DEFAULT_SIDE = 64;
 
 /** A picture that still has to be decoded. */
 export interface PictureSource {
@@ -92,7 +92,7 @@ export interface Layout<Name extends string> {
 }
 
 /** A folder of downloads and which layout it has. */
-export interface FoundLayout<Name extends string> {
+interface FoundLayout<Name extends string> {
   readonly folder: string;
   readonly layout: Name;
 }

@@ -33,7 +33,7 @@ export interface VqaRow {
 }
 
 /** Whether an answer is yes or no, whatever its case. */
-export const isYesNo = (answer: string): boolean => /^(yes|no)$/i.test(answer);
+const isYesNo = (answer: string): boolean => /^(yes|no)$/i.test(answer);
 
 /** Closed or open, by the answer alone: for releases that do not say it. */
 export const kindByAnswer = (answer: string): "closed" | "open" => (isYesNo(answer) ? "closed" : "open");
@@ -130,7 +130,7 @@ function embeddedPicture(value: unknown, place: string, side: number): PictureSo
 }
 
 /** Where parquet rows go. */
-export interface ParquetRequest {
+interface ParquetRequest {
   readonly split: Split;
   /** Longest side of a picture, pixels. */
   readonly side: number;

@@ -136,7 +136,7 @@ export function twinPairs({ corpus: { name } }: CorpusTwin, drawn: readonly Pass
 }
 
 /** Which stand-in is wanted: of what, drawn from which pairs, and how it is read. */
-export interface TwinWish {
+interface TwinWish {
   readonly twin: CorpusTwin;
   readonly drawnFrom: CorpusPhantom;
   readonly drawn: Pick<CorpusRequest, "seed" | "numPassages">;

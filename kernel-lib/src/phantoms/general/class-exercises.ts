@@ -17,7 +17,7 @@ export const CLASS_MODES = ["listClass", "listNumber", "listSet", "seeSet", "con
 export type ClassMode = (typeof CLASS_MODES)[number];
 
 /** A class exercise before its picture is taken out of the scene. */
-export interface ClassDraft {
+interface ClassDraft {
   readonly scene: Scene;
   readonly passage: { readonly image: Scene["image"]; readonly text: string } | null;
   readonly question: string;

@@ -132,7 +132,7 @@ export function toRaster(canvas: Canvas, channels: 1 | 3, noise: number, random:
 }
 
 /** An ellipse with a wavy outline. */
-export interface EllipseShape {
+interface EllipseShape {
   readonly x: number;
   readonly y: number;
   readonly rx: number;

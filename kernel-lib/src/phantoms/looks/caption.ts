@@ -33,7 +33,7 @@ function levelOf({ width, height, channels, data }: RasterImage, { left, right, 
 }
 
 /** "dark", "dim" or "bright": the mean grey level, within the bounds of the general world. */
-export const brightnessOf = (image: RasterImage): string => wordFor("brightness", levelOf(image, WHOLE));
+const brightnessOf = (image: RasterImage): string => wordFor("brightness", levelOf(image, WHOLE));
 
 /** "falling", "level" or "rising" from left to right, within the bounds of the general world. */
 export function slopeOf(image: RasterImage): string {
@@ -57,7 +57,7 @@ export interface Statement {
  * How often a caption of the pool names each thing: as often as the captions of the breast pairs do. `gist` is what an eye that
  * knows no medicine sees of such a picture at once, whatever its diagnosis.
  */
-export const SAID = {
+const SAID = {
   organ: 0.9,
   modality: 0.97,
   side: 0.8,

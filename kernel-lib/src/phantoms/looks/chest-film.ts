@@ -46,7 +46,7 @@ export interface ChestSigns {
 }
 
 /** How the film was taken. */
-export interface ChestNuisances {
+interface ChestNuisances {
   /** Overall exposure, 0.85 to 1.12. */
   readonly exposure: number;
   /** Turn of the body, radians. */

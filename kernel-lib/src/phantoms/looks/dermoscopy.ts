@@ -42,7 +42,7 @@ export interface SkinSigns {
 }
 
 /** How the picture was taken. */
-export interface SkinNuisances {
+interface SkinNuisances {
   /** From light, 0, to dark skin, 1. */
   readonly tone: number;
   /** Factor on the body's radius, 0.85 to 1.15. */

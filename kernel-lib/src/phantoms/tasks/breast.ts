@@ -30,7 +30,7 @@ export interface BreastPhantom {
 }
 
 /** Options of the breast phantom. */
-export interface BreastOptions {
+interface BreastOptions {
   /** How far apart the two diagnoses lie in the signs; 0 makes them equal. Default 1.4. */
   readonly contrast?: number;
 }
@@ -118,7 +118,7 @@ export function drawBreastPhantom(
 }
 
 /** Options of the archive. */
-export interface BreastArchiveOptions extends BreastOptions {
+interface BreastArchiveOptions extends BreastOptions {
   /** Share of malignant pictures in each split. Default 0.4. The real data set has 0.27: see data/README.md. */
   readonly malignantShare?: number;
 }

@@ -19,7 +19,7 @@ export function formatMedMnist(draw: (split: Split) => [images: NpyArray, labels
 }
 
 /** What differs from one MedMNIST stand-in to the next. */
-export interface MedMnistPhantom {
+interface MedMnistPhantom {
   readonly task: MedMnistTask;
   readonly version: number;
   readonly description: string;

@@ -9,7 +9,7 @@ import { encodePicture, type PhantomRequest, scaled, type TaskPhantom } from "..
 import { closed, type DrawnCase, type DrawnQuestion, dealQuestions, drawCases, open, writeInPlace } from "./questions";
 
 /** What is true of a tissue section. */
-export interface PathologyFacts {
+interface PathologyFacts {
   readonly pattern: "gland" | "sheet" | "fat";
   readonly malignant: boolean;
   readonly bleeding: boolean;

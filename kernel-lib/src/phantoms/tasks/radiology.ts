@@ -19,7 +19,7 @@ import {
 } from "./questions";
 
 /** What is true of a radiology picture. */
-export interface RadiologyFacts {
+interface RadiologyFacts {
   readonly modality: "x-ray" | "ct" | "mri";
   readonly organ: "chest" | "head" | "abdomen";
   /** What the finding is called, were there one. */

@@ -84,7 +84,7 @@ export function drawChestLabels(first: number, random: Random): number[] {
 }
 
 /** A grey picture to be written as DICOM. */
-export interface DicomContent {
+interface DicomContent {
   readonly width: number;
   readonly height: number;
   /** Stored values, 0 to 2^bitsStored - 1. */
