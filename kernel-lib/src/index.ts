@@ -336,7 +336,7 @@ export { type BreastPhantom, drawBreastPhantom, writeBreastArchive } from "./pha
 // reader
 export { createLocalReader, fingerprintReader, type LocalReaderOptions, openLocalReader } from "./reader/local-reader";
 export { buildPrompt } from "./reader/prompt";
-export { imageDigest, type LabelScores, promptKey, type Reader, type ReadPair } from "./reader/reader";
+export { type LabelScores, promptKey, type Reader, type ReadPair } from "./reader/reader";
 export {
   type CachedScores,
   createCachedScores,

@@ -63,7 +63,7 @@ export function readerPreference(
 }
 
 /** One true label against the labels that are not true. */
-export interface LabelContrast {
+interface LabelContrast {
   /** Positions in the task's labels; the true label is the first. */
   readonly labels: readonly number[];
   /** Log-softmax of the logits at those positions. */
@@ -100,7 +100,7 @@ export function contrastLabels(
 // ---- target: p_LVLM^C ------------------------------------------------------------------------------------------------------
 
 /** "on": the target is the reader's preference times the retriever's own distribution (paper). "off": the preference alone. */
-export const PRIORS = ["on", "off"] as const;
+const PRIORS = ["on", "off"] as const;
 export type Prior = (typeof PRIORS)[number];
 
 /** log p_LVLM^C of one query: preference [K] (nats), retrieverLog = log_softmax(s / tau) [K] -> [K]. */

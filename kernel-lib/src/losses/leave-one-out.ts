@@ -14,8 +14,7 @@ import {
 } from "./retriever-loss";
 
 /** How the candidates that stay are averaged: equally, or by the retriever's probabilities (held constant), as inference does. */
-export const LEFT_WEIGHTS = ["equal", "retriever"] as const;
-export type LeftWeights = (typeof LEFT_WEIGHTS)[number];
+const LEFT_WEIGHTS = ["equal", "retriever"] as const;
 
 const OPTIONS = {
   ...DISTILLATION_OPTIONS,

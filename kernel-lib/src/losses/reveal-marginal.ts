@@ -20,8 +20,7 @@ import {
  * What the retriever's probability of a candidate scales. "logits": what the candidate contributes inside the reader, before
  * the softmax over the labels (REVEAL's attentive fusion). "probabilities": the finished answer, after it.
  */
-export const GATES = ["logits", "probabilities"] as const;
-export type Gate = (typeof GATES)[number];
+const GATES = ["logits", "probabilities"] as const;
 
 const OPTIONS = {
   ...LOSS_OPTIONS,

@@ -21,7 +21,7 @@ import type { LabelScores, Reader, ReadPair } from "./reader";
  *
  * @throws ConfigError when there is no label.
  */
-export async function scoreLabelAnswers(
+async function scoreLabelAnswers(
   model: VisionLanguageModel,
   batch: PromptBatch,
   labels: readonly Label[],

@@ -36,7 +36,7 @@ function digestOnce(owner: object, make: () => string): string {
 }
 
 /** Hash of a picture's size and bytes, 32 hex digits. */
-export function imageDigest(image: RasterImage): string {
+function imageDigest(image: RasterImage): string {
   return digestOnce(image, () => {
     const size = `${image.width}x${image.height}x${image.channels}:`;
     return createHash("sha256").update(size).update(image.data).digest("hex").slice(0, 32);

@@ -13,7 +13,7 @@ import { type LabelScores, promptKey, type Reader, type ReadPair } from "./reade
  */
 
 /** What a cache belongs to: scores of another reader or another label set are never mixed in. */
-export interface ScoreCacheIdentity {
+interface ScoreCacheIdentity {
   /** Fingerprint of the reader's weights and prompt. */
   readonly fingerprint: string;
   /** Values kept per (query, passage). */

@@ -39,7 +39,7 @@ const MAKERS: Readonly<Record<ReplicaName, (folder: string, hooks: PretrainingHo
     makeReader(createReplicaPixtral(READER_RECIPE.seed), (model) => savePixtral(model, folder), hooks),
 };
 
-export interface MakeReplicaOptions {
+interface MakeReplicaOptions {
   /** Where the model goes, in a folder of its name. */
   readonly out: string;
   /** Name of the engine, for the manifest. */

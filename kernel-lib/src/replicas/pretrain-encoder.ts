@@ -10,7 +10,7 @@ import { type ImageTower, pretrainTower } from "./pretrain-tower";
 import { type EncoderRecipe, type PretrainingHooks, trainPhase } from "./recipes";
 
 /** What pre-training gave: its curve, and how often a held-out image finds its own caption first, or among the first ten. */
-export interface EncoderPretraining {
+interface EncoderPretraining {
   readonly curve: readonly CurvePoint[];
   readonly recallAt1: number;
   readonly recallAt10: number;

@@ -24,7 +24,7 @@ import { type PretrainingHooks, type ReaderRecipe, type ReadingPhase, trainPhase
 type Modality = "text" | "pictures";
 
 /** What pre-training gave: its curve, and the share of held-out exercises answered right, by mode. */
-export interface ReaderPretraining {
+interface ReaderPretraining {
   readonly curve: readonly CurvePoint[];
   readonly skills: Readonly<Record<ReadingMode, number>>;
 }

@@ -8,7 +8,7 @@ import type { IndexEngine, VectorIndex } from "./vector-index";
 /** Every engine, the exact one first. A new one is a file of its own and a line here. */
 export const ENGINES = [flatEngine, hnswEngine] as const satisfies readonly IndexEngine[];
 type Listed = (typeof ENGINES)[number];
-export type EngineKind = Listed["kind"];
+type EngineKind = Listed["kind"];
 
 /** The engine of this kind. @throws ConfigError on an unknown kind; the message lists the known ones. */
 export function findEngine(where: string, kind: string): IndexEngine & { readonly kind: EngineKind } {

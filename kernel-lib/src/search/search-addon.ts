@@ -42,7 +42,7 @@ export type ScanRows = (
 ) => Promise<void>;
 
 /** The native search library and the version of hnswlib-node it comes from, loaded when first needed. */
-export interface SearchAddon {
+interface SearchAddon {
   readonly Graph: new (dimension: number) => NativeGraph;
   readonly scanRows: ScanRows;
   readonly version: string;

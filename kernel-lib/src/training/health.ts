@@ -154,7 +154,7 @@ export interface RetrieverHealth {
   readonly spread: number;
 }
 
-export interface HealthInputs {
+interface HealthInputs {
   /** [B, K], rows sum to 1. */
   readonly target: Matrix;
   /** [B, K], rows sum to 1. */
