@@ -1,5 +1,6 @@
 import type { Figure } from "../base/types";
 import { metricLabel } from "../metrics/known-metrics";
+import { FULL_SYSTEM } from "../systems/systems";
 import { type DotLines, dotTrace, systemLines, systemStyles } from "./dot-plot";
 import { contextOf, type Result, readResults, rowsOf, type Table } from "./tables";
 import { joinWords, points } from "./text";
@@ -62,9 +63,9 @@ export function ablationFigure(rows: Table, options: AblationOptions = {}): Figu
 }
 
 function baselineOf(results: readonly Result[]): string {
-  const names = [...new Set(results.map(({ baseline }) => baseline))];
-  const [only] = names;
-  return names.length === 1 && only !== null && only !== undefined ? systemStyles([only]).get(only)!.label : "JOMED";
+  const names = [...new Set(results.map(({ baseline }) => baseline ?? FULL_SYSTEM))];
+  const name = names.length === 1 ? names[0]! : FULL_SYSTEM;
+  return systemStyles([name]).get(name)!.label;
 }
 
 type Side = "worse" | "better" | "open";

@@ -136,7 +136,7 @@ export function systemLines(lines: readonly SystemLine[]): { lines: DotLines; co
   return { lines: dotLines(labels), colors: styles.map(({ color }) => color), labels };
 }
 
-/** The system a figure is about (JOMED, else the last) and the one it is held against (FT RAG, else the first). */
+/** The system a figure is about (the full one, else the last) and the one it is held against (the paper's baseline, else the first). */
 export function focusOf(systems: readonly string[]): { focus: string; baseline: string } {
   const focus = systems.includes(FULL_SYSTEM) ? FULL_SYSTEM : systems[systems.length - 1]!;
   const others = systems.filter((name) => name !== focus);
