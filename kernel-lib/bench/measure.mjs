@@ -84,5 +84,5 @@ export async function measureCases(cases, peer, { pairs, writeInputs }) {
 /** Waits for the engine to be open; says which one it is. */
 export async function openEngine() {
   const engine = await from("compute/backend").openBackend();
-  return { ...engine, fusedKernels: from("compute/native-kernels").hasNativeKernels() };
+  return { ...engine, fusedKernels: from("compute/ops/native-kernels").hasNativeKernels() };
 }

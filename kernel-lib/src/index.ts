@@ -51,10 +51,15 @@ export type {
   Task,
 } from "./base/types";
 // compute: engine, optimiser, safetensors
-export { type AdamW, type AdamWOptions, type AdamWState, clipByGlobalNorm, createAdamW } from "./compute/adamw";
+export { type AdamW, type AdamWOptions, type AdamWState, createAdamW } from "./compute/adamw";
 export { type BackendName, type BackendReport, openBackend, requireBackend } from "./compute/backend";
-export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./compute/safetensors";
-export type { SafetensorsDtype } from "./compute/safetensors-header";
+export {
+  readSafetensors,
+  type SafetensorsDtype,
+  type SafetensorsFile,
+  type StoredTensor,
+  writeSafetensors,
+} from "./compute/safetensors";
 export { joinCorpora } from "./data/corpora/join-corpora";
 export type { OpenCorpusOptions } from "./data/corpora/open-corpus";
 export type { NpyArray, NpyType } from "./data/formats/npy";
@@ -230,25 +235,17 @@ export { listOverlap, recallAtK } from "./metrics/lists";
 export { aggregateSeeds, type SeedOptions, type SeedSummary } from "./metrics/seeds";
 export { loadDualEncoder, loadReaderModel, saveDualEncoder, saveReaderModel } from "./models/architectures";
 export { type ClipConfig, parseClipConfig } from "./models/clip/config";
+export { type ClipTower, clipImageEmbeddings, clipTextEmbeddings } from "./models/clip/model";
+export { clipTexts } from "./models/clip/processor";
+export { type Clip, createClip, loadClip, saveClip } from "./models/clip/weights";
 export {
-  type ClipTexts,
-  type ClipTower,
-  clipImageEmbeddings,
-  clipTextEmbeddings,
   contrastiveLoss,
-} from "./models/clip/model";
-export { clipPixels, clipTexts, encodeImages, encodeTexts } from "./models/clip/processor";
-export {
-  type Clip,
-  type ClipParts,
-  copyVisionTower,
-  createClip,
-  loadClip,
-  saveClip,
-  type VisionTower,
-} from "./models/clip/weights";
-export type { DualEncoder } from "./models/dual-encoder";
-export { type QwenPatches, qwenPatches, smartResize } from "./models/images/processor";
+  type DualEncoder,
+  type EncoderParts,
+  type EncoderTexts,
+  encodeImages,
+  encodeTexts,
+} from "./models/dual-encoder/encoder";
 export { resizeBicubic } from "./models/images/resize";
 export { createJinaClip, type JinaClip, loadJinaClip, saveJinaClip } from "./models/jina-clip/weights";
 export { linear } from "./models/layers/linear";
@@ -271,21 +268,16 @@ export { PIXTRAL_CHAT_TEMPLATE, pixtralPatches, pixtralSize } from "./models/pix
 export { createPixtral, loadPixtral, type Pixtral, type PixtralParts, savePixtral } from "./models/pixtral/weights";
 export type { Qwen2VlConfig } from "./models/qwen2-vl/config";
 export { parseQwen2VlConfig } from "./models/qwen2-vl/config";
+export { QWEN2_VL_CHAT_TEMPLATE, type QwenPatches, qwenPatches, smartResize } from "./models/qwen2-vl/processor";
 export { createQwen2Vl, loadQwen2Vl, type Qwen2Vl, type Qwen2VlParts, saveQwen2Vl } from "./models/qwen2-vl/weights";
-// models: Qwen2-VL reader and LoRA
-export {
-  type ChatMessage,
-  type ContentPart,
-  QWEN2_VL_CHAT_TEMPLATE,
-  renderChat,
-} from "./models/text/chat-template";
-export { createTokenizer, type JsonObject, type TextTokenizer } from "./models/text/tokenizer";
+export { type ChatMessage, type ContentPart, renderChat } from "./models/text/chat-template";
+export { createTokenizer, type TextTokenizer } from "./models/text/tokenizer";
 export { type AnswerScore, scoreAnswers } from "./models/vision-language/answer-scores";
 export { type Generated, type GenerateOptions, generate } from "./models/vision-language/generate";
+export type { ImageTokens } from "./models/vision-language/image-batch";
+export { encodeVision } from "./models/vision-language/image-batch";
 export { readerLogits } from "./models/vision-language/logits";
 export type { VisionLanguageModel } from "./models/vision-language/model";
-export type { ImageTokens } from "./models/vision-language/pictures";
-export { encodeVision } from "./models/vision-language/pictures";
 export {
   type CollateOptions,
   collatePrompts,
@@ -294,6 +286,7 @@ export {
   type TokenPosition,
   tokenizePrompt,
 } from "./models/vision-language/prompt-batch";
+export type { JsonObject } from "./models/weights/fields";
 export {
   createParameterStore,
   type LowRankUpdate,

@@ -6,9 +6,9 @@ const { clippingScale, createAdamW, globalNorm } = from("compute/adamw");
 const { quickGelu } = from("compute/ops/activations");
 const { attention } = from("compute/ops/attention");
 const { crossEntropy } = from("compute/ops/cross-entropy");
-const { dense } = from("compute/ops/dense");
-const { embedding } = from("compute/ops/embedding");
 const { layerNorm } = from("compute/ops/norms");
+const { embedding } = from("compute/ops/rows");
+const { dense } = from("models/layers/linear");
 const { createParameterStore } = from("models/weights/parameters");
 
 /** 0.93 million weights at width 128: four layers, the output tied to the embedding. */

@@ -31,12 +31,12 @@ const loadReader = () => loadQwen2Vl(`${CHECKPOINTS}/qwen2-vl`);
 const tokensOf = (model, pairs) => pairs.map((pair) => promptTokensOf(model, pair));
 
 /** What transformers calls the parts of a batch. */
-function promptTensors({ rows, columns, inputIds, mask, images }) {
+function promptTensors({ rows, columns, inputIds, attentionMask, images }) {
   const { patches, grid, numImages } = images.groups[0];
   const perImage = grid.frames * grid.height * grid.width;
   return {
     input_ids: f32([rows, columns], inputIds),
-    attention_mask: f32([rows, columns], mask),
+    attention_mask: f32([rows, columns], attentionMask),
     pixel_values: f32([numImages * perImage, patches.length / (numImages * perImage)], patches),
     image_grid_thw: f32(
       [numImages, 3],

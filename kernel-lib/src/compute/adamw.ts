@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInRange, assertKnownKeys, assertSameLength } from "../base/check";
 import { ShapeError, StateError } from "../base/errors";
-import { reshapeTo } from "./fused-op";
-import { hasNativeKernels, runNativeKernel } from "./native-kernels";
+import { reshapeTo } from "./ops/fused-op";
+import { hasNativeKernels, runNativeKernel } from "./ops/native-kernels";
 
 /** Settings of AdamW; the learning rate is given at each step. */
 export interface AdamWOptions {
@@ -105,20 +105,6 @@ export function globalNorm(gradients: readonly tf.Tensor[]): number {
 /** What gradients of this length are multiplied by so that they are at most `maxNorm` long; 1 for a NaN or infinite length. */
 export function clippingScale(norm: number, maxNorm: number): number {
   return Number.isFinite(norm) && norm > maxNorm ? maxNorm / norm : 1;
-}
-
-/**
- * Shortens gradients that are longer, taken together, than `maxNorm`.
- *
- * @returns the length before, and new tensors for the caller to dispose. A NaN or infinite length clips nothing.
- */
-export function clipByGlobalNorm(
-  gradients: readonly tf.Tensor[],
-  maxNorm: number,
-): { clipped: tf.Tensor[]; norm: number } {
-  const norm = globalNorm(gradients);
-  const scale = clippingScale(norm, maxNorm);
-  return { clipped: gradients.map((gradient) => (scale === 1 ? tf.clone(gradient) : tf.mul(gradient, scale))), norm };
 }
 
 type Settings = Required<AdamWOptions>;

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { assertOneOf } from "../base/check";
 import { DataError, EnvironmentError, StateError } from "../base/errors";
-import { loadNativeKernels } from "./native-kernels";
+import { loadNativeKernels } from "./ops/native-kernels";
 
 /** What computes: TensorFlow with a GPU, TensorFlow on the processor, WebAssembly, plain JavaScript. */
 export type BackendName = "native-gpu" | "native" | "wasm" | "cpu";

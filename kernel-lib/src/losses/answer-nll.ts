@@ -1,6 +1,6 @@
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import { assertInteger, assertSameLength } from "../base/check";
-import { runFused } from "../compute/fused-op";
+import { totalCrossEntropy } from "../compute/ops/cross-entropy";
 
 /**
  * Negative log-likelihood of answers, the loss of the reader stage.
@@ -16,15 +16,5 @@ import { runFused } from "../compute/fused-op";
 export function answerNll(logits: tf.Tensor2D, targets: Int32Array, numAnswers: number): tf.Scalar {
   assertSameLength("answerNll: targets", targets.length, logits.shape[0]);
   assertInteger("answerNll: numAnswers", numAnswers, 1);
-  const vocabSize = logits.shape[1];
-  return runFused<tf.Scalar>({
-    inputs: { logits },
-    forward: (save) => {
-      const wanted = tf.oneHot(tf.tensor1d(targets, "int32"), vocabSize); // [n, V]
-      const logProbabilities = tf.logSoftmax(logits); // [n, V]
-      save([tf.div(tf.sub(tf.exp(logProbabilities), wanted), numAnswers)]);
-      return tf.div(tf.neg(tf.sum(tf.mul(wanted, logProbabilities))), numAnswers);
-    },
-    backward: (dy, [gradient]) => ({ logits: () => tf.mul(gradient!, dy) }),
-  });
+  return totalCrossEntropy(logits, targets, numAnswers);
 }

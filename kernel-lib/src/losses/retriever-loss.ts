@@ -3,7 +3,7 @@ import { assertFinite, assertInRange, assertKnownKeys, assertOneOf, assertSameLe
 import { ConfigError, ShapeError } from "../base/errors";
 import { logSoftmax } from "../base/softmax";
 import type { Matrix } from "../base/types";
-import { runFused } from "../compute/fused-op";
+import { runFused } from "../compute/ops/fused-op";
 
 /*
  * What a loss of the retriever stage is: an object that says its name, what it needs of the reader, which options it takes, and

@@ -1,87 +1,68 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DataError } from "../base/errors";
-import { type Clip, loadClip, saveClip } from "./clip/weights";
-import type { DualEncoder } from "./dual-encoder";
-import { type JinaClip, loadJinaClip, saveJinaClip } from "./jina-clip/weights";
-import { loadPixtral, type Pixtral, savePixtral } from "./pixtral/weights";
-import { loadQwen2Vl, type Qwen2Vl, saveQwen2Vl } from "./qwen2-vl/weights";
-import type { VisionLanguageModel } from "./vision-language/model";
+import { ConfigError, DataError } from "../base/errors";
+import type { DualEncoder, EncoderArchitecture } from "./dual-encoder/encoder";
+import * as registry from "./registry";
+import type { ReaderArchitecture, VisionLanguageModel } from "./vision-language/model";
 
-/** Loaders by the `model_type` of config.json. */
-const ENCODER_LOADERS: Readonly<Record<string, (folder: string) => DualEncoder>> = {
-  clip: loadClip,
-  jina_clip: loadJinaClip,
-};
+type Architecture = EncoderArchitecture | ReaderArchitecture;
+
+const ROWS: readonly Architecture[] = Object.values(registry);
+const ENCODERS = ROWS.filter((row): row is EncoderArchitecture => row.family === "encoder");
+const READERS = ROWS.filter((row): row is ReaderArchitecture => row.family === "reader");
 
 /**
- * Reads a folder of either dual encoder: CLIP or Jina-CLIP, whichever its config.json names.
+ * Reads a folder of any dual encoder of `registry.ts`: whichever its config.json names.
  *
  * @throws DataError when config.json is missing, broken or of another model, or the folder does not fit it.
  */
 export function loadDualEncoder(folder: string): DualEncoder {
-  const type = encoderType(join(folder, "config.json"));
-  const load = typeof type === "string" && Object.hasOwn(ENCODER_LOADERS, type) ? ENCODER_LOADERS[type] : undefined;
-  if (load !== undefined) return load(folder);
-  throw new DataError(
-    `loadDualEncoder: model_type of ${folder}/config.json must be one of ${Object.keys(ENCODER_LOADERS).join(", ")}; got ${JSON.stringify(type)}. Name the folder of a CLIP or a Jina-CLIP.`,
-    { folder, model_type: type },
-  );
+  return byModelType("loadDualEncoder", ENCODERS, folder).load(folder);
 }
 
-/** Writes either dual encoder as a folder that `loadDualEncoder` reads. */
+/** Writes a dual encoder as a folder that `loadDualEncoder` reads. */
 export function saveDualEncoder(encoder: DualEncoder, folder: string): void {
-  if (encoder.kind === "clip") saveClip(encoder as Clip, folder);
-  else saveJinaClip(encoder as JinaClip, folder);
+  byKind("saveDualEncoder", ENCODERS, encoder.kind).save(encoder, folder);
 }
-
-function encoderType(file: string): unknown {
-  try {
-    return (JSON.parse(readFileSync(file, "utf8")) as { model_type?: unknown } | null)?.model_type;
-  } catch (cause) {
-    throw new DataError(
-      `loadDualEncoder: ${file} must be a JSON file. Name a folder with a model in it.`,
-      { file },
-      cause,
-    );
-  }
-}
-
-/** Loaders by the `model_type` of config.json. Pixtral's folders are LLaVA's with another vision tower. */
-const READER_LOADERS: Readonly<Record<string, (folder: string) => VisionLanguageModel>> = {
-  qwen2_vl: loadQwen2Vl,
-  llava: loadPixtral,
-};
 
 /**
- * Reads a Hugging Face folder of either reader: Qwen2-VL or Pixtral, whichever its config.json names.
+ * Reads a Hugging Face folder of any reader of `registry.ts`: whichever its config.json names.
  *
  * @throws DataError when config.json is missing, broken or of another model, or the folder does not fit it.
  */
 export function loadReaderModel(folder: string): VisionLanguageModel {
-  const type = readerType(join(folder, "config.json"));
-  const load = typeof type === "string" && Object.hasOwn(READER_LOADERS, type) ? READER_LOADERS[type] : undefined;
-  if (load !== undefined) return load(folder);
+  return byModelType("loadReaderModel", READERS, folder).load(folder);
+}
+
+/** Writes a reader as a folder that `loadReaderModel` and transformers read. Adapters are not in it. */
+export function saveReaderModel(model: VisionLanguageModel, folder: string): void {
+  byKind("saveReaderModel", READERS, model.kind).save(model, folder);
+}
+
+function byModelType<Row extends Architecture>(where: string, rows: readonly Row[], folder: string): Row {
+  const type = modelTypeOf(where, join(folder, "config.json"));
+  const row = rows.find(({ modelType }) => modelType === type);
+  if (row !== undefined) return row;
+  const [types, names] = [rows.map(({ modelType }) => modelType).join(", "), rows.map(({ name }) => name).join(" or ")];
   throw new DataError(
-    `loadReaderModel: model_type of ${folder}/config.json must be one of ${Object.keys(READER_LOADERS).join(", ")}; got ${JSON.stringify(type)}. Name the folder of a Qwen2-VL or a Pixtral.`,
+    `${where}: model_type of ${folder}/config.json must be one of ${types}; got ${JSON.stringify(type)}. Name the folder of a ${names}.`,
     { folder, model_type: type },
   );
 }
 
-/** Writes either reader as a folder that `loadReaderModel` and transformers read. Adapters are not in it. */
-export function saveReaderModel(model: VisionLanguageModel, folder: string): void {
-  if (model.kind === "pixtral") savePixtral(model as Pixtral, folder);
-  else saveQwen2Vl(model as Qwen2Vl, folder);
+function byKind<Row extends Architecture>(where: string, rows: readonly Row[], kind: string): Row {
+  const row = rows.find((each) => each.kind === kind);
+  if (row !== undefined) return row;
+  throw new ConfigError(
+    `${where}: kind of the model must be one of ${rows.map((each) => each.kind).join(", ")}; got ${JSON.stringify(kind)}. Add its row to registry.ts.`,
+    { kind },
+  );
 }
 
-function readerType(file: string): unknown {
+function modelTypeOf(where: string, file: string): unknown {
   try {
     return (JSON.parse(readFileSync(file, "utf8")) as { model_type?: unknown } | null)?.model_type;
   } catch (cause) {
-    throw new DataError(
-      `loadReaderModel: ${file} must be a JSON file. Name a folder with a model in it.`,
-      { file },
-      cause,
-    );
+    throw new DataError(`${where}: ${file} must be a JSON file. Name a folder with a model in it.`, { file }, cause);
   }
 }

@@ -6,8 +6,8 @@ import type { Control, Label, Passage, RasterImage } from "../base/types";
 import { loadReaderModel } from "../models/architectures";
 import { scoreAnswers } from "../models/vision-language/answer-scores";
 import { generate } from "../models/vision-language/generate";
+import { encodeVision, type ImageTokens } from "../models/vision-language/image-batch";
 import type { VisionLanguageModel } from "../models/vision-language/model";
-import { encodeVision, type ImageTokens } from "../models/vision-language/pictures";
 import { collatePrompts, type PromptBatch, type PromptTokens } from "../models/vision-language/prompt-batch";
 import { PROMPT_VERSION, promptTokensOf } from "./prompt";
 import type { LabelScores, Reader, ReadPair } from "./reader";
@@ -48,7 +48,7 @@ export interface LocalReaderOptions {
 /** Hash of a model's weights (adapters included), tokenizer and prompt wording, 32 hex digits. */
 export function fingerprintReader(model: VisionLanguageModel): string {
   const hash = createHash("sha256").update(`prompt ${PROMPT_VERSION} ${model.chatTemplate}`);
-  hash.update(JSON.stringify([model.tokenizer.json, model.imageProcessor]));
+  hash.update(JSON.stringify([model.tokenizer.json, model.imageConfig]));
   for (const [name, { data }] of model.parameters.entries()) {
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { repositoryRoot } from "../base/paths";
 import type { Control, CurvePoint } from "../base/types";
 import { saveDualEncoder } from "../models/architectures";
-import type { DualEncoder } from "../models/dual-encoder";
+import type { DualEncoder } from "../models/dual-encoder/encoder";
 import { savePixtral } from "../models/pixtral/weights";
 import { saveQwen2Vl } from "../models/qwen2-vl/weights";
 import type { VisionLanguageModel } from "../models/vision-language/model";

@@ -1,8 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { createRandom, type Random } from "../base/random";
 import type { CurvePoint } from "../base/types";
-import { type ClipTexts, contrastiveLoss } from "../models/clip/model";
-import { type DualEncoder, encodeImages, encodeTexts } from "../models/dual-encoder";
+import {
+  contrastiveLoss,
+  type DualEncoder,
+  type EncoderTexts,
+  encodeImages,
+  encodeTexts,
+} from "../models/dual-encoder/encoder";
 import { vocabularyWords } from "../phantoms/general/vocabulary";
 import { drawGeneralScene, GENERAL_VOCABULARY, type Scene } from "../phantoms/general/world";
 import type { Evaluation, Trainee } from "../training/loop";
@@ -18,7 +23,7 @@ interface EncoderPretraining {
 
 interface PairBatch {
   readonly pixels: tf.Tensor4D;
-  readonly texts: ClipTexts;
+  readonly texts: EncoderTexts;
 }
 
 const STAGE = "encoder pre-training";

@@ -3,9 +3,9 @@ import { createRandom, type Random } from "../base/random";
 import type { CurvePoint, RasterImage } from "../base/types";
 import { answerNll } from "../losses/answer-nll";
 import type { ChatMessage } from "../models/text/chat-template";
+import { groupPatches } from "../models/vision-language/image-batch";
 import { readerLogits } from "../models/vision-language/logits";
 import type { VisionLanguageModel } from "../models/vision-language/model";
-import { groupPatches } from "../models/vision-language/pictures";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../models/vision-language/prompt-batch";
 import {
   drawReadingExercise,
@@ -97,8 +97,8 @@ async function trainVision(
 }
 
 /** Whether a weight is part of what turns pictures into tokens. */
-function isOfVision({ pictures }: VisionLanguageModel, weight: string): boolean {
-  return pictures.modules.some((module) => weight.startsWith(`${module}.`));
+function isOfVision({ visionTower }: VisionLanguageModel, weight: string): boolean {
+  return visionTower.modules.some((module) => weight.startsWith(`${module}.`));
 }
 
 /** Mean of each picture's tokens, [B, hiddenSize]; pictures of one size go through the tower together. */
@@ -106,7 +106,7 @@ function meanTokens(model: VisionLanguageModel, images: readonly RasterImage[]):
   const width = model.config.text.hiddenSize;
   const groups = groupPatches(model, images);
   const means = groups.map(({ group }) => {
-    const tokens = model.pictures.run(model.parameters, group); // [numImages * tokens, hiddenSize]
+    const tokens = model.visionTower.run(model.parameters, group); // [numImages * tokens, hiddenSize]
     return tf.mean(tf.reshape(tokens, [group.numImages, -1, width]), 1) as tf.Tensor2D;
   });
   if (means.length === 1) return means[0]!;

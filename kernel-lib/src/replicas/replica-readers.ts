@@ -1,8 +1,7 @@
-import type { QwenImageConfig } from "../models/images/processor";
-import { PIXTRAL_CHAT_TEMPLATE, type PixtralImageConfig } from "../models/pixtral/processor";
-import { createPixtral, PIXTRAL_TOKENS, type Pixtral } from "../models/pixtral/weights";
+import { PIXTRAL_CHAT_TEMPLATE, PIXTRAL_TOKENS, type PixtralImageConfig } from "../models/pixtral/processor";
+import { createPixtral, type Pixtral } from "../models/pixtral/weights";
+import { QWEN2_VL_CHAT_TEMPLATE, type Qwen2VlImageConfig } from "../models/qwen2-vl/processor";
 import { createQwen2Vl, type Qwen2Vl } from "../models/qwen2-vl/weights";
-import { QWEN2_VL_CHAT_TEMPLATE } from "../models/text/chat-template";
 import { createTokenizer } from "../models/text/tokenizer";
 import { readerWords } from "../phantoms/general/vocabulary";
 import { cutWords, trainBpe } from "./tokenizers";
@@ -37,7 +36,7 @@ const QWEN2_VL_TOKENS = [
 ] as const;
 
 /** Pictures of the replica Qwen2-VL: always 32 x 32, 16 tokens each. */
-const QWEN2_VL_IMAGES: QwenImageConfig = {
+const QWEN2_VL_IMAGES: Qwen2VlImageConfig = {
   patchSize: 4,
   temporalPatchSize: 2,
   mergeSize: 2,
@@ -80,7 +79,7 @@ export function createReplicaQwen2Vl(seed: number): Qwen2Vl {
     visionEndTokenId: id("<|vision_end|>"),
     tieWordEmbeddings: true,
   };
-  const parts = { tokenizer, imageProcessor: QWEN2_VL_IMAGES, chatTemplate: QWEN2_VL_CHAT_TEMPLATE };
+  const parts = { tokenizer, imageConfig: QWEN2_VL_IMAGES, chatTemplate: QWEN2_VL_CHAT_TEMPLATE };
   return createQwen2Vl(config, parts, seed);
 }
 
@@ -138,7 +137,7 @@ export function createReplicaPixtral(seed: number): Pixtral {
   } as const;
   const parts = {
     tokenizer,
-    imageProcessor: PIXTRAL_IMAGES,
+    imageConfig: PIXTRAL_IMAGES,
     chatTemplate: PIXTRAL_CHAT_TEMPLATE,
     imageTokens: PIXTRAL_TOKENS,
   };

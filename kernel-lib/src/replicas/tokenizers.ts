@@ -1,6 +1,7 @@
 import { assertInteger } from "../base/check";
 import { ConfigError } from "../base/errors";
-import { createTokenizer, type JsonObject } from "../models/text/tokenizer";
+import { createTokenizer } from "../models/text/tokenizer";
+import type { JsonObject } from "../models/weights/fields";
 import type { VocabularyWord } from "../phantoms/general/vocabulary";
 
 /*

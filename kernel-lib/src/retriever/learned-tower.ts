@@ -4,7 +4,7 @@ import { assertNotInterrupted } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Control, Matrix, RasterImage } from "../base/types";
 import { readSafetensors, writeSafetensors } from "../compute/safetensors";
-import { copyImageWeights, type DualEncoder } from "../models/dual-encoder";
+import { copyImageWeights, type DualEncoder } from "../models/dual-encoder/encoder";
 
 /** One head's trainable copy of the frozen image tower. */
 export interface LearnedTower {

@@ -1,7 +1,7 @@
 import { createRandom } from "../base/random";
 import type { Control, Example, Head, Passage, Retrieved } from "../base/types";
 import { loadDualEncoder } from "../models/architectures";
-import { type DualEncoder, encodeImages } from "../models/dual-encoder";
+import { type DualEncoder, encodeImages } from "../models/dual-encoder/encoder";
 import { createDualHead, type DualHeadRetriever } from "../retriever/dual-head";
 import { type LearnedTower, loadLearnedTower } from "../retriever/learned-tower";
 import { type CorpusViews, rerankAtRandom, retrieve } from "../retriever/retrieve";

@@ -4,8 +4,7 @@ import { DataError } from "../base/errors";
 import type { Random } from "../base/random";
 import type { Control, Example, Passage, RasterImage } from "../base/types";
 import { answerNll } from "../losses/answer-nll";
-import { withLoraDropout } from "../models/lora/dropout";
-import { attachLora, type LoraAdapter } from "../models/lora/lora";
+import { attachLora, type LoraAdapter, startDropout } from "../models/lora/lora";
 import { readerLogits } from "../models/vision-language/logits";
 import type { VisionLanguageModel } from "../models/vision-language/model";
 import { collatePrompts, type PromptBatch } from "../models/vision-language/prompt-batch";
@@ -125,7 +124,14 @@ function createTrainee(
       const pairs = rows.map((row) => drawPair(train[row]!, random, options.augment ?? null));
       return { prompts: collate(model, pairs), random: random.fork("dropout") };
     },
-    loss: ({ prompts, random }) => withLoraDropout(model.parameters, adapter, random, () => promptNll(model, prompts)),
+    loss: ({ prompts, random }) => {
+      const endDropout = startDropout(model.parameters, adapter, random);
+      try {
+        return promptNll(model, prompts);
+      } finally {
+        endDropout();
+      }
+    },
     release: () => {},
     evaluate: async () => {
       const loss = await meanNll(model, validation);

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isKernelError } from "../../src/base/errors";
+import { fromFloat16, toBfloat16, toFloat16 } from "../../src/compute/half-floats";
 import { openSafetensors, readSafetensors, type StoredTensor, writeSafetensors } from "../../src/compute/safetensors";
-import { fromFloat16, toBfloat16, toFloat16 } from "../../src/compute/safetensors-header";
 
 let folder: string;
 beforeAll(() => {

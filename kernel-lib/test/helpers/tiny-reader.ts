@@ -1,6 +1,6 @@
 import type { Qwen2VlConfig } from "../../src/models/qwen2-vl/config";
+import { QWEN2_VL_CHAT_TEMPLATE } from "../../src/models/qwen2-vl/processor";
 import { createQwen2Vl, type Qwen2Vl } from "../../src/models/qwen2-vl/weights";
-import { QWEN2_VL_CHAT_TEMPLATE } from "../../src/models/text/chat-template";
 import { createTokenizer, type TextTokenizer } from "../../src/models/text/tokenizer";
 import { createReplicaQwen2Vl } from "../../src/replicas/replica-readers";
 
@@ -50,7 +50,7 @@ export function tinyReader(seed = 1, hidden = 32): Qwen2Vl {
     visionEndTokenId: words.idOf("<|vision_end|>"),
     tieWordEmbeddings: true,
   };
-  const imageProcessor = {
+  const imageConfig = {
     mean: [0.5, 0.5, 0.5] as const,
     std: [0.5, 0.5, 0.5] as const,
     rescale: 1 / 255,
@@ -60,7 +60,7 @@ export function tinyReader(seed = 1, hidden = 32): Qwen2Vl {
     minPixels: 256,
     maxPixels: 256,
   };
-  const model = createQwen2Vl(config, { tokenizer: words, imageProcessor, chatTemplate: QWEN2_VL_CHAT_TEMPLATE }, seed);
+  const model = createQwen2Vl(config, { tokenizer: words, imageConfig, chatTemplate: QWEN2_VL_CHAT_TEMPLATE }, seed);
   // the head is tied to the embeddings: at their initial size no adapter could move the logits far
   const embeddings = "model.language_model.embed_tokens.weight";
   const values = model.parameters.get(embeddings).dataSync() as Float32Array;

@@ -2,7 +2,6 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../src/compute/backend";
 import { clipImageEmbeddings } from "../../src/models/clip/model";
-import { clipPixels } from "../../src/models/clip/processor";
 import type { Clip } from "../../src/models/clip/weights";
 import { ATTRIBUTES } from "../../src/phantoms/general/world";
 import { type ImageTower, pretrainTower } from "../../src/replicas/pretrain-tower";
@@ -20,7 +19,7 @@ function towerOf(clip: Clip): ImageTower {
     stage: "test, vision",
     variables: clip.parameters.unfreeze((name) => name.startsWith("vi")),
     width: clip.config.projectionSize,
-    features: (images) => tf.mul(clipImageEmbeddings(clip, clipPixels(clip, images)), 8),
+    features: (images) => tf.mul(clipImageEmbeddings(clip, clip.towers.pixels(images)), 8),
   };
 }
 

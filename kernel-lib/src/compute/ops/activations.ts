@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { runFused } from "../fused-op";
-import { hasNativeKernels, runNativeKernel } from "../native-kernels";
+import { runFused } from "./fused-op";
+import { hasNativeKernels, runNativeKernel } from "./native-kernels";
 
 /** x · sigmoid(1.702 x), CLIP's and Qwen2-VL's approximation of GELU. Any shape; gradient flows to x. */
 export function quickGelu<T extends tf.Tensor>(x: T): T {

@@ -1,14 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../../base/errors";
-import { type OpGradients, runFused } from "../fused-op";
-import { hasNativeKernels, runNativeKernel } from "../native-kernels";
+import { type OpGradients, runFused } from "./fused-op";
+import { hasNativeKernels, runNativeKernel } from "./native-kernels";
 import { type RotaryTable, repeatsIn, turnHeads } from "./rotary";
 
 /** Keys or values along S, at least one block. */
-export type Blocks = readonly tf.Tensor3D[];
+type Blocks = readonly tf.Tensor3D[];
 
 /** Sizes of one attention. */
-export interface AttentionLayout {
+interface AttentionLayout {
   readonly batch: number;
   /** Of the queries. */
   readonly length: number;
@@ -22,13 +22,13 @@ export interface AttentionLayout {
 }
 
 /** Rotary angles; null: not turned. */
-export interface Turning {
+interface Turning {
   readonly queries: RotaryTable | null;
   readonly keys: RotaryTable | null;
 }
 
 /** One attention beside its tensors. */
-export interface AttentionCall {
+interface AttentionCall {
   readonly layout: AttentionLayout;
   readonly mask: "none" | "causal" | tf.Tensor4D;
   readonly scale: number;
@@ -36,12 +36,12 @@ export interface AttentionCall {
 }
 
 /** The tensors of the angles that turn something: cos and sin of the queries, then of the keys. */
-export function anglesOf({ queries, keys }: Turning): tf.Tensor2D[] {
+function anglesOf({ queries, keys }: Turning): tf.Tensor2D[] {
   return [queries, keys].flatMap((table) => (table === null ? [] : [table.cos, table.sin]));
 }
 
 /** The same turning by copies of its tensors, in the order of `anglesOf`. */
-export function turningBy({ queries, keys }: Turning, angles: readonly tf.Tensor[]): Turning {
+function turningBy({ queries, keys }: Turning, angles: readonly tf.Tensor[]): Turning {
   const [first, last] = [angles.slice(0, 2), angles.slice(-2)] as [tf.Tensor2D[], tf.Tensor2D[]];
   return {
     queries: queries && { cos: first[0]!, sin: first[1]! },
@@ -50,18 +50,17 @@ export function turningBy({ queries, keys }: Turning, angles: readonly tf.Tensor
 }
 
 /** The blocks as one tensor; a single block itself. */
-export const joinBlocks = (blocks: Blocks): tf.Tensor3D =>
-  blocks.length === 1 ? blocks[0]! : tf.concat([...blocks], 1);
+const joinBlocks = (blocks: Blocks): tf.Tensor3D => (blocks.length === 1 ? blocks[0]! : tf.concat([...blocks], 1));
 
 /** Hides later positions from earlier ones, [length, length]. */
-export function causalMask(length: number): tf.Tensor2D {
+function causalMask(length: number): tf.Tensor2D {
   const values = new Float32Array(length * length);
   for (let row = 0; row < length; row++) values.fill(-1e9, row * length + row + 1, (row + 1) * length);
   return tf.tensor2d(values, [length, length]);
 }
 
 /** Attention on the project's kernels, one each way, without a transposed copy. Shapes as in `attention`. */
-export function nativeAttention(
+function nativeAttention(
   { q, keys, values }: { readonly q: tf.Tensor3D; readonly keys: Blocks; readonly values: Blocks },
   { layout, mask, scale, turning }: AttentionCall,
 ): tf.Tensor3D {
@@ -107,7 +106,7 @@ function nativeTables({ queries, keys }: Turning): tf.Tensor[] {
 }
 
 /** Attention on the engine's own kernels, all heads in one product. Shapes as in `attention`. */
-export function plainAttention(
+function plainAttention(
   { q, k, v }: Readonly<Record<"q" | "k" | "v", tf.Tensor3D>>,
   { layout, mask, scale, turning }: AttentionCall,
 ): tf.Tensor3D {
@@ -190,13 +189,13 @@ export interface AttentionOptions {
 }
 
 /** Angles of the B · L queries and B · S keys, or of as many as repeat in them. "turned": keys that come turned, from a cache. */
-export interface AttentionRotary {
+interface AttentionRotary {
   readonly queries: RotaryTable;
   readonly keys: RotaryTable | "turned";
 }
 
 /** Keys or values: one tensor, or blocks of them, one after the other along S, at least one. */
-export type KeyBlocks = tf.Tensor3D | readonly tf.Tensor3D[];
+type KeyBlocks = tf.Tensor3D | readonly tf.Tensor3D[];
 
 /**
  * Scaled dot-product attention: softmax(q·kᵀ · scale + mask)·v per head; query heads may share key-value heads. With rotary

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertSameLength } from "../../base/check";
 import { DataError } from "../../base/errors";
-import { runFused } from "../fused-op";
-import { hasNativeKernels, runNativeKernel } from "../native-kernels";
+import { runFused } from "./fused-op";
+import { hasNativeKernels, runNativeKernel } from "./native-kernels";
 
 /**
  * Softmax cross-entropy of each row against its target: -log softmax(logits)[target], in nats.
@@ -12,19 +12,12 @@ import { hasNativeKernels, runNativeKernel } from "../native-kernels";
  * @throws ShapeError when the lengths differ. DataError when a target is outside 0 … C-1.
  */
 export function crossEntropy(logits: tf.Tensor2D, targets: ArrayLike<number>): tf.Tensor1D {
-  const [rows, classes] = logits.shape;
-  assertSameLength("crossEntropy: targets", targets.length, rows);
-  const labels = Int32Array.from(targets);
-  labels.forEach((label, row) => {
-    if (label < 0 || label >= classes)
-      throw new DataError(`crossEntropy: target ${row} must lie in 0 … ${classes - 1}; got ${label}.`, { row, label });
-  });
+  const labels = checkedLabels("crossEntropy", logits, targets);
   if (hasNativeKernels() && logits.size >= MANY) return fromManyLogits(logits, labels);
   return runFused<tf.Tensor1D>({
     inputs: { logits },
     forward: (save) => {
-      const labelTensor = tf.tensor1d(labels, "int32");
-      const [loss, slope] = tf.getBackend() === "tensorflow" ? native(logits, labelTensor) : plain(logits, labelTensor);
+      const [loss, slope] = tf.getBackend() === "tensorflow" ? native(logits, labels) : plain(logits, labels);
       save([slope]);
       return loss;
     },
@@ -33,7 +26,40 @@ export function crossEntropy(logits: tf.Tensor2D, targets: ArrayLike<number>): t
 }
 
 /**
- * TensorFlow's kernel takes about 10 ns a logit, which begins to show here. Below it, as in the readers' trainings, results
+ * The cross-entropies of all rows added up and divided: Σ crossEntropy / divisor, in nats.
+ *
+ * Always log-softmax against a one-hot target, on every engine: results of earlier trainings stay the same to the bit, and
+ * TensorFlow's own kernel rounds its gradient differently.
+ * Shapes: logits [n, C], targets [n] -> scalar. Gradient: flows to logits, (softmax - one-hot) / divisor.
+ *
+ * @throws ShapeError when the lengths differ. DataError when a target is outside 0 … C-1.
+ */
+export function totalCrossEntropy(logits: tf.Tensor2D, targets: ArrayLike<number>, divisor: number): tf.Scalar {
+  const labels = checkedLabels("totalCrossEntropy", logits, targets);
+  return runFused<tf.Scalar>({
+    inputs: { logits },
+    forward: (save) => {
+      const { chosen, slope } = againstOneHot(logits, labels);
+      save([tf.div(slope, divisor)]);
+      return tf.div(tf.neg(tf.sum(chosen)), divisor);
+    },
+    backward: (dy, [gradient]) => ({ logits: () => tf.mul(gradient!, dy) }),
+  });
+}
+
+function checkedLabels(where: string, logits: tf.Tensor2D, targets: ArrayLike<number>): Int32Array {
+  const [rows, classes] = logits.shape;
+  assertSameLength(`${where}: targets`, targets.length, rows);
+  const labels = Int32Array.from(targets);
+  labels.forEach((label, row) => {
+    if (label < 0 || label >= classes)
+      throw new DataError(`${where}: target ${row} must lie in 0 … ${classes - 1}; got ${label}.`, { row, label });
+  });
+  return labels;
+}
+
+/**
+ * TensorFlow's kernel takes about 10 ns a logit, which begins to show here. Below it, as in the replicas' trainings, results
  * stay TensorFlow's, to the bit.
  */
 const MANY = 2 ** 19;
@@ -54,27 +80,24 @@ function fromManyLogits(logits: tf.Tensor2D, labels: Int32Array): tf.Tensor1D {
   });
 }
 
+/** Losses [n] and softmax - one-hot [n, C]. */
 type LossAndSlope = readonly [loss: tf.Tensor1D, slope: tf.Tensor2D];
 
-interface NativeBackend {
-  readonly binding: Readonly<Record<"TF_ATTR_TYPE" | "TF_FLOAT" | "TF_INT32", number>>;
-  executeMultipleOutputs(name: string, attributes: object[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
+function native(logits: tf.Tensor2D, labels: Int32Array): LossAndSlope {
+  const types = { T: { type: "float" }, Tlabels: { type: "int32" } } as const;
+  const inputs = [logits, tf.tensor1d(labels, "int32")];
+  const [loss, slope] = runNativeKernel("SparseSoftmaxCrossEntropyWithLogits", types, inputs, 2);
+  return [loss as tf.Tensor1D, slope as tf.Tensor2D];
 }
 
-function native(logits: tf.Tensor2D, labels: tf.Tensor1D): LossAndSlope {
-  const backend = tf.backend() as unknown as NativeBackend;
-  const { TF_ATTR_TYPE: type, TF_FLOAT, TF_INT32 } = backend.binding;
-  const attributes = [
-    { name: "T", type, value: TF_FLOAT },
-    { name: "Tlabels", type, value: TF_INT32 },
-  ];
-  const name = "SparseSoftmaxCrossEntropyWithLogits";
-  return backend.executeMultipleOutputs(name, attributes, [logits, labels], 2) as unknown as LossAndSlope;
+function plain(logits: tf.Tensor2D, labels: Int32Array): LossAndSlope {
+  const { chosen, slope } = againstOneHot(logits, labels);
+  return [tf.neg(tf.sum(chosen, 1)), slope];
 }
 
-function plain(logits: tf.Tensor2D, labels: tf.Tensor1D): LossAndSlope {
-  const chosen = tf.cast(tf.oneHot(labels, logits.shape[1]), "float32"); // [n, C]
-  const logProbabilities = tf.logSoftmax(logits);
-  const loss = tf.neg(tf.sum(tf.mul(chosen, logProbabilities), 1));
-  return [loss, tf.sub(tf.exp(logProbabilities), chosen)] as unknown as LossAndSlope;
+/** Each target's log-probability in its place, 0 elsewhere, and softmax - one-hot; both [n, C]. */
+function againstOneHot(logits: tf.Tensor2D, labels: Int32Array): { chosen: tf.Tensor2D; slope: tf.Tensor2D } {
+  const oneHot = tf.cast(tf.oneHot(tf.tensor1d(labels, "int32"), logits.shape[1]), "float32") as tf.Tensor2D; // [n, C]
+  const logProbabilities = tf.logSoftmax(logits); // [n, C]
+  return { chosen: tf.mul(oneHot, logProbabilities), slope: tf.sub(tf.exp(logProbabilities), oneHot) };
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../../base/errors";
-import { isFrozen, type OpInputs, reshapeTo, runFused } from "../fused-op";
-import { hasNativeKernels, runNativeKernel } from "../native-kernels";
+import { isFrozen, type OpInputs, reshapeTo, runFused } from "./fused-op";
+import { hasNativeKernels, runNativeKernel } from "./native-kernels";
 
 /** The sum over all axes but the last, as the gradient of a bias is: x [..., D] -> [D]. Has no gradient of its own. */
 export function columnSum(x: tf.Tensor): tf.Tensor1D {

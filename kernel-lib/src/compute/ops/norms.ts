@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type OpGradients, runFused } from "../fused-op";
-import { hasNativeKernels, runNativeKernel } from "../native-kernels";
-import { columnSum } from "./dense";
+import { columnSum, type OpGradients, runFused } from "./fused-op";
+import { hasNativeKernels, runNativeKernel } from "./native-kernels";
 
 /**
  * Layer norm over the last axis: (x - mean) / √(variance + epsilon) · weight + bias.

@@ -1,15 +1,49 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../../base/errors";
-import { runFused } from "../fused-op";
-import { hasNativeKernels, runNativeKernel } from "../native-kernels";
+import { runFused } from "./fused-op";
+import { hasNativeKernels, runNativeKernel } from "./native-kernels";
+
+/** Cosines and sines of the rotary angles of a row of positions, each [count, headDim]: plain arrays. */
+export interface RotaryAngles {
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+  readonly count: number;
+  readonly headDim: number;
+}
+
+/** Rotary frequency 1 / theta^(exponent / dimension), in single precision as PyTorch computes it. */
+export function inverseFrequency(theta: number, exponent: number, dimension: number): number {
+  return Math.fround(1 / Math.fround(theta ** Math.fround(exponent / dimension)));
+}
+
+/** Cosines and sines of `angle(row, j)`, the same in both halves of a head. */
+export function fillAngles(count: number, headDim: number, angle: (row: number, j: number) => number): RotaryAngles {
+  const cos = new Float32Array(count * headDim);
+  const sin = new Float32Array(count * headDim);
+  const half = headDim / 2;
+  for (let row = 0; row < count; row++) {
+    for (let j = 0; j < half; j++) {
+      const value = Math.fround(angle(row, j));
+      const at = row * headDim + j;
+      cos[at] = cos[at + half] = Math.cos(value);
+      sin[at] = sin[at + half] = Math.sin(value);
+    }
+  }
+  return { cos, sin, count, headDim };
+}
 
 /**
- * Cosines and sines of rotary angles, each [positions, width of a head], the same in both halves of a head. Activations of
+ * Cosines and sines of rotary angles on the engine, each [positions, width of a head], the same in both halves of a head. Activations of
  * more rows than positions repeat the positions. The holder disposes them.
  */
 export interface RotaryTable {
   readonly cos: tf.Tensor2D;
   readonly sin: tf.Tensor2D;
+}
+
+/** Puts angles on the engine. The caller disposes the two tensors. */
+export function createRotaryTable({ cos, sin, count, headDim }: RotaryAngles): RotaryTable {
+  return { cos: tf.tensor2d(cos, [count, headDim]), sin: tf.tensor2d(sin, [count, headDim]) };
 }
 
 /**

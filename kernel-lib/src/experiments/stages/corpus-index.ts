@@ -3,7 +3,7 @@ import { isKernelError } from "../../base/errors";
 import type { Control, Corpus, Head, Matrix, Passage, Split, Task } from "../../base/types";
 import { type Leak, withoutLeaks } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
-import { encodeImages } from "../../models/dual-encoder";
+import { encodeImages } from "../../models/dual-encoder/encoder";
 import { type CorpusViews, HEADS } from "../../retriever/retrieve";
 import {
   chooseIndex,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Control, Corpus, Head, Matrix, Passage, Task } from "../../base/types";
 import { findLeaks, type Leak } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
-import { type DualEncoder, encodeImages, encodeTexts } from "../../models/dual-encoder";
+import { type DualEncoder, encodeImages, encodeTexts } from "../../models/dual-encoder/encoder";
 import { HEADS } from "../../retriever/retrieve";
 import type { CheckpointFolder } from "../checkpoint-folder";
 import type { Run } from "../run";

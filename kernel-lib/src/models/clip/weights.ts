@@ -1,53 +1,67 @@
-import { DataError } from "../../base/errors";
-import { createRandom, type Random } from "../../base/random";
+import { createRandom } from "../../base/random";
 import { requireBackend } from "../../compute/backend";
-import type { DualEncoder, DualTowers } from "../dual-encoder";
-import { parseClipImageConfig } from "../images/config";
-import type { ClipImageConfig } from "../images/processor";
-import { createTokenizer, type JsonObject, type TextTokenizer } from "../text/tokenizer";
-import { assertWeights, type Checkpoint, readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
-import { createParameterStore, type WeightArray } from "../weights/parameters";
-import { type ClipConfig, clipWeightShapes, parseClipConfig } from "./config";
-import { type ClipTower, clipImageEmbeddings, clipTextEmbeddings } from "./model";
-import { clipPixels, clipTexts } from "./processor";
+import {
+  type DualEncoder,
+  type DualTowers,
+  type EncoderArchitecture,
+  type EncoderParts,
+  readEncoderFolder,
+  writeEncoderFolder,
+} from "../dual-encoder/encoder";
+import { type EncoderImageConfig, encoderPixels } from "../dual-encoder/processor";
+import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
+import { assertWeights } from "../weights/model-folder";
+import {
+  createParameterStore,
+  drawWeights,
+  type InitialValues,
+  type NamedShape,
+  type WeightArray,
+  withBias,
+} from "../weights/parameters";
+import { type ClipConfig, type ClipTowerConfig, parseClipConfig } from "./config";
+import { clipImageEmbeddings, clipTextEmbeddings } from "./model";
+import { clipTexts, parseClipImageConfig } from "./processor";
 
-/** The JSON files a CLIP or a Jina-CLIP consists of beside its weights, kept to be written again. */
-export interface ClipParts {
-  /** config.json */
-  readonly config: JsonObject;
-  /** tokenizer.json */
-  readonly tokenizer: JsonObject;
-  /** tokenizer_config.json. Default: none. */
-  readonly tokenizerConfig?: JsonObject | null;
-  /** preprocessor_config.json */
-  readonly preprocessor: JsonObject;
+const KIND = "clip";
+
+/** The shape of every weight by name, in transformers' spelling. */
+function clipShapes(config: ClipConfig): Map<string, readonly number[]> {
+  const { vision, text, projectionSize } = config;
+  const numPatches = (vision.imageSize / vision.patchSize) ** 2;
+  return new Map<string, readonly number[]>([
+    ["logit_scale", []],
+    ["text_model.embeddings.token_embedding.weight", [text.vocabularySize, text.hiddenSize]],
+    ["text_model.embeddings.position_embedding.weight", [text.maxPositions, text.hiddenSize]],
+    ...layerShapes("text_model", text),
+    ...withBias("text_model.final_layer_norm", [text.hiddenSize]),
+    ["vision_model.embeddings.class_embedding", [vision.hiddenSize]],
+    ["vision_model.embeddings.patch_embedding.weight", [vision.hiddenSize, 3, vision.patchSize, vision.patchSize]],
+    ["vision_model.embeddings.position_embedding.weight", [numPatches + 1, vision.hiddenSize]],
+    ...withBias("vision_model.pre_layrnorm", [vision.hiddenSize]),
+    ...layerShapes("vision_model", vision),
+    ...withBias("vision_model.post_layernorm", [vision.hiddenSize]),
+    ["visual_projection.weight", [projectionSize, vision.hiddenSize]],
+    ["text_projection.weight", [projectionSize, text.hiddenSize]],
+  ]);
 }
 
-/** @throws DataError when the tokenizer writes ids that the model has no embedding for. */
-export function requireVocabulary(where: string, tokenizer: TextTokenizer, vocabularySize: number): void {
-  if (tokenizer.vocabularySize <= vocabularySize) return;
-  throw new DataError(
-    `${where}: vocab_size must be at least the tokenizer's ${tokenizer.vocabularySize} tokens; got ${vocabularySize}. Use the config.json and tokenizer.json of one checkpoint.`,
-    { vocabularySize: tokenizer.vocabularySize },
-  );
+function layerShapes(tower: string, { numLayers, hiddenSize, intermediateSize }: ClipTowerConfig): NamedShape[] {
+  return Array.from({ length: numLayers }, (_, index) => `${tower}.encoder.layers.${index}`).flatMap((layer) => [
+    ...["k_proj", "v_proj", "q_proj", "out_proj"].flatMap((name) =>
+      withBias(`${layer}.self_attn.${name}`, [hiddenSize, hiddenSize]),
+    ),
+    ...withBias(`${layer}.layer_norm1`, [hiddenSize]),
+    ...withBias(`${layer}.mlp.fc1`, [intermediateSize, hiddenSize]),
+    ...withBias(`${layer}.mlp.fc2`, [hiddenSize, intermediateSize]),
+    ...withBias(`${layer}.layer_norm2`, [hiddenSize]),
+  ]);
 }
 
-/** Fresh weights with the spreads transformers starts CLIP with, one random stream per weight name. */
-export function drawClipWeights(config: ClipConfig, seed: number | string): Map<string, WeightArray> {
-  const random = createRandom(seed).fork("clip");
-  return new Map(
-    [...clipWeightShapes(config)].map(([name, shape]) => {
-      const size = shape.reduce((product, n) => product * n, 1);
-      return [name, { shape, data: draw(name, size, config, random.fork(name)) }] as const;
-    }),
-  );
-}
-
-function draw(name: string, size: number, config: ClipConfig, random: Random): Float32Array {
+/** Fresh weights have the spreads that transformers starts CLIP with. */
+function initialOf(name: string, config: ClipConfig): InitialValues {
   const fill = fillOf(name, config);
-  if (fill !== null) return new Float32Array(size).fill(fill);
-  const deviation = deviationOf(name, config);
-  return Float32Array.from({ length: size }, () => random.normal(0, deviation));
+  return fill === null ? { deviation: deviationOf(name, config) } : { fill };
 }
 
 function fillOf(name: string, config: ClipConfig): number | null {
@@ -64,21 +78,13 @@ function deviationOf(name: string, config: ClipConfig): number {
   return /out_proj|_projection|class_embedding/.test(name) ? hiddenSize ** -0.5 : 0.02;
 }
 
-/** A dual encoder: images and texts into one space. */
+/** A CLIP: two transformer towers of images and texts into one space. */
 export interface Clip extends DualEncoder {
   readonly kind: "clip";
   readonly config: ClipConfig;
-  readonly imageConfig: ClipImageConfig;
+  readonly imageConfig: EncoderImageConfig;
   readonly tokenizer: TextTokenizer;
-  readonly parts: ClipParts;
-}
-
-const IMAGE_WEIGHT = /^(vision_model\.|visual_projection\.)/;
-
-/** A trainable copy of the image tower, for `clipImageEmbeddings`. */
-export interface VisionTower extends ClipTower {
-  readonly kind: "clip-vision";
-  dispose(): void;
+  readonly parts: EncoderParts;
 }
 
 /**
@@ -87,8 +93,11 @@ export interface VisionTower extends ClipTower {
  * @throws DataError when a part is not what it should be, or the tokenizer does not fit the configuration.
  * StateError when no engine is open.
  */
-export function createClip(parts: ClipParts, seed: number | string): Clip {
-  return build("createClip", parts, (config) => drawClipWeights(config, seed));
+export function createClip(parts: EncoderParts, seed: number | string): Clip {
+  const random = createRandom(seed).fork(KIND);
+  return build("createClip", parts, (config) =>
+    drawWeights(clipShapes(config), random, (name) => initialOf(name, config)),
+  );
 }
 
 /**
@@ -97,63 +106,46 @@ export function createClip(parts: ClipParts, seed: number | string): Clip {
  * @throws DataError when a file is missing or broken, or a weight is missing, unknown or of another shape.
  */
 export function loadClip(folder: string): Clip {
-  const checkpoint = readCheckpoint(folder);
-  const parts = {
-    config: checkpoint.config,
-    tokenizer: requirePart("loadClip", checkpoint, "tokenizer"),
-    tokenizerConfig: checkpoint.tokenizerConfig,
-    preprocessor: requirePart("loadClip", checkpoint, "preprocessor"),
-  };
-  return build("loadClip", parts, () => checkpoint.weights);
+  const { parts, weights } = readEncoderFolder("loadClip", folder);
+  return build("loadClip", parts, () => weights);
 }
 
 /** Writes the model as a Hugging Face folder that transformers' CLIPModel reads. */
 export function saveClip(clip: Clip, folder: string): void {
-  const checkpoint: Checkpoint = {
-    tokenizerConfig: null,
-    ...clip.parts,
-    weights: clip.parameters.entries(),
-    chatTemplate: null,
-  };
-  writeCheckpoint(folder, checkpoint);
-}
-
-/** Copies the image tower with its projection; all its weights are trainable, the model's own stay as they are. */
-export function copyVisionTower({ config, parameters }: ClipTower): VisionTower {
-  const copy = createParameterStore([...parameters.export()].filter(([name]) => IMAGE_WEIGHT.test(name)));
-  copy.unfreeze();
-  return { kind: "clip-vision", config, parameters: copy, dispose: () => copy.dispose() };
+  writeEncoderFolder(clip, folder);
 }
 
 function build(
   where: string,
-  parts: ClipParts,
+  parts: EncoderParts,
   weightsOf: (config: ClipConfig) => ReadonlyMap<string, WeightArray>,
 ): Clip {
   requireBackend();
   const config = parseClipConfig(parts.config);
   const tokenizer = createTokenizer(parts.tokenizer, parts.tokenizerConfig ?? {});
-  requireVocabulary(where, tokenizer, config.text.vocabularySize);
+  assertVocabulary(where, tokenizer, config.text.vocabularySize);
   const weights = weightsOf(config);
-  assertWeights(where, weights, clipWeightShapes(config));
+  assertWeights(where, weights, clipShapes(config));
   const parameters = createParameterStore(weights);
   const imageConfig = parseClipImageConfig(parts.preprocessor);
   const towers: DualTowers = {
     width: config.projectionSize,
-    pixels: (images) => clipPixels({ imageConfig }, images),
+    pixels: (images) => encoderPixels(images, imageConfig),
     texts: (texts, control) => clipTexts({ config, tokenizer }, texts, control),
     imageEmbeddings: (store, pixels) => clipImageEmbeddings({ config, parameters: store }, pixels),
     textEmbeddings: (store, texts) => clipTextEmbeddings({ config, parameters: store }, texts),
-    isImageWeight: (name) => IMAGE_WEIGHT.test(name),
+    isImageWeight: (name) => /^(vision_model\.|visual_projection\.)/.test(name),
   };
-  return {
-    kind: "clip",
-    config,
-    imageConfig,
-    tokenizer,
-    parameters,
-    parts,
-    towers,
-    dispose: () => parameters.dispose(),
-  };
+  const dispose = (): void => parameters.dispose();
+  return { kind: KIND, config, imageConfig, tokenizer, parameters, parts, towers, dispose };
 }
+
+/** The row of `registry.ts`. */
+export const CLIP: EncoderArchitecture<Clip> = {
+  family: "encoder",
+  kind: KIND,
+  name: "CLIP",
+  modelType: "clip",
+  load: loadClip,
+  save: saveClip,
+};

@@ -3,56 +3,38 @@ import { assertShape } from "../../base/check";
 import { DataError } from "../../base/errors";
 import { gatedSilu, gelu } from "../../compute/ops/activations";
 import { attention } from "../../compute/ops/attention";
-import { embedding } from "../../compute/ops/embedding";
-import { layerNorm } from "../../compute/ops/norms";
-import type { RotaryTable } from "../../compute/ops/rotary";
-import type { ClipTexts } from "../clip/model";
-import { applyLinear, joinedLinear, linear } from "../layers/linear";
-import { createRotaryTable, fillAngles, inverseFrequency, type RotaryAngles } from "../layers/rotary";
+import { l2Normalise, layerNorm } from "../../compute/ops/norms";
+import {
+  createRotaryTable,
+  fillAngles,
+  inverseFrequency,
+  type RotaryAngles,
+  type RotaryTable,
+} from "../../compute/ops/rotary";
+import { embedding } from "../../compute/ops/rows";
+import type { EncoderTexts } from "../dual-encoder/encoder";
+import { applyLinear, type LinearWeights, linear } from "../layers/linear";
 import type { ParameterStore } from "../weights/parameters";
-import { JINA_TEXT, JINA_VISION, type JinaTextConfig, type JinaVisionConfig } from "./config";
+import type { JinaClipConfig, JinaTextConfig, JinaVisionConfig } from "./config";
+
+/*
+ * Jina-CLIP, version 1: a BERT with ALiBi and a gated MLP, averaged over a text's tokens, and an EVA-02 vision transformer
+ * read out at its class token; each behind a projection, if the model has one, and scaled to length 1.
+ */
+
+/** Prefix of the image tower's modules. */
+export const VISION_PREFIX = "vision_model";
+/** Prefix of the text tower's modules; a map behind it is text_model.proj. */
+export const TEXT_PREFIX = "text_model.transformer";
+
+function norm(store: ParameterStore, module: string, x: tf.Tensor2D, epsilon: number): tf.Tensor2D {
+  return layerNorm(x, { weight: store.get(`${module}.weight`), bias: store.get(`${module}.bias`), epsilon });
+}
+
+// ---- text tower --------------------------------------------------------------------------------------------------------
 
 /** Added to the score of a padding token; its share of the softmax is 0 in single precision. */
 const HIDDEN = -1e9;
-
-/**
- * Runs the text tower and the map behind it: a bidirectional BERT whose only notion of order is ALiBi (scores fall with the
- * distance of two tokens), the norm after each part, then the mean over a text's own tokens.
- *
- * Shapes: B texts of L tokens (from `jinaClipTexts`) -> [B, towerSize]. Gradient: flows to unfrozen weights.
- * Memory: disposes all but the result; in between B · heads · L² values per layer.
- *
- * @throws DataError when a text has no token but padding.
- */
-export function runJinaText(store: ParameterStore, config: JinaTextConfig, texts: ClipTexts): tf.Tensor2D {
-  const { rows, columns, ids } = texts;
-  const { hiddenSize, numLayers, padTokenId, layerNormEpsilon: epsilon } = config;
-  const own = Float32Array.from(ids, (id) => (id === padTokenId ? 0 : 1));
-  requireTokens(own, texts);
-  return tf.tidy(() => {
-    const mask = tf.tensor2d(own, [rows, columns]); // [B, L]
-    const words = embedding(store.get(`${JINA_TEXT}.embeddings.word_embeddings.weight`), ids); // [B·L, hidden]
-    const kind = tf.slice(store.get(`${JINA_TEXT}.embeddings.token_type_embeddings.weight`), 0, 1); // [1, hidden]
-    const bias = scoreBias(config, mask); // [B·heads, 1, L, L]
-    let x = textNorm(store, `${JINA_TEXT}.emb_ln`, tf.add(words, kind), epsilon); // [B·L, hidden]
-    for (let index = 0; index < numLayers; index++)
-      x = runLayer(store, config, { name: `${JINA_TEXT}.encoder.layers.${index}`, rows, bias }, x); // [B·L, hidden]
-    const shares = tf.div(mask, tf.sum(mask, 1, true)); // [B, L], each row adds up to 1
-    const tokens = tf.reshape(x, [rows, columns, hiddenSize]) as tf.Tensor3D; // [B, L, hidden]
-    const sums = tf.matMul(tf.reshape(shares, [rows, 1, columns]), tokens); // [B, 1, hidden]
-    const mean = tf.reshape(sums, [rows, hiddenSize]) as tf.Tensor2D; // [B, hidden]
-    return config.head === "none" ? mean : linear(store, "text_model.proj", mean); // [B, towerSize]
-  });
-}
-
-function requireTokens(own: Float32Array, { rows, columns }: ClipTexts): void {
-  for (let row = 0; row < rows; row++)
-    if (!own.subarray(row * columns, (row + 1) * columns).includes(1))
-      throw new DataError(
-        `runJinaText: every text must have a token that is not padding; text ${row} has none. Make them with jinaClipTexts.`,
-        { row },
-      );
-}
 
 /**
  * ALiBi's slope per head (Press et al. 2021): for 2^n heads the geometric row 2^(-8/2^n), 2^(-16/2^n) …; any other number
@@ -85,19 +67,6 @@ interface Layer {
   readonly bias: tf.Tensor4D;
 }
 
-/** One layer, the norm after each part. [B·L, hidden] -> [B·L, hidden] */
-function runLayer(store: ParameterStore, config: JinaTextConfig, layer: Layer, x: tf.Tensor2D): tf.Tensor2D {
-  const { name } = layer;
-  const { layerNormEpsilon: epsilon } = config;
-  const seen = attendText(config, layer, linear(store, `${name}.mixer.Wqkv`, x)); // [B·L, hidden]
-  const mixed = tf.add(x, linear(store, `${name}.mixer.out_proj`, seen)) as tf.Tensor2D;
-  const middle = textNorm(store, `${name}.norm1`, mixed, epsilon); // [B·L, hidden]
-  const wide = linear(store, `${name}.mlp.gated_layers`, middle); // [B·L, 2·inner], gate first
-  const [gate, up] = tf.split(wide, 2, 1) as [tf.Tensor2D, tf.Tensor2D]; // [B·L, inner] each
-  const gated = tf.mul(gelu(gate), up) as tf.Tensor2D; // [B·L, inner]
-  return textNorm(store, `${name}.norm2`, tf.add(middle, linear(store, `${name}.mlp.wo`, gated)), epsilon);
-}
-
 /** Each head reads its text with a bias of its own, as if it were a text of its own. [B·L, 3·hidden] -> [B·L, hidden] */
 function attendText({ numHeads, hiddenSize }: JinaTextConfig, { rows, bias }: Layer, joined: tf.Tensor2D): tf.Tensor2D {
   const columns = joined.shape[0] / rows;
@@ -110,38 +79,64 @@ function attendText({ numHeads, hiddenSize }: JinaTextConfig, { rows, bias }: La
   return tf.reshape(back, [rows * columns, hiddenSize]);
 }
 
-function textNorm(store: ParameterStore, module: string, x: tf.Tensor2D, epsilon: number): tf.Tensor2D {
-  return layerNorm(x, { weight: store.get(`${module}.weight`), bias: store.get(`${module}.bias`), epsilon });
+/** One layer, the norm after each part. [B·L, hidden] -> [B·L, hidden] */
+function runLayer(store: ParameterStore, config: JinaTextConfig, layer: Layer, x: tf.Tensor2D): tf.Tensor2D {
+  const { name } = layer;
+  const { layerNormEpsilon: epsilon } = config;
+  const seen = attendText(config, layer, linear(store, `${name}.mixer.Wqkv`, x)); // [B·L, hidden]
+  const mixed = tf.add(x, linear(store, `${name}.mixer.out_proj`, seen)) as tf.Tensor2D;
+  const middle = norm(store, `${name}.norm1`, mixed, epsilon); // [B·L, hidden]
+  const wide = linear(store, `${name}.mlp.gated_layers`, middle); // [B·L, 2·inner], gate first
+  const [gate, up] = tf.split(wide, 2, 1) as [tf.Tensor2D, tf.Tensor2D]; // [B·L, inner] each
+  const gated = tf.mul(gelu(gate), up) as tf.Tensor2D; // [B·L, inner]
+  return norm(store, `${name}.norm2`, tf.add(middle, linear(store, `${name}.mlp.wo`, gated)), epsilon);
 }
+
+function requireTokens(own: Float32Array, { rows, columns }: EncoderTexts): void {
+  for (let row = 0; row < rows; row++)
+    if (!own.subarray(row * columns, (row + 1) * columns).includes(1))
+      throw new DataError(
+        `runJinaText: every text must have a token that is not padding; text ${row} has none. Make them with jinaClipTexts.`,
+        { row },
+      );
+}
+
+/**
+ * Runs the text tower and the map behind it: a bidirectional BERT whose only notion of order is ALiBi (scores fall with the
+ * distance of two tokens), the norm after each part, then the mean over a text's own tokens.
+ *
+ * Shapes: B texts of L tokens (from `jinaClipTexts`) -> [B, towerSize]. Gradient: flows to unfrozen weights.
+ * Memory: disposes all but the result; in between B · heads · L² values per layer.
+ *
+ * @throws DataError when a text has no token but padding.
+ */
+export function runJinaText(store: ParameterStore, config: JinaTextConfig, texts: EncoderTexts): tf.Tensor2D {
+  const { rows, columns, ids } = texts;
+  const { hiddenSize, numLayers, padTokenId, layerNormEpsilon: epsilon } = config;
+  const own = Float32Array.from(ids, (id) => (id === padTokenId ? 0 : 1));
+  requireTokens(own, texts);
+  return tf.tidy(() => {
+    const mask = tf.tensor2d(own, [rows, columns]); // [B, L]
+    const words = embedding(store.get(`${TEXT_PREFIX}.embeddings.word_embeddings.weight`), ids); // [B·L, hidden]
+    const kind = tf.slice(store.get(`${TEXT_PREFIX}.embeddings.token_type_embeddings.weight`), 0, 1); // [1, hidden]
+    const bias = scoreBias(config, mask); // [B·heads, 1, L, L]
+    let x = norm(store, `${TEXT_PREFIX}.emb_ln`, tf.add(words, kind), epsilon); // [B·L, hidden]
+    for (let index = 0; index < numLayers; index++)
+      x = runLayer(store, config, { name: `${TEXT_PREFIX}.encoder.layers.${index}`, rows, bias }, x); // [B·L, hidden]
+    const shares = tf.div(mask, tf.sum(mask, 1, true)); // [B, L], each row adds up to 1
+    const tokens = tf.reshape(x, [rows, columns, hiddenSize]) as tf.Tensor3D; // [B, L, hidden]
+    const sums = tf.matMul(tf.reshape(shares, [rows, 1, columns]), tokens); // [B, 1, hidden]
+    const mean = tf.reshape(sums, [rows, hiddenSize]) as tf.Tensor2D; // [B, hidden]
+    return config.head === "none" ? mean : linear(store, "text_model.proj", mean); // [B, towerSize]
+  });
+}
+
+// ---- image tower -------------------------------------------------------------------------------------------------------
 
 const NORM_EPSILON = 1e-6;
 /** The published two-layer MLP is given torch's own default for its inner norm. */
 const GELU_MLP_NORM_EPSILON = 1e-5;
 const ROTARY_BASE = 10_000;
-
-/**
- * Runs the EVA-02 image tower and the map behind it: the class token of the last block.
- *
- * Shapes: pixels [B, H, W, 3] (from `jinaClipPixels`) -> [B, towerSize]. Gradient: flows to unfrozen weights.
- * Memory: disposes all but the result.
- *
- * @throws ShapeError when the pixels have another size than the model's images.
- */
-export function runJinaVision(store: ParameterStore, config: JinaVisionConfig, pixels: tf.Tensor4D): tf.Tensor2D {
-  const { imageSize, hiddenSize: width, numLayers, rotaryGrid } = config;
-  assertShape("runJinaVision: pixels", pixels.shape, [null, imageSize, imageSize, 3]);
-  const batch = pixels.shape[0];
-  return tf.tidy(() => {
-    const tokens = embedPatches(store, config, pixels); // [B, N, width], N = 1 + patches
-    const table = rotaryGrid === null ? null : createRotaryTable(jinaPatchAngles(config)); // [N, headDim]
-    let x = tf.reshape(tokens, [batch * tokens.shape[1], width]) as tf.Tensor2D; // [B·N, width]
-    for (let index = 0; index < numLayers; index++)
-      x = runBlock(store, config, { name: `${JINA_VISION}.blocks.${index}`, batch, table }, x); // [B·N, width]
-    const first = tf.slice(tf.reshape(x, [batch, tokens.shape[1], width]), [0, 0, 0], [-1, 1, -1]); // [B, 1, width]
-    const pooled = visionNorm(store, `${JINA_VISION}.norm`, tf.reshape(first, [batch, width]) as tf.Tensor2D); // [B, width]
-    return config.head === "none" ? pooled : linear(store, `${JINA_VISION}.head`, pooled); // [B, towerSize]
-  });
-}
 
 /**
  * Rotary angles of the class token, which is not turned, and of the patches row by row: half of a head's frequencies follow
@@ -171,61 +166,14 @@ function embedPatches(store: ParameterStore, config: JinaVisionConfig, pixels: t
   const ordered = tf.transpose(cut, [0, 1, 3, 5, 2, 4]); // [B, row, column, 3, y, x]
   const patches = tf.reshape(ordered, [batch * side * side, depth]) as tf.Tensor2D; // [B·patches, depth]
   // a convolution whose stride is its kernel is a matrix product over whole patches
-  const moduleName = `${JINA_VISION}.patch_embed.proj`;
+  const moduleName = `${VISION_PREFIX}.patch_embed.proj`;
   const weight = tf.reshape(store.get(`${moduleName}.weight`), [width, depth]) as tf.Tensor2D; // from [width, 3, y, x]
   const bias = store.get(`${moduleName}.bias`);
-  const embedded = applyLinear(patches, { moduleName, weight, bias, update: null }); // [B·patches, width]
+  const embedded = applyLinear(patches, [{ moduleName, weight, bias, update: null }]); // [B·patches, width]
   const grid = tf.reshape(embedded, [batch, side * side, width]) as tf.Tensor3D; // [B, patches, width]
-  const first = tf.tile(store.get(`${JINA_VISION}.cls_token`) as tf.Tensor as tf.Tensor3D, [batch, 1, 1]); // [B, 1, width]
+  const first = tf.tile(store.get(`${VISION_PREFIX}.cls_token`) as tf.Tensor as tf.Tensor3D, [batch, 1, 1]); // [B, 1, width]
   const tokens = tf.concat([first, grid], 1); // [B, 1 + patches, width]
-  return tf.add(tokens, store.get(`${JINA_VISION}.pos_embed`)) as tf.Tensor3D; // + [1, 1 + patches, width]
-}
-
-interface Block {
-  readonly name: string;
-  readonly batch: number;
-  readonly table: RotaryTable | null;
-}
-
-/** One block, the norm before each part. [B·N, width] -> [B·N, width] */
-function runBlock(store: ParameterStore, config: JinaVisionConfig, block: Block, x: tf.Tensor2D): tf.Tensor2D {
-  const { name } = block;
-  const seen = attendPatches(store, config, block, visionNorm(store, `${name}.norm1`, x)); // [B·N, width]
-  const middle = tf.add(x, linear(store, `${name}.attn.proj`, seen)) as tf.Tensor2D; // [B·N, width]
-  const before = visionNorm(store, `${name}.norm2`, middle); // [B·N, width]
-  if (config.mlp === "swiglu") {
-    const gated = gatedSilu(joinedLinear(store, [`${name}.mlp.w1`, `${name}.mlp.w2`], before)); // [B·N, inner]
-    const even = config.innerNorms ? visionNorm(store, `${name}.mlp.ffn_ln`, gated) : gated; // [B·N, inner]
-    return tf.add(middle, linear(store, `${name}.mlp.w3`, even));
-  }
-  const wide = gelu(linear(store, `${name}.mlp.fc1`, before)); // [B·N, inner]
-  const even = config.innerNorms ? visionNorm(store, `${name}.mlp.ffn_ln`, wide, GELU_MLP_NORM_EPSILON) : wide;
-  return tf.add(middle, linear(store, `${name}.mlp.fc2`, even));
-}
-
-/** Every token of an image sees every other. [B·N, width] -> [B·N, width], before the map behind it. */
-function attendPatches(store: ParameterStore, config: JinaVisionConfig, block: Block, x: tf.Tensor2D): tf.Tensor2D {
-  const { name, batch, table } = block;
-  const { numHeads, hiddenSize: width, innerNorms } = config;
-  const joined = applyLinear(x, queryKeyValue(store, config, block)); // [B·N, 3·width]
-  const [q, k, v] = tf.split(joined, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D]; // [B·N, width] each
-  const byImage = (t: tf.Tensor2D): tf.Tensor3D => tf.reshape(t, [batch, x.shape[0] / batch, width]); // [B, N, width]
-  const options = { numHeads, ...(table !== null && { rotary: { queries: table, keys: table } }) };
-  const mixed = tf.reshape(attention(byImage(q), byImage(k), byImage(v), options), x.shape) as tf.Tensor2D; // [B·N, width]
-  return innerNorms ? visionNorm(store, `${name}.attn.inner_attn_ln`, mixed) : mixed;
-}
-
-/** The maps to queries, keys and values as one, [3·width, width]; keys have no bias. */
-function queryKeyValue(store: ParameterStore, config: JinaVisionConfig, { name, table }: Block) {
-  const { hiddenSize: width, numHeads, innerNorms, queryValueBias } = config;
-  const of = (part: string): tf.Tensor => store.get(`${name}.attn.${part}`);
-  const [q, k, v] = (
-    innerNorms ? ["q", "k", "v"].map((part) => of(`${part}_proj.weight`)) : tf.split(of("qkv.weight"), 3, 0)
-  ) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const turned = (t: tf.Tensor): tf.Tensor => (table === null ? t : partPairs(t, numHeads));
-  const bias = queryValueBias ? tf.concat([turned(of("q_bias")), tf.zeros([width]), of("v_bias")]) : null; // [3·width]
-  const weight = tf.concat([turned(q), turned(k), v]) as tf.Tensor2D; // [3·width, width]
-  return { moduleName: `${name}.attn`, weight, bias, update: null };
+  return tf.add(tokens, store.get(`${VISION_PREFIX}.pos_embed`)) as tf.Tensor3D; // + [1, 1 + patches, width]
 }
 
 /**
@@ -239,11 +187,90 @@ function partPairs(rows: tf.Tensor, numHeads: number): tf.Tensor {
   return tf.reshape(tf.transpose(pairs, [0, 2, 1, 3]), rows.shape); // [heads, even or odd, pair, …]
 }
 
-function visionNorm(
-  store: ParameterStore,
-  module: string,
-  x: tf.Tensor2D,
-  epsilon: number = NORM_EPSILON,
-): tf.Tensor2D {
-  return layerNorm(x, { weight: store.get(`${module}.weight`), bias: store.get(`${module}.bias`), epsilon });
+interface Block {
+  readonly name: string;
+  readonly batch: number;
+  readonly table: RotaryTable | null;
+}
+
+/** The maps to queries, keys and values as one, [3·width, width]; keys have no bias. */
+function queryKeyValue(store: ParameterStore, config: JinaVisionConfig, { name, table }: Block): LinearWeights {
+  const { hiddenSize: width, numHeads, innerNorms, queryValueBias } = config;
+  const of = (part: string): tf.Tensor => store.get(`${name}.attn.${part}`);
+  const [q, k, v] = (
+    innerNorms ? ["q", "k", "v"].map((part) => of(`${part}_proj.weight`)) : tf.split(of("qkv.weight"), 3, 0)
+  ) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  const turned = (t: tf.Tensor): tf.Tensor => (table === null ? t : partPairs(t, numHeads));
+  const bias = queryValueBias ? tf.concat([turned(of("q_bias")), tf.zeros([width]), of("v_bias")]) : null; // [3·width]
+  const weight = tf.concat([turned(q), turned(k), v]) as tf.Tensor2D; // [3·width, width]
+  return { moduleName: `${name}.attn`, weight, bias, update: null };
+}
+
+/** Every token of an image sees every other. [B·N, width] -> [B·N, width], before the map behind it. */
+function attendPatches(store: ParameterStore, config: JinaVisionConfig, block: Block, x: tf.Tensor2D): tf.Tensor2D {
+  const { name, batch, table } = block;
+  const { numHeads, hiddenSize: width, innerNorms } = config;
+  const joined = applyLinear(x, [queryKeyValue(store, config, block)]); // [B·N, 3·width]
+  const [q, k, v] = tf.split(joined, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D]; // [B·N, width] each
+  const byImage = (t: tf.Tensor2D): tf.Tensor3D => tf.reshape(t, [batch, x.shape[0] / batch, width]); // [B, N, width]
+  const options = { numHeads, ...(table !== null && { rotary: { queries: table, keys: table } }) };
+  const mixed = tf.reshape(attention(byImage(q), byImage(k), byImage(v), options), x.shape) as tf.Tensor2D; // [B·N, width]
+  return innerNorms ? norm(store, `${name}.attn.inner_attn_ln`, mixed, NORM_EPSILON) : mixed;
+}
+
+/** One block, the norm before each part. [B·N, width] -> [B·N, width] */
+function runBlock(store: ParameterStore, config: JinaVisionConfig, block: Block, x: tf.Tensor2D): tf.Tensor2D {
+  const { name } = block;
+  const seen = attendPatches(store, config, block, norm(store, `${name}.norm1`, x, NORM_EPSILON)); // [B·N, width]
+  const middle = tf.add(x, linear(store, `${name}.attn.proj`, seen)) as tf.Tensor2D; // [B·N, width]
+  const before = norm(store, `${name}.norm2`, middle, NORM_EPSILON); // [B·N, width]
+  if (config.mlp === "swiglu") {
+    const gated = gatedSilu(linear(store, [`${name}.mlp.w1`, `${name}.mlp.w2`], before)); // [B·N, inner]
+    const even = config.innerNorms ? norm(store, `${name}.mlp.ffn_ln`, gated, NORM_EPSILON) : gated; // [B·N, inner]
+    return tf.add(middle, linear(store, `${name}.mlp.w3`, even));
+  }
+  const wide = gelu(linear(store, `${name}.mlp.fc1`, before)); // [B·N, inner]
+  const even = config.innerNorms ? norm(store, `${name}.mlp.ffn_ln`, wide, GELU_MLP_NORM_EPSILON) : wide;
+  return tf.add(middle, linear(store, `${name}.mlp.fc2`, even));
+}
+
+/**
+ * Runs the EVA-02 image tower and the map behind it: the class token of the last block.
+ *
+ * Shapes: pixels [B, H, W, 3] (from `encoderPixels`) -> [B, towerSize]. Gradient: flows to unfrozen weights.
+ * Memory: disposes all but the result.
+ *
+ * @throws ShapeError when the pixels have another size than the model's images.
+ */
+export function runJinaVision(store: ParameterStore, config: JinaVisionConfig, pixels: tf.Tensor4D): tf.Tensor2D {
+  const { imageSize, hiddenSize: width, numLayers, rotaryGrid } = config;
+  assertShape("runJinaVision: pixels", pixels.shape, [null, imageSize, imageSize, 3]);
+  const batch = pixels.shape[0];
+  return tf.tidy(() => {
+    const tokens = embedPatches(store, config, pixels); // [B, N, width], N = 1 + patches
+    const table = rotaryGrid === null ? null : createRotaryTable(jinaPatchAngles(config)); // [N, headDim]
+    let x = tf.reshape(tokens, [batch * tokens.shape[1], width]) as tf.Tensor2D; // [B·N, width]
+    for (let index = 0; index < numLayers; index++)
+      x = runBlock(store, config, { name: `${VISION_PREFIX}.blocks.${index}`, batch, table }, x); // [B·N, width]
+    const first = tf.slice(tf.reshape(x, [batch, tokens.shape[1], width]), [0, 0, 0], [-1, 1, -1]); // [B, 1, width]
+    const pooled = norm(store, `${VISION_PREFIX}.norm`, tf.reshape(first, [batch, width]) as tf.Tensor2D, NORM_EPSILON); // [B, width]
+    return config.head === "none" ? pooled : linear(store, `${VISION_PREFIX}.head`, pooled); // [B, towerSize]
+  });
+}
+
+// ---- into one space ----------------------------------------------------------------------------------------------------
+
+/** Behind its projection, if the model has one: rows of length 1. [B, towerSize] -> [B, D] */
+function embed(store: ParameterStore, { projectionSize }: JinaClipConfig, name: string, x: tf.Tensor2D): tf.Tensor2D {
+  return l2Normalise(projectionSize === null ? x : linear(store, name, x));
+}
+
+/** Embeddings of images: pixels [B, H, W, 3] (from `encoderPixels`) -> [B, D]. Gradient and errors as `runJinaVision`. */
+export function jinaImageEmbeddings(store: ParameterStore, config: JinaClipConfig, pixels: tf.Tensor4D): tf.Tensor2D {
+  return tf.tidy(() => embed(store, config, "visual_projection", runJinaVision(store, config.vision, pixels)));
+}
+
+/** Embeddings of texts: B texts (from `jinaClipTexts`) -> [B, D]. Gradient and errors as `runJinaText`. */
+export function jinaTextEmbeddings(store: ParameterStore, config: JinaClipConfig, texts: EncoderTexts): tf.Tensor2D {
+  return tf.tidy(() => embed(store, config, "text_projection", runJinaText(store, config.text, texts)));
 }

@@ -1,36 +1,37 @@
-import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../../base/errors";
 import { createRandom } from "../../base/random";
-import type { Control, RasterImage } from "../../base/types";
 import { requireBackend } from "../../compute/backend";
-import { l2Normalise } from "../../compute/ops/norms";
-import type { ClipTexts } from "../clip/model";
-import { padTexts, warnOfCuts } from "../clip/processor";
-import { type ClipParts, requireVocabulary } from "../clip/weights";
-import type { DualEncoder, DualTowers } from "../dual-encoder";
-import { parseJinaImageConfig } from "../images/config";
-import { type ClipImageConfig, clipPixelValues } from "../images/processor";
-import { affine, plain } from "../layers/decoder";
-import { linear } from "../layers/linear";
-import { createTokenizer, type TextTokenizer } from "../text/tokenizer";
-import { createFieldReader } from "../weights/config-fields";
-import { assertWeights, readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
-import { createParameterStore, type ParameterStore, type WeightArray } from "../weights/parameters";
 import {
-  JINA_TEXT,
-  JINA_VISION,
-  type JinaClipConfig,
-  type JinaTextConfig,
-  type JinaVisionConfig,
-  parseJinaClipConfig,
-} from "./config";
-import { jinaPatchAngles, runJinaText, runJinaVision } from "./model";
+  type DualEncoder,
+  type DualTowers,
+  type EncoderArchitecture,
+  type EncoderParts,
+  readEncoderFolder,
+  writeEncoderFolder,
+} from "../dual-encoder/encoder";
+import { type EncoderImageConfig, encoderPixels } from "../dual-encoder/processor";
+import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
+import { assertWeights } from "../weights/model-folder";
+import {
+  createParameterStore,
+  drawWeights,
+  type InitialValues,
+  type NamedShape,
+  type WeightArray,
+  withBias,
+  withoutBias,
+} from "../weights/parameters";
+import { type JinaClipConfig, type JinaTextConfig, type JinaVisionConfig, parseJinaClipConfig } from "./config";
+import { jinaImageEmbeddings, jinaPatchAngles, jinaTextEmbeddings, TEXT_PREFIX, VISION_PREFIX } from "./model";
+import { jinaClipTexts, parseJinaImageConfig } from "./processor";
+
+const KIND = "jina-clip";
 
 /** The shape of every weight by its published name. */
 export function jinaClipShapes(config: JinaClipConfig): Map<string, readonly number[]> {
   const { towerSize, projectionSize } = config;
   const projections = (["visual_projection", "text_projection"] as const).flatMap((name) =>
-    projectionSize === null ? [] : plain(name, [projectionSize, towerSize]),
+    projectionSize === null ? [] : withoutBias(name, [projectionSize, towerSize]),
   );
   return new Map<string, readonly number[]>([
     ["logit_scale", []],
@@ -40,19 +41,17 @@ export function jinaClipShapes(config: JinaClipConfig): Map<string, readonly num
   ]);
 }
 
-type NamedShape = [string, number[]];
-
 function visionShapes(vision: JinaVisionConfig, towerSize: number): NamedShape[] {
   const { hiddenSize: width, patchSize, imageSize, numLayers, queryValueBias } = vision;
   const numPatches = (imageSize / patchSize) ** 2;
-  const head = queryValueBias ? affine : plain;
+  const head = queryValueBias ? withBias : withoutBias;
   return [
-    [`${JINA_VISION}.cls_token`, [1, 1, width]],
-    [`${JINA_VISION}.pos_embed`, [1, numPatches + 1, width]],
-    ...affine(`${JINA_VISION}.patch_embed.proj`, [width, 3, patchSize, patchSize]),
-    ...Array.from({ length: numLayers }, (_, i) => blockShapes(`${JINA_VISION}.blocks.${i}`, vision)).flat(),
-    ...affine(`${JINA_VISION}.norm`, [width]),
-    ...(vision.head === "none" ? [] : head(`${JINA_VISION}.head`, [towerSize, width])),
+    [`${VISION_PREFIX}.cls_token`, [1, 1, width]],
+    [`${VISION_PREFIX}.pos_embed`, [1, numPatches + 1, width]],
+    ...withBias(`${VISION_PREFIX}.patch_embed.proj`, [width, 3, patchSize, patchSize]),
+    ...Array.from({ length: numLayers }, (_, i) => blockShapes(`${VISION_PREFIX}.blocks.${i}`, vision)).flat(),
+    ...withBias(`${VISION_PREFIX}.norm`, [width]),
+    ...(vision.head === "none" ? [] : head(`${VISION_PREFIX}.head`, [towerSize, width])),
   ];
 }
 
@@ -60,54 +59,48 @@ function blockShapes(block: string, vision: JinaVisionConfig): NamedShape[] {
   const { hiddenSize: width, intermediateSize: inner, innerNorms, mlp, queryValueBias } = vision;
   const [wide, narrow] = mlp === "swiglu" ? [["w1", "w2"], "w3"] : [["fc1"], "fc2"];
   return [
-    ...affine(`${block}.norm1`, [width]),
+    ...withBias(`${block}.norm1`, [width]),
     ...(innerNorms
-      ? ["q_proj", "k_proj", "v_proj"].flatMap((name) => plain(`${block}.attn.${name}`, [width, width]))
-      : plain(`${block}.attn.qkv`, [3 * width, width])),
+      ? ["q_proj", "k_proj", "v_proj"].flatMap((name) => withoutBias(`${block}.attn.${name}`, [width, width]))
+      : withoutBias(`${block}.attn.qkv`, [3 * width, width])),
     ...(queryValueBias ? ["q_bias", "v_bias"] : []).map((name): NamedShape => [`${block}.attn.${name}`, [width]]),
-    ...(innerNorms ? affine(`${block}.attn.inner_attn_ln`, [width]) : []),
-    ...affine(`${block}.attn.proj`, [width, width]),
-    ...affine(`${block}.norm2`, [width]),
-    ...wide.flatMap((name) => affine(`${block}.mlp.${name}`, [inner, width])),
-    ...(innerNorms ? affine(`${block}.mlp.ffn_ln`, [inner]) : []),
-    ...affine(`${block}.mlp.${narrow}`, [width, inner]),
+    ...(innerNorms ? withBias(`${block}.attn.inner_attn_ln`, [width]) : []),
+    ...withBias(`${block}.attn.proj`, [width, width]),
+    ...withBias(`${block}.norm2`, [width]),
+    ...wide.flatMap((name) => withBias(`${block}.mlp.${name}`, [inner, width])),
+    ...(innerNorms ? withBias(`${block}.mlp.ffn_ln`, [inner]) : []),
+    ...withBias(`${block}.mlp.${narrow}`, [width, inner]),
   ];
 }
 
 function textShapes(text: JinaTextConfig, towerSize: number): NamedShape[] {
   const { hiddenSize: width, intermediateSize: inner } = text;
-  const layers = Array.from({ length: text.numLayers }, (_, i) => `${JINA_TEXT}.encoder.layers.${i}`);
+  const layers = Array.from({ length: text.numLayers }, (_, i) => `${TEXT_PREFIX}.encoder.layers.${i}`);
   return [
-    ...plain(`${JINA_TEXT}.embeddings.word_embeddings`, [text.vocabularySize, width]),
-    ...plain(`${JINA_TEXT}.embeddings.token_type_embeddings`, [text.numTokenTypes, width]),
-    ...affine(`${JINA_TEXT}.emb_ln`, [width]),
+    ...withoutBias(`${TEXT_PREFIX}.embeddings.word_embeddings`, [text.vocabularySize, width]),
+    ...withoutBias(`${TEXT_PREFIX}.embeddings.token_type_embeddings`, [text.numTokenTypes, width]),
+    ...withBias(`${TEXT_PREFIX}.emb_ln`, [width]),
     ...layers.flatMap((layer) => [
-      ...affine(`${layer}.mixer.Wqkv`, [3 * width, width]),
-      ...affine(`${layer}.mixer.out_proj`, [width, width]),
-      ...affine(`${layer}.norm1`, [width]),
-      ...plain(`${layer}.mlp.gated_layers`, [2 * inner, width]),
-      ...affine(`${layer}.mlp.wo`, [width, inner]),
-      ...affine(`${layer}.norm2`, [width]),
+      ...withBias(`${layer}.mixer.Wqkv`, [3 * width, width]),
+      ...withBias(`${layer}.mixer.out_proj`, [width, width]),
+      ...withBias(`${layer}.norm1`, [width]),
+      ...withoutBias(`${layer}.mlp.gated_layers`, [2 * inner, width]),
+      ...withBias(`${layer}.mlp.wo`, [width, inner]),
+      ...withBias(`${layer}.norm2`, [width]),
     ]),
-    ...(text.head === "none" ? [] : (text.head === "affine" ? affine : plain)("text_model.proj", [towerSize, width])),
+    ...(text.head === "none"
+      ? []
+      : (text.head === "affine" ? withBias : withoutBias)("text_model.proj", [towerSize, width])),
   ];
 }
 
 /**
- * Fresh weights, one random stream per weight name: normal with deviation 1/√inputs for linear maps and 0.02 for embeddings,
- * maps back into the residual stream of the image tower narrower by √(2 · layer); one for the scale of a norm, zero for biases.
+ * Fresh weights: normal with deviation 1/√inputs for linear maps and 0.02 for embeddings, maps back into the residual stream
+ * of the image tower narrower by √(2 · layer); one for the scale of a norm, zero for biases.
  */
-export function drawJinaClipWeights(config: JinaClipConfig, seed: number | string): Map<string, WeightArray> {
-  const random = createRandom(seed).fork("jina-clip");
-  return new Map(
-    [...jinaClipShapes(config)].map(([name, shape]) => {
-      const data = new Float32Array(shape.reduce((product, n) => product * n, 1));
-      const deviation = deviationOf(name, shape);
-      if (deviation === null) return [name, { shape, data: data.fill(fillOf(name, config)) }] as const;
-      const draw = random.fork(name);
-      return [name, { shape, data: data.map(() => draw.normal(0, deviation)) }] as const;
-    }),
-  );
+function initialOf(name: string, shape: readonly number[], config: JinaClipConfig): InitialValues {
+  const deviation = deviationOf(name, shape);
+  return deviation === null ? { fill: fillOf(name, config) } : { deviation };
 }
 
 function fillOf(name: string, config: JinaClipConfig): number {
@@ -133,7 +126,7 @@ const ROTARY_TOLERANCE = 5e-3;
  *
  * @throws DataError naming the tensor when a table has another shape or other values.
  */
-export function withoutRotaryTables(
+function withoutRotaryTables(
   where: string,
   weights: ReadonlyMap<string, WeightArray>,
   config: JinaVisionConfig,
@@ -175,10 +168,9 @@ function checkTable(what: string, part: "cos" | "sin", weight: WeightArray, conf
 export interface JinaClip extends DualEncoder {
   readonly kind: "jina-clip";
   readonly config: JinaClipConfig;
-  readonly imageConfig: ClipImageConfig;
+  readonly imageConfig: EncoderImageConfig;
   readonly tokenizer: TextTokenizer;
-  /** The JSON files of its folder, kept to be written again. */
-  readonly parts: ClipParts;
+  readonly parts: EncoderParts;
 }
 
 /**
@@ -187,8 +179,11 @@ export interface JinaClip extends DualEncoder {
  * @param parts config.json in the published dialect, tokenizer.json, and a JinaCLIPImageProcessor's preprocessor_config.json.
  * @throws DataError when a part is not what it should be, or one does not fit another. StateError when no engine is open.
  */
-export function createJinaClip(parts: ClipParts, seed: number | string): JinaClip {
-  return build("createJinaClip", parts, (config) => drawJinaClipWeights(config, seed));
+export function createJinaClip(parts: EncoderParts, seed: number | string): JinaClip {
+  const random = createRandom(seed).fork(KIND);
+  return build("createJinaClip", parts, (config) =>
+    drawWeights(jinaClipShapes(config), random, (name, shape) => initialOf(name, shape, config)),
+  );
 }
 
 /**
@@ -198,80 +193,51 @@ export function createJinaClip(parts: ClipParts, seed: number | string): JinaCli
  * another shape.
  */
 export function loadJinaClip(folder: string): JinaClip {
-  const checkpoint = readCheckpoint(folder);
-  const parts = {
-    config: checkpoint.config,
-    tokenizer: requirePart("loadJinaClip", checkpoint, "tokenizer"),
-    tokenizerConfig: checkpoint.tokenizerConfig,
-    preprocessor: requirePart("loadJinaClip", checkpoint, "preprocessor"),
-  };
-  return build("loadJinaClip", parts, ({ vision }) => withoutRotaryTables("loadJinaClip", checkpoint.weights, vision));
+  const { parts, weights } = readEncoderFolder("loadJinaClip", folder);
+  return build("loadJinaClip", parts, ({ vision }) => withoutRotaryTables("loadJinaClip", weights, vision));
 }
 
 /** Writes the model as a folder that `loadJinaClip` and the published implementation read. */
 export function saveJinaClip(model: JinaClip, folder: string): void {
-  const { parts, parameters } = model;
-  writeCheckpoint(folder, { tokenizerConfig: null, ...parts, weights: parameters.entries(), chatTemplate: null });
+  writeEncoderFolder(model, folder);
 }
 
 function build(
   where: string,
-  parts: ClipParts,
+  parts: EncoderParts,
   weightsOf: (config: JinaClipConfig) => ReadonlyMap<string, WeightArray>,
 ): JinaClip {
   requireBackend();
   const config = parseJinaClipConfig(parts.config);
   const tokenizer = createTokenizer(parts.tokenizer, parts.tokenizerConfig ?? {});
-  requireVocabulary(where, tokenizer, config.text.vocabularySize);
+  assertVocabulary(where, tokenizer, config.text.vocabularySize);
   const imageConfig = parseJinaImageConfig(parts.preprocessor);
   if (imageConfig.shortestEdge !== config.vision.imageSize)
-    throw createFieldReader(where, "Use the config.json and preprocessor_config.json of one checkpoint.").wrong(
-      "size of preprocessor_config.json",
-      `image_size = ${config.vision.imageSize}`,
-      imageConfig.shortestEdge,
+    throw new DataError(
+      `${where}: size of preprocessor_config.json must be image_size = ${config.vision.imageSize}; got ${imageConfig.shortestEdge}. Use the config.json and preprocessor_config.json of one checkpoint.`,
+      { size: imageConfig.shortestEdge, imageSize: config.vision.imageSize },
     );
   const weights = weightsOf(config);
   assertWeights(where, weights, jinaClipShapes(config));
   const parameters = createParameterStore(weights);
-  const towers = jinaTowers(config, imageConfig, tokenizer);
-  const dispose = (): void => parameters.dispose();
-  return { kind: "jina-clip", config, imageConfig, tokenizer, parameters, parts, towers, dispose };
-}
-
-function jinaTowers(config: JinaClipConfig, imageConfig: ClipImageConfig, tokenizer: TextTokenizer): DualTowers {
-  const { vision, text, towerSize, projectionSize } = config;
-  // a projection's rows have length 1 only behind it
-  const embed = (store: ParameterStore, name: string, x: tf.Tensor2D): tf.Tensor2D =>
-    l2Normalise(projectionSize === null ? x : linear(store, name, x)); // [B, towerSize] -> [B, D]
-  return {
-    width: projectionSize ?? towerSize,
-    pixels: (images: readonly RasterImage[]) => {
-      const side = vision.imageSize;
-      return tf.tensor4d(clipPixelValues(images, imageConfig), [images.length, side, side, 3]);
-    },
+  const towers: DualTowers = {
+    width: config.projectionSize ?? config.towerSize,
+    pixels: (images) => encoderPixels(images, imageConfig),
     texts: (texts, control) => jinaClipTexts({ config, tokenizer }, texts, control),
-    imageEmbeddings: (store, pixels) =>
-      tf.tidy(() => embed(store, "visual_projection", runJinaVision(store, vision, pixels))),
-    textEmbeddings: (store, texts) => tf.tidy(() => embed(store, "text_projection", runJinaText(store, text, texts))),
+    imageEmbeddings: (store, pixels) => jinaImageEmbeddings(store, config, pixels),
+    textEmbeddings: (store, texts) => jinaTextEmbeddings(store, config, texts),
     isImageWeight: (name) => /^(vision_model\.|visual_projection\.)/.test(name),
   };
+  const dispose = (): void => parameters.dispose();
+  return { kind: KIND, config, imageConfig, tokenizer, parameters, parts, towers, dispose };
 }
 
-/**
- * Texts as the text tower reads them. A text that is too long is cut before its last token, [SEP].
- *
- * @param control.onWarn called with code "text-cut" and the number of cut texts.
- */
-export function jinaClipTexts(
-  { config, tokenizer }: Pick<JinaClip, "config" | "tokenizer">,
-  texts: readonly string[],
-  control: Control = {},
-): ClipTexts {
-  const { maxPositions, padTokenId } = config.text;
-  const encoded = texts.map((text) => tokenizer.encode(text));
-  warnOfCuts(encoded, maxPositions, control);
-  const rows = encoded.map((ids) =>
-    ids.length > maxPositions ? [...ids.slice(0, maxPositions - 1), ids[ids.length - 1]!] : ids,
-  );
-  return padTexts(rows, padTokenId, (row) => row.length - 1);
-}
+/** The row of `registry.ts`. */
+export const JINA_CLIP: EncoderArchitecture<JinaClip> = {
+  family: "encoder",
+  kind: KIND,
+  name: "Jina-CLIP",
+  modelType: "jina_clip",
+  load: loadJinaClip,
+  save: saveJinaClip,
+};

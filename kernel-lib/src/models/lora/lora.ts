@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { assertInRange, assertInteger } from "../../base/check";
 import { ConfigError, StateError } from "../../base/errors";
 import { createRandom, type Random } from "../../base/random";
-import type { ParameterStore } from "../weights/parameters";
+import type { LowRankUpdate, ParameterStore } from "../weights/parameters";
 
 /** Which linear modules get a low-rank update: all but the output head, those a pattern finds, or a list of names. */
 export type LoraTargets = "all-linear" | RegExp | readonly string[];
@@ -23,9 +23,9 @@ export function linearModules(parameters: ParameterStore): string[] {
  *
  * @throws ConfigError when none fits.
  */
-export function chooseModules(parameters: ParameterStore, targets: LoraTargets): string[] {
+function chooseModules(parameters: ParameterStore, targets: LoraTargets): string[] {
   const linears = linearModules(parameters);
-  const chosen = linears.filter((module) => fits(module, targets));
+  const chosen = linears.filter((module) => isTargeted(module, targets));
   if (chosen.length > 0) return chosen;
   throw new ConfigError(
     `attachLora: targets must fit at least one linear module; got ${String(targets)}. Modules are named like ${linears.slice(0, 3).join(", ")}.`,
@@ -34,7 +34,7 @@ export function chooseModules(parameters: ParameterStore, targets: LoraTargets):
 }
 
 /** Whether a module is meant by some targets. */
-export function fits(module: string, targets: LoraTargets): boolean {
+export function isTargeted(module: string, targets: LoraTargets): boolean {
   if (targets === "all-linear") return module !== HEAD;
   if (targets instanceof RegExp) return module.search(targets) >= 0;
   return targets.some((target) => module === target || module.endsWith(`.${target}`));
@@ -48,7 +48,7 @@ export interface LoraConfig {
   readonly rank: number;
   readonly alpha: number;
   readonly scaling: LoraScaling;
-  /** Share of a module's inputs that is hidden from the adapter in training (`withLoraDropout`). */
+  /** Share of a module's inputs that is hidden from the adapter in training (`startDropout`). */
   readonly dropout: number;
   /** Full module names, in the model's order. */
   readonly modules: readonly string[];
@@ -71,7 +71,9 @@ export interface LoraOptions {
 /** A low-rank adapter attached to a model's weights. It owns its variables. */
 export interface LoraAdapter {
   readonly config: LoraConfig;
-  /** A then B of every module, in the order of `config.modules`: what an optimiser trains. */
+  /** Of every module, in the order of `config.modules`. */
+  readonly matrices: readonly Pick<LowRankUpdate, "A" | "B">[];
+  /** A then B of every module: what an optimiser trains. */
   readonly variables: readonly tf.Variable[];
   /** Detaches the adapter and frees its variables. A second call does nothing. */
   dispose(): void;
@@ -118,17 +120,19 @@ export function attachMatrices(
         { module },
       );
   const scale = scalingOf(config);
-  const variables = config.modules.flatMap((module) => {
+  const matrices = config.modules.map((module) => {
     const [outSize, inSize] = parameters.shape(`${module}.weight`) as [number, number];
-    const matrices = matricesOf(module, outSize, inSize);
-    const A = variableOf(matrices.A, [config.rank, inSize]);
-    const B = variableOf(matrices.B, [outSize, config.rank]);
+    const values = matricesOf(module, outSize, inSize);
+    const A = variableOf(values.A, [config.rank, inSize]);
+    const B = variableOf(values.B, [outSize, config.rank]);
     parameters.adapters.set(module, { A, B, scaling: scale });
-    return [A, B];
+    return { A, B };
   });
+  const variables = matrices.flatMap(({ A, B }) => [A, B]);
   let disposed = false;
   const adapter: LoraAdapter = {
     config,
+    matrices,
     variables,
     dispose: () => {
       if (disposed) return;
@@ -140,10 +144,15 @@ export function attachMatrices(
   return adapter;
 }
 
+/** Whether a module carries this adapter, of which it is number `i`. */
+function carries(parameters: ParameterStore, { config, matrices }: LoraAdapter, i: number): boolean {
+  return parameters.adapters.get(config.modules[i]!)?.A === matrices[i]!.A;
+}
+
 /** Takes an adapter off its model; its variables stay alive and `reattachLora` puts them back. */
 export function detachLora(parameters: ParameterStore, adapter: LoraAdapter): void {
   adapter.config.modules.forEach((module, i) => {
-    if (parameters.adapters.get(module)?.A === adapter.variables[2 * i]) parameters.adapters.delete(module);
+    if (carries(parameters, adapter, i)) parameters.adapters.delete(module);
   });
 }
 
@@ -151,16 +160,14 @@ export function detachLora(parameters: ParameterStore, adapter: LoraAdapter): vo
 export function reattachLora(parameters: ParameterStore, adapter: LoraAdapter): void {
   const scaling = scalingOf(adapter.config);
   adapter.config.modules.forEach((module, i) => {
-    const A = adapter.variables[2 * i]!;
-    const present = parameters.adapters.get(module);
-    if (present !== undefined && present.A !== A)
+    if (parameters.adapters.has(module) && !carries(parameters, adapter, i))
       throw new StateError(`reattachLora: ${module} must have no other adapter. Detach that one first.`, { module });
-    parameters.adapters.set(module, { A, B: adapter.variables[2 * i + 1]!, scaling });
+    parameters.adapters.set(module, { ...adapter.matrices[i]!, scaling });
   });
 }
 
 /** What the update B·A is multiplied by. */
-export function scalingOf({ rank, alpha, scaling }: LoraConfig): number {
+function scalingOf({ rank, alpha, scaling }: LoraConfig): number {
   return scaling === "rank" ? alpha / rank : alpha / Math.sqrt(rank);
 }
 
@@ -168,9 +175,9 @@ function uniform(random: Random, count: number, bound: number): Float32Array {
   return Float32Array.from({ length: count }, () => random.uniform(-bound, bound));
 }
 
-function variableOf(data: Float32Array, shape: [number, number]): tf.Variable {
+function variableOf(data: Float32Array, shape: [number, number]): tf.Variable<tf.Rank.R2> {
   const value = tf.tensor2d(data.slice(), shape);
-  const variable = tf.variable(value, true);
+  const variable: tf.Variable<tf.Rank.R2> = tf.variable(value, true);
   value.dispose();
   return variable;
 }
@@ -194,10 +201,8 @@ export function mergeLora(parameters: ParameterStore, adapter: LoraAdapter, memo
   adapter.config.modules.forEach((module, i) => {
     const weight = parameters.get(`${module}.weight`);
     if (memory === "remember") before.push((weight.dataSync() as Float32Array).slice());
-    const merged = tf.tidy(() => {
-      const [A, B] = [adapter.variables[2 * i], adapter.variables[2 * i + 1]] as unknown as tf.Tensor2D[];
-      return tf.add(weight, tf.mul(tf.matMul(B!, A!), scaling));
-    });
+    const { A, B } = adapter.matrices[i]!;
+    const merged = tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(B, A), scaling)));
     weight.assign(merged);
     merged.dispose();
   });
@@ -226,7 +231,38 @@ export function unmergeLora(parameters: ParameterStore, adapter: LoraAdapter): v
 
 function assertAttached(parameters: ParameterStore, adapter: LoraAdapter): void {
   adapter.config.modules.forEach((module, i) => {
-    if (parameters.adapters.get(module)?.A === adapter.variables[2 * i]) return;
+    if (carries(parameters, adapter, i)) return;
     throw new StateError(`mergeLora: the adapter must be attached to ${module}. Call reattachLora first.`, { module });
   });
+}
+
+/**
+ * Starts the adapter's dropout, as PEFT trains: each module's adapter sees its input with a share of the values set to 0 and
+ * the others divided by 1 - dropout; the model's own weights see the input itself. A dropout of 0 changes nothing, to the bit.
+ *
+ * @param random decides the masks, a stream of its own per module; it is not advanced. The same state gives the same masks.
+ * @returns what ends it. Call it in `finally`: evaluation is without.
+ */
+export function startDropout(parameters: ParameterStore, adapter: LoraAdapter, random: Random): () => void {
+  const { modules, dropout } = adapter.config;
+  if (dropout === 0) return () => {};
+  const held = modules.flatMap((module, i) =>
+    carries(parameters, adapter, i) ? [[module, parameters.adapters.get(module)!] as const] : [],
+  ); // a detached adapter has no inputs
+  for (const [module, update] of held) {
+    const stream = random.fork(module);
+    parameters.adapters.set(module, { ...update, mask: (size) => dropoutMask(stream, dropout, size) });
+  }
+  return () => {
+    for (const [module, update] of held) parameters.adapters.set(module, update);
+  };
+}
+
+/** Factors of dropout: 0 with probability `rate`, else 1 / (1 - rate), so that the mean stays. */
+export function dropoutMask(random: Random, rate: number, size: number): Float32Array {
+  assertInRange("dropoutMask: rate", rate, 0, 0.999);
+  const kept = 1 / (1 - rate);
+  const mask = new Float32Array(size);
+  for (let i = 0; i < size; i++) if (random.next() >= rate) mask[i] = kept;
+  return mask;
 }

@@ -3,12 +3,11 @@ import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../compute/safetensors";
 import { writeFileAtomic } from "../../store/files";
-import { toPixtralModule } from "../pixtral/weights";
-import { toModuleName } from "../qwen2-vl/weights";
+import { Fields } from "../weights/fields";
 import type { ParameterStore } from "../weights/parameters";
 import {
   attachMatrices,
-  fits,
+  isTargeted,
   type LoraAdapter,
   type LoraConfig,
   type LoraMatrices,
@@ -17,11 +16,9 @@ import {
 } from "./lora";
 
 /** What an adapter_config.json says. */
-export interface LoraSettings extends Omit<LoraConfig, "modules"> {
+interface LoraSettings extends Omit<LoraConfig, "modules"> {
   readonly targets: LoraTargets;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Fields that must be absent, null, false or empty: each asks for more than the two matrices of plain LoRA. */
 const PLAIN = [
@@ -50,7 +47,7 @@ const HARMLESS: readonly string[] = ["use_rslora", "eva_config", "corda_config",
 const HARMLESS_STARTS: readonly unknown[] = [true, false, null, undefined, "gaussian", "orthogonal", "eva"];
 
 /** The content of the adapter_config.json that PEFT reads for an adapter. */
-export function loraConfigJson(config: LoraConfig): Record<string, unknown> {
+function loraConfigJson(config: LoraConfig): Record<string, unknown> {
   return {
     base_model_name_or_path: null,
     bias: "none",
@@ -75,60 +72,45 @@ export function loraConfigJson(config: LoraConfig): Record<string, unknown> {
  * @param file named in errors.
  * @throws DataError when it asks for anything but plain LoRA, naming the field.
  */
-export function parseLoraConfig(json: Json, file: string): LoraSettings {
-  refuseOthers(json, file);
-  const { r: rank, lora_alpha: alpha, lora_dropout: dropout = 0 } = json;
-  if (!Number.isSafeInteger(rank) || (rank as number) < 1)
-    throw refuseField(file, `must have a whole r ≥ 1; got ${JSON.stringify(rank)}`);
-  if (typeof alpha !== "number" || !Number.isFinite(alpha))
-    throw refuseField(file, `must have a number lora_alpha; got ${JSON.stringify(alpha)}`);
-  if (typeof dropout !== "number" || !(dropout >= 0 && dropout < 1))
-    throw refuseField(file, `must have a lora_dropout in [0, 1); got ${JSON.stringify(dropout)}`);
-  const scaling = json["use_rslora"] === true ? "rankStabilised" : "rank";
-  return { rank: rank as number, alpha, scaling, dropout, targets: parseTargets(json["target_modules"], file) };
+function parseLoraConfig(json: unknown, file: string): LoraSettings {
+  const fields = new Fields(json, { where: "loadLora", file, advice: "Use an adapter made for this model." });
+  refuseVariants(fields);
+  const dropout = fields.number("lora_dropout", 0);
+  if (!(dropout >= 0 && dropout < 1)) throw fields.wrong("lora_dropout", "in [0, 1)");
+  return {
+    rank: fields.size("r"),
+    alpha: fields.number("lora_alpha"),
+    scaling: fields.raw("use_rslora") === true ? "rankStabilised" : "rank",
+    dropout,
+    targets: parseTargets(fields),
+  };
 }
 
-function refuseOthers(json: Json, file: string): void {
-  if (json["peft_type"] !== "LORA")
-    throw refuseField(file, `must have peft_type "LORA"; got ${JSON.stringify(json["peft_type"])}`);
-  const bias = json["bias"] ?? "none";
-  if (bias !== "none") throw refuseField(file, `must have bias "none"; got ${JSON.stringify(bias)}`);
-  const saved = json["modules_to_save"];
-  if (!isEmpty(saved))
-    throw refuseField(
-      file,
-      `must have an empty modules_to_save; got ${JSON.stringify(saved)}, whole modules trained beside the adapter. Merge it with PEFT and load the merged model`,
-    );
+const MERGE_IT = "(merge the adapter with PEFT and load the merged model)";
+
+function refuseVariants(fields: Fields): void {
+  fields.exactly("peft_type", "LORA");
+  fields.only("bias", "none");
+  if (!isEmpty(fields.raw("modules_to_save")))
+    throw fields.wrong("modules_to_save", `empty: whole modules trained beside the adapter are not read ${MERGE_IT}`);
   // PEFT names every variant of LoRA so: those that came after this was written are refused as well
-  const variants = Object.keys(json).filter((field) => /^use_|_config$/.test(field) && !HARMLESS.includes(field));
-  for (const field of [...PLAIN, ...variants])
-    if (!isEmpty(json[field])) throw refuseField(file, `must leave ${field} out; got ${JSON.stringify(json[field])}`);
-  if (!HARMLESS_STARTS.includes(json["init_lora_weights"]))
-    throw refuseField(
-      file,
-      `must leave the model's weights as they are; init_lora_weights ${JSON.stringify(json["init_lora_weights"])} changes them. Merge it with PEFT and load the merged model`,
-    );
+  const variants = fields.names().filter((name) => /^use_|_config$/.test(name) && !HARMLESS.includes(name));
+  for (const name of [...PLAIN, ...variants]) if (!isEmpty(fields.raw(name))) throw fields.wrong(name, "left out");
+  if (!HARMLESS_STARTS.includes(fields.raw("init_lora_weights")))
+    throw fields.wrong("init_lora_weights", `one that leaves the model's weights as they are ${MERGE_IT}`);
 }
 
 /** A string is a regular expression that must match the whole module name; Python's syntax, as far as JavaScript shares it. */
-function parseTargets(value: unknown, file: string): LoraTargets {
+function parseTargets(fields: Fields): LoraTargets {
+  const value = fields.value("target_modules");
   if (value === "all-linear") return value;
   if (Array.isArray(value) && value.every((name) => typeof name === "string")) return value as string[];
-  if (typeof value === "string") {
-    try {
-      return new RegExp(`^(?:${value})$`);
-    } catch (cause) {
-      throw refuseField(
-        file,
-        `must have target_modules that JavaScript can read as a regular expression; got ${JSON.stringify(value)}`,
-        cause,
-      );
-    }
+  if (typeof value !== "string") throw fields.wrong("target_modules", '"all-linear", a list or a regular expression');
+  try {
+    return new RegExp(`^(?:${value})$`);
+  } catch {
+    throw fields.wrong("target_modules", "a regular expression that JavaScript can read");
   }
-  throw refuseField(
-    file,
-    `must have target_modules "all-linear", a list or a regular expression; got ${JSON.stringify(value)}`,
-  );
 }
 
 function isEmpty(value: unknown): boolean {
@@ -140,10 +122,6 @@ function isEmpty(value: unknown): boolean {
   );
 }
 
-function refuseField(file: string, problem: string, cause?: unknown): DataError {
-  return new DataError(`loadLora: ${file} ${problem}. Use an adapter made for this model.`, { file, problem }, cause);
-}
-
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
 const PICKLE_FILE = "adapter_model.bin";
@@ -153,7 +131,7 @@ const PREFIX = "base_model.model.";
 export function saveLora(adapter: LoraAdapter, folder: string): void {
   mkdirSync(folder, { recursive: true });
   const tensors = adapter.config.modules.flatMap((module, i): [string, StoredTensor][] => {
-    const [A, B] = [adapter.variables[2 * i]!, adapter.variables[2 * i + 1]!];
+    const { A, B } = adapter.matrices[i]!;
     return [
       [`${PREFIX}${module}.lora_A.weight`, { dtype: "F32", shape: A.shape, data: A.dataSync() as Float32Array }],
       [`${PREFIX}${module}.lora_B.weight`, { dtype: "F32", shape: B.shape, data: B.dataSync() as Float32Array }],
@@ -181,32 +159,26 @@ export function loadLora(parameters: ParameterStore, folder: string): LoraAdapte
       `must be there; ${PICKLE_FILE} is a pickle, which is never opened. Load it with PEFT and save it`,
     );
   const { tensors } = readSafetensors(file);
+  const linears = linearModules(parameters);
   const found = new Map<string, { A?: StoredTensor; B?: StoredTensor }>();
   for (const [name, tensor] of tensors) {
-    const match = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/.exec(name);
-    const module = match === null ? "" : moduleOf(parameters, match[1]!);
-    if (match === null || module === "")
+    const [, written = "", matrix] = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/.exec(name) ?? [];
+    const module = parameters.moduleOf(written);
+    if (module === null || !linears.includes(module))
       throw refuse(file, `holds "${name}", which is no LoRA matrix of a linear module of this model`);
-    if (!fits(module, targets) && !fits(match[1]!, targets))
+    if (!isTargeted(module, targets) && !isTargeted(written, targets))
       throw refuse(file, `holds matrices of ${module}, which target_modules of ${CONFIG_FILE} does not mean`);
-    const matrix = match[2] as "A" | "B";
-    if (found.get(module)?.[matrix] !== undefined)
+    if (found.get(module)?.[matrix as "A" | "B"] !== undefined)
       throw refuse(file, `holds ${matrix} of ${module} twice, under an older and today's name`);
-    found.set(module, { ...found.get(module), [matrix]: tensor });
+    found.set(module, { ...found.get(module), [matrix as "A" | "B"]: tensor });
   }
-  const modules = linearModules(parameters).filter((module) => found.has(module) || fits(module, targets));
+  const modules = linears.filter((module) => found.has(module) || isTargeted(module, targets));
   if (modules.length === 0) throw refuse(file, "must hold the matrices of at least one module; it holds none");
   const config: LoraConfig = { ...settings, modules };
   const checked = new Map(
     modules.map((module) => [module, matricesOf(file, module, found.get(module) ?? {}, config.rank, parameters)]),
   );
   return attachMatrices(parameters, config, (module) => checked.get(module)!);
-}
-
-function moduleOf(parameters: ParameterStore, written: string): string {
-  const linears = new Set(linearModules(parameters));
-  const candidates = [written, toModuleName(written), toPixtralModule(written)]; // names of older versions
-  return candidates.find((module) => linears.has(module)) ?? "";
 }
 
 function matricesOf(
@@ -226,10 +198,9 @@ function matricesOf(
   return { A: valuesOf(pair.A, rank, inSize), B: valuesOf(pair.B, outSize, rank) };
 }
 
-function readJson(file: string): Record<string, unknown> {
-  let json: unknown;
+function readJson(file: string): unknown {
   try {
-    json = JSON.parse(readFileSync(file, "utf8"));
+    return JSON.parse(readFileSync(file, "utf8"));
   } catch (cause) {
     throw new DataError(
       `loadLora: ${file} must be a JSON file. Point to a folder written by saveLora or PEFT.`,
@@ -237,8 +208,6 @@ function readJson(file: string): Record<string, unknown> {
       cause,
     );
   }
-  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
-  throw refuse(file, "must hold a JSON object");
 }
 
 function refuse(file: string, problem: string): DataError {

@@ -1,10 +1,11 @@
 import { assertInteger } from "../../base/check";
 import { ConfigError } from "../../base/errors";
-import { type DecoderConfig, headWidth, MAX_LAYERS, MAX_SIZE } from "../layers/decoder";
-import { createFieldReader, type JsonFields } from "../weights/config-fields";
+import { assertDecoderConfig, type DecoderConfig, headWidth } from "../layers/decoder";
+import { assertMultiple, assertSizes, Fields, MAX_LAYERS } from "../weights/fields";
 
+const ACTIVATIONS = ["gelu", "silu"] as const;
 /** Activation of a gated MLP or of the projector. */
-export type PixtralActivation = "gelu" | "silu";
+export type PixtralActivation = (typeof ACTIVATIONS)[number];
 
 /** Sizes of the vision tower. */
 export interface PixtralVisionConfig {
@@ -13,7 +14,7 @@ export interface PixtralVisionConfig {
   readonly numLayers: number;
   readonly numHeads: number;
   readonly numChannels: number;
-  /** Longest side of a picture in pixels that the tower was made for. */
+  /** Longest side of an image in pixels that the tower was made for. */
   readonly imageSize: number;
   /** Side of a patch in pixels; a patch becomes one token. */
   readonly patchSize: number;
@@ -37,16 +38,12 @@ export interface PixtralConfig {
 }
 
 /** Throws ConfigError when the sizes contradict each other. */
-export function assertPixtralConfig(config: PixtralConfig): void {
-  const { text, vision } = config;
-  const free = new Set(["padTokenId", "endTokenId", "mropeSection", "rmsNormEps", "ropeTheta", "activation"]);
-  for (const [name, value] of [...Object.entries(text), ...Object.entries(vision)])
-    if (!free.has(name))
-      assertInteger(`PixtralConfig: ${name}`, value, 1, name === "numLayers" ? MAX_LAYERS : MAX_SIZE);
-  assertDivides("text.numHeads", text.numHeads, "text.numKeyValueHeads", text.numKeyValueHeads);
-  assertDivides("the text model's head width", headWidth(text), "a pair", 2);
-  assertDivides("vision.hiddenSize", vision.hiddenSize, "4 * vision.numHeads", 4 * vision.numHeads);
-  assertInteger("PixtralConfig: featureLayer", config.featureLayer, 0, vision.numLayers);
+export function assertPixtralConfig({ text, vision, featureLayer }: PixtralConfig): void {
+  const where = "PixtralConfig";
+  assertDecoderConfig(where, text);
+  assertSizes(where, vision, ["ropeTheta", "activation"]);
+  assertMultiple(where, ["vision.hiddenSize", vision.hiddenSize], ["4 * vision.numHeads", 4 * vision.numHeads]);
+  assertInteger(`${where}: featureLayer`, featureLayer, 0, vision.numLayers);
   const half = headWidth(text) / 2;
   const { mropeSection } = text;
   if (mropeSection[0] !== half || mropeSection[1] !== 0 || mropeSection[2] !== 0)
@@ -56,20 +53,6 @@ export function assertPixtralConfig(config: PixtralConfig): void {
     );
 }
 
-function assertDivides(name: string, value: number, divisorName: string, divisor: number): void {
-  if (value % divisor === 0) return;
-  throw new ConfigError(`PixtralConfig: ${name} must be a multiple of ${divisorName} = ${divisor}; got ${value}.`, {
-    name,
-    value,
-    divisor,
-  });
-}
-
-const { object, whole, real, only, wrong } = createFieldReader(
-  "parsePixtralConfig",
-  "Use the config.json of a Pixtral checkpoint in the format of transformers.",
-);
-
 /**
  * Reads the content of a config.json, in the published dialect (`image_token_index`, `rope_theta`, fields left out where
  * they have transformers' default) or in that of transformers 5 (`image_token_id`, `rope_parameters`).
@@ -78,91 +61,90 @@ const { object, whole, real, only, wrong } = createFieldReader(
  * sliding windows, scaled rotary positions, several feature layers).
  */
 export function parsePixtralConfig(json: unknown): PixtralConfig {
-  const top = object(json, "config.json");
-  only(top, "model_type", "llava");
-  const text = object(top["text_config"], "text_config");
-  const vision = object(top["vision_config"], "vision_config");
-  only(vision, "model_type", "pixtral");
-  only(text, "model_type", "mistral");
-  only(top, "vision_feature_select_strategy", "full", "default");
+  const top = new Fields(json, {
+    where: "parsePixtralConfig",
+    advice: "Use the config.json of a Pixtral checkpoint in the format of transformers.",
+  });
+  top.exactly("model_type", "llava");
+  const text = top.section("text_config");
+  const vision = top.section("vision_config");
+  vision.exactly("model_type", "pixtral");
+  text.exactly("model_type", "mistral");
+  top.only("vision_feature_select_strategy", "full", "default");
   const visionConfig = parseVision(vision);
   const config: PixtralConfig = {
     text: parseText(text, top),
     vision: visionConfig,
-    imageTokenId: whole(top, "image_token_id", whole(top, "image_token_index", 32_000)),
-    featureLayer: featureLayer(top["vision_feature_layer"] ?? -2, visionConfig.numLayers),
-    projectorActivation: activation(top, "projector_hidden_act", "gelu"),
-    projectorBias: (top["multimodal_projector_bias"] ?? true) === true ? "bias" : "none",
-    tieWordEmbeddings: top["tie_word_embeddings"] === true || text["tie_word_embeddings"] === true,
+    imageTokenId: top.whole(["image_token_id", "image_token_index"], { fallback: 32_000 }),
+    featureLayer: featureLayer(top, visionConfig.numLayers),
+    projectorActivation: top.oneOf("projector_hidden_act", ACTIVATIONS, "gelu"),
+    projectorBias: top.flag("multimodal_projector_bias", "on") ? "bias" : "none",
+    tieWordEmbeddings: top.value("tie_word_embeddings") === true || text.value("tie_word_embeddings") === true,
   };
   assertPixtralConfig(config);
   return config;
 }
 
-function parseText(text: JsonFields, top: JsonFields): DecoderConfig {
-  only(text, "hidden_act", "silu", "silu");
+function parseText(text: Fields, top: Fields): DecoderConfig {
+  text.only("hidden_act", "silu");
   const rope = ropeOf(text, "default");
-  const numHeads = whole(text, "num_attention_heads", 32);
-  const hiddenSize = whole(text, "hidden_size", 4096);
-  const headDim = whole(text, "head_dim", Math.floor(hiddenSize / numHeads));
-  const maxPositions = whole(text, "max_position_embeddings", 131_072);
-  const window = text["sliding_window"] === undefined ? 4096 : text["sliding_window"];
-  if (window !== null && !(typeof window === "number" && window >= maxPositions))
-    throw wrong("sliding_window", `null or at least max_position_embeddings = ${maxPositions}`, window);
-  const end = text["eos_token_id"] ?? top["eos_token_id"] ?? 2;
-  const endTokenId = whole({ eos_token_id: Array.isArray(end) ? end[0] : end }, "eos_token_id");
+  const numHeads = text.size("num_attention_heads", 32);
+  const hiddenSize = text.size("hidden_size", 4096);
+  const headDim = text.size("head_dim", Math.floor(hiddenSize / numHeads));
+  const maxPositions = text.size("max_position_embeddings", 131_072);
+  const window = text.raw("sliding_window");
+  const windowSize = window === undefined ? 4096 : window; // null: none
+  if (windowSize !== null && !(typeof windowSize === "number" && windowSize >= maxPositions))
+    throw text.wrong("sliding_window", `null or at least max_position_embeddings = ${maxPositions}`, windowSize);
+  const specialToken = (name: string, fallback: number): number =>
+    (text.value(name) === undefined ? top : text).tokenId(name, fallback);
+  const endTokenId = specialToken("eos_token_id", 2);
   return {
-    vocabSize: whole(text, "vocab_size", 32_000),
+    vocabSize: text.size("vocab_size", 32_000),
     hiddenSize,
-    intermediateSize: whole(text, "intermediate_size", 14_336),
-    numLayers: whole(text, "num_hidden_layers", 32),
+    intermediateSize: text.size("intermediate_size", 14_336),
+    numLayers: text.size("num_hidden_layers", 32, MAX_LAYERS),
     numHeads,
-    numKeyValueHeads: whole(text, "num_key_value_heads", 8),
+    numKeyValueHeads: text.size("num_key_value_heads", 8),
     headDim,
-    rmsNormEps: real(text, "rms_norm_eps", 1e-6),
-    ropeTheta: real(rope, "rope_theta", real(text, "rope_theta", 10_000)),
+    rmsNormEps: text.real("rms_norm_eps", 1e-6),
+    ropeTheta: rope.real("rope_theta", text.real("rope_theta", 10_000)),
     mropeSection: [headDim / 2, 0, 0],
     maxPositions,
-    padTokenId: whole({ pad_token_id: text["pad_token_id"] ?? top["pad_token_id"] ?? endTokenId }, "pad_token_id"),
+    padTokenId: specialToken("pad_token_id", endTokenId),
     endTokenId,
   };
 }
 
-function parseVision(vision: JsonFields): PixtralVisionConfig {
+function parseVision(vision: Fields): PixtralVisionConfig {
   const rope = ropeOf(vision, "axial");
   return {
-    hiddenSize: whole(vision, "hidden_size", 1024),
-    intermediateSize: whole(vision, "intermediate_size", 4096),
-    numLayers: whole(vision, "num_hidden_layers", 24),
-    numHeads: whole(vision, "num_attention_heads", 16),
-    numChannels: whole(vision, "num_channels", 3),
-    imageSize: whole(vision, "image_size", 1024),
-    patchSize: whole(vision, "patch_size", 16),
-    activation: activation(vision, "hidden_act", "gelu"),
-    ropeTheta: real(rope, "rope_theta", real(vision, "rope_theta", 10_000)),
+    hiddenSize: vision.size("hidden_size", 1024),
+    intermediateSize: vision.size("intermediate_size", 4096),
+    numLayers: vision.size("num_hidden_layers", 24, MAX_LAYERS),
+    numHeads: vision.size("num_attention_heads", 16),
+    numChannels: vision.size("num_channels", 3),
+    imageSize: vision.size("image_size", 1024),
+    patchSize: vision.size("patch_size", 16),
+    activation: vision.oneOf("hidden_act", ACTIVATIONS, "gelu"),
+    ropeTheta: rope.real("rope_theta", vision.real("rope_theta", 10_000)),
   };
 }
 
 /** The rotary fields; anything but plain frequencies is refused. */
-function ropeOf(json: JsonFields, plain: string): JsonFields {
-  if (json["rope_scaling"] !== undefined && json["rope_scaling"] !== null)
-    throw wrong("rope_scaling", "null", json["rope_scaling"]);
-  const rope = json["rope_parameters"] == null ? {} : object(json["rope_parameters"], "rope_parameters");
-  only(rope, "rope_type", plain, plain);
+function ropeOf(fields: Fields, plain: string): Fields {
+  fields.only("rope_scaling", null);
+  const rope = fields.section("rope_parameters", {});
+  rope.only("rope_type", plain);
   return rope;
 }
 
-function featureLayer(value: unknown, numLayers: number): number {
-  // hidden state 0 is what enters the first block; -1 is what leaves the last one
+/** Hidden state 0 is what enters the first block; -1 is what leaves the last one. */
+function featureLayer(top: Fields, numLayers: number): number {
+  const value = top.value("vision_feature_layer") ?? -2;
   const layer = typeof value === "number" && value < 0 ? numLayers + 1 + value : value;
   if (Number.isSafeInteger(layer) && (layer as number) >= 0 && (layer as number) <= numLayers) return layer as number;
-  throw wrong("vision_feature_layer", `one whole number from ${-numLayers - 1} to ${numLayers}`, value);
-}
-
-function activation(json: JsonFields, field: string, fallback: PixtralActivation): PixtralActivation {
-  const value = json[field] ?? fallback;
-  if (value === "gelu" || value === "silu") return value;
-  throw wrong(field, '"gelu" or "silu"', value);
+  throw top.wrong("vision_feature_layer", `one whole number from ${-numLayers - 1} to ${numLayers}`, value);
 }
 
 /** The content of a config.json that transformers 5 loads as LlavaForConditionalGeneration. */

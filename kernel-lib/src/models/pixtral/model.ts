@@ -3,38 +3,36 @@ import { DataError, ShapeError } from "../../base/errors";
 import { gelu, silu } from "../../compute/ops/activations";
 import { attention } from "../../compute/ops/attention";
 import { rmsNorm } from "../../compute/ops/norms";
-import type { RotaryTable } from "../../compute/ops/rotary";
+import {
+  createRotaryTable,
+  fillAngles,
+  inverseFrequency,
+  type RotaryAngles,
+  type RotaryTable,
+} from "../../compute/ops/rotary";
 import { linear } from "../layers/linear";
-import { createRotaryTable, fillAngles, inverseFrequency, type PatchGrid, type RotaryAngles } from "../layers/rotary";
-import type { PatchGroup, PictureReader, PromptPositions } from "../vision-language/model";
+import type { PatchGrid, PatchGroup, PositionIds, VisionTower } from "../vision-language/model";
 import type { ParameterStore } from "../weights/parameters";
 import type { PixtralActivation, PixtralConfig, PixtralVisionConfig } from "./config";
-import { type PixtralImageConfig, pixtralPatches, pixtralSize } from "./processor";
-import { PIXTRAL_PROJECTOR, PIXTRAL_VISION } from "./weights";
 
+/*
+ * What is Pixtral's own: the vision tower (patch embedding, layers with full attention within an image), the projector behind
+ * it, and the position ids of a token. The text model is layers/decoder.ts. Patches of all images stand below each other,
+ * [rows, width]; each becomes one token.
+ */
+
+/** Prefix of the vision tower's modules. */
+export const VISION_PREFIX = "model.vision_tower";
+/** Prefix of the two linear maps from the vision tower to the text model. */
+export const PROJECTOR_PREFIX = "model.multi_modal_projector";
 const NORM_EPSILON = 1e-5;
 
-/**
- * Runs the vision tower and the projector on images of one size: each patch becomes one token of the text model.
- *
- * Patches see those of their own image only. (Pixtral packs all images into one sequence under a block-diagonal mask; a
- * batch axis says the same and computes no masked scores.)
- * Shapes: -> [numImages * patches, hiddenSize of the text model], image by image, row by row.
- * Gradient: flows to whatever is trainable in tower and projector. Memory: disposes all but the result.
- *
- * @throws ShapeError when the patches do not fit the grid.
- */
-export function runPixtralVision(store: ParameterStore, config: PixtralConfig, group: PatchGroup): tf.Tensor2D {
-  const { vision } = config;
-  return tf.tidy(() => {
-    const angles = pixtralPatchAngles(vision, group.grid);
-    const table = createRotaryTable(angles);
-    let x = norm(store, `${PIXTRAL_VISION}.ln_pre`, embedPatches(store, vision, group)); // [rows, width]
-    for (let layer = 0; layer < config.featureLayer; layer++)
-      x = runLayer(store, vision, { prefix: `${PIXTRAL_VISION}.transformer.layers.${layer}`, table, group }, x);
-    const widened = activate(config.projectorActivation, linear(store, `${PIXTRAL_PROJECTOR}.linear_1`, x));
-    return linear(store, `${PIXTRAL_PROJECTOR}.linear_2`, widened); // [rows, hiddenSize of the text model]
-  });
+function norm(store: ParameterStore, module: string, x: tf.Tensor2D): tf.Tensor2D {
+  return rmsNorm(x, store.get(`${module}.weight`), NORM_EPSILON);
+}
+
+function activate(activation: PixtralActivation, x: tf.Tensor2D): tf.Tensor2D {
+  return activation === "gelu" ? gelu(x) : silu(x);
 }
 
 /**
@@ -55,6 +53,7 @@ export function pixtralPatchAngles(config: PixtralVisionConfig, grid: PatchGrid)
   });
 }
 
+/** [rows, values of a patch] -> [rows, width] */
 function embedPatches(store: ParameterStore, config: PixtralVisionConfig, group: PatchGroup): tf.Tensor2D {
   const { grid, numImages, patches } = group;
   const rows = numImages * grid.height * grid.width;
@@ -65,89 +64,76 @@ function embedPatches(store: ParameterStore, config: PixtralVisionConfig, group:
       { rows, depth, length: patches.length },
     );
   // a convolution whose stride is its kernel is a matrix product over whole patches
-  const kernel = tf.reshape(store.get(`${PIXTRAL_VISION}.patch_conv.weight`), [config.hiddenSize, depth]);
+  const kernel = tf.reshape(store.get(`${VISION_PREFIX}.patch_conv.weight`), [config.hiddenSize, depth]);
   return tf.matMul(tf.tensor2d(patches, [rows, depth]), kernel as tf.Tensor2D, false, true);
 }
 
-interface VisionLayer {
+interface Layer {
   readonly prefix: string;
+  readonly numImages: number;
+  /** [patches of an image, headDim] */
   readonly table: RotaryTable;
-  readonly group: PatchGroup;
 }
 
-function runLayer(store: ParameterStore, config: PixtralVisionConfig, layer: VisionLayer, x: tf.Tensor2D): tf.Tensor2D {
-  const { prefix, table, group } = layer;
+/** Every patch of an image sees every other; the norm before each part. [rows, width] -> [rows, width] */
+function runLayer(store: ParameterStore, config: PixtralVisionConfig, layer: Layer, x: tf.Tensor2D): tf.Tensor2D {
+  const { prefix, table, numImages } = layer;
   const normed = norm(store, `${prefix}.attention_norm`, x);
   const project = (name: string): tf.Tensor2D => linear(store, `${prefix}.attention.${name}`, normed);
-  const byImage = (t: tf.Tensor2D): tf.Tensor3D =>
-    tf.reshape(t, [group.numImages, t.shape[0] / group.numImages, t.shape[1]]);
+  const byImage = (t: tf.Tensor2D): tf.Tensor3D => tf.reshape(t, [numImages, t.shape[0] / numImages, t.shape[1]]);
   const attended = attention(byImage(project("q_proj")), byImage(project("k_proj")), byImage(project("v_proj")), {
     numHeads: config.numHeads,
     rotary: { queries: table, keys: table },
-  });
+  }); // [numImages, patches, width]
   const flat = tf.reshape(attended, x.shape); // [rows, width]
-  const middle = tf.add(x, linear(store, `${prefix}.attention.o_proj`, flat)) as tf.Tensor2D;
+  const middle: tf.Tensor2D = tf.add(x, linear(store, `${prefix}.attention.o_proj`, flat));
 
   const mlpInput = norm(store, `${prefix}.ffn_norm`, middle);
-  const gate = activate(config.activation, linear(store, `${prefix}.feed_forward.gate_proj`, mlpInput));
-  const gated = tf.mul(gate, linear(store, `${prefix}.feed_forward.up_proj`, mlpInput)) as tf.Tensor2D;
-  return tf.add(middle, linear(store, `${prefix}.feed_forward.down_proj`, gated));
+  const gate = activate(config.activation, linear(store, `${prefix}.feed_forward.gate_proj`, mlpInput)); // [rows, inner]
+  const gated: tf.Tensor2D = tf.mul(gate, linear(store, `${prefix}.feed_forward.up_proj`, mlpInput)); // [rows, inner]
+  return tf.add(middle, linear(store, `${prefix}.feed_forward.down_proj`, gated)); // [rows, width]
 }
 
-function activate(activation: PixtralActivation, x: tf.Tensor2D): tf.Tensor2D {
-  return activation === "gelu" ? gelu(x) : silu(x);
+/**
+ * Runs the vision tower and the projector on images of one size: each patch becomes one token of the text model.
+ *
+ * Patches see those of their own image only. (Pixtral packs all images into one sequence under a block-diagonal mask; a
+ * batch axis says the same and computes no masked scores.)
+ * Shapes: -> [numImages * patches, hiddenSize of the text model], image by image, row by row.
+ * Gradient: flows to whatever is trainable in tower and projector. Memory: disposes all but the result.
+ *
+ * @throws ShapeError when the patches do not fit the grid.
+ */
+export function runPixtralVision(store: ParameterStore, config: PixtralConfig, group: PatchGroup): tf.Tensor2D {
+  const { vision } = config;
+  const { numImages } = group;
+  return tf.tidy(() => {
+    const table = createRotaryTable(pixtralPatchAngles(vision, group.grid));
+    let x = norm(store, `${VISION_PREFIX}.ln_pre`, embedPatches(store, vision, group)); // [rows, width]
+    for (let layer = 0; layer < config.featureLayer; layer++)
+      x = runLayer(store, vision, { prefix: `${VISION_PREFIX}.transformer.layers.${layer}`, table, numImages }, x);
+    const widened = activate(config.projectorActivation, linear(store, `${PROJECTOR_PREFIX}.linear_1`, x));
+    return linear(store, `${PROJECTOR_PREFIX}.linear_2`, widened); // [rows, hiddenSize of the text model]
+  });
 }
 
-function norm(store: ParameterStore, module: string, x: tf.Tensor2D): tf.Tensor2D {
-  return rmsNorm(x, store.get(`${module}.weight`), NORM_EPSILON);
-}
-
-/** Ids of the marks in a picture's tokens. */
-export interface PixtralMarks {
-  /** Stands after every row of patches but the last. */
-  readonly breakTokenId: number;
-  /** Stands after the last row. */
-  readonly endTokenId: number;
-}
-
-/** How Pixtral turns pictures into tokens: one per patch, a mark after every row, one position per token. */
-export function pixtralPictures(
-  config: PixtralConfig,
-  processor: PixtralImageConfig,
-  marks: PixtralMarks,
-): PictureReader {
-  const { imageTokenId } = config;
+/** The vision tower and projector of a model of this configuration. */
+export function pixtralVisionTower(config: PixtralConfig): VisionTower {
   return {
-    modules: [PIXTRAL_VISION, PIXTRAL_PROJECTOR],
-    gridOf: (image) => {
-      const { height, width } = pixtralSize(image.height, image.width, processor);
-      return { frames: 1, height: height / processor.patchSize, width: width / processor.patchSize };
-    },
-    cut: (image) => pixtralPatches(image, processor),
-    tokensOf,
-    expand: (grid) =>
-      Array.from({ length: grid.height }, (_, row) => [
-        ...new Array<number>(grid.width).fill(imageTokenId),
-        row + 1 < grid.height ? marks.breakTokenId : marks.endTokenId,
-      ]).flat(),
-    place: (ids, grids) => linePositions(ids, grids, imageTokenId),
+    modules: [VISION_PREFIX, PROJECTOR_PREFIX],
     run: (parameters, group) => runPixtralVision(parameters, config, group),
   };
 }
 
-function tokensOf(grid: PatchGrid): number {
-  return grid.height * grid.width;
-}
-
-/** Every token, of text or picture, is one further than the one before it. */
-function linePositions(ids: Int32Array, grids: readonly PatchGrid[], imageTokenId: number): PromptPositions {
-  const wanted = grids.reduce((sum, grid) => sum + tokensOf(grid), 0);
+/** Every token, of text or image, is one further than the one before it. @throws DataError when the placeholders are not those of the grids. */
+export function linePositionIds(ids: Int32Array, grids: readonly PatchGrid[], imageTokenId: number): PositionIds {
+  const wanted = grids.reduce((sum, grid) => sum + grid.height * grid.width, 0);
   const found = ids.reduce((count, id) => count + Number(id === imageTokenId), 0);
   if (found !== wanted)
     throw new DataError(
       `collatePrompts: a prompt must hold ${wanted} image placeholders for its ${grids.length} images; got ${found}. Make prompts with tokenizePrompt.`,
       { found, wanted, images: grids.length },
     );
-  const positions = Int32Array.from({ length: 3 * ids.length }, (_, i) => i % ids.length);
-  return { positions, next: ids.length };
+  const positionIds = Int32Array.from({ length: 3 * ids.length }, (_, i) => i % ids.length);
+  return { positionIds, next: ids.length };
 }

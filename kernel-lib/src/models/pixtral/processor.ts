@@ -1,12 +1,12 @@
 import { assertInteger } from "../../base/check";
 import type { RasterImage } from "../../base/types";
-import { parseScale, positiveCount } from "../images/config";
-import { type PixelScale, scalePixels, toRgb } from "../images/processor";
+import { IMAGE_CONFIG, type PixelScale, parsePixelScale, scalePixels, toRgb } from "../images/pixels";
 import { resizeBicubic } from "../images/resize";
-import type { JsonFields } from "../weights/config-fields";
+import type { ImageProcessor, PatchGrid } from "../vision-language/model";
+import { Fields, type JsonObject } from "../weights/fields";
 
 /**
- * Mistral's chat format as Pixtral reads it: [INST] around a user's turn, [IMG] for a picture, the answer right after
+ * Mistral's chat format as Pixtral reads it: [INST] around a user's turn, [IMG] for an image, the answer right after
  * [/INST] and closed by the end token. A system turn opens the user turn that follows it.
  */
 export const PIXTRAL_CHAT_TEMPLATE = `{{- bos_token }}{%- set held = namespace(text='') %}
@@ -24,8 +24,72 @@ export const PIXTRAL_CHAT_TEMPLATE = `{{- bos_token }}{%- set held = namespace(t
 export interface PixtralImageConfig extends PixelScale {
   /** Side of a patch in pixels. */
   readonly patchSize: number;
-  /** Longest side a picture keeps; larger ones are shrunk. */
+  /** Longest side an image keeps; larger ones are shrunk. */
   readonly longestEdge: number;
+}
+
+/** Reads the content of a Pixtral preprocessor_config.json: a size may be a number or an object. @throws DataError naming the field. */
+export function parsePixtralImageConfig(json: JsonObject): PixtralImageConfig {
+  const fields = new Fields(json, IMAGE_CONFIG);
+  const sideOf = (field: string, side: string): number =>
+    typeof fields.value(field) === "object" ? fields.section(field).size(side) : fields.size(field);
+  return {
+    ...parsePixelScale(fields),
+    patchSize: sideOf("patch_size", "height"),
+    longestEdge: sideOf("size", "longest_edge"),
+  };
+}
+
+/** The content of a preprocessor_config.json that transformers reads as a PixtralImageProcessor. */
+export function pixtralImageJson(config: PixtralImageConfig): JsonObject {
+  const { patchSize } = config;
+  return {
+    do_convert_rgb: true,
+    do_normalize: true,
+    do_rescale: true,
+    do_resize: true,
+    image_mean: config.mean,
+    image_processor_type: "PixtralImageProcessor",
+    image_std: config.std,
+    patch_size: { height: patchSize, width: patchSize },
+    processor_class: "PixtralProcessor",
+    resample: 3,
+    rescale_factor: config.rescale,
+    size: { longest_edge: config.longestEdge },
+  };
+}
+
+/** The three tokens an image is written with. */
+export interface PixtralTokens {
+  readonly image: string;
+  readonly imageBreak: string;
+  readonly imageEnd: string;
+}
+
+/** Pixtral's own names of them. */
+export const PIXTRAL_TOKENS: PixtralTokens = { image: "[IMG]", imageBreak: "[IMG_BREAK]", imageEnd: "[IMG_END]" };
+
+/** Reads them from the content of a processor_config.json. @throws DataError naming the field. */
+export function parsePixtralTokens(json: JsonObject): PixtralTokens {
+  const fields = new Fields(json, { ...IMAGE_CONFIG, where: "loadPixtral", file: "processor_config.json" });
+  return {
+    image: fields.text("image_token", PIXTRAL_TOKENS.image),
+    imageBreak: fields.text("image_break_token", PIXTRAL_TOKENS.imageBreak),
+    imageEnd: fields.text("image_end_token", PIXTRAL_TOKENS.imageEnd),
+  };
+}
+
+/** The content of a processor_config.json that transformers reads as a PixtralProcessor. */
+export function pixtralProcessorJson(tokens: PixtralTokens, imageConfig: PixtralImageConfig): JsonObject {
+  return {
+    image_break_token: tokens.imageBreak,
+    image_end_token: tokens.imageEnd,
+    image_processor: pixtralImageJson(imageConfig),
+    image_token: tokens.image,
+    patch_size: imageConfig.patchSize,
+    processor_class: "PixtralProcessor",
+    spatial_merge_size: 1,
+  };
 }
 
 /**
@@ -71,33 +135,28 @@ export function pixtralPatches(image: RasterImage, config: PixtralImageConfig): 
   return patches;
 }
 
-/** Reads the content of a Pixtral preprocessor_config.json. @throws DataError naming the field. */
-export function parsePixtralImageConfig(json: JsonFields): PixtralImageConfig {
-  const [patch, size] = [json["patch_size"], json["size"]] as (number | JsonFields | undefined)[];
-  const side = typeof patch === "object" ? patch?.["height"] : patch;
-  const edge = typeof size === "object" ? size?.["longest_edge"] : size;
-  return {
-    ...parseScale(json),
-    patchSize: positiveCount({ patch_size: side }, "patch_size"),
-    longestEdge: positiveCount({ longest_edge: edge }, "longest_edge"),
-  };
+/** Ids of the tokens an image is written with. */
+export interface PixtralTokenIds {
+  readonly imageTokenId: number;
+  /** Stands after every row of patches but the last. */
+  readonly breakTokenId: number;
+  /** Stands after the last row. */
+  readonly endTokenId: number;
 }
 
-/** The content of a preprocessor_config.json that transformers reads as a PixtralImageProcessor. */
-export function pixtralImageJson(config: PixtralImageConfig): Record<string, unknown> {
-  const { patchSize } = config;
+/** How Pixtral turns images into patches and placeholders: one token per patch, a mark after every row. */
+export function pixtralImageProcessor(config: PixtralImageConfig, ids: PixtralTokenIds): ImageProcessor {
   return {
-    do_convert_rgb: true,
-    do_normalize: true,
-    do_rescale: true,
-    do_resize: true,
-    image_mean: config.mean,
-    image_processor_type: "PixtralImageProcessor",
-    image_std: config.std,
-    patch_size: { height: patchSize, width: patchSize },
-    processor_class: "PixtralProcessor",
-    resample: 3,
-    rescale_factor: config.rescale,
-    size: { longest_edge: config.longestEdge },
+    gridOf: (image) => {
+      const { height, width } = pixtralSize(image.height, image.width, config);
+      return { frames: 1, height: height / config.patchSize, width: width / config.patchSize };
+    },
+    patchesOf: (image) => pixtralPatches(image, config),
+    tokensOf: (grid: PatchGrid) => grid.height * grid.width,
+    placeholdersOf: (grid) =>
+      Array.from({ length: grid.height }, (_, row) => [
+        ...new Array<number>(grid.width).fill(ids.imageTokenId),
+        row + 1 < grid.height ? ids.breakTokenId : ids.endTokenId,
+      ]).flat(),
   };
 }

@@ -1,72 +1,74 @@
 import { DataError } from "../../base/errors";
 import { createRandom } from "../../base/random";
 import { requireBackend } from "../../compute/backend";
-import { affine, decoderShapes, drawWeights, plain } from "../layers/decoder";
-import { createTokenizer, type JsonObject, type TextTokenizer } from "../text/tokenizer";
-import { type PictureReader, TEXT_PREFIX, type VisionLanguageModel } from "../vision-language/model";
-import { assertWeights, type Checkpoint, readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
-import { createParameterStore, type ParameterStore, type WeightArray } from "../weights/parameters";
+import { decoderShapes, TEXT_PREFIX } from "../layers/decoder";
+import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
+import type { ReaderArchitecture, VisionLanguageModel } from "../vision-language/model";
+import type { JsonObject } from "../weights/fields";
+import { assertWeights, readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
+import {
+  createParameterStore,
+  drawWeights,
+  type NamedShape,
+  type WeightArray,
+  withBias,
+  withoutBias,
+} from "../weights/parameters";
 import { assertPixtralConfig, type PixtralConfig, parsePixtralConfig, pixtralConfigJson } from "./config";
-import { pixtralPictures } from "./model";
-import { PIXTRAL_CHAT_TEMPLATE, type PixtralImageConfig, parsePixtralImageConfig, pixtralImageJson } from "./processor";
+import { linePositionIds, PROJECTOR_PREFIX, pixtralVisionTower, VISION_PREFIX } from "./model";
+import {
+  PIXTRAL_CHAT_TEMPLATE,
+  type PixtralImageConfig,
+  type PixtralTokens,
+  parsePixtralImageConfig,
+  parsePixtralTokens,
+  pixtralImageJson,
+  pixtralImageProcessor,
+  pixtralProcessorJson,
+} from "./processor";
 
-/** Prefix of the vision tower's modules. */
-export const PIXTRAL_VISION = "model.vision_tower";
-/** Prefix of the two linear maps from the vision tower to the text model. */
-export const PIXTRAL_PROJECTOR = "model.multi_modal_projector";
+const KIND = "pixtral";
 
 /** Name and shape of every weight, under the module names of transformers 5 (those PEFT adapters use). */
-export function pixtralShapes(config: PixtralConfig): Map<string, number[]> {
-  const shapes = new Map<string, number[]>([
-    ...visionShapes(config),
-    ...projectorShapes(config),
-    ...decoderShapes(config.text, "none"),
-  ]);
+function pixtralShapes(config: PixtralConfig): Map<string, readonly number[]> {
+  const shapes = new Map([...visionShapes(config), ...projectorShapes(config), ...decoderShapes(config.text, "none")]);
   if (!config.tieWordEmbeddings) shapes.set("lm_head.weight", [config.text.vocabSize, config.text.hiddenSize]);
   return shapes;
 }
 
-function visionShapes({ vision }: PixtralConfig): [string, number[]][] {
-  const { hiddenSize: width, intermediateSize, patchSize, numChannels } = vision;
-  const shapes = [
-    ...plain(`${PIXTRAL_VISION}.patch_conv`, [width, numChannels, patchSize, patchSize]),
-    ...plain(`${PIXTRAL_VISION}.ln_pre`, [width]),
-  ];
-  for (let layer = 0; layer < vision.numLayers; layer++) {
-    const prefix = `${PIXTRAL_VISION}.transformer.layers.${layer}`;
-    shapes.push(
-      ...plain(`${prefix}.attention_norm`, [width]),
-      ...plain(`${prefix}.attention.q_proj`, [width, width]),
-      ...plain(`${prefix}.attention.k_proj`, [width, width]),
-      ...plain(`${prefix}.attention.v_proj`, [width, width]),
-      ...plain(`${prefix}.attention.o_proj`, [width, width]),
-      ...plain(`${prefix}.ffn_norm`, [width]),
-      ...plain(`${prefix}.feed_forward.gate_proj`, [intermediateSize, width]),
-      ...plain(`${prefix}.feed_forward.up_proj`, [intermediateSize, width]),
-      ...plain(`${prefix}.feed_forward.down_proj`, [width, intermediateSize]),
-    );
-  }
-  return shapes;
-}
-
-function projectorShapes({ vision, text, projectorBias }: PixtralConfig): [string, number[]][] {
-  const map = projectorBias === "bias" ? affine : plain;
+function visionShapes({ vision }: PixtralConfig): NamedShape[] {
+  const { hiddenSize: width, intermediateSize, patchSize, numChannels, numLayers } = vision;
+  const layers = Array.from({ length: numLayers }, (_, layer) => `${VISION_PREFIX}.transformer.layers.${layer}`);
   return [
-    ...map(`${PIXTRAL_PROJECTOR}.linear_1`, [text.hiddenSize, vision.hiddenSize]),
-    ...map(`${PIXTRAL_PROJECTOR}.linear_2`, [text.hiddenSize, text.hiddenSize]),
+    ...withoutBias(`${VISION_PREFIX}.patch_conv`, [width, numChannels, patchSize, patchSize]),
+    ...withoutBias(`${VISION_PREFIX}.ln_pre`, [width]),
+    ...layers.flatMap((layer) => [
+      ...withoutBias(`${layer}.attention_norm`, [width]),
+      ...withoutBias(`${layer}.attention.q_proj`, [width, width]),
+      ...withoutBias(`${layer}.attention.k_proj`, [width, width]),
+      ...withoutBias(`${layer}.attention.v_proj`, [width, width]),
+      ...withoutBias(`${layer}.attention.o_proj`, [width, width]),
+      ...withoutBias(`${layer}.ffn_norm`, [width]),
+      ...withoutBias(`${layer}.feed_forward.gate_proj`, [intermediateSize, width]),
+      ...withoutBias(`${layer}.feed_forward.up_proj`, [intermediateSize, width]),
+      ...withoutBias(`${layer}.feed_forward.down_proj`, [width, intermediateSize]),
+    ]),
   ];
 }
 
-/** Fresh weights, see `drawWeights`. */
-export function initialPixtralWeights(config: PixtralConfig, seed: number): Map<string, WeightArray> {
-  return drawWeights(pixtralShapes(config), createRandom(seed).fork("pixtral"));
+function projectorShapes({ vision, text, projectorBias }: PixtralConfig): NamedShape[] {
+  const map = projectorBias === "bias" ? withBias : withoutBias;
+  return [
+    ...map(`${PROJECTOR_PREFIX}.linear_1`, [text.hiddenSize, vision.hiddenSize]),
+    ...map(`${PROJECTOR_PREFIX}.linear_2`, [text.hiddenSize, text.hiddenSize]),
+  ];
 }
 
 /**
  * The module name in memory of a name in a file. Files as published and as `save_pretrained` writes them put the whole text
  * model, head included, below `language_model`; a file may also hold the names in memory.
  */
-export function toPixtralModule(fileName: string): string {
+function toModuleName(fileName: string): string {
   if (fileName.startsWith("language_model.lm_head.")) return fileName.slice("language_model.".length);
   if (fileName.startsWith("language_model.model."))
     return `${TEXT_PREFIX}.${fileName.slice("language_model.model.".length)}`;
@@ -75,42 +77,27 @@ export function toPixtralModule(fileName: string): string {
 }
 
 /** The name transformers' `save_pretrained` writes for a module of this model. */
-export function toPixtralFileName(moduleName: string): string {
+function toFileName(moduleName: string): string {
   if (moduleName.startsWith("lm_head.")) return `language_model.${moduleName}`;
   if (moduleName.startsWith(`${TEXT_PREFIX}.`))
     return `language_model.model.${moduleName.slice(TEXT_PREFIX.length + 1)}`;
   return moduleName.slice("model.".length);
 }
 
-/** The three tokens a picture is written with. */
-export interface PixtralTokens {
-  readonly image: string;
-  readonly imageBreak: string;
-  readonly imageEnd: string;
-}
-
-/** Pixtral's own names of them. */
-export const PIXTRAL_TOKENS: PixtralTokens = { image: "[IMG]", imageBreak: "[IMG_BREAK]", imageEnd: "[IMG_END]" };
-
-/** A Pixtral-shaped reader: vision tower, projector, Mistral text model, and what turns messages into its input. */
-export interface Pixtral extends VisionLanguageModel {
-  readonly kind: "pixtral";
-  readonly config: PixtralConfig;
-  /** Under the module names of transformers 5: model.vision_tower.…, model.multi_modal_projector.…, model.language_model.…, lm_head. */
-  readonly parameters: ParameterStore;
-  readonly tokenizer: TextTokenizer;
-  readonly imageProcessor: PixtralImageConfig;
-  readonly imageTokens: PixtralTokens;
-  readonly chatTemplate: string;
-  readonly pictures: PictureReader;
-}
-
 /** What a reader needs besides weights. */
 export interface PixtralParts {
   readonly tokenizer: TextTokenizer;
-  readonly imageProcessor: PixtralImageConfig;
+  /** What preprocessor_config.json says. */
+  readonly imageConfig: PixtralImageConfig;
   readonly chatTemplate: string;
   readonly imageTokens: PixtralTokens;
+}
+
+/** A Pixtral-shaped reader: vision tower, projector, Mistral text model, and what turns messages into its input. */
+export interface Pixtral extends VisionLanguageModel, PixtralParts {
+  readonly kind: "pixtral";
+  readonly config: PixtralConfig;
+  readonly imageConfig: PixtralImageConfig;
 }
 
 /**
@@ -120,7 +107,7 @@ export interface PixtralParts {
  */
 export function createPixtral(config: PixtralConfig, parts: PixtralParts, seed: number): Pixtral {
   assertPixtralConfig(config);
-  return assemblePixtral(config, parts, initialPixtralWeights(config, seed));
+  return assemblePixtral(config, parts, drawWeights(pixtralShapes(config), createRandom(seed).fork(KIND)));
 }
 
 /**
@@ -133,57 +120,29 @@ export function loadPixtral(folder: string): Pixtral {
   const where = "loadPixtral";
   const checkpoint = readCheckpoint(folder);
   const config = parsePixtralConfig(checkpoint.config);
-  const weights = new Map([...checkpoint.weights].map(([name, weight]) => [toPixtralModule(name), weight]));
+  const weights = new Map([...checkpoint.weights].map(([name, weight]) => [toModuleName(name), weight]));
   if (config.tieWordEmbeddings) weights.delete("lm_head.weight"); // some files hold the shared matrix twice
   const parts: PixtralParts = {
     tokenizer: createTokenizer(requirePart(where, checkpoint, "tokenizer"), checkpoint.tokenizerConfig ?? {}),
-    imageProcessor: parsePixtralImageConfig(requirePart(where, checkpoint, "preprocessor")),
+    imageConfig: parsePixtralImageConfig(requirePart(where, checkpoint, "preprocessor")),
     chatTemplate: checkpoint.chatTemplate ?? PIXTRAL_CHAT_TEMPLATE,
-    imageTokens: imageTokensOf(checkpoint),
+    imageTokens: parsePixtralTokens(checkpoint.processor ?? {}),
   };
   return assemblePixtral(config, parts, weights);
 }
 
-function imageTokensOf({ processor }: Checkpoint): PixtralTokens {
-  const named = (field: string, fallback: string): string => {
-    const value = processor?.[field] ?? fallback;
-    if (typeof value === "string") return value;
-    throw new DataError(
-      `loadPixtral: ${field} of processor_config.json must be a token's text; got ${JSON.stringify(value)}. Copy the file from the model again.`,
-      { field, value },
-    );
-  };
-  return {
-    image: named("image_token", PIXTRAL_TOKENS.image),
-    imageBreak: named("image_break_token", PIXTRAL_TOKENS.imageBreak),
-    imageEnd: named("image_end_token", PIXTRAL_TOKENS.imageEnd),
-  };
-}
-
 /** Writes a folder that `loadPixtral` and transformers read. Adapters are not in it: `mergeLora` or `saveLora` them. */
 export function savePixtral(model: Pixtral, folder: string): void {
-  const weights = new Map([...model.parameters.entries()].map(([name, weight]) => [toPixtralFileName(name), weight]));
+  const weights = new Map([...model.parameters.entries()].map(([name, weight]) => [toFileName(name), weight]));
   writeCheckpoint(folder, {
     config: pixtralConfigJson(model.config),
     weights,
     tokenizer: model.tokenizer.json,
     tokenizerConfig: tokenizerConfigJson(model),
-    preprocessor: pixtralImageJson(model.imageProcessor),
-    processor: processorJson(model),
+    preprocessor: pixtralImageJson(model.imageConfig),
+    processor: pixtralProcessorJson(model.imageTokens, model.imageConfig),
     chatTemplate: model.chatTemplate,
   });
-}
-
-function processorJson({ imageTokens, imageProcessor }: Pixtral): JsonObject {
-  return {
-    image_break_token: imageTokens.imageBreak,
-    image_end_token: imageTokens.imageEnd,
-    image_processor: pixtralImageJson(imageProcessor),
-    image_token: imageTokens.image,
-    patch_size: imageProcessor.patchSize,
-    processor_class: "PixtralProcessor",
-    spatial_merge_size: 1,
-  };
 }
 
 function tokenizerConfigJson({ tokenizer, config }: Pixtral): JsonObject {
@@ -206,28 +165,47 @@ export function assemblePixtral(
 ): Pixtral {
   requireBackend();
   assertPartsFit(config, parts);
-  const { tokenizer, imageTokens, imageProcessor } = parts;
-  const pictures = pixtralPictures(config, imageProcessor, {
-    breakTokenId: tokenizer.idOf(imageTokens.imageBreak),
-    endTokenId: tokenizer.idOf(imageTokens.imageEnd),
-  });
   const shapes = pixtralShapes(config);
   assertWeights("loadPixtral", weights, shapes);
-  const parameters = createParameterStore([...shapes.keys()].map((name) => [name, weights.get(name)!] as const));
-  return { ...parts, kind: "pixtral", config, parameters, pictures, dispose: () => parameters.dispose() };
+  const ordered = [...shapes.keys()].map((name) => [name, weights.get(name)!] as const);
+  const parameters = createParameterStore(ordered, toModuleName);
+  const { tokenizer, imageConfig, chatTemplate, imageTokens } = parts;
+  return {
+    kind: KIND,
+    config,
+    parameters,
+    tokenizer,
+    imageConfig,
+    chatTemplate,
+    imageTokens,
+    imageProcessor: pixtralImageProcessor(imageConfig, {
+      imageTokenId: config.imageTokenId,
+      breakTokenId: tokenizer.idOf(imageTokens.imageBreak),
+      endTokenId: tokenizer.idOf(imageTokens.imageEnd),
+    }),
+    visionTower: pixtralVisionTower(config),
+    positionIds: (ids, grids) => linePositionIds(ids, grids, config.imageTokenId),
+    dispose: () => parameters.dispose(),
+  };
 }
 
-function assertPartsFit(config: PixtralConfig, { tokenizer, imageProcessor, imageTokens }: PixtralParts): void {
+function assertPartsFit(config: PixtralConfig, { tokenizer, imageConfig, imageTokens }: PixtralParts): void {
   const fits: [string, number, number][] = [
-    ["patch_size of the image processor", imageProcessor.patchSize, config.vision.patchSize],
+    ["patch_size of the image processor", imageConfig.patchSize, config.vision.patchSize],
     [`the id of ${imageTokens.image}`, tokenizer.idOf(imageTokens.image), config.imageTokenId],
   ];
   for (const [field, found, wanted] of fits)
     if (found !== wanted)
       throw new DataError(`loadPixtral: ${field} must be the model's, ${wanted}; got ${found}.`, { field });
-  if (tokenizer.vocabularySize > config.text.vocabSize)
-    throw new DataError(
-      `loadPixtral: the tokenizer must have at most the model's ${config.text.vocabSize} tokens; got ${tokenizer.vocabularySize}. Use the tokenizer that belongs to the model.`,
-      { vocabSize: config.text.vocabSize, vocabularySize: tokenizer.vocabularySize },
-    );
+  assertVocabulary("loadPixtral", tokenizer, config.text.vocabSize);
 }
+
+/** The row of `registry.ts`. Its folders are LLaVA's with another vision tower. */
+export const PIXTRAL: ReaderArchitecture<Pixtral> = {
+  family: "reader",
+  kind: KIND,
+  name: "Pixtral",
+  modelType: "llava",
+  load: loadPixtral,
+  save: savePixtral,
+};

@@ -21,12 +21,6 @@ export interface ChatMessage {
   readonly content: string | readonly ContentPart[];
 }
 
-/** Wraps each turn in <|im_start|>role … <|im_end|> and each picture in vision marks; no default system turn. */
-export const QWEN2_VL_CHAT_TEMPLATE = `{% for message in messages %}<|im_start|>{{ message.role }}
-{% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content %}{% if part.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}{% endif %}<|im_end|>
-{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
-{% endif %}`;
-
 const CHATML_MARKER = /<\|[a-z_]+\|>/;
 const MISTRAL_MARKER = /\[\/?INST\]|\[IMG(?:_BREAK|_END)?\]|<\/?s>/;
 

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { DataError } from "../../base/errors";
+import type { JsonObject } from "../weights/fields";
 
 /** The part of `@huggingface/tokenizers` in use; the package ships CommonJS, but declares types for ES modules only. */
 interface HuggingFaceTokenizer {
@@ -12,9 +13,6 @@ interface HuggingFaceTokenizer {
 }
 type TokenizerClass = new (json: JsonObject, config: JsonObject) => HuggingFaceTokenizer;
 const { Tokenizer } = createRequire(__filename)("@huggingface/tokenizers") as { Tokenizer: TokenizerClass };
-
-/** Content of a JSON file, kept as it is. */
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Text to token ids and back, as a tokenizer.json says. */
 export interface TextTokenizer {
@@ -112,4 +110,13 @@ function open(json: JsonObject, config: JsonObject): HuggingFaceTokenizer {
       cause,
     );
   }
+}
+
+/** @throws DataError when a tokenizer writes ids that its model, of `vocabSize` tokens, has no embedding for. */
+export function assertVocabulary(where: string, { vocabularySize }: TextTokenizer, vocabSize: number): void {
+  if (vocabularySize <= vocabSize) return;
+  throw new DataError(
+    `${where}: vocab_size must be at least the tokenizer's ${vocabularySize} tokens; got ${vocabSize}. Use the config.json and tokenizer.json of one checkpoint.`,
+    { vocabularySize, vocabSize },
+  );
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../../base/errors";
-import { closeMemory, continueReading, openMemory, type ReadingMemory } from "../layers/kv-cache";
 import { fixLinears, type LinearMaps } from "../layers/linear";
+import { disposeCache, type KvCache, prefill, readOn } from "./logits";
 import type { VisionLanguageModel } from "./model";
 import type { PromptBatch } from "./prompt-batch";
 
@@ -17,7 +17,7 @@ export interface AnswerScore {
  * Scores the same answers for every prompt of a batch: result[row][answer].
  *
  * Each prompt is read once. Answers of one token need nothing more; the further tokens of longer ones are read on top
- * of the remembered keys and values. Neither an end token nor a space is added to an answer.
+ * of the cached keys and values. Neither an end token nor a space is added to an answer.
  *
  * @throws DataError when an answer has no token.
  */
@@ -34,18 +34,18 @@ export async function scoreAnswers(
     });
   });
   const longest = answerIds.reduce((most, ids) => Math.max(most, ids.length), 0);
-  const memory = openMemory(model, batch, longest > 1 ? "keep" : "drop");
+  const cache = prefill(model, batch, longest > 1 ? "keep" : "drop");
   const linears = fixLinears(model.parameters);
   try {
-    const first = await distributionOf(memory.logits);
+    const first = await distributionOf(cache.logits);
     const columns: AnswerScore[][] = []; // by answer, then by row
     for (const ids of answerIds) {
-      const rest = ids.length === 1 ? [] : await readRest(model, memory, { ids, maps: linears.maps });
+      const rest = ids.length === 1 ? [] : await readRest(model, cache, { ids, maps: linears.maps });
       columns.push(Array.from({ length: batch.rows }, (_, row) => addUp(ids, [first, ...rest], row)));
     }
     return Array.from({ length: batch.rows }, (_, row) => columns.map((column) => column[row]!));
   } finally {
-    closeMemory(memory);
+    disposeCache(cache);
     linears.dispose();
   }
 }
@@ -60,33 +60,31 @@ interface Distribution {
 /** Distributions of the second and later tokens of an answer. */
 async function readRest(
   model: VisionLanguageModel,
-  memory: ReadingMemory,
+  cache: KvCache,
   { ids, maps }: { readonly ids: readonly number[]; readonly maps: LinearMaps },
 ): Promise<Distribution[]> {
   const length = ids.length - 1; // nothing is predicted from the last token
-  const tokens = Int32Array.from({ length: memory.rows * length }, (_, i) => ids[i % length]!);
-  const further = continueReading(model, memory, { ids: tokens, length, maps });
+  const tokens = Int32Array.from({ length: cache.rows * length }, (_, i) => ids[i % length]!);
+  const further = readOn(model, cache, { ids: tokens, length, maps });
   try {
     const all = await distributionOf(further.logits);
     const { vocabSize } = all;
     return Array.from({ length }, (_, step) => ({
       vocabSize,
-      logits: pickSteps(all.logits, { step, length, width: vocabSize }),
-      logLikelihoods: pickSteps(all.logLikelihoods, { step, length, width: vocabSize }),
+      logits: pickStep(all.logits, step, { length, width: vocabSize }),
+      logLikelihoods: pickStep(all.logLikelihoods, step, { length, width: vocabSize }),
     }));
   } finally {
-    closeMemory(further);
+    disposeCache(further);
   }
 }
 
-interface StepPick {
-  readonly step: number;
-  readonly length: number;
-  readonly width: number;
-}
-
 /** [rows, length, width] -> [rows, width] at one step. */
-function pickSteps(values: Float32Array, { step, length, width }: StepPick): Float32Array {
+function pickStep(
+  values: Float32Array,
+  step: number,
+  { length, width }: { readonly length: number; readonly width: number },
+): Float32Array {
   const rows = values.length / (length * width);
   const picked = new Float32Array(rows * width);
   for (let row = 0; row < rows; row++) {

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInteger, assertNotInterrupted } from "../../base/check";
 import type { Control } from "../../base/types";
-import { closeMemory, continueReading, openMemory } from "../layers/kv-cache";
 import { fixLinears } from "../layers/linear";
+import { disposeCache, prefill, readOn } from "./logits";
 import type { VisionLanguageModel } from "./model";
 import type { PromptBatch } from "./prompt-batch";
 
@@ -25,7 +25,7 @@ export interface GenerateOptions {
 /**
  * Writes an answer to every prompt of a batch, always the most likely next token (ties: the lower id).
  *
- * Each token is read once; keys and values of earlier ones are remembered. The end-of-turn and pad tokens end an answer.
+ * Each token is read once; keys and values of earlier ones are cached. The end-of-turn and pad tokens end an answer.
  *
  * @throws InterruptedError when the control's signal is aborted.
  */
@@ -39,23 +39,23 @@ export async function generate(
   const { endTokenId, padTokenId } = model.config.text;
   const written = Array.from({ length: batch.rows }, (): number[] => []);
   const ended = new Array<boolean>(batch.rows).fill(false);
-  let memory = openMemory(model, batch, maxNewTokens > 1 ? "keep" : "drop");
+  let cache = prefill(model, batch, maxNewTokens > 1 ? "keep" : "drop");
   const linears = fixLinears(model.parameters);
   try {
     for (let step = 1; ; step++) {
       assertNotInterrupted("generate", control?.signal);
-      const chosen = await mostLikely(memory.logits);
+      const chosen = await mostLikely(cache.logits);
       for (const [row, id] of chosen.entries()) {
         if (id === endTokenId || id === padTokenId) ended[row] = true;
         if (!ended[row]) written[row]!.push(id);
       }
       if (step === maxNewTokens || ended.every((done) => done)) break;
-      const longer = continueReading(model, memory, { ids: chosen, length: 1, maps: linears.maps });
-      closeMemory(memory);
-      memory = longer;
+      const longer = readOn(model, cache, { ids: chosen, length: 1, maps: linears.maps });
+      disposeCache(cache);
+      cache = longer;
     }
   } finally {
-    closeMemory(memory);
+    disposeCache(cache);
     linears.dispose();
   }
   return written.map((ids, row) => ({

@@ -1,14 +1,85 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../../base/errors";
-import { runFused } from "../../compute/fused-op";
-import { embedding } from "../../compute/ops/embedding";
-import { type DecoderResult, runDecoder } from "../layers/decoder";
-import { applyLinear } from "../layers/linear";
-import { multimodalAngles } from "../layers/rotary";
-import { placeRows } from "../layers/token-rows";
+import { runFused } from "../../compute/ops/fused-op";
+import { embedding, placeRows } from "../../compute/ops/rows";
+import { type DecoderResult, type LayerCache, multimodalAngles, runDecoder, TEXT_PREFIX } from "../layers/decoder";
+import { applyLinear, type LinearMaps } from "../layers/linear";
 import type { ParameterStore } from "../weights/parameters";
-import { TEXT_PREFIX, type VisionLanguageModel } from "./model";
+import type { VisionLanguageModel } from "./model";
 import type { PromptBatch, TokenPosition } from "./prompt-batch";
+
+/*
+ * A batch of prompts on its way through a reader: token embeddings, image tokens in their places, decoder, output head; and
+ * the KV cache, on top of which further tokens are read.
+ */
+
+/** Token embeddings of some ids, [n] -> [n, hiddenSize]. */
+function embedIds(model: VisionLanguageModel, ids: Int32Array): tf.Tensor2D {
+  return embedding(model.parameters.get(`${TEXT_PREFIX}.embed_tokens.weight`), ids);
+}
+
+/** Whether any weight or adapter below a module can learn. */
+function isTrained(store: ParameterStore, prefix: string): boolean {
+  const below = (name: string): boolean => name.startsWith(`${prefix}.`);
+  if ([...store.adapters.keys()].some(below)) return true;
+  return store.names().some((name) => below(name) && store.get(name).trainable);
+}
+
+/** Tokens of all images of a batch, one after the other, [image tokens, hiddenSize]. */
+function imageTokens({ parameters, visionTower, config }: VisionLanguageModel, { images }: PromptBatch): tf.Tensor2D {
+  if (images.kind === "tokens") {
+    const width = config.text.hiddenSize;
+    return tf.tensor2d(images.tokens, [images.tokens.length / width, width]);
+  }
+  const run = (): tf.Tensor2D => {
+    const parts = images.groups.map((group) => visionTower.run(parameters, group));
+    return parts.length === 1 ? parts[0]! : (tf.concat(parts) as tf.Tensor2D);
+  };
+  if (visionTower.modules.some((module) => isTrained(parameters, module))) return run();
+  // one operation without inputs: nothing inside it is recorded
+  return runFused<tf.Tensor2D>({ inputs: {}, forward: run, backward: () => ({}) });
+}
+
+/** Text embeddings with the image tokens in their places, [B * L, hiddenSize]. */
+function embedBatch(model: VisionLanguageModel, batch: PromptBatch): tf.Tensor2D {
+  const text = embedIds(model, batch.inputIds); // [B * L, hiddenSize]
+  if (!batch.slots.some((slot) => slot >= 0)) return text;
+  return placeRows(text, imageTokens(model, batch), batch.slots);
+}
+
+/** Logits of hidden states, [n, hiddenSize] -> [n, vocabSize]. */
+function applyHead({ config, parameters }: VisionLanguageModel, hidden: tf.Tensor2D): tf.Tensor2D {
+  const moduleName = config.tieWordEmbeddings ? `${TEXT_PREFIX}.embed_tokens` : "lm_head";
+  const weight = parameters.matrix(`${moduleName}.weight`); // [vocabSize, hiddenSize]
+  const update = parameters.adapters.get("lm_head") ?? null;
+  return applyLinear(hidden, [{ moduleName, weight, bias: null, update }]);
+}
+
+/** Hidden states of a batch at chosen places, [positions, hiddenSize], and the cache, if it is kept. Run it inside tf.tidy. */
+function readBatch(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  positions: readonly TokenPosition[],
+  caching: "keep" | "drop",
+): DecoderResult {
+  const { rows, columns } = batch;
+  const outputs = Int32Array.from(positions, ({ row, column }) => {
+    if (row >= 0 && row < rows && column >= 0 && column < columns) return row * columns + column;
+    throw new ShapeError(
+      `readerLogits: positions must lie within ${rows} rows and ${columns} columns; got row ${row}, column ${column}.`,
+      { row, column, rows, columns },
+    );
+  });
+  return runDecoder(model.parameters, model.config.text, embedBatch(model, batch), {
+    rows,
+    columns,
+    angles: multimodalAngles(model.config.text, batch.positionIds),
+    attentionMask: batch.attentionMask,
+    cache: [],
+    caching,
+    outputs,
+  });
+}
 
 /**
  * Next-token logits at chosen places of a batch; the output head is computed there only.
@@ -26,69 +97,74 @@ export function readerLogits(
   return tf.tidy(() => applyHead(model, readBatch(model, batch, positions, "drop").hidden));
 }
 
-/** Hidden states of a batch at chosen places, and what each layer remembers, if it is kept. Run it inside tf.tidy. */
-export function readBatch(
-  model: VisionLanguageModel,
-  batch: PromptBatch,
-  positions: readonly TokenPosition[],
-  remember: "keep" | "drop",
-): DecoderResult {
-  const { rows, columns } = batch;
-  const keep = Int32Array.from(positions, ({ row, column }) => {
-    if (row >= 0 && row < rows && column >= 0 && column < columns) return row * columns + column;
-    throw new ShapeError(
-      `readerLogits: positions must lie within ${rows} rows and ${columns} columns; got row ${row}, column ${column}.`,
-      { row, column, rows, columns },
-    );
+/** Keys and values of a batch read so far, and what comes next. The holder calls `disposeCache`. */
+export interface KvCache {
+  readonly rows: number;
+  /** Layer by layer; empty when nothing more will be read. */
+  readonly layers: readonly LayerCache[];
+  /** [rows, K]: which cached tokens are real. */
+  readonly attentionMask: Uint8Array;
+  /** [rows]: position id of the next token. */
+  readonly nextPositionIds: Int32Array;
+  /** Logits of the next token after the last one read, [rows, vocabSize]. */
+  readonly logits: tf.Tensor2D;
+}
+
+/** Reads a batch up to its last tokens. `caching` says whether more will be read after it. */
+export function prefill(model: VisionLanguageModel, batch: PromptBatch, caching: "keep" | "drop"): KvCache {
+  const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
+  const { logits, layers } = tf.tidy(() => {
+    const result = readBatch(model, batch, last, caching);
+    return { logits: applyHead(model, result.hidden), layers: result.cache };
   });
-  return runDecoder(model.parameters, model.config.text, embedBatch(model, batch), {
-    rows,
-    columns,
-    angles: multimodalAngles(model.config.text, batch.positions),
-    visible: batch.mask,
-    memory: [],
-    remember,
-    keep,
+  const { rows, attentionMask, nextPositionIds } = batch;
+  return { rows, layers, attentionMask, nextPositionIds, logits };
+}
+
+/** Further tokens, the same number for every row. */
+export interface Continuation {
+  /** [rows, length] */
+  readonly ids: Int32Array;
+  readonly length: number;
+  /** The model's maps, the same as for the cache. */
+  readonly maps: LinearMaps;
+}
+
+/** Reads further tokens on top of a cache, which stays as it is; the result holds both. Its logits: [rows * length, vocabSize]. */
+export function readOn(model: VisionLanguageModel, cache: KvCache, next: Continuation): KvCache {
+  const { rows, nextPositionIds } = cache;
+  const { length, maps } = next;
+  const tokens = Int32Array.from({ length: rows * length }, (_, i) => i);
+  const line = tokens.map((i) => nextPositionIds[Math.floor(i / length)]! + (i % length));
+  const positionIds = new Int32Array(3 * line.length);
+  for (let axis = 0; axis < 3; axis++) positionIds.set(line, axis * line.length);
+  const attentionMask = extendMask(cache, length);
+  const result = tf.tidy(() => {
+    const read = runDecoder(model.parameters, model.config.text, embedIds(model, next.ids), {
+      rows,
+      columns: length,
+      angles: multimodalAngles(model.config.text, positionIds),
+      attentionMask,
+      cache: cache.layers,
+      caching: "keep",
+      outputs: tokens,
+      maps,
+    });
+    return { logits: applyHead(model, read.hidden), layers: read.cache };
   });
+  return { rows, attentionMask, nextPositionIds: nextPositionIds.map((id) => id + length), ...result };
 }
 
-/** Logits of hidden states, [n, hiddenSize] -> [n, vocabSize]. */
-export function applyHead(model: VisionLanguageModel, hidden: tf.Tensor2D): tf.Tensor2D {
-  const moduleName = model.config.tieWordEmbeddings ? `${TEXT_PREFIX}.embed_tokens` : "lm_head";
-  const weight = model.parameters.get(`${moduleName}.weight`) as unknown as tf.Tensor2D;
-  const update = model.parameters.adapters.get("lm_head") ?? null;
-  return applyLinear(hidden, { moduleName, weight, bias: null, update });
+/** [rows, K] -> [rows, K + length], the new tokens real. */
+function extendMask({ rows, attentionMask }: KvCache, length: number): Uint8Array {
+  const before = attentionMask.length / rows;
+  const extended = new Uint8Array(rows * (before + length)).fill(1);
+  for (let row = 0; row < rows; row++)
+    extended.set(attentionMask.subarray(row * before, (row + 1) * before), row * (before + length));
+  return extended;
 }
 
-/** Token embeddings of some ids, [n, hiddenSize]. */
-export function embedIds(model: VisionLanguageModel, ids: Int32Array): tf.Tensor2D {
-  return embedding(model.parameters.get(`${TEXT_PREFIX}.embed_tokens.weight`), ids);
-}
-
-function embedBatch(model: VisionLanguageModel, batch: PromptBatch): tf.Tensor2D {
-  const text = embedIds(model, batch.inputIds); // [B * L, hiddenSize]
-  if (!batch.slots.some((slot) => slot >= 0)) return text;
-  return placeRows(text, imageTokens(model, batch), batch.slots);
-}
-
-function imageTokens(model: VisionLanguageModel, batch: PromptBatch): tf.Tensor2D {
-  const { images } = batch;
-  if (images.kind === "tokens") {
-    const width = model.config.text.hiddenSize;
-    return tf.tensor2d(images.tokens, [images.tokens.length / width, width]);
-  }
-  const run = (): tf.Tensor2D => {
-    const parts = images.groups.map((group) => model.pictures.run(model.parameters, group));
-    return parts.length === 1 ? parts[0]! : (tf.concat(parts) as tf.Tensor2D);
-  };
-  if (model.pictures.modules.some((module) => isTrained(model.parameters, module))) return run();
-  // one operation without inputs: nothing inside it is recorded
-  return runFused<tf.Tensor2D>({ inputs: {}, forward: run, backward: () => ({}) });
-}
-
-/** Whether any weight or adapter below a module can learn. */
-export function isTrained(store: ParameterStore, prefix: string): boolean {
-  const below = (name: string): boolean => name.startsWith(`${prefix}.`);
-  if ([...store.adapters.keys()].some(below)) return true;
-  return store.names().some((name) => below(name) && store.get(name).trainable);
+/** Frees what a cache holds. */
+export function disposeCache({ logits, layers }: KvCache): void {
+  tf.dispose([logits, ...layers.flatMap(({ keys, values }) => [...keys, ...values])]);
 }

@@ -1,8 +1,8 @@
 import { ConfigError, DataError, ShapeError } from "../../base/errors";
 import type { RasterImage } from "../../base/types";
 import { type ChatMessage, imagesOf, renderChat } from "../text/chat-template";
+import { type BatchImages, gatherImages, type ImageTable, type ImageTokens } from "./image-batch";
 import type { VisionLanguageModel } from "./model";
-import { type Album, type BatchImages, gatherImages, type ImageTokens } from "./pictures";
 
 /** A prompt as token ids, image placeholders expanded to one id per image token. */
 export interface PromptTokens {
@@ -30,11 +30,11 @@ export interface PromptBatch {
   /** [B, L]; the pad token where there is nothing. */
   readonly inputIds: Int32Array;
   /** [B, L]: 1 where there is a token. */
-  readonly mask: Uint8Array;
+  readonly attentionMask: Uint8Array;
   /** [3, B, L]: time, height and width of every token. */
-  readonly positions: Int32Array;
-  /** [B]: position of the token that would come next. */
-  readonly nextPositions: Int32Array;
+  readonly positionIds: Int32Array;
+  /** [B]: position id of the token that would come next. */
+  readonly nextPositionIds: Int32Array;
   /** [B]: column of the last token. */
   readonly lastColumns: Int32Array;
   /** [B, L]: which image token stands there, counted over all images of the batch; -1 for text. */
@@ -50,14 +50,14 @@ export interface CollateOptions {
   readonly answers?: readonly string[];
   /** Whether an answer ends with the end-of-turn token, which is then learned too. Default "endToken". */
   readonly answerEnd?: "endToken" | "open";
-  /** Image tokens by picture, as `encodeVision` made them; then no patches are cut. Must hold every picture of the batch. */
+  /** Image tokens by image, as `encodeVision` made them; then no patches are cut. Must hold every image of the batch. */
   readonly vision?: ReadonlyMap<RasterImage, ImageTokens>;
 }
 
 /**
  * Turns a conversation into token ids, ready for the assistant to answer.
  *
- * @throws DataError when a text holds a marker of the chat format, or the template loses or adds pictures.
+ * @throws DataError when a text holds a marker of the chat format, or the template loses or adds images.
  */
 export function tokenizePrompt(model: VisionLanguageModel, messages: readonly ChatMessage[]): PromptTokens {
   const { imageTokenId } = model.config;
@@ -66,13 +66,13 @@ export function tokenizePrompt(model: VisionLanguageModel, messages: readonly Ch
   const found = ids.filter((id) => id === imageTokenId).length;
   if (found !== images.length)
     throw new DataError(
-      `tokenizePrompt: the chat template must write one image placeholder per picture, ${images.length}; got ${found}. Check the checkpoint's chat template and image_token_id.`,
+      `tokenizePrompt: the chat template must write one image placeholder per image, ${images.length}; got ${found}. Check the checkpoint's chat template and image_token_id.`,
       { found, images: images.length },
     );
   let next = 0;
   const expanded = ids.flatMap((id) => {
     if (id !== imageTokenId) return [id];
-    return model.pictures.expand(model.pictures.gridOf(images[next++]!));
+    return model.imageProcessor.placeholdersOf(model.imageProcessor.gridOf(images[next++]!));
   });
   return { inputIds: Int32Array.from(expanded), images };
 }
@@ -84,9 +84,9 @@ function encodeChat({ tokenizer }: VisionLanguageModel, text: string): number[] 
 }
 
 /**
- * Pads prompts to one length and gathers their pictures; a picture used by several prompts is kept once.
+ * Pads prompts to one length and gathers their images; an image used by several prompts is kept once.
  *
- * @throws ConfigError when there is no prompt, or not one answer per prompt. DataError when placeholders and pictures do not match.
+ * @throws ConfigError when there is no prompt, or not one answer per prompt. DataError when placeholders and images do not match.
  */
 export function collatePrompts(
   model: VisionLanguageModel,
@@ -108,24 +108,27 @@ export function collatePrompts(
     answers === undefined ? [] : [...model.tokenizer.encode(answers[row]!, "bare"), ...end],
   );
   const sequences = prompts.map((prompt, row) => Int32Array.from([...prompt.inputIds, ...answerIds[row]!]));
-  const album = gatherImages(
+  const table = gatherImages(
     model,
     prompts.flatMap((prompt) => prompt.images),
     vision,
   );
-  const batch = layOut(model, { sequences, prompts, album, side });
+  const batch = layOut(model, { sequences, prompts, table, side });
   return { ...batch, answers: answers === undefined ? null : answerPlaces(batch, answerIds) };
 }
 
 interface Layout {
   readonly sequences: readonly Int32Array[];
   readonly prompts: readonly PromptTokens[];
-  readonly album: Album;
+  readonly table: ImageTable;
   readonly side: "left" | "right";
 }
 
-function layOut(model: VisionLanguageModel, { sequences, prompts, album, side }: Layout): Omit<PromptBatch, "answers"> {
-  const { imageTokenId, text } = model.config;
+type BareBatch = Omit<PromptBatch, "answers">;
+
+function layOut(model: VisionLanguageModel, layout: Layout): BareBatch {
+  const { sequences, table } = layout;
+  const { text } = model.config;
   const rows = sequences.length;
   const columns = Math.max(...sequences.map((ids) => ids.length));
   const size = rows * columns;
@@ -134,37 +137,50 @@ function layOut(model: VisionLanguageModel, { sequences, prompts, album, side }:
       `collatePrompts: a prompt must have at most ${text.maxPositions} tokens; got ${columns}. Shorten the text.`,
       { columns },
     );
-  const inputIds = new Int32Array(size).fill(text.padTokenId);
-  const slots = new Int32Array(size).fill(-1);
-  const mask = new Uint8Array(size);
-  const positions = new Int32Array(3 * size);
-  const nextPositions = new Int32Array(rows);
-  const lastColumns = new Int32Array(rows);
-  sequences.forEach((ids, row) => {
-    const shift = side === "left" ? columns - ids.length : 0;
-    const start = row * columns + shift;
-    const images = prompts[row]!.images;
-    const grids = images.map((image) => album.grids.get(image)!);
-    const placed = model.pictures.place(ids, grids);
-    inputIds.set(ids, start);
-    mask.fill(1, start, start + ids.length);
-    for (let axis = 0; axis < 3; axis++)
-      positions.set(placed.positions.subarray(axis * ids.length, (axis + 1) * ids.length), axis * size + start);
-    nextPositions[row] = placed.next;
-    lastColumns[row] = shift + ids.length - 1;
-    const imageSlots = images.flatMap((image, i) => {
-      const first = album.offsets.get(image)!;
-      return Array.from({ length: model.pictures.tokensOf(grids[i]!) }, (_, token) => first + token);
-    });
-    let next = 0;
-    ids.forEach((id, i) => {
-      if (id === imageTokenId) slots[start + i] = imageSlots[next++]!;
-    });
-  });
-  return { rows, columns, inputIds, mask, positions, nextPositions, lastColumns, slots, images: album.images };
+  const batch: BareBatch = {
+    rows,
+    columns,
+    inputIds: new Int32Array(size).fill(text.padTokenId),
+    attentionMask: new Uint8Array(size),
+    positionIds: new Int32Array(3 * size),
+    nextPositionIds: new Int32Array(rows),
+    lastColumns: new Int32Array(rows),
+    slots: new Int32Array(size).fill(-1),
+    images: table.images,
+  };
+  for (let row = 0; row < rows; row++) fillRow(model, batch, layout, row);
+  return batch;
 }
 
-function answerPlaces(batch: Omit<PromptBatch, "answers">, answerIds: readonly number[][]): BatchAnswers {
+/** Writes one sequence, its position ids and its images' places into its row. */
+function fillRow(model: VisionLanguageModel, batch: BareBatch, layout: Layout, row: number): void {
+  const { columns, rows, inputIds, attentionMask, positionIds, nextPositionIds, lastColumns, slots } = batch;
+  const { table, side } = layout;
+  const ids = layout.sequences[row]!;
+  const shift = side === "left" ? columns - ids.length : 0;
+  const start = row * columns + shift;
+  const { images } = layout.prompts[row]!;
+  const grids = images.map((image) => table.grids.get(image)!);
+  const placed = model.positionIds(ids, grids);
+  inputIds.set(ids, start);
+  attentionMask.fill(1, start, start + ids.length);
+  for (let axis = 0; axis < 3; axis++) {
+    const line = placed.positionIds.subarray(axis * ids.length, (axis + 1) * ids.length);
+    positionIds.set(line, axis * rows * columns + start);
+  }
+  nextPositionIds[row] = placed.next;
+  lastColumns[row] = shift + ids.length - 1;
+  const imageSlots = images.flatMap((image, i) => {
+    const first = table.offsets.get(image)!;
+    return Array.from({ length: model.imageProcessor.tokensOf(grids[i]!) }, (_, token) => first + token);
+  });
+  let next = 0;
+  ids.forEach((id, i) => {
+    if (id === model.config.imageTokenId) slots[start + i] = imageSlots[next++]!;
+  });
+}
+
+function answerPlaces(batch: BareBatch, answerIds: readonly number[][]): BatchAnswers {
   const positions = answerIds.flatMap((ids, row) =>
     ids.map((_, i) => ({ row, column: batch.lastColumns[row]! - ids.length + i })),
   );

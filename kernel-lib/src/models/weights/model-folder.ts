@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import { MODEL_FILES, missingFile } from "../../hub/model-files";
 import { writeFileAtomic } from "../../store/files";
-import type { JsonObject } from "../text/tokenizer";
+import type { JsonObject } from "./fields";
 import type { WeightArray } from "./parameters";
 import { readWeights, type WriteWeightsOptions, writeWeights } from "./weight-files";
 

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError, ShapeError, StateError } from "../../base/errors";
+import type { Random } from "../../base/random";
 
 /** A weight on its way into or out of a store: row-major values. `data` may be made or read anew each time it is asked for. */
 export interface WeightArray {
@@ -7,12 +8,65 @@ export interface WeightArray {
   readonly data: Float32Array;
 }
 
+/** Name and shape of a weight. */
+export type NamedShape = readonly [name: string, shape: readonly number[]];
+
+/** A module with a weight of this shape and no bias. */
+export function withoutBias(module: string, weightShape: readonly number[]): NamedShape[] {
+  return [[`${module}.weight`, weightShape]];
+}
+
+/** A module with a weight of this shape and a bias as long as its first axis. */
+export function withBias(module: string, weightShape: readonly number[]): NamedShape[] {
+  return [
+    [`${module}.weight`, weightShape],
+    [`${module}.bias`, [weightShape[0]!]],
+  ];
+}
+
+/** What a fresh weight holds: one value throughout, or normal values of this deviation around 0. */
+export type InitialValues = { readonly fill: number } | { readonly deviation: number };
+
+const EMBEDDING_DEVIATION = 0.02;
+
+/**
+ * Normal with deviation 1/√inputs for linear maps and 0.02 for embeddings, one for the scale of a norm, zero for biases.
+ * (0.02 for all, as large models have it, leaves the attention of a narrow model flat for a thousand steps.)
+ */
+function initialValues(name: string, shape: readonly number[]): InitialValues {
+  if (shape.length <= 1) return { fill: name.endsWith(".weight") ? 1 : 0 };
+  const inputs = shape.slice(1).reduce((product, n) => product * n, 1);
+  return { deviation: name.includes("embed_tokens") ? EMBEDDING_DEVIATION : inputs ** -0.5 };
+}
+
+/**
+ * Fresh weights, one random stream per name, so that a weight does not depend on those before it.
+ *
+ * @param initialOf default: as `initialValues` says.
+ */
+export function drawWeights(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  random: Random,
+  initialOf: (name: string, shape: readonly number[]) => InitialValues = initialValues,
+): Map<string, WeightArray> {
+  const weights = new Map<string, WeightArray>();
+  for (const [name, shape] of shapes) {
+    const data = new Float32Array(shape.reduce((product, n) => product * n, 1));
+    const initial = initialOf(name, shape);
+    const draw = random.fork(name);
+    if ("fill" in initial) data.fill(initial.fill);
+    else for (let i = 0; i < data.length; i++) data[i] = draw.normal(0, initial.deviation);
+    weights.set(name, { shape, data });
+  }
+  return weights;
+}
+
 /** A low-rank update of one linear map: W + scaling · B·A. */
 export interface LowRankUpdate {
   /** [rank, in] */
-  readonly A: tf.Variable;
+  readonly A: tf.Variable<tf.Rank.R2>;
   /** [out, rank] */
-  readonly B: tf.Variable;
+  readonly B: tf.Variable<tf.Rank.R2>;
   /** alpha / rank */
   readonly scaling: number;
   /** In training with dropout: the factors of the next `size` inputs of the update, drawn anew at each call. */
@@ -28,10 +82,12 @@ export class ParameterStore {
   /** Low-rank updates by module name, e.g. "model.layers.0.self_attn.q_proj" (no ".weight"). `linear` adds them. */
   readonly adapters = new Map<string, LowRankUpdate>();
   readonly #variables = new Map<string, tf.Variable>();
+  readonly #nameOf: (fileName: string) => string;
   #disposed = false;
 
   /** Takes a copy of every array. Use `createParameterStore`. */
-  constructor(weights: Iterable<readonly [string, WeightArray]>) {
+  constructor(weights: Iterable<readonly [string, WeightArray]>, nameOf: (fileName: string) => string) {
+    this.#nameOf = nameOf;
     for (const [name, weight] of weights) {
       const { shape, data } = weight; // asked for once: they may be read from a file
       const size = shape.reduce((product, n) => product * n, 1);
@@ -55,6 +111,17 @@ export class ParameterStore {
     if (variable === undefined)
       throw new DataError(`ParameterStore.get: the model has no weight "${name}". It has ${this.#sample()}.`, { name });
     return variable;
+  }
+
+  /** The same of a weight with two axes, [out, in] or [ids, width]. */
+  matrix(name: string): tf.Variable<tf.Rank.R2> {
+    return this.get(name) as tf.Variable<tf.Rank.R2>;
+  }
+
+  /** The module that an adapter's file calls so, by its name here or by one of the model's older and published files; null if none. */
+  moduleOf(written: string): string | null {
+    const names = [`${written}.weight`, this.#nameOf(`${written}.weight`)];
+    return names.find((name) => this.has(name))?.slice(0, -".weight".length) ?? null;
   }
 
   has(name: string): boolean {
@@ -152,9 +219,13 @@ function handOver(value: tf.Tensor): void {
 /**
  * Creates a store from arrays; their values are copied.
  *
+ * @param nameOf the name here of a weight that the model's older and published files call otherwise. Default: as it is.
  * @throws ShapeError when an array does not fit its shape.
  * @example createParameterStore([["proj.weight", { shape: [2, 3], data: new Float32Array(6) }]])
  */
-export function createParameterStore(weights: Iterable<readonly [string, WeightArray]>): ParameterStore {
-  return new ParameterStore(weights);
+export function createParameterStore(
+  weights: Iterable<readonly [string, WeightArray]>,
+  nameOf: (fileName: string) => string = (fileName) => fileName,
+): ParameterStore {
+  return new ParameterStore(weights, nameOf);
 }

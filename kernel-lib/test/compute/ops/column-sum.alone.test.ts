@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "../../../src/base/random";
 import { openBackend } from "../../../src/compute/backend";
-import { columnSum } from "../../../src/compute/ops/dense";
+import { columnSum } from "../../../src/compute/ops/fused-op";
 
 describe.each(["tensorflow", "cpu"])("columnSum on %s", (backend) => {
   beforeAll(async () => {

@@ -6,10 +6,10 @@ import { openBackend } from "../../../src/compute/backend";
 import { gatedSilu, gelu, quickGelu, silu } from "../../../src/compute/ops/activations";
 import { type AttentionOptions, attention } from "../../../src/compute/ops/attention";
 import { crossEntropy } from "../../../src/compute/ops/cross-entropy";
-import { dense } from "../../../src/compute/ops/dense";
-import { embedding } from "../../../src/compute/ops/embedding";
 import { layerNorm, rmsNorm } from "../../../src/compute/ops/norms";
 import { type RotaryTable, rotate } from "../../../src/compute/ops/rotary";
+import { embedding } from "../../../src/compute/ops/rows";
+import { dense } from "../../../src/models/layers/linear";
 import { drawTensor, expectNoLeak, maxDifference } from "../../helpers/tensors";
 
 const random = createRandom("ops");
@@ -48,8 +48,8 @@ function plainAttention(options: AttentionOptions & { causal?: tf.Tensor }): Op 
 
 /** Whether the native engine may use the project's kernels; the others have none. */
 const own = vi.hoisted(() => ({ kernels: true }));
-vi.mock("../../../src/compute/native-kernels", async (original) => {
-  const real = await original<typeof import("../../../src/compute/native-kernels")>();
+vi.mock("../../../src/compute/ops/native-kernels", async (original) => {
+  const real = await original<typeof import("../../../src/compute/ops/native-kernels")>();
   return { ...real, hasNativeKernels: () => own.kernels && real.hasNativeKernels() };
 });
 

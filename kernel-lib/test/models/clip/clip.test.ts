@@ -6,9 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "../../../src/base/random";
 import type { RasterImage } from "../../../src/base/types";
 import { openBackend } from "../../../src/compute/backend";
-import { clipImageEmbeddings, clipTextEmbeddings, contrastiveLoss } from "../../../src/models/clip/model";
-import { clipPixels, clipTexts, encodeImages, encodeTexts } from "../../../src/models/clip/processor";
+import { clipImageEmbeddings, clipTextEmbeddings } from "../../../src/models/clip/model";
+import { clipTexts } from "../../../src/models/clip/processor";
 import { type Clip, createClip, loadClip, saveClip } from "../../../src/models/clip/weights";
+import { contrastiveLoss, encodeImages, encodeTexts } from "../../../src/models/dual-encoder/encoder";
 import { createParameterStore } from "../../../src/models/weights/parameters";
 import { expectNoLeak } from "../../helpers/tensors";
 
@@ -40,7 +41,7 @@ function largestDifference(a: ArrayLike<number>, b: readonly number[]): number {
 }
 
 function lossOf(model: Clip): tf.Scalar {
-  const imageEmbeddings = clipImageEmbeddings(model, clipPixels(model, images));
+  const imageEmbeddings = clipImageEmbeddings(model, model.towers.pixels(images));
   const textEmbeddings = clipTextEmbeddings(model, clipTexts(model, reference.texts));
   return contrastiveLoss(imageEmbeddings, textEmbeddings, model.parameters.get("logit_scale"));
 }
@@ -157,9 +158,9 @@ describe("CLIP", () => {
       "vocab_size must be at least the tokenizer's 258",
     );
     expect(make({ text_config: { ...text, hidden_act: "relu" } })).toThrow(
-      "hidden_act of config.json must be quick_gelu or gelu",
+      'text_config.hidden_act must be "quick_gelu" or "gelu"; got "relu"',
     );
-    expect(make({ projection_dim: undefined })).toThrow("projection_dim of config.json must be a whole number");
+    expect(make({ projection_dim: undefined })).toThrow("projection_dim must be a whole number");
     expect(() => clipImageEmbeddings(clip, tf.zeros([1, 8, 8, 3]) as tf.Tensor4D)).toThrow(
       "must have shape [any, 12, 12, 3]",
     );

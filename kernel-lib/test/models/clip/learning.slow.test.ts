@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RasterImage } from "../../../src/base/types";
 import { createAdamW } from "../../../src/compute/adamw";
 import { openBackend } from "../../../src/compute/backend";
-import { clipImageEmbeddings, clipTextEmbeddings, contrastiveLoss } from "../../../src/models/clip/model";
-import { clipPixels, clipTexts, encodeImages } from "../../../src/models/clip/processor";
-import { type Clip, copyVisionTower, createClip, loadClip } from "../../../src/models/clip/weights";
+import { clipImageEmbeddings, clipTextEmbeddings } from "../../../src/models/clip/model";
+import { clipTexts } from "../../../src/models/clip/processor";
+import { type Clip, createClip, loadClip } from "../../../src/models/clip/weights";
+import { contrastiveLoss, copyImageWeights, encodeImages } from "../../../src/models/dual-encoder/encoder";
 
 interface Reference {
   texts: string[];
@@ -27,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => clip.dispose());
 
 function lossOf(model: Clip): tf.Scalar {
-  const imageEmbeddings = clipImageEmbeddings(model, clipPixels(model, images));
+  const imageEmbeddings = clipImageEmbeddings(model, model.towers.pixels(images));
   const textEmbeddings = clipTextEmbeddings(model, clipTexts(model, reference.texts));
   return contrastiveLoss(imageEmbeddings, textEmbeddings, model.parameters.get("logit_scale"));
 }
@@ -57,9 +58,9 @@ describe("CLIP", () => {
 
   it("trains a copy of the image tower and leaves the model as it was", async () => {
     const before = (await encodeImages(clip, images)).data;
-    const tower = copyVisionTower(clip);
+    const tower = { config: clip.config, parameters: copyImageWeights(clip) };
     expect(tower.parameters.names()).not.toContain("logit_scale");
-    const pixels = clipPixels(clip, images);
+    const pixels = clip.towers.pixels(images);
     const variables = tower.parameters.names().map((name) => tower.parameters.get(name));
     const { value, grads } = tf.variableGrads(
       () => tf.sum(tf.slice(clipImageEmbeddings(tower, pixels), 0, 2)),
@@ -74,6 +75,6 @@ describe("CLIP", () => {
     expect((await encodeImages(clip, images)).data).toEqual(before);
     tf.dispose([value, grads, pixels]);
     optimiser.dispose();
-    tower.dispose();
+    tower.parameters.dispose();
   });
 });

@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { RasterImage } from "../../../src/base/types";
-import { parseClipImageConfig, parseQwenImageConfig } from "../../../src/models/images/config";
-import { clipPixelValues, qwenPatches, smartResize, toRgb } from "../../../src/models/images/processor";
+import { parseClipImageConfig } from "../../../src/models/clip/processor";
+import { encoderPixels } from "../../../src/models/dual-encoder/processor";
+import { toRgb } from "../../../src/models/images/pixels";
 import { resizeBicubic } from "../../../src/models/images/resize";
+import { parseQwen2VlImageConfig, qwenPatches, smartResize } from "../../../src/models/qwen2-vl/processor";
 
 interface Reference {
   resized: { from: [number, number]; to: [number, number]; data: number[]; result: number[] }[];
@@ -53,7 +55,7 @@ describe("resizeBicubic", () => {
 describe("qwenPatches", () => {
   it("equals transformers' patches, order and grid", () => {
     const { config, from, data, grid, patches } = reference.patches;
-    const result = qwenPatches(image(from, data), parseQwenImageConfig(config));
+    const result = qwenPatches(image(from, data), parseQwen2VlImageConfig(config));
     expect(result.gridThw).toEqual(grid);
     expect(result.patches.length).toBe(patches.length);
     result.patches.forEach((value, i) => {
@@ -71,16 +73,16 @@ describe("qwenPatches", () => {
   it("refuses a strip and a broken configuration", () => {
     const bounds = { factor: 8, minPixels: 64, maxPixels: 128 };
     expect(() => smartResize(1, 300, bounds)).toThrow("one side must be at most 200 times the other; got 1 x 300.");
-    expect(() => parseQwenImageConfig({ image_mean: [1, 2] })).toThrow(
+    expect(() => parseQwen2VlImageConfig({ image_mean: [1, 2] })).toThrow(
       "image_mean of preprocessor_config.json must be",
     );
   });
 });
 
-describe("clipPixelValues", () => {
+describe("encoderPixels", () => {
   it("cuts the centre and scales each channel, by hand", () => {
     const wide = image([4, 2], [9, 0, 255, 9, 9, 255, 0, 9], 1);
-    const values = [...clipPixelValues([wide], CLIP)];
+    const values = [...encoderPixels([wide], CLIP).dataSync()];
     const scaled = (byte: number) => [byte / 255, (byte / 255 - 0.5) / 0.5, (byte / 255 - 1) / 2];
     [0, 255, 255, 0].flatMap(scaled).forEach((value, i) => {
       expect(values[i]).toBeCloseTo(value, 6);
@@ -88,7 +90,7 @@ describe("clipPixelValues", () => {
   });
 
   it("refuses a crop larger than the image", () => {
-    expect(() => clipPixelValues([image([2, 2], [1, 2, 3, 4], 1)], { ...CLIP, cropWidth: 3 })).toThrow(
+    expect(() => encoderPixels([image([2, 2], [1, 2, 3, 4], 1)], { ...CLIP, cropWidth: 3 })).toThrow(
       "the crop must fit into the resized image of 2 x 2; got 3 x 2.",
     );
   });

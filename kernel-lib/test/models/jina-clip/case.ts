@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import type { RasterImage } from "../../../src/base/types";
-import { contrastiveLoss } from "../../../src/models/clip/model";
+import { contrastiveLoss } from "../../../src/models/dual-encoder/encoder";
 import { type JinaClip, loadJinaClip } from "../../../src/models/jina-clip/weights";
 
 /** Every `step`th value of a tensor, and its largest one. */

@@ -7,7 +7,7 @@ import { isKernelError } from "../../../src/base/errors";
 import { openBackend } from "../../../src/compute/backend";
 import { readSafetensors, writeSafetensors } from "../../../src/compute/safetensors";
 import { loadDualEncoder, saveDualEncoder } from "../../../src/models/architectures";
-import { encodeImages, encodeTexts } from "../../../src/models/dual-encoder";
+import { encodeImages, encodeTexts } from "../../../src/models/dual-encoder/encoder";
 import { parseJinaClipConfig } from "../../../src/models/jina-clip/config";
 import { alibiSlopes } from "../../../src/models/jina-clip/model";
 import {

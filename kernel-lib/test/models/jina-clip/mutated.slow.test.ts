@@ -8,8 +8,8 @@ import { createRandom } from "../../../src/base/random";
 import type { RasterImage } from "../../../src/base/types";
 import { openBackend } from "../../../src/compute/backend";
 import { loadDualEncoder } from "../../../src/models/architectures";
-import type { DualEncoder } from "../../../src/models/dual-encoder";
-import { encodeImages, encodeTexts } from "../../../src/models/dual-encoder";
+import type { DualEncoder } from "../../../src/models/dual-encoder/encoder";
+import { encodeImages, encodeTexts } from "../../../src/models/dual-encoder/encoder";
 import { mutateBytes, mutateJson } from "../mutate";
 
 const SOURCE = join(__dirname, "../../reference/jina-clip/published");

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../../src/compute/backend";
-import { encodeImages, encodeTexts } from "../../../src/models/dual-encoder";
-import { jinaClipTexts } from "../../../src/models/jina-clip/weights";
+import { encodeImages, encodeTexts } from "../../../src/models/dual-encoder/encoder";
+import { jinaClipTexts } from "../../../src/models/jina-clip/processor";
 import { expectNoLeak } from "../../helpers/tensors";
 import { JINA_CASES, type JinaCase, loadJinaCase, lossOf, sampleError } from "./case";
 

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "../../../src/base/random";
 import { openBackend } from "../../../src/compute/backend";
-import { fixLinears, joinedLinear, linear, linearMaps } from "../../../src/models/layers/linear";
+import { fixLinears, linear, linearMaps } from "../../../src/models/layers/linear";
 import { createParameterStore, type ParameterStore } from "../../../src/models/weights/parameters";
 import { maxDifference } from "../../helpers/tensors";
 
@@ -44,7 +44,7 @@ describe("maps that are too large to be joined", () => {
     const learning = [...adapters, ...(kind === "trained" ? store.unfreeze() : []), x] as tf.Variable[];
     const factors = tf.tensor2d(draw(ROWS * 3 * HEIGHT), [ROWS, 3 * HEIGHT]);
     const measure = (y: () => tf.Tensor) => tf.variableGrads(() => tf.sum(tf.mul(y(), factors)) as tf.Scalar, learning);
-    const joined = measure(() => joinedLinear(store, NAMES, x));
+    const joined = measure(() => linear(store, NAMES, x));
     const apart = measure(() =>
       tf.concat(
         NAMES.map((name) => linear(store, name, x)),
@@ -61,7 +61,7 @@ describe("maps that are too large to be joined", () => {
     const { store, adapters } = makeStore();
     const x = input();
     const step = () =>
-      tf.variableGrads(() => tf.sum(tf.square(joinedLinear(store, NAMES, x))) as tf.Scalar, [...adapters, x]);
+      tf.variableGrads(() => tf.sum(tf.square(linear(store, NAMES, x))) as tf.Scalar, [...adapters, x]);
     const before = tf.memory().numBytes;
     const { peakBytes } = await tf.profile(() => Object.values(step().grads));
     expect(peakBytes - before).toBeLessThan(WEIGHT_BYTES / 4);

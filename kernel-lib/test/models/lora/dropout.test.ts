@@ -2,9 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createRandom } from "../../../src/base/random";
 import { openBackend } from "../../../src/compute/backend";
-import { joinedLinear, linear } from "../../../src/models/layers/linear";
-import { dropoutMask, withLoraDropout } from "../../../src/models/lora/dropout";
-import { attachLora, detachLora, type LoraAdapter } from "../../../src/models/lora/lora";
+import { linear } from "../../../src/models/layers/linear";
+import { attachLora, detachLora, dropoutMask, type LoraAdapter, startDropout } from "../../../src/models/lora/lora";
 import { createParameterStore, type ParameterStore } from "../../../src/models/weights/parameters";
 import { drawTensor, expectNoLeak, maxDifference } from "../../helpers/tensors";
 
@@ -33,6 +32,16 @@ beforeEach(() => {
 });
 
 const input = (): tf.Tensor2D => x as unknown as tf.Tensor2D;
+/** What `run` gives while the dropout of an adapter is on. */
+function withDropout<T>(dropped: LoraAdapter, masks: ReturnType<typeof createRandom>, run: () => T): T {
+  const endDropout = startDropout(store, dropped, masks);
+  try {
+    return run();
+  } finally {
+    endDropout();
+  }
+}
+
 const stream = (): ReturnType<typeof createRandom> => createRandom("masks");
 
 /** x·Wᵀ + scaling · (x ∘ M)·Aᵀ·Bᵀ from plain operations. */
@@ -48,12 +57,12 @@ function composed(name: (typeof MODULES)[number], masks: tf.Tensor2D): tf.Tensor
 const maskOf = (name: string): tf.Tensor2D =>
   tf.tensor2d(dropoutMask(stream().fork(name), RATE, ROWS * IN), [ROWS, IN]);
 
-describe("withLoraDropout", () => {
+describe("startDropout", () => {
   test("equals the plain composition with the same masks, value and gradients", () => {
     const factors = tf.tensor2d(draw(ROWS, OUT.query + OUT.key).dataSync() as Float32Array, [ROWS, 7]);
     const trained = [...adapter.variables, x];
-    const dropped = withLoraDropout(store, adapter, stream(), () =>
-      tf.variableGrads(() => tf.sum(tf.mul(joinedLinear(store, MODULES, input()), factors)), trained),
+    const dropped = withDropout(adapter, stream(), () =>
+      tf.variableGrads(() => tf.sum(tf.mul(linear(store, MODULES, input()), factors)), trained),
     );
     const plain = tf.variableGrads(
       () =>
@@ -76,9 +85,9 @@ describe("withLoraDropout", () => {
   });
 
   test("takes a batch of sequences as it takes their rows", () => {
-    const rows = withLoraDropout(store, adapter, stream(), () => linear(store, "query", input()));
+    const rows = withDropout(adapter, stream(), () => linear(store, "query", input()));
     const cubed = tf.reshape(x, [1, ROWS, IN]) as tf.Tensor3D;
-    const batch = withLoraDropout(store, adapter, stream(), () => linear(store, "query", cubed));
+    const batch = withDropout(adapter, stream(), () => linear(store, "query", cubed));
     expect(batch.shape).toEqual([1, ROWS, OUT.query]);
     expect([...batch.dataSync()]).toEqual([...rows.dataSync()]);
   });
@@ -86,19 +95,19 @@ describe("withLoraDropout", () => {
   test("leaves a module without adapter alone", () => {
     adapter.dispose();
     adapter = attachLora(store, { rank: 2, targets: ["key"], dropout: RATE, seed: 1 });
-    const joined = withLoraDropout(store, adapter, stream(), () => joinedLinear(store, MODULES, input()));
+    const joined = withDropout(adapter, stream(), () => linear(store, MODULES, input()));
     const plain = linear(store, "query", input());
     expect(maxDifference(tf.slice(joined, [0, 0], [ROWS, OUT.query]), plain)).toBe(0);
   });
 
-  test("hides nothing outside, and nothing with a dropout of 0, to the bit", () => {
-    const answer = () => [...joinedLinear(store, MODULES, input()).dataSync()];
+  test("hides nothing before it starts and after it ended, even by an error, and nothing with a dropout of 0, to the bit", () => {
+    const answer = () => [...linear(store, MODULES, input()).dataSync()];
     const before = answer();
-    const inside = withLoraDropout(store, adapter, stream(), answer);
+    const inside = withDropout(adapter, stream(), answer);
     expect(inside).not.toEqual(before);
     expect(answer()).toEqual(before);
     expect(() =>
-      withLoraDropout(store, adapter, stream(), () => {
+      withDropout(adapter, stream(), () => {
         throw new Error("a loss that fails");
       }),
     ).toThrow("a loss that fails");
@@ -107,20 +116,20 @@ describe("withLoraDropout", () => {
     adapter.dispose();
     const open = attachLora(store, { rank: 2, alpha: 3, dropout: 0, seed: 1 });
     open.variables.forEach((variable, i) => void variable.assign(tf.tensor(values[i]!, variable.shape)));
-    expect(withLoraDropout(store, open, stream(), answer)).toEqual(before);
+    expect(withDropout(open, stream(), answer)).toEqual(before);
   });
 
   test("does not attach a detached adapter", () => {
     detachLora(store, adapter);
     const before = [...linear(store, "query", input()).dataSync()];
-    const inside = withLoraDropout(store, adapter, stream(), () => [...linear(store, "query", input()).dataSync()]);
+    const inside = withDropout(adapter, stream(), () => [...linear(store, "query", input()).dataSync()]);
     expect(inside).toEqual(before);
     expect(store.adapters.size).toBe(0);
   });
 
   test("draws masks from its random numbers alone: the same again, others for another module, call or step", () => {
     const once = (label: string, calls = 1): number[] =>
-      withLoraDropout(store, adapter, createRandom(label), () => {
+      withDropout(adapter, createRandom(label), () => {
         for (let i = 1; i < calls; i++) linear(store, "query", input());
         return [...linear(store, "query", input()).dataSync()];
       });
@@ -136,7 +145,7 @@ describe("withLoraDropout", () => {
     const sums = { value: new Float64Array(without.length), square: new Float64Array(without.length) };
     const all = createRandom("average");
     for (let i = 0; i < rounds; i++) {
-      const found = withLoraDropout(store, adapter, all.fork(String(i)), () => linear(store, "query", input()));
+      const found = withDropout(adapter, all.fork(String(i)), () => linear(store, "query", input()));
       found.dataSync().forEach((value, k) => {
         sums.value[k]! += value / rounds;
         sums.square[k]! += (value * value) / rounds;
@@ -152,8 +161,8 @@ describe("withLoraDropout", () => {
 
   test("leaves nothing behind", () => {
     expectNoLeak(() => {
-      const { value, grads } = withLoraDropout(store, adapter, stream(), () =>
-        tf.variableGrads(() => tf.sum(joinedLinear(store, MODULES, input())) as tf.Scalar, [...adapter.variables]),
+      const { value, grads } = withDropout(adapter, stream(), () =>
+        tf.variableGrads(() => tf.sum(linear(store, MODULES, input())) as tf.Scalar, [...adapter.variables]),
       );
       tf.dispose([value, ...Object.values(grads)]);
     });

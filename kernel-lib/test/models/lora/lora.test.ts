@@ -210,15 +210,19 @@ describe("saveLora and loadLora", () => {
       writeFileSync(file, JSON.stringify({ ...json, ...change }));
       return () => loadLora(model.parameters, folder);
     };
-    expect(attempt({ peft_type: "IA3" })).toThrow(/must have peft_type "LORA"; got "IA3"/);
-    expect(attempt({ use_dora: true })).toThrow(/leave use_dora out; got true/);
-    expect(attempt({ modules_to_save: ["lm_head"] })).toThrow(/empty modules_to_save.*Merge it with PEFT/);
-    expect(attempt({ rank_pattern: { q_proj: 4 } })).toThrow(/leave rank_pattern out/);
-    expect(attempt({ lora_dropout: 1 })).toThrow(/lora_dropout in \[0, 1\); got 1/);
-    expect(attempt({ init_lora_weights: "pissa" })).toThrow(/init_lora_weights "pissa" changes them/);
+    expect(attempt({ peft_type: "IA3" })).toThrow(/peft_type of \S+ must be "LORA"; got "IA3"/);
+    expect(attempt({ use_dora: true })).toThrow(/use_dora of \S+ must be left out; got true/);
+    expect(attempt({ modules_to_save: ["lm_head"] })).toThrow(
+      /modules_to_save of \S+ must be empty.*merge the adapter with PEFT/,
+    );
+    expect(attempt({ rank_pattern: { q_proj: 4 } })).toThrow(/rank_pattern of \S+ must be left out/);
+    expect(attempt({ lora_dropout: 1 })).toThrow(/lora_dropout of \S+ must be in \[0, 1\); got 1/);
+    expect(attempt({ init_lora_weights: "pissa" })).toThrow(
+      /init_lora_weights of \S+ must be one that leaves the model's weights.*got "pissa"/,
+    );
     expect(attempt({ target_modules: ["v_proj"] })).toThrow(/layers.0.self_attn.q_proj, which target_modules/);
     expect(attempt({ target_modules: "all-linear" })).toThrow(/of shape \[2, 16\] for model.visual.*got nothing/);
-    expect(attempt({ target_modules: "(?P<a>q_proj)" })).toThrow(/JavaScript can read as a regular expression/);
+    expect(attempt({ target_modules: "(?P<a>q_proj)" })).toThrow(/a regular expression that JavaScript can read/);
     expect(attempt({ target_modules: 3 })).toThrow(/"all-linear", a list or a regular expression; got 3/);
     expect(attempt({ r: 3 })).toThrow(/floats of shape \[3, 32\].*got F32 \[2, 32\]/);
     expect(model.parameters.adapters.size).toBe(0);

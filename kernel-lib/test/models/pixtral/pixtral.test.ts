@@ -16,8 +16,8 @@ import { createPixtral, loadPixtral, savePixtral } from "../../../src/models/pix
 import { type ChatMessage, renderChat } from "../../../src/models/text/chat-template";
 import { scoreAnswers } from "../../../src/models/vision-language/answer-scores";
 import { generate } from "../../../src/models/vision-language/generate";
+import { encodeVision } from "../../../src/models/vision-language/image-batch";
 import { readerLogits } from "../../../src/models/vision-language/logits";
-import { encodeVision } from "../../../src/models/vision-language/pictures";
 import { collatePrompts, type PromptTokens } from "../../../src/models/vision-language/prompt-batch";
 import { tinyModel } from "../qwen2-vl/tiny";
 import { loadPixtralCase } from "./reference-case";
@@ -59,7 +59,7 @@ describe("savePixtral and loadPixtral", () => {
       const loaded = loadReaderModel(folder);
       expect(loaded.kind).toBe("pixtral");
       expect(loaded.config).toEqual(model.config);
-      expect(loaded.imageProcessor).toEqual(model.imageProcessor);
+      expect(loaded.imageConfig).toEqual(model.imageConfig);
       expect(loaded.chatTemplate).toBe(model.chatTemplate);
       expect(loaded.parameters.export()).toEqual(model.parameters.export());
       expect(loaded.tokenizer.encode("what is it[IMG]")).toEqual(model.tokenizer.encode("what is it[IMG]"));
@@ -251,7 +251,7 @@ describe("loadReaderModel", () => {
     expect(loaded.kind).toBe("qwen2-vl");
     expect(loaded.parameters.export()).toEqual(model.parameters.export());
     writeFileSync(join(folder, "config.json"), '{"model_type": "toString"}');
-    expect(() => loadReaderModel(folder)).toThrow(/must be one of qwen2_vl, llava; got "toString"/);
+    expect(() => loadReaderModel(folder)).toThrow(/must be one of llava, qwen2_vl; got "toString"/);
     expect(() => loadReaderModel(join(folder, "none"))).toThrow(/must be a JSON file/);
     model.dispose();
     loaded.dispose();

@@ -24,7 +24,7 @@ describe.each(PIXTRAL_CASES)("a tiny Pixtral (%s) against transformers", (name) 
       ...batch.inputIds.slice(row * batch.columns, (row + 1) * batch.columns),
     ]);
     expect(ids).toEqual(numbers.input_ids);
-    expect([...batch.mask]).toEqual(numbers.attention_mask.flat());
+    expect([...batch.attentionMask]).toEqual(numbers.attention_mask.flat());
     model.dispose();
   });
 
@@ -32,14 +32,14 @@ describe.each(PIXTRAL_CASES)("a tiny Pixtral (%s) against transformers", (name) 
     const { model, numbers } = loadPixtralCase(name);
     const pictures = numbers.pictures.flat().map(unpack);
     pictures.forEach((picture, i) => {
-      const patches = pixtralPatches(picture, model.imageProcessor);
+      const patches = pixtralPatches(picture, model.imageConfig);
       const found = assemblePatches(patches, numbers.image_sizes[i]!, 4);
       expect(largestDifference(found, numbers.pixel_values[i]!)).toBeLessThan(1e-5);
     });
     for (const resized of numbers.resized) {
-      const size = pixtralSize(resized.height, resized.width, model.imageProcessor);
+      const size = pixtralSize(resized.height, resized.width, model.imageConfig);
       expect([size.height, size.width]).toEqual(resized.size);
-      const found = assemblePatches(pixtralPatches(unpack(resized), model.imageProcessor), resized.size, 4);
+      const found = assemblePatches(pixtralPatches(unpack(resized), model.imageConfig), resized.size, 4);
       const mean = found.reduce((sum, value, i) => sum + Math.abs(value - resized.pixel_values[i]!), 0) / found.length;
       expect(mean * 0.28).toBeLessThan(0.2 / 255); // in units of full brightness; 0.28 is the largest deviation
     }
@@ -48,7 +48,7 @@ describe.each(PIXTRAL_CASES)("a tiny Pixtral (%s) against transformers", (name) 
 
   test("gives the same logits at every real token, several images per prompt, padded", () => {
     const { model, batch, numbers } = loadPixtralCase(name);
-    const positions = Array.from(batch.mask).flatMap((real, i) =>
+    const positions = Array.from(batch.attentionMask).flatMap((real, i) =>
       real === 1 ? [{ row: Math.floor(i / batch.columns), column: i % batch.columns }] : [],
     );
     const logits = tf.tidy(() => readerLogits(model, batch, positions).arraySync());

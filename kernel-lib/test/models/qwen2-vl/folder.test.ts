@@ -6,7 +6,7 @@ import { openBackend } from "../../../src/compute/backend";
 import { readSafetensors } from "../../../src/compute/safetensors";
 import type { Qwen2VlConfig } from "../../../src/models/qwen2-vl/config";
 import { parseQwen2VlConfig, qwen2VlConfigJson } from "../../../src/models/qwen2-vl/config";
-import { multimodalPositions } from "../../../src/models/qwen2-vl/model";
+import { multimodalPositionIds } from "../../../src/models/qwen2-vl/model";
 import { createQwen2Vl, loadQwen2Vl, saveQwen2Vl } from "../../../src/models/qwen2-vl/weights";
 import { tinyModel } from "./tiny";
 
@@ -31,7 +31,7 @@ describe("saveQwen2Vl and loadQwen2Vl", () => {
     expect(names).toContain("visual.patch_embed.proj.weight");
     const loaded = loadQwen2Vl(folder);
     expect(loaded.config).toEqual(model.config);
-    expect(loaded.imageProcessor).toEqual(model.imageProcessor);
+    expect(loaded.imageConfig).toEqual(model.imageConfig);
     expect(loaded.chatTemplate).toBe(model.chatTemplate);
     expect(loaded.parameters.export()).toEqual(model.parameters.export());
     expect(loaded.tokenizer.encode("spiky <|image_pad|>")).toEqual(model.tokenizer.encode("spiky <|image_pad|>"));
@@ -98,14 +98,14 @@ describe("parseQwen2VlConfig", () => {
   });
 });
 
-test("multimodalPositions: text counts on, a picture spreads, the text goes on after its longest side", () => {
+test("multimodalPositionIds: text counts on, a picture spreads, the text goes on after its longest side", () => {
   const ids = [7, 5, 5, 5, 5, 5, 5, 8]; // one picture of 4 x 6 patches: 2 x 3 tokens
-  const { positions, next } = multimodalPositions(ids, [{ frames: 1, height: 4, width: 6 }], {
+  const { positionIds, next } = multimodalPositionIds(ids, [{ frames: 1, height: 4, width: 6 }], {
     imageTokenId: 5,
     spatialMergeSize: 2,
   });
-  expect([...positions.slice(0, 8)]).toEqual([0, 1, 1, 1, 1, 1, 1, 1 + 3]);
-  expect([...positions.slice(8, 16)]).toEqual([0, 1, 1, 1, 1 + 1, 1 + 1, 1 + 1, 1 + 3]);
-  expect([...positions.slice(16)]).toEqual([0, 1, 1 + 1, 1 + 2, 1, 1 + 1, 1 + 2, 1 + 3]);
+  expect([...positionIds.slice(0, 8)]).toEqual([0, 1, 1, 1, 1, 1, 1, 1 + 3]);
+  expect([...positionIds.slice(8, 16)]).toEqual([0, 1, 1, 1, 1 + 1, 1 + 1, 1 + 1, 1 + 3]);
+  expect([...positionIds.slice(16)]).toEqual([0, 1, 1 + 1, 1 + 2, 1, 1 + 1, 1 + 2, 1 + 3]);
   expect(next).toBe(5);
 });

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readSafetensors } from "../../../src/compute/safetensors";
 import { parseQwen2VlConfig } from "../../../src/models/qwen2-vl/config";
-import { multimodalPositions, tokensOf } from "../../../src/models/qwen2-vl/model";
+import { multimodalPositionIds } from "../../../src/models/qwen2-vl/model";
+import { tokensOf } from "../../../src/models/qwen2-vl/processor";
 import { assembleQwen2Vl, type Qwen2Vl, type Qwen2VlParts, toModuleName } from "../../../src/models/qwen2-vl/weights";
 import type { PatchGroup } from "../../../src/models/vision-language/model";
 import type { PromptBatch, TokenPosition } from "../../../src/models/vision-language/prompt-batch";
@@ -30,7 +31,7 @@ export interface ReferenceCase {
 
 const PARTS = {
   tokenizer: { vocabularySize: 48, decode: (ids: ArrayLike<number>) => Array.from(ids).join(" ") },
-  imageProcessor: { patchSize: 2, mergeSize: 2, temporalPatchSize: 2 },
+  imageConfig: { patchSize: 2, mergeSize: 2, temporalPatchSize: 2 },
   chatTemplate: "",
 } as unknown as Qwen2VlParts;
 
@@ -48,7 +49,7 @@ export function loadReference(name: "tied" | "untied"): ReferenceCase {
 /** Positions of all real tokens, row by row. */
 export function realPositions(batch: PromptBatch): TokenPosition[] {
   const positions: TokenPosition[] = [];
-  batch.mask.forEach((real, i) => {
+  batch.attentionMask.forEach((real, i) => {
     if (real === 1) positions.push({ row: Math.floor(i / batch.columns), column: i % batch.columns });
   });
   return positions;
@@ -61,9 +62,9 @@ function batchOf({ config }: Qwen2Vl, numbers: ReferenceNumbers): PromptBatch {
   const rows = numbers.input_ids.length;
   const columns = numbers.input_ids[0]!.length;
   const size = rows * columns;
-  const positions = new Int32Array(3 * size);
+  const positionIds = new Int32Array(3 * size);
   const slots = new Int32Array(size).fill(-1);
-  const nextPositions = new Int32Array(rows);
+  const nextPositionIds = new Int32Array(rows);
   const lastColumns = new Int32Array(rows);
   let image = 0;
   numbers.input_ids.forEach((padded, row) => {
@@ -71,10 +72,10 @@ function batchOf({ config }: Qwen2Vl, numbers: ReferenceNumbers): PromptBatch {
     const ids = padded.filter((_, i) => numbers.attention_mask[row]![i] === 1);
     const count = ids.filter((id) => id === 3).length;
     const own = grids.slice(image, image + count);
-    const placed = multimodalPositions(ids, own, { imageTokenId: config.imageTokenId, spatialMergeSize: merge });
+    const placed = multimodalPositionIds(ids, own, { imageTokenId: config.imageTokenId, spatialMergeSize: merge });
     for (let axis = 0; axis < 3; axis++)
-      positions.set(
-        placed.positions.subarray(axis * ids.length, (axis + 1) * ids.length),
+      positionIds.set(
+        placed.positionIds.subarray(axis * ids.length, (axis + 1) * ids.length),
         axis * size + row * columns + start,
       );
     const imageSlots = own.flatMap((grid, i) =>
@@ -83,7 +84,7 @@ function batchOf({ config }: Qwen2Vl, numbers: ReferenceNumbers): PromptBatch {
     ids.forEach((id, i) => {
       if (id === config.imageTokenId) slots[row * columns + start + i] = imageSlots.shift()!;
     });
-    nextPositions[row] = placed.next;
+    nextPositionIds[row] = placed.next;
     lastColumns[row] = start + ids.length - 1;
     image += count;
   });
@@ -91,9 +92,9 @@ function batchOf({ config }: Qwen2Vl, numbers: ReferenceNumbers): PromptBatch {
     rows,
     columns,
     inputIds: Int32Array.from(numbers.input_ids.flat()),
-    mask: Uint8Array.from(numbers.attention_mask.flat()),
-    positions,
-    nextPositions,
+    attentionMask: Uint8Array.from(numbers.attention_mask.flat()),
+    positionIds,
+    nextPositionIds,
     lastColumns,
     slots,
     images: { kind: "patches", groups },

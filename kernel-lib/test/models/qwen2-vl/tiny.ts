@@ -1,7 +1,8 @@
 import { createRandom } from "../../../src/base/random";
 import type { RasterImage } from "../../../src/base/types";
+import { QWEN2_VL_CHAT_TEMPLATE } from "../../../src/models/qwen2-vl/processor";
 import { createQwen2Vl, type Qwen2Vl } from "../../../src/models/qwen2-vl/weights";
-import { type ChatMessage, QWEN2_VL_CHAT_TEMPLATE } from "../../../src/models/text/chat-template";
+import type { ChatMessage } from "../../../src/models/text/chat-template";
 import { createTokenizer, type TextTokenizer } from "../../../src/models/text/tokenizer";
 import { trainBpe } from "../../../src/replicas/tokenizers";
 
@@ -51,7 +52,7 @@ export function tinyModel(seed = 1): Qwen2Vl {
     },
     {
       tokenizer,
-      imageProcessor: {
+      imageConfig: {
         mean: [0.5, 0.5, 0.5],
         std: [0.25, 0.25, 0.25],
         rescale: 1 / 255,

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../../src/compute/backend";
-import { QWEN2_VL_CHAT_TEMPLATE, renderChat } from "../../../src/models/text/chat-template";
+import { QWEN2_VL_CHAT_TEMPLATE } from "../../../src/models/qwen2-vl/processor";
+import { renderChat } from "../../../src/models/text/chat-template";
 import { tokenizePrompt } from "../../../src/models/vision-language/prompt-batch";
 import { ask, noiseImage, tinyModel } from "../qwen2-vl/tiny";
 
@@ -36,10 +37,10 @@ test("tokenizePrompt expands each placeholder to the tokens of its own picture",
   model.dispose();
 });
 
-test("tokenizePrompt refuses a template that loses pictures", () => {
+test("tokenizePrompt refuses a template that loses images", () => {
   const model = { ...tinyModel(), chatTemplate: "{{ messages[0].role }}" };
   expect(() => tokenizePrompt(model, ask(noiseImage(1), noiseImage(2), "spiky"))).toThrow(
-    /one image placeholder per picture, 2; got 0/,
+    /one image placeholder per image, 2; got 0/,
   );
   model.dispose();
 });

@@ -4,8 +4,8 @@ import { openBackend } from "../../../src/compute/backend";
 import type { Qwen2Vl } from "../../../src/models/qwen2-vl/weights";
 import { scoreAnswers } from "../../../src/models/vision-language/answer-scores";
 import { generate } from "../../../src/models/vision-language/generate";
+import { encodeVision } from "../../../src/models/vision-language/image-batch";
 import { readerLogits } from "../../../src/models/vision-language/logits";
-import { encodeVision } from "../../../src/models/vision-language/pictures";
 import {
   type CollateOptions,
   collatePrompts,
@@ -83,7 +83,7 @@ describe("collatePrompts", () => {
   test("refuses no prompts, a wrong number of answers, a picture without tokens, foreign placeholders", () => {
     expect(() => collatePrompts(model, [])).toThrow(/at least one prompt/);
     expect(() => collatePrompts(model, prompts, { answers: ["yes"] })).toThrow(/one answer per prompt, 3; got 1/);
-    expect(() => collatePrompts(model, prompts, { vision: new Map() })).toThrow(/vision must hold every picture/);
+    expect(() => collatePrompts(model, prompts, { vision: new Map() })).toThrow(/vision must hold every image/);
     const stray = { inputIds: Int32Array.of(model.config.imageTokenId), images: [] };
     expect(() => collatePrompts(model, [stray])).toThrow(/image placeholders/);
   });

@@ -2,8 +2,7 @@ import { setImmediate as nextTick } from "node:timers/promises";
 import { assertNotInterrupted } from "../../base/check";
 import { DataError } from "../../base/errors";
 import type { Control, RasterImage } from "../../base/types";
-import type { PatchGrid } from "../layers/rotary";
-import type { PatchGroup, VisionLanguageModel } from "./model";
+import type { PatchGrid, PatchGroup, VisionLanguageModel } from "./model";
 
 /** What the vision tower made of an image: [tokens, hiddenSize], row by row. */
 export interface ImageTokens {
@@ -11,29 +10,29 @@ export interface ImageTokens {
   readonly grid: PatchGrid;
 }
 
-/** The pictures of a batch, each different one once: cut into patches, or read by the vision tower already. */
+/** The images of a batch, each different one once: cut into patches, or read by the vision tower already. */
 export type BatchImages =
   | { readonly kind: "patches"; readonly groups: readonly PatchGroup[] }
   | { readonly kind: "tokens"; readonly tokens: Float32Array };
 
-/** The pictures of a batch and where their tokens stand. */
-export interface Album {
+/** The images of a batch and where their tokens stand. */
+export interface ImageTable {
   readonly images: BatchImages;
   readonly grids: ReadonlyMap<RasterImage, PatchGrid>;
-  /** First token of each picture. */
+  /** First token of each image. */
   readonly offsets: ReadonlyMap<RasterImage, number>;
 }
 
 /**
- * Gathers pictures, each different one once: cut into patches, or as tokens where `vision` is given.
+ * Gathers images, each different one once: cut into patches, or as tokens where `vision` is given.
  *
- * @throws DataError when `vision` lacks a picture.
+ * @throws DataError when `vision` lacks an image.
  */
 export function gatherImages(
   model: VisionLanguageModel,
   images: readonly RasterImage[],
   vision: ReadonlyMap<RasterImage, ImageTokens> | undefined,
-): Album {
+): ImageTable {
   const different = [...new Set(images)];
   if (vision === undefined) {
     const groups = groupPatches(model, different);
@@ -42,7 +41,7 @@ export function gatherImages(
       grids: new Map(groups.flatMap(({ members, group }) => members.map((image) => [image, group.grid] as const))),
       offsets: offsetsOf(
         groups.flatMap(({ members, group }) =>
-          members.map((image) => [image, model.pictures.tokensOf(group.grid)] as const),
+          members.map((image) => [image, model.imageProcessor.tokensOf(group.grid)] as const),
         ),
       ),
     };
@@ -51,7 +50,7 @@ export function gatherImages(
     const tokens = vision.get(image);
     if (tokens !== undefined) return [image, tokens];
     throw new DataError(
-      "collatePrompts: vision must hold every picture of the batch; one is missing. Add it with encodeVision.",
+      "collatePrompts: vision must hold every image of the batch; one is missing. Add it with encodeVision.",
     );
   });
   const width = model.config.text.hiddenSize;
@@ -76,18 +75,18 @@ function offsetsOf(sizes: readonly (readonly [RasterImage, number])[]): Map<Rast
   );
 }
 
-/** Cuts pictures into patches, those of one size together. */
+/** Cuts images into patches, those of one size together. */
 export function groupPatches(
   model: VisionLanguageModel,
   images: readonly RasterImage[],
 ): { members: RasterImage[]; group: PatchGroup }[] {
   const bySize = new Map<string, { members: RasterImage[]; grid: PatchGrid; cut: Float32Array[] }>();
   for (const image of images) {
-    const grid = model.pictures.gridOf(image);
+    const grid = model.imageProcessor.gridOf(image);
     const key = `${grid.frames}x${grid.height}x${grid.width}`;
     const entry = bySize.get(key) ?? { members: [], grid, cut: [] };
     entry.members.push(image);
-    entry.cut.push(model.pictures.cut(image));
+    entry.cut.push(model.imageProcessor.patchesOf(image));
     bySize.set(key, entry);
   }
   return [...bySize.values()].map(({ members, grid, cut }) => {
@@ -103,10 +102,10 @@ export function groupPatches(
 const BATCH_SIZE = 64;
 
 /**
- * Runs the vision tower over pictures, without gradient: what a frozen tower needs once per picture.
+ * Runs the vision tower over images, without gradient: what a frozen tower needs once per image.
  *
  * Each pass has the same shape, so an image's tokens are the same bits whatever else is asked for with it.
- * Put the results into a map and give it to `collatePrompts` as `vision`. Pictures of one size are read 64 at a time.
+ * Put the results into a map and give it to `collatePrompts` as `vision`. Images of one size are read 64 at a time.
  *
  * @throws InterruptedError when the control's signal is aborted.
  */
@@ -122,7 +121,7 @@ export async function encodeVision(
     await nextTick(); // tfjs-node computes synchronously: let signals and displays through
     assertNotInterrupted("encodeVision", control?.signal);
     for (const { members, group } of groupPatches(model, different.slice(start, start + BATCH_SIZE))) {
-      const output = model.pictures.run(model.parameters, fillUp(group));
+      const output = model.visionTower.run(model.parameters, fillUp(group));
       const values = (await output.data()) as Float32Array;
       output.dispose();
       const size = (output.shape[0] / BATCH_SIZE) * width;
@@ -136,7 +135,7 @@ export async function encodeVision(
   return images.map((image) => known.get(image)!);
 }
 
-/** The group with empty pictures added up to a full batch: a matrix product's rounding depends on its shape. */
+/** The group with empty images added up to a full batch: a matrix product's rounding depends on its shape. */
 function fillUp(group: PatchGroup): PatchGroup {
   const perImage = group.patches.length / group.numImages;
   const patches = new Float32Array(BATCH_SIZE * perImage);

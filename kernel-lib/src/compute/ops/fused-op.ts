@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { hasNativeKernels, runNativeKernel } from "./native-kernels";
 
 /** The tensor itself where it has the shape already: a reshape costs a kernel call even when it changes nothing. */
 export function reshapeTo(x: tf.Tensor, shape: number[]): tf.Tensor {
@@ -38,7 +39,7 @@ interface FusedEngine {
  * are freed once the next operation's turn comes, so that a step needs no more than its activations.
  */
 export function runFused<T extends tf.Tensor>(op: FusedOp<T>): T {
-  const engine = tf.engine() as unknown as FusedEngine;
+  const engine = internals();
   return engine.runKernelFunc({
     inputs: op.inputs,
     forwardFunc: (_backend, save) => op.forward(save),
@@ -47,6 +48,12 @@ export function runFused<T extends tf.Tensor>(op: FusedOp<T>): T {
       return op.backward(dy as T, saved);
     },
   }) as T;
+}
+
+/** What TensorFlow.js' own operations are made with; its types hide it. */
+function internals(): FusedEngine {
+  const engine: unknown = tf.engine();
+  return engine as FusedEngine;
 }
 
 /** What the operation before this one, on the way back, held. */
@@ -66,4 +73,11 @@ function freePassed({ state }: FusedEngine, dy: tf.Tensor, saved: readonly tf.Te
 /** Whether a tensor is a variable that does not learn: no gradient is made for it. */
 export function isFrozen(tensor: tf.Tensor): boolean {
   return tensor instanceof tf.Variable && !tensor.trainable;
+}
+
+/** The sum over all axes but the last, as the gradient of a bias is: x [..., D] -> [D]. Has no gradient of its own. */
+export function columnSum(x: tf.Tensor): tf.Tensor1D {
+  if (hasNativeKernels()) return runNativeKernel("JomedColumnSum", {}, [x], 1)[0] as tf.Tensor1D;
+  const width = x.shape[x.rank - 1]!;
+  return tf.sum(tf.reshape(x, [x.size / width, width]), 0);
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { openBackend } from "../../src/compute/backend";
-import { runFused } from "../../src/compute/fused-op";
+import { openBackend } from "../../../src/compute/backend";
+import { runFused } from "../../../src/compute/ops/fused-op";
 
 /** x³, remembering how many bytes there were on its way back. */
 function cube(x: tf.Tensor, seen: number[] = []): tf.Tensor {

@@ -1,18 +1,17 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-wasm";
 import { beforeAll, describe, expect, it } from "vitest";
-import { createRandom } from "../../src/base/random";
-import { createAdamW, globalNorm } from "../../src/compute/adamw";
-import { openBackend } from "../../src/compute/backend";
-import { hasNativeKernels, loadNativeKernels } from "../../src/compute/native-kernels";
-import { gatedSilu, quickGelu } from "../../src/compute/ops/activations";
-import { attention } from "../../src/compute/ops/attention";
-import { dense } from "../../src/compute/ops/dense";
-import { layerNorm, rmsNorm } from "../../src/compute/ops/norms";
-import { rotate } from "../../src/compute/ops/rotary";
-import { joinedLinear } from "../../src/models/layers/linear";
-import { createRotaryTable, multimodalAngles } from "../../src/models/layers/rotary";
-import { createParameterStore } from "../../src/models/weights/parameters";
+import { createRandom } from "../../../src/base/random";
+import { createAdamW, globalNorm } from "../../../src/compute/adamw";
+import { openBackend } from "../../../src/compute/backend";
+import { gatedSilu, quickGelu } from "../../../src/compute/ops/activations";
+import { attention } from "../../../src/compute/ops/attention";
+import { hasNativeKernels, loadNativeKernels } from "../../../src/compute/ops/native-kernels";
+import { layerNorm, rmsNorm } from "../../../src/compute/ops/norms";
+import { createRotaryTable, rotate } from "../../../src/compute/ops/rotary";
+import { multimodalAngles } from "../../../src/models/layers/decoder";
+import { dense, linear } from "../../../src/models/layers/linear";
+import { createParameterStore } from "../../../src/models/weights/parameters";
 
 type Arrays = readonly { readonly shape: readonly number[]; readonly data: Float32Array }[];
 type Op = (...inputs: tf.Tensor[]) => tf.Tensor;
@@ -133,15 +132,17 @@ async function runAdapters(backend: string, arrays: Arrays): Promise<Float32Arra
     ["a.weight", w0!],
     ["b.weight", w1!],
   ]);
-  const variables = matrices.map(({ data, shape }) => tf.variable(tf.tensor(data.slice(), [...shape])));
+  const variables = matrices.map(({ data, shape }) =>
+    tf.variable(tf.tensor2d(data.slice(), shape as [number, number])),
+  );
   store.adapters.set("a", { A: variables[0]!, B: variables[1]!, scaling: 2 });
   store.adapters.set("b", { A: variables[2]!, B: variables[3]!, scaling: 2 });
   const input = tf.tensor2d(x!.data.slice(), x!.shape as [number, number]);
   const { grads } = tf.variableGrads(() => {
-    const y = joinedLinear(store, ["a", "b"], input);
+    const y = linear(store, ["a", "b"], input);
     return tf.sum(tf.mul(y, slopes(y.shape))) as tf.Scalar;
   }, variables);
-  return [joinedLinear(store, ["a", "b"], input), ...variables.map(({ name }) => grads[name]!)].map((each) =>
+  return [linear(store, ["a", "b"], input), ...variables.map(({ name }) => grads[name]!)].map((each) =>
     (each.dataSync() as Float32Array).slice(),
   );
 }

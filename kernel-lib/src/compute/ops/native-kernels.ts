@@ -3,11 +3,11 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 
-/** A number given with a kernel; whole numbers that the kernel takes as int64 are marked. */
-export type KernelAttribute = number | { readonly int: number };
+/** What is given with a kernel: a number, one that the kernel takes as int64, or the type of one of its tensors. */
+export type KernelAttribute = number | { readonly int: number } | { readonly type: "float" | "int32" };
 
 interface NativeBackend {
-  readonly binding: Readonly<Record<"TF_ATTR_INT" | "TF_ATTR_FLOAT", number>>;
+  readonly binding: Readonly<Record<`TF_ATTR_${"INT" | "FLOAT" | "TYPE"}` | "TF_FLOAT" | "TF_INT32", number>>;
   executeMultipleOutputs(name: string, attributes: object[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
 }
 
@@ -37,7 +37,7 @@ export function hasNativeKernels(): boolean {
 }
 
 /**
- * Runs one of the kernels of kernel-lib/native/kernels. Ask `hasNativeKernels` first.
+ * Runs one kernel of the native engine: TensorFlow's own, or one of kernel-lib/native/kernels where `hasNativeKernels` says so.
  *
  * @example const [y] = runNativeKernel("JomedGate", { steepness: 1 }, [x], 1)
  */
@@ -47,12 +47,14 @@ export function runNativeKernel(
   inputs: readonly tf.Tensor[],
   numOutputs: number,
 ): tf.Tensor[] {
-  const backend = tf.backend() as unknown as NativeBackend;
-  const { TF_ATTR_INT, TF_ATTR_FLOAT } = backend.binding;
-  const given = Object.entries(attributes).map(([key, value]) =>
-    typeof value === "number"
-      ? { name: key, type: TF_ATTR_FLOAT, value }
-      : { name: key, type: TF_ATTR_INT, value: value.int },
-  );
-  return backend.executeMultipleOutputs(name, given, [...inputs], numOutputs);
+  const backend: unknown = tf.backend(); // its types hide the binding
+  const { binding, executeMultipleOutputs } = backend as NativeBackend;
+  const given = Object.entries(attributes).map(([key, value]) => ({ name: key, ...attributeOf(value, binding) }));
+  return executeMultipleOutputs.call(backend, name, given, [...inputs], numOutputs);
+}
+
+function attributeOf(value: KernelAttribute, binding: NativeBackend["binding"]): { type: number; value: number } {
+  if (typeof value === "number") return { type: binding.TF_ATTR_FLOAT, value };
+  if ("int" in value) return { type: binding.TF_ATTR_INT, value: value.int };
+  return { type: binding.TF_ATTR_TYPE, value: value.type === "float" ? binding.TF_FLOAT : binding.TF_INT32 };
 }

@@ -1,0 +1,76 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { ConfigError } from "../../base/errors";
+import type { Control, RasterImage } from "../../base/types";
+import { roundHalfToEven } from "../../compute/half-floats";
+import { type PixelScale, scalePixels, toRgb } from "../images/pixels";
+import { resizeBicubic } from "../images/resize";
+import type { EncoderTexts } from "./encoder";
+
+/** What an encoder's preprocessor_config.json says: the shorter edge is resized, then the centre is cut out. */
+export interface EncoderImageConfig extends PixelScale {
+  readonly shortestEdge: number;
+  readonly cropHeight: number;
+  readonly cropWidth: number;
+  /** Where the cut starts when the margin is odd: transformers rounds down, torchvision half to even. Default "down". */
+  readonly cropRounding?: "down" | "halfToEven";
+}
+
+function resizeShortestEdge(image: RasterImage, edge: number): RasterImage {
+  const scale = (length: number) => Math.trunc((edge * length) / Math.min(image.width, image.height));
+  return resizeBicubic(image, scale(image.width), scale(image.height));
+}
+
+function cropCentre(image: RasterImage, { cropHeight, cropWidth, cropRounding }: EncoderImageConfig): RasterImage {
+  if (image.width === cropWidth && image.height === cropHeight) return image;
+  if (image.width < cropWidth || image.height < cropHeight)
+    throw new ConfigError(
+      `clipPixelValues: the crop must fit into the resized image of ${image.width} x ${image.height}; got ${cropWidth} x ${cropHeight}. Set crop_size to at most size in preprocessor_config.json.`,
+      { cropHeight, cropWidth },
+    );
+  const round = cropRounding === "halfToEven" ? roundHalfToEven : Math.floor;
+  const [top, left] = [round((image.height - cropHeight) / 2), round((image.width - cropWidth) / 2)];
+  const data = new Uint8Array(cropHeight * cropWidth * 3);
+  for (let row = 0; row < cropHeight; row++) {
+    const start = ((top + row) * image.width + left) * 3;
+    data.set(image.data.subarray(start, start + cropWidth * 3), row * cropWidth * 3);
+  }
+  return { width: cropWidth, height: cropHeight, channels: 3, data };
+}
+
+/**
+ * Resizes, crops and scales images for an encoder's image tower.
+ *
+ * @returns pixels [B, cropHeight, cropWidth, 3]; the caller disposes them.
+ * @throws ConfigError when the crop is larger than the resized image.
+ */
+export function encoderPixels(images: readonly RasterImage[], config: EncoderImageConfig): tf.Tensor4D {
+  const { cropHeight, cropWidth, shortestEdge } = config;
+  const size = cropHeight * cropWidth * 3;
+  const values = new Float32Array(images.length * size);
+  images.forEach((image, i) => {
+    values.set(scalePixels(cropCentre(resizeShortestEdge(toRgb(image), shortestEdge), config), config), i * size);
+  });
+  return tf.tensor4d(values, [images.length, cropHeight, cropWidth, 3]);
+}
+
+/** Lays texts of different length into one block of rows. `endOf` names the column of a row's last token. */
+export function padTexts(
+  rows: readonly (readonly number[])[],
+  padTokenId: number,
+  endOf: (row: readonly number[]) => number,
+): EncoderTexts {
+  const columns = rows.reduce((most, ids) => Math.max(most, ids.length), 1);
+  const ids = new Int32Array(rows.length * columns).fill(padTokenId);
+  rows.forEach((row, i) => {
+    ids.set(row, i * columns);
+  });
+  return { rows: rows.length, columns, ids, ends: Int32Array.from(rows, endOf) };
+}
+
+/** Says how many texts are longer than the model reads, if any. */
+export function warnOfCuts(encoded: readonly (readonly number[])[], maxPositions: number, control: Control): void {
+  const cut = encoded.filter((ids) => ids.length > maxPositions).length;
+  if (cut === 0) return;
+  const message = `${cut} of ${encoded.length} texts are longer than ${maxPositions} tokens and were cut.`;
+  control.onWarn?.("text-cut", message, { cut, maxPositions });
+}
