@@ -7,7 +7,7 @@ import type { DataSource } from "../base/types";
 import { type GridOptions, resolveGrid } from "../experiments/grid/options";
 import { PROFILES, type ProfileName } from "../experiments/run";
 import { parseParameter } from "../notebook/parameters";
-import { TASK_NAMES } from "../phantoms/load-task";
+import { tasksFrom } from "../phantoms/load-task";
 import type { GridCommand } from "./grid";
 
 /** The command line of `npm run reproduce`: first what it says of a grid of experiments, then the rest. */
@@ -76,7 +76,7 @@ function readGridCommand(words: GridWords, setting: GridSetting): GridCommand | 
     profile,
     source,
     ...(dataDir === null ? {} : { dataDir }),
-    ...(words.tasks === undefined ? {} : { tasks: allOr(listOf("tasks", words.tasks), TASK_NAMES) }),
+    ...(words.tasks === undefined ? {} : { tasks: allOr(listOf("tasks", words.tasks), tasksFrom(source)) }),
     ...(words.backbones === undefined ? {} : { backbones: listOf("backbones", words.backbones) }),
     ...(seeds === undefined ? {} : { seeds }),
     ...(words.systems === undefined ? {} : { systems: allOr(listOf("systems", words.systems), everySystem()) }),

@@ -40,6 +40,12 @@ const DRAWN_ONLY = [...TASK_PHANTOMS.keys()].filter((name) => !TASKS.has(name));
 /** The names loadTask knows: the published tasks in the paper's order, then those that are only drawn. */
 export const TASK_NAMES: readonly string[] = [...TASKS.keys(), ...DRAWN_ONLY];
 
+/** The names of the tasks that have data of this source. */
+export function tasksFrom(source: DataSource): readonly string[] {
+  const known: ReadonlyMap<string, unknown> = source === "real" ? TASKS : TASK_PHANTOMS;
+  return TASK_NAMES.filter((name) => known.has(name));
+}
+
 /**
  * What is fixed about a task, whatever its files.
  *

@@ -9,7 +9,7 @@ import { buildIndex } from "../../src/experiments/stages/corpus-index";
 import { predict } from "../../src/experiments/stages/predictions";
 import { tuneReader } from "../../src/experiments/stages/reader";
 import { CORPUS_NAMES, corpusFor, loadCorpus } from "../../src/phantoms/load-corpus";
-import { isTaskDrawn, loadTask, TASK_NAMES } from "../../src/phantoms/load-task";
+import { isTaskDrawn, loadTask, TASK_NAMES, tasksFrom } from "../../src/phantoms/load-task";
 import { makeTinyModels } from "../experiments/grid/tiny-world";
 import { refusal } from "./helpers";
 import { TOY_CORPUS, TOY_TASK, writeToyCorpus, writeToyTask } from "./toy";
@@ -51,6 +51,8 @@ describe("a task added as one file and one line", () => {
       'loadTask: source must be "real" for toy, which has no phantom; got "phantom". Pass dataDir.',
     );
     expect(isTaskDrawn("toy", { dataDir: folder })).toBe(true);
+    expect(tasksFrom("real")).toEqual(TASK_NAMES);
+    expect(tasksFrom("phantom")).toEqual(TASK_NAMES.slice(0, -1));
   });
 
   test("is planned by the grid like any other, with the corpus of all others", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { planGrid } from "../../src/experiments/grid/plan";
 import { corpusFor, isDrawnCorpus, loadCorpus } from "../../src/phantoms/load-corpus";
-import { isTaskDrawn, loadTask, TASK_NAMES } from "../../src/phantoms/load-task";
+import { isTaskDrawn, loadTask, TASK_NAMES, tasksFrom } from "../../src/phantoms/load-task";
 import { refusal } from "../data/helpers";
 
 // what a stranger changes: the line { task: TOY_TASK_PHANTOM, corpus: TOY_CORPUS_PHANTOM }
@@ -41,6 +41,8 @@ describe("a world added as one file and one line", () => {
     expect(error.message).toBe(
       'loadTask: source must be "phantom" for toy, which is only drawn; got "real". Leave dataDir out.',
     );
+    expect(tasksFrom("real")).toEqual(TASK_NAMES.slice(0, -1));
+    expect(tasksFrom("phantom")).toEqual(TASK_NAMES);
   });
 
   test("its corpus is the one that is searched for its task, and for no other", async () => {

@@ -3,7 +3,7 @@ import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { DataSource } from "../../base/types";
 import { CORPUS_NAMES, corpusFor } from "../../phantoms/load-corpus";
-import { TASK_NAMES } from "../../phantoms/load-task";
+import { TASK_NAMES, tasksFrom } from "../../phantoms/load-task";
 import { systemNames } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from "../run";
@@ -16,7 +16,7 @@ export type Backbone = (typeof BACKBONES)[number];
 export interface GridOptions {
   /** Default "quick". */
   readonly profile?: ProfileName;
-  /** Default all. */
+  /** Default all that have data of the source. */
   readonly tasks?: readonly string[];
   readonly backbones?: readonly string[];
   readonly seeds?: readonly number[];
@@ -80,7 +80,7 @@ export function resolveGrid(options: GridOptions): GridSettings {
   const systems = options.systems ?? (grid.systems === "all" ? allSystems : grid.systems);
   return {
     profile,
-    tasks: names("tasks", options.tasks ?? TASK_NAMES, TASK_NAMES),
+    tasks: names("tasks", options.tasks ?? tasksFrom(source), TASK_NAMES),
     backbones: names("backbones", options.backbones ?? grid.backbones, BACKBONES),
     seeds,
     systems: names("systems", systems, allSystems),
