@@ -4,61 +4,7 @@ import type { ReaderStageOptions } from "../training/reader-stage";
 import { PAPER_RETRIEVER_OPTIONS, type RetrieverStageOptions } from "../training/retriever-options";
 import type { ProfileName } from "./run";
 
-/** Changes to a profile's options of the stages. */
-export interface StageChanges {
-  readonly reader?: Partial<ReaderStageOptions>;
-  readonly closedBook?: Partial<ReaderStageOptions>;
-  readonly retriever?: Partial<RetrieverStageOptions>;
-}
-
-/** What a profile's grid runs unless asked otherwise, and what it changes for some tasks and readers. */
-export interface GridPart {
-  readonly backbones: readonly string[];
-  readonly seeds: readonly number[];
-  /** Names of systems; "all" stands for every one. */
-  readonly systems: readonly string[] | "all";
-  /** "short": as few steps and passages as the task says (docs/performance.md); "profile": the profile's own for every task. */
-  readonly length: "short" | "profile";
-  /** Changes by reader, after those by task. */
-  readonly readers: Readonly<Record<string, StageChanges>>;
-  /** Steps of the readers counted in passes over the task's training questions instead; evaluated once a pass. */
-  readonly epochs?: number;
-}
-
-export const QUICK_GRID: GridPart = {
-  backbones: ["qwen2-vl"],
-  seeds: [7],
-  systems: systemNames("system"),
-  length: "short",
-  readers: {},
-};
-
-export const FULL_GRID: GridPart = {
-  backbones: ["qwen2-vl", "pixtral"],
-  seeds: [7, 8, 9, 10, 11],
-  systems: "all",
-  length: "short",
-  readers: {},
-};
-
-export const PAPER_GRID: GridPart = {
-  backbones: ["qwen2-vl", "pixtral"],
-  seeds: [7],
-  systems: systemNames("system"),
-  length: "profile",
-  readers: { pixtral: { reader: { batchSize: 5 }, closedBook: { batchSize: 5 } } },
-  epochs: 15,
-};
-
-export const TEST_GRID: GridPart = {
-  backbones: ["qwen2-vl"],
-  seeds: [7],
-  systems: systemNames("system"),
-  length: "profile",
-  readers: {},
-};
-
-/** Every number that decides how much a run computes. The paper's values stand behind each (arXiv 2508.17394v3). */
+/** Every number that decides how much a run computes. */
 export interface Profile {
   readonly index: {
     /** Which index the systems search, and up to how many numbers "auto" means the exact one. */
@@ -87,68 +33,100 @@ export interface Profile {
   readonly grid: GridPart;
 }
 
+/** Changes to a profile's options of the stages. */
+export interface StageChanges {
+  readonly reader?: Partial<ReaderStageOptions>;
+  readonly closedBook?: Partial<ReaderStageOptions>;
+  readonly retriever?: Partial<RetrieverStageOptions>;
+}
+
+/** What a profile's grid runs unless asked otherwise, and what it changes for some tasks and readers. */
+interface GridPart {
+  readonly backbones: readonly string[];
+  readonly seeds: readonly number[];
+  /** Names of systems; "all" stands for every one. */
+  readonly systems: readonly string[] | "all";
+  /** "short": as few steps and passages as the task says (docs/performance.md); "profile": the profile's own for every task. */
+  readonly length: "short" | "profile";
+  /** Changes by reader, after those by task. */
+  readonly readers: Readonly<Record<string, StageChanges>>;
+  /** Steps of the readers counted in passes over the task's training questions instead; evaluated once a pass. */
+  readonly epochs?: number;
+}
+
+// Behind each number stands the paper's (arXiv 2508.17394v3), where it gives one and it is another.
+
+const INDEX: Profile["index"] = {
+  prefer: "auto", // exact
+  exactUpTo: EXACT_UP_TO,
+  m: 16,
+  efConstruction: 200,
+  ef: 128,
+  measuredEf: [16, 32, 64, 128, 256],
+  recallAt: 10,
+};
+
 const QUICK_READER: ReaderStageOptions = {
-  steps: 240, // 2,160 steps of 3 x 8 prompts (15 epochs)
-  batchSize: 24, // 3 x 8 accumulated (Qwen2-VL)
+  steps: 240, // 2,160 of 3 x 8 prompts (15 epochs)
+  batchSize: 24, // 3 x 8 accumulated (Qwen2-VL), 5 x 8 (Pixtral)
   learningRate: 2e-3, // 1e-4; a model of a million weights wants more
-  warmupShare: 0.1, // 10 %
-  rank: 8,
-  alpha: 16,
+  warmupShare: 0.1,
+  rank: 8, // not given
+  alpha: 16, // not given
   vision: "trained", // not frozen
   augment: { maxShift: 2, noise: 5 }, // none; 546 pictures would be learnt by heart
   weightDecay: 0.01,
-  clipNorm: 1,
-  evaluateEvery: 24,
+  clipNorm: 1, // not given
+  evaluateEvery: 24, // once an epoch
+};
+
+const QUICK_RETRIEVER: RetrieverStageOptions = {
+  steps: 200, // up to 50,000
+  batchSize: 64, // 2; the preference of a small reader is faint, and a small batch drowns it
+  numCandidates: 20, // 50
+  learningRate: 2e-4, // 1e-4
+  warmupSteps: 20, // 1,000
+  evaluateEvery: 25, // 100
+  refreshEvery: 4, // 10
+  weightDecay: 0.01,
+  learnedWeight: 0.15,
+  temperature: 1,
+  loss: "contrastive",
+  preferenceSoftmax: "once",
+  bestBy: "likelihood",
+  validationTop: 4,
 };
 
 const QUICK: Profile = {
-  index: {
-    prefer: "auto", // exact
-    exactUpTo: EXACT_UP_TO,
-    m: 16,
-    efConstruction: 200,
-    ef: 128,
-    measuredEf: [16, 32, 64, 128, 256],
-    recallAt: 10,
-  },
+  index: INDEX,
   reader: QUICK_READER,
   closedBook: QUICK_READER,
-  retriever: {
-    steps: 200, // up to 50,000
-    batchSize: 64, // 2; the preference of a small reader is faint, and a small batch drowns it
-    numCandidates: 20, // 50
-    learningRate: 2e-4, // 1e-4
-    warmupSteps: 20, // 1,000
-    evaluateEvery: 25, // 100
-    refreshEvery: 4, // 10
-    weightDecay: 0.01,
-    learnedWeight: 0.15,
-    temperature: 1,
-    loss: "contrastive",
-    preferenceSoftmax: "once",
-    bestBy: "likelihood",
-    validationTop: 4,
-  },
+  retriever: QUICK_RETRIEVER,
   numPerHead: 2,
   numDraws: 2000,
-  grid: QUICK_GRID,
+  grid: {
+    backbones: ["qwen2-vl"],
+    seeds: [7],
+    systems: systemNames("system"),
+    length: "short",
+    readers: {},
+  },
 };
 
-const FULL: Profile = { ...QUICK, grid: FULL_GRID };
+/** Quick's numbers, with more readers, seeds and systems. */
+const FULL: Profile = {
+  ...QUICK,
+  grid: { ...QUICK.grid, backbones: ["qwen2-vl", "pixtral"], seeds: [7, 8, 9, 10, 11], systems: "all" },
+};
 
 /** The paper's values, none made smaller: for real models. What the paper leaves open is as in profile quick. */
 const PAPER_READER: ReaderStageOptions = {
+  ...QUICK_READER,
   steps: 2160,
   batchSize: 3,
   accumulation: 8,
   learningRate: 1e-4,
-  warmupShare: 0.1,
-  rank: 8,
-  alpha: 16,
-  vision: "trained",
   augment: null,
-  weightDecay: 0.01,
-  clipNorm: 1,
   evaluateEvery: 144, // once an epoch
 };
 
@@ -156,14 +134,15 @@ const PAPER: Profile = {
   ...QUICK,
   reader: PAPER_READER,
   closedBook: PAPER_READER,
-  retriever: {
-    ...PAPER_RETRIEVER_OPTIONS,
-    loss: "contrastive",
-    preferenceSoftmax: "once",
-    bestBy: "likelihood",
-    validationTop: 4,
+  retriever: { ...QUICK_RETRIEVER, ...PAPER_RETRIEVER_OPTIONS },
+  grid: {
+    backbones: ["qwen2-vl", "pixtral"],
+    seeds: [7],
+    systems: systemNames("system"),
+    length: "profile",
+    readers: { pixtral: { reader: { batchSize: 5 }, closedBook: { batchSize: 5 } } },
+    epochs: 15,
   },
-  grid: PAPER_GRID,
 };
 
 const TEST_READER: ReaderStageOptions = {
@@ -176,11 +155,12 @@ const TEST_READER: ReaderStageOptions = {
 };
 
 const TEST: Profile = {
-  index: { ...QUICK.index, exactUpTo: 1000, measuredEf: [16, 64] },
+  ...QUICK,
+  index: { ...INDEX, exactUpTo: 1000, measuredEf: [16, 64] },
   reader: TEST_READER,
   closedBook: TEST_READER,
   retriever: {
-    ...QUICK.retriever,
+    ...QUICK_RETRIEVER,
     steps: 4,
     batchSize: 4,
     numCandidates: 4,
@@ -188,9 +168,8 @@ const TEST: Profile = {
     evaluateEvery: 2,
     refreshEvery: 1,
   },
-  numPerHead: 2,
   numDraws: 200,
-  grid: TEST_GRID,
+  grid: { ...QUICK.grid, length: "profile" },
 };
 
 const ALL: Readonly<Record<ProfileName, Profile>> = { quick: QUICK, full: FULL, paper: PAPER, test: TEST };

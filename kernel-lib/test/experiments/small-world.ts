@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Control, Corpus, Split, Task } from "../../src/base/types";
+import type { Control, Corpus, Task } from "../../src/base/types";
 import { openRun, type Run } from "../../src/experiments/run";
 import { buildIndex, type Index } from "../../src/experiments/stages/corpus-index";
 import { type TunedReader, tuneReader } from "../../src/experiments/stages/reader";
@@ -11,6 +11,7 @@ import { loadCorpus } from "../../src/phantoms/load-corpus";
 import { loadTask } from "../../src/phantoms/load-task";
 import { createReplicaClip } from "../../src/replicas/replica-encoders";
 import { tinyReader } from "../helpers/tiny-reader";
+import { cutTask } from "./helpers/cut-task";
 
 /** Untrained models on disk, a cut-down task and corpus: everything a run needs, in seconds. */
 export interface SmallWorld {
@@ -25,15 +26,6 @@ export interface SmallWorld {
   dispose(): void;
 }
 
-const SIZES: Readonly<Record<Split, number>> = { train: 24, validation: 8, test: 10 };
-
-function cut(task: Task): Task {
-  const splits = Object.fromEntries(
-    Object.entries(SIZES).map(([split, size]) => [split, task.splits[split as Split].slice(0, size)]),
-  );
-  return { ...task, splits: splits as unknown as Task["splits"], fingerprint: `${task.fingerprint}:cut` };
-}
-
 export async function smallWorld(): Promise<SmallWorld> {
   const folder = mkdtempSync(join(tmpdir(), "small-world-"));
   const openHere = (artifacts: string, control: Control = {}) =>
@@ -45,7 +37,7 @@ export async function smallWorld(): Promise<SmallWorld> {
   const model = tinyReader(6);
   saveQwen2Vl(model, join(folder, "reader"));
   model.dispose();
-  const task = cut(await loadTask("breast-mnist", { source: "phantom", seed: 3 }));
+  const task = cutTask(await loadTask("breast-mnist", { source: "phantom", seed: 3 }));
   const corpus = await loadCorpus("phantom", { seed: 3, numPassages: 60 });
   const [clipFolder, readerFolder] = [join(folder, "clip"), join(folder, "reader")];
   return {

@@ -3,12 +3,13 @@ import type { Leak } from "../../data/leaks/find-leaks";
 import { taskDefinition } from "../../phantoms/load-task";
 import type { SystemDefinition } from "../../systems/system";
 import { systemOf, trainingVariant } from "../../systems/systems";
+import type { RetrieverStageOptions } from "../../training/retriever-options";
 import type { CheckpointFolder } from "../checkpoint-folder";
 import type { Run } from "../run";
 import { scoresStage } from "../stages/candidate-scores";
 import { leaksStage } from "../stages/corpus";
 import { type Index, indexStage } from "../stages/corpus-index";
-import { type PredictResult, predictionsStage } from "../stages/predictions";
+import { type PredictionInputs, type PredictResult, predictionsStage, systemStage } from "../stages/predictions";
 import { type ReaderMode, readerStage, type TunedReader } from "../stages/reader";
 import { resultsStage } from "../stages/results";
 import { headStage, retrieverOptions, type TunedHead } from "../stages/retriever";
@@ -130,7 +131,7 @@ function whyNot(task: string, { refuses }: SystemDefinition): string | null {
   return refuses?.(taskDefinition(task).forms) ?? null;
 }
 
-// One function a stage. A system that is made from another stage asks for its node in predictionsNode; nothing else changes.
+// One function a stage; each names the nodes it reads. A stage that a system brings along (its ownTraining) is one of them.
 
 type Group = Pick<GridCell, "task" | "backbone" | "seed">;
 
@@ -185,17 +186,20 @@ function readerNode(group: Group, mode: ReaderMode): GridNode<StageOf<TunedReade
   });
 }
 
-function scoresNode(group: Group): GridNode {
+function scoresNode(group: Group, system: SystemDefinition): GridNode {
   const [index, reader] = [indexNode(group.task), readerNode(group, "retrieval")];
-  return nodeOf({ kind: "candidate-scores", of: group, after: [index, reader] }, async (from, run) => {
-    const settings = retrieverOptions(run, retrieverChanges(run.profile, group));
-    return scoresStage({ index: from.result(index), reader: from.result(reader) }, settings);
-  });
+  const { training = {} } = system;
+  // every training shares them, unless it changes which candidates are read or what the reader is asked
+  const isOwn = "numCandidates" in training || "preference" in training;
+  const part = isOwn ? [trainingVariant(system)] : [];
+  return nodeOf({ kind: "candidate-scores", of: group, part, after: [index, reader] }, async (from, run) =>
+    scoresStage({ index: from.result(index), reader: from.result(reader) }, stage2Of(run, group, system)),
+  );
 }
 
 function headNode(group: Group, head: Head, system: SystemDefinition): GridNode<StageOf<TunedHead>> {
   const [index, reader] = [indexNode(group.task), readerNode(group, "retrieval")];
-  const after = [index, reader, scoresNode(group)];
+  const after = [index, reader, scoresNode(group, system)];
   const part = [head, trainingVariant(system)];
   return nodeOf({ kind: "retriever-head", of: group, part, after }, async (from, run) =>
     headStage(run, {
@@ -203,28 +207,48 @@ function headNode(group: Group, head: Head, system: SystemDefinition): GridNode<
       head,
       index: from.result(index),
       reader: from.result(reader),
-      options: { ...retrieverChanges(run.profile, group), ...system.training },
+      options: stage2Of(run, group, system),
     }),
   );
 }
 
-function predictionsNode(group: Group, system: SystemDefinition): GridNode<StageOf<PredictResult>> {
-  const { needs, training } = system;
+function stage2Of(run: Run, group: Group, { training }: SystemDefinition): RetrieverStageOptions {
+  return retrieverOptions(run, { ...retrieverChanges(run.profile, group), ...training });
+}
+
+/** The nodes that a system's answers, and its own training, are made from; and what comes of them. */
+function partsOf(group: Group, system: SystemDefinition) {
+  const { needs } = system;
   const index = needs.retriever === null ? null : indexNode(group.task);
   const reader = needs.reader === null ? null : readerNode(group, needs.reader);
   const heads = (needs.retriever ?? []).map((head) => [head, headNode(group, head, system)] as const);
-  const after = [index, reader, ...heads.map(([, node]) => node)].filter((node) => node !== null);
-  return nodeOf({ kind: "predictions", of: group, part: [system.name], after }, async (from, run) => {
-    const { learnedWeight } = retrieverOptions(run, { ...retrieverChanges(run.profile, group), ...training });
-    return predictionsStage(run, {
-      system,
-      task: await from.task(group.task),
-      reader: reader === null ? null : from.result(reader),
-      index: index === null ? null : from.result(index),
-      heads: Object.fromEntries(heads.map(([head, node]) => [head, from.result(node)])),
-      learnedWeight,
-    });
+  const after: GridNode[] = [index, reader, ...heads.map(([, node]) => node)].filter((node) => node !== null);
+  const inputs = async (from: GridSources, run: Run): Promise<PredictionInputs> => ({
+    system,
+    task: await from.task(group.task),
+    reader: reader === null ? null : from.result(reader),
+    index: index === null ? null : from.result(index),
+    heads: Object.fromEntries(heads.map(([head, node]) => [head, from.result(node)])),
+    learnedWeight: stage2Of(run, group, system).learnedWeight,
   });
+  return { after, inputs };
+}
+
+/** A training that is a system's own: whatever it is, it comes before its answers. */
+function trainingNode(group: Group, system: SystemDefinition): GridNode {
+  const { after, inputs } = partsOf(group, system);
+  return nodeOf({ kind: "system", of: group, part: [system.name], after }, async (from, run) =>
+    systemStage(run, await inputs(from, run)),
+  );
+}
+
+/** The answers of a system on a task, with all that comes before them. */
+export function predictionsNode(group: Group, system: SystemDefinition): GridNode<StageOf<PredictResult>> {
+  const { after: parts, inputs } = partsOf(group, system);
+  const after = system.ownTraining === undefined ? parts : [...parts, trainingNode(group, system)];
+  return nodeOf({ kind: "predictions", of: group, part: [system.name], after }, async (from, run) =>
+    predictionsStage(run, await inputs(from, run)),
+  );
 }
 
 /** Of a grid with failures, the answers that are there are evaluated. */

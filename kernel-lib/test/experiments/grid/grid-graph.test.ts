@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type GridStage, gridGraph } from "../../../src/experiments/grid/graph";
+import { type GridStage, gridGraph, predictionsNode } from "../../../src/experiments/grid/graph";
 import { BACKBONES, corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/options";
 import { openWorld } from "../../../src/experiments/grid/session";
 import { readerChanges, retrieverChanges } from "../../../src/experiments/grid/sizes";
 import { READER_MODES } from "../../../src/experiments/stages/reader";
 import { TASK_NAMES } from "../../../src/phantoms/load-task";
-import { SYSTEMS } from "../../../src/systems/systems";
+import type { SystemDefinition } from "../../../src/systems/system";
+import { SYSTEMS, systemOf } from "../../../src/systems/systems";
 
 function list(options: GridOptions = {}) {
   const { nodes, ...graph } = gridGraph(resolveGrid({ source: "phantom", ...options }));
@@ -97,6 +98,19 @@ test("profile paper counts a reader's steps in epochs, with the batch of each re
     readerChanges("paper", "retrieval", { task: "derma-mnist", backbone, numTrain: 7007 });
   expect(optionsFor("qwen2-vl")).toEqual({ steps: 15 * Math.round(7007 / 24), evaluateEvery: Math.round(7007 / 24) });
   expect(optionsFor("pixtral")).toMatchObject({ batchSize: 5, steps: 15 * Math.round(7007 / 40) });
+});
+
+test("a stage that a system brings along comes before its answers; its own reading of candidates is a stage of its own", () => {
+  const group = { task: "breast-mnist", backbone: "qwen2-vl", seed: 7 } as const;
+  const jomed = systemOf("test", "jomed");
+  const ownTraining = { version: 1, config: {}, train: async () => {} };
+  const idsBefore = (system: SystemDefinition) => predictionsNode(group, system).stage.needs;
+  expect(idsBefore({ ...jomed, name: "joint", ownTraining })).toEqual([
+    ...idsBefore(jomed),
+    "system.breast-mnist.qwen2-vl.7.joint",
+  ]);
+  const [head] = predictionsNode(group, { ...jomed, name: "fewer", training: { numCandidates: 3 } }).after.slice(2);
+  expect(head!.stage.needs.at(-1)).toBe("candidate-scores.breast-mnist.qwen2-vl.7.fewer");
 });
 
 test("closed-book alone needs no index", () => {

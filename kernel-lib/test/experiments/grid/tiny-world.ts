@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Split, Task } from "../../../src/base/types";
 import { openBackend } from "../../../src/compute/backend";
 import type { GridWorld } from "../../../src/experiments/grid/session";
 import { saveClip } from "../../../src/models/clip/weights";
@@ -9,16 +8,9 @@ import { loadCorpus } from "../../../src/phantoms/load-corpus";
 import { loadTask } from "../../../src/phantoms/load-task";
 import { createReplicaClip } from "../../../src/replicas/replica-encoders";
 import { tinyReader } from "../../helpers/tiny-reader";
+import { cutTask } from "../helpers/cut-task";
 
-const SIZES: Readonly<Record<Split, number>> = { train: 24, validation: 8, test: 10 };
 const NUM_PASSAGES = 60;
-
-function cut(task: Task): Task {
-  const splits = Object.fromEntries(
-    Object.entries(SIZES).map(([split, size]) => [split, task.splits[split as Split].slice(0, size)]),
-  );
-  return { ...task, splits: splits as unknown as Task["splits"], fingerprint: `${task.fingerprint}:cut` };
-}
 
 /** Writes untrained models into a folder, once. */
 export async function makeTinyModels(folder: string): Promise<void> {
@@ -35,7 +27,7 @@ export async function makeTinyModels(folder: string): Promise<void> {
 /** A grid's world of cut-down tasks, a small corpus and the models of `makeTinyModels`: a cell takes seconds. */
 export function tinyWorld(folder: string): GridWorld {
   return {
-    loadTask: async (name) => cut(await loadTask(name, { source: "phantom", seed: 7 })),
+    loadTask: async (name) => cutTask(await loadTask(name, { source: "phantom", seed: 7 })),
     isDrawn: () => true,
     corpusOf: () => "tiny",
     loadCorpus: () => loadCorpus("phantom", { seed: 3, numPassages: NUM_PASSAGES }),
