@@ -97,7 +97,7 @@ describe("a grid on untrained models", () => {
     const heads = await tuneRetriever(own, { task, index, reader });
     const answers = await predict(own, { system: "jomed", task, index, reader, heads });
     const prior = await tuneRetriever(own, { task, index, reader, options: { prior: "off" } });
-    const variant = await predict(own, { system: "jomed", task, index, reader, heads: prior, name: "no prior" });
+    const variant = await predict(own, { system: "no-prior", task, index, reader, heads: prior });
     const origins = [index, reader, heads.heads.text!, heads.heads.image!, answers, variant];
     expect(origins.map(({ artifact }) => artifact.origin)).toEqual(Array(6).fill("found"));
     for (const part of [reader, index]) part.dispose();
