@@ -15,7 +15,7 @@ export interface CheckpointFolder {
   readonly fingerprint: string;
 }
 
-export interface CheckpointFolderOptions {
+interface CheckpointFolderOptions {
   /** Folder of the model, or its name on the hub (`findModel`). Default: the repository's own, in data/checkpoints. */
   readonly named?: string | undefined;
   /** Where fetched models lie. Default data/raw/models. */

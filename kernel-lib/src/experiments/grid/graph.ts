@@ -85,7 +85,7 @@ export interface GridNode<S extends Stage = Stage> {
 }
 
 /** Cells, the stages they need, each once, in the order of the work: a task is finished before the next begins. */
-export interface GridGraph {
+interface GridGraph {
   readonly cells: readonly GridCell[];
   readonly leftOut: readonly LeftOut[];
   readonly nodes: readonly GridNode[];

@@ -28,7 +28,7 @@ export interface GridPlan {
 }
 
 /** Beside the options: what is replaced in tests, and how to stop. */
-export interface PlanContext {
+interface PlanContext {
   readonly world?: GridWorld;
   readonly control?: Control;
 }

@@ -157,7 +157,7 @@ function toRecord<T extends object>(text: string, file: string, fields: readonly
 export type StageState = "done" | "running" | "failed" | "stopped" | "missing";
 
 /** One stage as it stands on disk. */
-export interface StageStatus {
+interface StageStatus {
   readonly stage: GridStage;
   readonly state: StageState;
   readonly who?: string;

@@ -9,7 +9,7 @@ import { type CellRecord, readCells } from "./records";
 import { isStored } from "./session";
 
 /** Which cell of a grid a row belongs to. */
-export type CellName = Pick<CellRecord, "profile" | "source" | "task" | "backbone" | "seed">;
+type CellName = Pick<CellRecord, "profile" | "source" | "task" | "backbone" | "seed">;
 
 /** The answers of one system on one task with one reader and seed. */
 export interface GridPredictions extends CellName {
@@ -28,7 +28,7 @@ export interface GridRows {
 }
 
 /** Which rows; a name that is left out does not matter. */
-export type GridRowsFilter = Partial<CellName>;
+type GridRowsFilter = Partial<CellName>;
 
 /**
  * All predictions and results that grids have stored in an artifacts folder, read from disk: no data, model or backend is opened.
@@ -76,7 +76,7 @@ function nameOf({ profile, source, task, backbone, seed }: CellRecord): CellName
 }
 
 /** A number with its interval: over test questions (bootstrap) with one seed, over seeds (Student's t) with several. */
-export interface SummaryNumber {
+interface SummaryNumber {
   readonly value: number;
   readonly low: number;
   readonly high: number;

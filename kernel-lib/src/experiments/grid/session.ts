@@ -54,7 +54,7 @@ function modelFolder(checkpoints: string, backbone: Backbone): string {
   );
 }
 
-export interface SessionOptions {
+interface SessionOptions {
   readonly world: GridWorld;
   readonly control: Control;
   /** "look": nothing is drawn or computed, and what hangs on it is not known. */

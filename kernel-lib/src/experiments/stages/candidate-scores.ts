@@ -17,7 +17,7 @@ import type { Input, Stage } from "./stage";
 import { writeJson } from "./stage-files";
 
 /** What the reader is asked, about how many candidates. */
-export interface ScoreSettings {
+interface ScoreSettings {
   /** Candidates per query and head. */
   readonly numCandidates: number;
   /** What the reader is asked. Default "labels". */
@@ -25,7 +25,7 @@ export interface ScoreSettings {
 }
 
 /** An opened index and reader. */
-export interface Scoring {
+interface Scoring {
   readonly index: Index;
   readonly reader: TunedReader;
   readonly preference?: Preference | undefined;

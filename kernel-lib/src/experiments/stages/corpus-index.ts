@@ -37,7 +37,7 @@ export interface RecallMeasurement {
 }
 
 /** Recall and speed of one view's index at every search width of the profile, and the speed of exact search. */
-export async function measureRecallTable(
+async function measureRecallTable(
   run: Run,
   options: { readonly head: Head; readonly index: VectorIndex; readonly exact: VectorIndex; readonly queries: Matrix },
 ): Promise<RecallMeasurement[]> {
@@ -121,7 +121,7 @@ export async function buildIndex(run: Run, { task, corpus, clipFolder }: BuildIn
 }
 
 /** What an index is made of. */
-export interface IndexInputs {
+interface IndexInputs {
   readonly task: Task;
   /** The whole of it. */
   readonly corpus: Corpus;

@@ -71,7 +71,7 @@ async function inChunks(
  *
  * @throws InterruptedError when the signal is aborted.
  */
-export async function embedPassages(
+async function embedPassages(
   model: DualEncoder,
   passages: readonly Passage[],
   control: Control,

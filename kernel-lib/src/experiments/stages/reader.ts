@@ -26,7 +26,7 @@ const NUM_ASKED = 64;
  *
  * @param labels the task's labels; none for free answers.
  */
-export async function measureReaderHealth(
+async function measureReaderHealth(
   reader: Reader,
   labels: readonly Label[],
   validation: readonly ReadableExample[],
@@ -118,7 +118,7 @@ export async function tuneReader(run: Run, options: TuneReaderOptions): Promise<
 }
 
 /** What a fine-tuned reader is made of. */
-export interface ReaderInputs {
+interface ReaderInputs {
   readonly task: Task;
   readonly checkpoint: CheckpointFolder;
   /** Where candidates come from; null closed-book. */

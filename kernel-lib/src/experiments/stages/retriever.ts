@@ -104,7 +104,7 @@ export function retrieverOptions(run: Run, changes: Partial<RetrieverStageOption
 }
 
 /** What a trained head is made of. */
-export interface HeadInputs {
+interface HeadInputs {
   readonly task: Task;
   readonly head: Head;
   readonly index: Input<Index>;

@@ -117,7 +117,7 @@ export function opened<T extends { readonly artifact: Artifact }>(value: T): Inp
 }
 
 /** Options of runStage. */
-export interface RunStageOptions {
+interface RunStageOptions {
   /** What is done about a stage that another process is at work on. Default "wait"; "refuse" throws (see isStageHeld). */
   readonly whenHeld?: "wait" | "refuse";
 }
