@@ -130,7 +130,8 @@ export interface FormParts {
   readonly words: { readonly answer: string; readonly reading: object; readonly fused: object };
 }
 
-interface OneLabelParts {
+/** What the forms "label" and "yesNo" consist of. */
+export interface OneLabelParts {
   readonly answer: number;
   /** `logits`: mean logit of each label's tokens, [C]. `probabilities`: their softmax over the labels, [C], sums to 1. */
   readonly reading: { readonly logits: readonly number[]; readonly probabilities: readonly number[] };
@@ -141,7 +142,8 @@ interface OneLabelParts {
 /** How an example is answered: with one label of its task, with yes or no, with any number of labels, or in words of its own. */
 export type AnswerForm = keyof FormParts;
 
-interface ReadingOf<F extends AnswerForm> {
+/** What readings of every form have. Exported, with PredictionOf, so that declarations of notebook cells can name it. */
+export interface ReadingOf<F extends AnswerForm> {
   readonly form: F;
   readonly exampleId: string;
   readonly retrieved: Retrieved | null;
@@ -154,7 +156,8 @@ interface ReadingOf<F extends AnswerForm> {
 /** One example read with one passage, or closed-book (`retrieved` null). `form` says which. */
 export type Reading<F extends AnswerForm = AnswerForm> = { [K in F]: ReadingOf<K> & FormParts[K]["reading"] }[F];
 
-interface PredictionOf<F extends AnswerForm> {
+/** What predictions of every form have. */
+export interface PredictionOf<F extends AnswerForm> {
   readonly form: F;
   readonly system: string;
   readonly exampleId: string;
