@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labelPredictions } from "../../src/answers/forms";
 import { isKernelError } from "../../src/base/errors";
-import type { Control, Prediction, Task } from "../../src/base/types";
+import type { Control, Example, MetricName, Prediction, Task } from "../../src/base/types";
 import type { Run } from "../../src/experiments/run";
 import { predict } from "../../src/experiments/stages/predictions";
 import { tuneReader } from "../../src/experiments/stages/reader";
@@ -197,6 +197,42 @@ test("evaluate gives rows with intervals and paired differences; ablate one diff
     expect(row.value).toBeCloseTo(value(row.system) - value("jomed"), 9);
   }
   free(all);
+});
+
+test("ablate takes a task of every form of answer: sets of labels and open questions beside single labels", async () => {
+  const run = await world.openRun("mixed");
+  const mixed = (example: Example, i: number): Example => {
+    if (i % 3 === 0) return example;
+    return i % 3 === 1 ? { ...example, form: "labels" } : { ...example, form: "words", labels: [], kind: "open" };
+  };
+  const { train, validation, test: asked } = world.task.splits;
+  const splits = { train: train.map(mixed), validation: validation.map(mixed), test: asked.map(mixed) };
+  const metrics: MetricName[] = ["accuracy", "exactMatch", "tokenRecall"];
+  const task: Task = { ...world.task, splits, metrics, fingerprint: "mixed forms" };
+  const index = await world.index(run, task);
+  const reader = await world.reader(run, index);
+  const { predictions, rows, differences } = await ablate(run, {
+    task,
+    index,
+    reader,
+    variants: ["no heads", "logits"],
+  });
+  expect(predictions).toHaveLength(3 * splits.test.length);
+  expect(predictions.slice(0, splits.test.length).map(({ form }) => form)).toEqual([
+    ...["label", "label", "label", "label"],
+    ...["labels", "labels", "labels"],
+    ...["words", "words", "words"],
+  ]);
+  expect(rows.map(({ system, metric, n }) => [system, metric, n])).toEqual(
+    ["jomed", "no heads", "logits"].flatMap((system) => [
+      [system, "accuracy", 4],
+      [system, "exactMatch", 3],
+      [system, "tokenRecall", 3],
+    ]),
+  );
+  expect(differences).toHaveLength(2 * metrics.length);
+  index.dispose();
+  reader.dispose();
 });
 
 test("verbs refuse what does not fit, and say which call is missing", async () => {
