@@ -134,7 +134,10 @@ export function settleOptions<Table extends LossOptionTable>(
 }
 
 /** An option that is one of some words. */
-export function oneOf<const Word extends string>(words: readonly Word[], byDefault: NoInfer<Word>): LossOption<Word> {
+export function oneOf<const Words extends readonly string[]>(
+  words: Words,
+  byDefault: Words[number],
+): LossOption<Words[number]> {
   return { byDefault, check: (where, value) => assertOneOf(where, value, words) };
 }
 
