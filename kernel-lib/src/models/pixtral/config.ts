@@ -1,7 +1,7 @@
 import { assertInteger } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import { assertDecoderConfig, type DecoderConfig, headWidth } from "../layers/decoder";
-import { assertMultiple, assertSizes, Fields, MAX_LAYERS } from "../weights/fields";
+import { assertMultiple, assertSizes, Fields, type JsonObject, MAX_LAYERS } from "../weights/fields";
 
 const ACTIVATIONS = ["gelu", "silu"] as const;
 /** Activation of a gated MLP or of the projector. */
@@ -148,8 +148,7 @@ function featureLayer(top: Fields, numLayers: number): number {
 }
 
 /** The content of a config.json that transformers 5 loads as LlavaForConditionalGeneration. */
-export function pixtralConfigJson(config: PixtralConfig): Record<string, unknown> {
-  const { text, vision } = config;
+export function pixtralConfigJson(config: PixtralConfig): JsonObject {
   return {
     architectures: ["LlavaForConditionalGeneration"],
     dtype: "float32",
@@ -157,42 +156,50 @@ export function pixtralConfigJson(config: PixtralConfig): Record<string, unknown
     model_type: "llava",
     multimodal_projector_bias: config.projectorBias === "bias",
     projector_hidden_act: config.projectorActivation,
-    text_config: {
-      attention_dropout: 0,
-      bos_token_id: null,
-      eos_token_id: text.endTokenId,
-      head_dim: headWidth(text),
-      hidden_act: "silu",
-      hidden_size: text.hiddenSize,
-      intermediate_size: text.intermediateSize,
-      max_position_embeddings: text.maxPositions,
-      model_type: "mistral",
-      num_attention_heads: text.numHeads,
-      num_hidden_layers: text.numLayers,
-      num_key_value_heads: text.numKeyValueHeads,
-      pad_token_id: text.padTokenId,
-      rms_norm_eps: text.rmsNormEps,
-      rope_parameters: { rope_theta: text.ropeTheta, rope_type: "default" },
-      sliding_window: null,
-      tie_word_embeddings: config.tieWordEmbeddings,
-      vocab_size: text.vocabSize,
-    },
+    text_config: textJson(config),
     tie_word_embeddings: config.tieWordEmbeddings,
-    vision_config: {
-      attention_dropout: 0,
-      head_dim: vision.hiddenSize / vision.numHeads,
-      hidden_act: vision.activation,
-      hidden_size: vision.hiddenSize,
-      image_size: vision.imageSize,
-      intermediate_size: vision.intermediateSize,
-      model_type: "pixtral",
-      num_attention_heads: vision.numHeads,
-      num_channels: vision.numChannels,
-      num_hidden_layers: vision.numLayers,
-      patch_size: vision.patchSize,
-      rope_parameters: { rope_theta: vision.ropeTheta, rope_type: "axial" },
-    },
-    vision_feature_layer: config.featureLayer - vision.numLayers - 1,
+    vision_config: visionJson(config.vision),
+    vision_feature_layer: config.featureLayer - config.vision.numLayers - 1,
     vision_feature_select_strategy: "full",
+  };
+}
+
+function textJson({ text, tieWordEmbeddings }: PixtralConfig): JsonObject {
+  return {
+    attention_dropout: 0,
+    bos_token_id: null,
+    eos_token_id: text.endTokenId,
+    head_dim: headWidth(text),
+    hidden_act: "silu",
+    hidden_size: text.hiddenSize,
+    intermediate_size: text.intermediateSize,
+    max_position_embeddings: text.maxPositions,
+    model_type: "mistral",
+    num_attention_heads: text.numHeads,
+    num_hidden_layers: text.numLayers,
+    num_key_value_heads: text.numKeyValueHeads,
+    pad_token_id: text.padTokenId,
+    rms_norm_eps: text.rmsNormEps,
+    rope_parameters: { rope_theta: text.ropeTheta, rope_type: "default" },
+    sliding_window: null,
+    tie_word_embeddings: tieWordEmbeddings,
+    vocab_size: text.vocabSize,
+  };
+}
+
+function visionJson(vision: PixtralVisionConfig): JsonObject {
+  return {
+    attention_dropout: 0,
+    head_dim: vision.hiddenSize / vision.numHeads,
+    hidden_act: vision.activation,
+    hidden_size: vision.hiddenSize,
+    image_size: vision.imageSize,
+    intermediate_size: vision.intermediateSize,
+    model_type: "pixtral",
+    num_attention_heads: vision.numHeads,
+    num_channels: vision.numChannels,
+    num_hidden_layers: vision.numLayers,
+    patch_size: vision.patchSize,
+    rope_parameters: { rope_theta: vision.ropeTheta, rope_type: "axial" },
   };
 }

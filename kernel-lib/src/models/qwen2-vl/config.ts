@@ -1,6 +1,6 @@
 import { ConfigError } from "../../base/errors";
 import { assertDecoderConfig, type DecoderConfig, headWidth } from "../layers/decoder";
-import { assertMultiple, assertSizes, Fields, MAX_LAYERS } from "../weights/fields";
+import { assertMultiple, assertSizes, Fields, type JsonObject, MAX_LAYERS } from "../weights/fields";
 
 /** Sizes of the vision tower. */
 export interface Qwen2VisionConfig {
@@ -118,49 +118,56 @@ function parseVision(vision: Fields): Qwen2VisionConfig {
 }
 
 /** The content of a config.json that transformers 5 loads as Qwen2VLForConditionalGeneration. */
-export function qwen2VlConfigJson(config: Qwen2VlConfig): Record<string, unknown> {
-  const { text, vision } = config;
+export function qwen2VlConfigJson(config: Qwen2VlConfig): JsonObject {
   return {
     architectures: ["Qwen2VLForConditionalGeneration"],
     dtype: "float32",
     image_token_id: config.imageTokenId,
     model_type: "qwen2_vl",
-    text_config: {
-      attention_dropout: 0,
-      bos_token_id: null,
-      eos_token_id: text.endTokenId,
-      hidden_act: "silu",
-      hidden_size: text.hiddenSize,
-      intermediate_size: text.intermediateSize,
-      max_position_embeddings: text.maxPositions,
-      model_type: "qwen2_vl_text",
-      num_attention_heads: text.numHeads,
-      num_hidden_layers: text.numLayers,
-      num_key_value_heads: text.numKeyValueHeads,
-      pad_token_id: text.padTokenId,
-      rms_norm_eps: text.rmsNormEps,
-      rope_parameters: { mrope_section: [...text.mropeSection], rope_theta: text.ropeTheta, rope_type: "default" },
-      tie_word_embeddings: config.tieWordEmbeddings,
-      use_sliding_window: false,
-      vocab_size: text.vocabSize,
-    },
+    text_config: textJson(config),
     tie_word_embeddings: config.tieWordEmbeddings,
     video_token_id: config.videoTokenId,
-    vision_config: {
-      depth: vision.depth,
-      embed_dim: vision.embedDim,
-      hidden_act: "quick_gelu",
-      hidden_size: text.hiddenSize,
-      in_channels: vision.inChannels,
-      mlp_ratio: vision.mlpRatio,
-      model_type: "qwen2_vl_vision",
-      num_heads: vision.numHeads,
-      patch_size: vision.patchSize,
-      rope_parameters: { rope_theta: vision.ropeTheta, rope_type: "axial" },
-      spatial_merge_size: vision.spatialMergeSize,
-      temporal_patch_size: vision.temporalPatchSize,
-    },
+    vision_config: visionJson(config),
     vision_end_token_id: config.visionEndTokenId,
     vision_start_token_id: config.visionStartTokenId,
+  };
+}
+
+function textJson({ text, tieWordEmbeddings }: Qwen2VlConfig): JsonObject {
+  return {
+    attention_dropout: 0,
+    bos_token_id: null,
+    eos_token_id: text.endTokenId,
+    hidden_act: "silu",
+    hidden_size: text.hiddenSize,
+    intermediate_size: text.intermediateSize,
+    max_position_embeddings: text.maxPositions,
+    model_type: "qwen2_vl_text",
+    num_attention_heads: text.numHeads,
+    num_hidden_layers: text.numLayers,
+    num_key_value_heads: text.numKeyValueHeads,
+    pad_token_id: text.padTokenId,
+    rms_norm_eps: text.rmsNormEps,
+    rope_parameters: { mrope_section: [...text.mropeSection], rope_theta: text.ropeTheta, rope_type: "default" },
+    tie_word_embeddings: tieWordEmbeddings,
+    use_sliding_window: false,
+    vocab_size: text.vocabSize,
+  };
+}
+
+function visionJson({ vision, text }: Qwen2VlConfig): JsonObject {
+  return {
+    depth: vision.depth,
+    embed_dim: vision.embedDim,
+    hidden_act: "quick_gelu",
+    hidden_size: text.hiddenSize,
+    in_channels: vision.inChannels,
+    mlp_ratio: vision.mlpRatio,
+    model_type: "qwen2_vl_vision",
+    num_heads: vision.numHeads,
+    patch_size: vision.patchSize,
+    rope_parameters: { rope_theta: vision.ropeTheta, rope_type: "axial" },
+    spatial_merge_size: vision.spatialMergeSize,
+    temporal_patch_size: vision.temporalPatchSize,
   };
 }
