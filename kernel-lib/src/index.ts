@@ -220,7 +220,6 @@ export {
   macroF1,
   perLabelF1,
   tokenRecall,
-  unparsedShare,
 } from "./metrics/answers";
 export {
   type BootstrapOptions,

@@ -10,7 +10,7 @@ import { yesNo } from "./yes-no";
 export const FORMS: { readonly [F in AnswerForm]: Form<F> } = { label, yesNo, labels, words };
 
 /** Their names, in that order. */
-export const FORM_NAMES = Object.keys(FORMS) as readonly AnswerForm[];
+const FORM_NAMES = Object.keys(FORMS) as readonly AnswerForm[];
 
 /** The object of a form. */
 export function formOf<F extends AnswerForm>(name: F): Form<F> {
@@ -24,7 +24,7 @@ export function formsOf(examples: readonly Pick<Example, "form">[]): AnswerForm[
 }
 
 /** The forms whose answer is exactly one of the task's labels, so that it has probabilities. */
-export type OneLabelForm = "label" | "yesNo";
+type OneLabelForm = "label" | "yesNo";
 
 /** Whether the answer is exactly one of the task's labels, so that it has probabilities. */
 export function isOneLabel(prediction: Prediction): prediction is Prediction<OneLabelForm> {

@@ -23,7 +23,7 @@ export function answerWords(text: string): string[] {
 }
 
 /** What stands for each label of a task: its answer and its name. */
-export interface LabelWordings {
+interface LabelWordings {
   /** Label by normalised wording; longer wordings first, so that they win over their parts. */
   readonly indexOf: ReadonlyMap<string, number>;
   /** Any wording, as one of several in an alternation, longest first. */

@@ -8,6 +8,7 @@ import { type GridOptions, resolveGrid } from "../experiments/grid/options";
 import { PROFILES, type ProfileName } from "../experiments/run";
 import { parseParameter } from "../notebook/parameters";
 import { tasksFrom } from "../phantoms/load-task";
+import { systemNames } from "../systems/systems";
 import type { GridCommand } from "./grid";
 
 /** The command line of `npm run reproduce`: first what it says of a grid of experiments, then the rest. */
@@ -40,7 +41,7 @@ const GRID_USAGE = `the grid of experiments (named by --profile quick, full or p
   --tasks a,b          names of tasks, or all
   --backbones a,b      readers: qwen2-vl, pixtral
   --seeds 7,8          seeds of the trainings
-  --systems a,b        closed-book, ft-rag, text-head, image-head, jomed, and the ablations; all: every one
+  --systems a,b        ${systemNames("system").join(", ")}, and the ablations; all: every one
   --corpus NAME        what is searched for every task; default the one that is drawn for it
   --checkpoints DIR    folder with the models clip, qwen2-vl and pixtral; default data/checkpoints
   --dry-run            only say what would run, what is there and how long the rest takes

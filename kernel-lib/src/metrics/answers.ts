@@ -214,18 +214,6 @@ export function tokenRecall(answers: readonly (string | null)[], truth: readonly
   return recalls.reduce((sum, value) => sum + value, 0) / recalls.length;
 }
 
-/**
- * Share of answers that could not be read (null), in [0, 1]. They count as wrong in every metric; this says how much of "wrong" is
- * "unreadable".
- *
- * @throws ShapeError without answers.
- * @example unparsedShare([1, null])   // 1/2
- */
-export function unparsedShare(answers: readonly unknown[]): number {
-  if (answers.length === 0) throw new ShapeError("unparsedShare: answers must hold at least one; got 0.");
-  return answers.filter((answer) => answer === null).length / answers.length;
-}
-
 /** One metric of a task's table. */
 export interface AnswerMetric<M extends MetricName> {
   /** Which questions it is taken over: the closed ones (and those of which nothing is said), the open ones, or all. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { answerWords } from "../../src/answers/wording";
-import { closedAccuracy, exactMatch, macroF1, perLabelF1, tokenRecall, unparsedShare } from "../../src/metrics/answers";
+import { closedAccuracy, exactMatch, macroF1, perLabelF1, tokenRecall } from "../../src/metrics/answers";
 import { brierScore } from "../../src/metrics/calibration";
 import { listOverlap } from "../../src/metrics/lists";
 import { aggregateSeeds, studentQuantile } from "../../src/metrics/seeds";
@@ -94,11 +94,6 @@ describe("brierScore", () => {
       0.7 * brierScore([[said, 1 - said]], [0]) + 0.3 * brierScore([[said, 1 - said]], [1]);
     for (const said of [0, 0.3, 0.6, 0.69, 0.71, 0.9, 1]) expect(expected(said)).toBeGreaterThan(expected(0.7));
   });
-});
-
-it("unparsedShare counts what could not be read, and nothing else", () => {
-  expect(unparsedShare([null, 0, "", [], null])).toBe(2 / 5);
-  expect(() => unparsedShare([])).toThrow(/at least one/);
 });
 
 describe("listOverlap", () => {
