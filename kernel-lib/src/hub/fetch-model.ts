@@ -35,8 +35,8 @@ export interface FetchModelOptions {
  * goes on where it stopped. A model that is there in the same commit is not fetched again; one whose branch moved is replaced.
  *
  * @returns the folder, and "present" when nothing was fetched.
- * @throws StateError when another process fetches it. EnvironmentError when the hub does not deliver, naming what to do. DataError when what it delivers is wrong, or the
- * model has no safetensors. InterruptedError on abort.
+ * @throws StateError when another process fetches it. EnvironmentError when the hub does not deliver, naming what to do. DataError
+ * when what it delivers is wrong, or the model has no safetensors. InterruptedError on abort.
  */
 export async function fetchModel(
   name: string,
@@ -47,10 +47,13 @@ export async function fetchModel(
   const folder = fetchedFolder(modelsDir, model);
   const { commit } = listing;
   if (isComplete(folder, commit)) return { folder, commit, outcome: "present" };
-  const fetchIt = () => fetchAll({ hub, model, listing, folder, control });
+  const fetchIt = async () => {
+    if (isComplete(folder, commit)) return "present"; // another process ended between our look and our lock
+    await fetchAll({ hub, model, listing, folder, control });
+    return "fetched";
+  };
   const lock = { where: "fetchModel", what: `the model ${model.id}`, whenHeld: "refuse", control } as const;
-  await withLock(lockFileOf(folder), fetchIt, lock);
-  return { folder, commit, outcome: "fetched" };
+  return { folder, commit, outcome: await withLock(lockFileOf(folder), fetchIt, lock) };
 }
 
 interface FetchWork {
