@@ -59,6 +59,6 @@ async function checkCorpus({ name, dir }: CheckWish, progress: TerminalProgress,
 }
 
 /** `npm run data -- check`: reads a task or corpus as the notebooks would and says what is in it. */
-export function sayCheckedData(wish: CheckWish, progress: TerminalProgress, control: Control): Promise<void> {
+export function printCheckedData(wish: CheckWish, progress: TerminalProgress, control: Control): Promise<void> {
   return CORPORA.has(wish.name) ? checkCorpus(wish, progress, control) : checkTask(wish, progress, control);
 }

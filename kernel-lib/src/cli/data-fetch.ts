@@ -59,7 +59,7 @@ function choose({ name, from }: FetchWish, publications: readonly Publication[])
 }
 
 /** `npm run data -- fetch`: fetches a task or corpus and says where it is, or says the steps where it cannot be fetched. */
-export async function sayFetchedData(wish: FetchWish, progress: TerminalProgress, control: Control): Promise<void> {
+export async function printFetchedData(wish: FetchWish, progress: TerminalProgress, control: Control): Promise<void> {
   const { name, dir, from, size } = wish;
   const source = sourceOf(name);
   const { card, downloads, publications } = source;
@@ -86,7 +86,7 @@ interface FetchModelWish {
 }
 
 /** `npm run data -- fetch-model`: fetches a model and says where it is. */
-export async function sayFetchedModel(
+export async function printFetchedModel(
   { name, revision, dir }: FetchModelWish,
   progress: TerminalProgress,
   control: Control,

@@ -41,7 +41,7 @@ function wayOf({ name, access, downloads = [], publications }: Listed): string {
 }
 
 /** `npm run data -- list`: a line for every task and corpus. */
-export async function sayData(dir: string, progress: TerminalProgress): Promise<void> {
+export async function printData(dir: string, progress: TerminalProgress): Promise<void> {
   const tasks: readonly Listed[] = [...TASKS.values()];
   const corpora: readonly Listed[] = [...CORPORA.values()];
   progress.say(`data folder: ${dir}`);
@@ -58,7 +58,7 @@ export async function sayData(dir: string, progress: TerminalProgress): Promise<
 }
 
 /** `npm run data -- list-models`: a line for every model on this machine. */
-export function sayModels(dir: string, progress: TerminalProgress): void {
+export function printModels(dir: string, progress: TerminalProgress): void {
   const models = listModels(join(dir, "models"));
   progress.say(`models folder: ${join(dir, "models")}${models.length === 0 ? ", no model" : ""}`);
   for (const { name, revision, type, bytes, folder } of models) {

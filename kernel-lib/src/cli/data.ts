@@ -10,9 +10,9 @@ import { TASKS } from "../data/tasks/tasks";
 import { PUBLISHERS, type Publisher } from "../hub/publishers";
 import { writeFileAtomic } from "../store/files";
 import { corpusCard, taskCard, withCards } from "./data-card";
-import { sayCheckedData } from "./data-check";
-import { sayFetchedData, sayFetchedModel } from "./data-fetch";
-import { sayData, sayModels } from "./data-list";
+import { printCheckedData } from "./data-check";
+import { printFetchedData, printFetchedModel } from "./data-fetch";
+import { printData, printModels } from "./data-list";
 import {
   createTerminalProgress,
   type LineStream,
@@ -95,7 +95,7 @@ function readOptions(argv: readonly string[]): Options | "help" {
   return { verb, data, dir, size, from, isWriting: values.write === true, model, revision: values.revision ?? null };
 }
 
-function sayCard(name: string, progress: TerminalProgress): void {
+function printCard(name: string, progress: TerminalProgress): void {
   const corpus = CORPORA.get(name);
   progress.say(corpus === undefined ? taskCard(TASKS.get(name)!) : corpusCard(corpus));
 }
@@ -109,15 +109,15 @@ function writeCards(progress: TerminalProgress): void {
 
 async function run(options: Options, progress: TerminalProgress, control: Control): Promise<void> {
   const { verb, data, dir, size, from, isWriting } = options;
-  if (verb === "list") await sayData(dir, progress);
-  else if (verb === "list-models") sayModels(dir, progress);
+  if (verb === "list") await printData(dir, progress);
+  else if (verb === "list-models") printModels(dir, progress);
   else if (verb === "fetch-model")
-    await sayFetchedModel({ name: options.model!, revision: options.revision, dir }, progress, control);
+    await printFetchedModel({ name: options.model!, revision: options.revision, dir }, progress, control);
   else if (verb === "card") {
-    if (data !== null) sayCard(data, progress);
+    if (data !== null) printCard(data, progress);
     if (isWriting) writeCards(progress);
-  } else if (verb === "fetch") await sayFetchedData({ name: data!, dir, size, from }, progress, control);
-  else await sayCheckedData({ name: data!, dir, size }, progress, control);
+  } else if (verb === "fetch") await printFetchedData({ name: data!, dir, size, from }, progress, control);
+  else await printCheckedData({ name: data!, dir, size }, progress, control);
 }
 
 /** Says what data there is, gets it, and checks it. @returns the exit code. */
