@@ -176,7 +176,7 @@ export {
   resultsFrame,
 } from "./frames/result-frames";
 export { FRAMES, type FrameName } from "./frames/schemas";
-export { type FrameColumn, type FrameSchema, loadFrame, saveFrame, type Table, tableOf } from "./frames/table";
+export { type FrameColumn, type FrameSchema, loadFrame, saveFrame, type Table } from "./frames/table";
 export { findModel } from "./hub/models";
 export { answerNll } from "./losses/answer-nll";
 export {

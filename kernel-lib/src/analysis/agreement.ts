@@ -13,12 +13,12 @@ export interface RetrievedList {
 }
 
 /** One hit and whether its passage shows what is true of the example; null where nobody knows. */
-export interface JudgedHit extends Retrieved {
+interface JudgedHit extends Retrieved {
   readonly agrees: boolean | null;
 }
 
 /** A query's hits, judged. */
-export interface JudgedList {
+interface JudgedList {
   readonly example: Example;
   readonly system: string;
   readonly hits: readonly JudgedHit[];

@@ -8,7 +8,7 @@ export interface Canvas {
   readonly images: Layout[];
 }
 
-export interface TextStyle {
+interface TextStyle {
   readonly size?: number;
   readonly color?: string;
   readonly weight?: "regular" | "bold";

@@ -15,7 +15,7 @@ export interface Dot {
   readonly text?: string | undefined;
 }
 
-export interface DotStyle {
+interface DotStyle {
   readonly fill: "filled" | "hollow";
   readonly symbol?: "circle" | "diamond";
   readonly textPosition?: string;
@@ -107,7 +107,7 @@ function bandAt(line: number): Layout {
 }
 
 /** How a system looks in every figure. */
-export interface SystemStyle {
+interface SystemStyle {
   readonly label: string;
   readonly color: string;
 }

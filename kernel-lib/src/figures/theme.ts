@@ -31,7 +31,7 @@ export interface FigureMeta {
   readonly numSeeds: number | null;
 }
 
-export const FONT_FAMILY = "Open Sans, Segoe UI, Arial, sans-serif";
+const FONT_FAMILY = "Open Sans, Segoe UI, Arial, sans-serif";
 export const FIGURE_WIDTH = 860;
 export const SIZES = { title: 19, subtitle: 13, text: 13, small: 12 } as const;
 export const SIDE = 28;

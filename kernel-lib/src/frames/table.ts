@@ -92,13 +92,6 @@ export function makeFrame(schema: FrameSchema, rows: readonly TableRow[], numCla
   return arquero.table(columns);
 }
 
-/** A table of any rows, columns named by the first row. For tables without a schema. */
-export function tableOf(rows: readonly object[]): Table {
-  const names = Object.keys(rows[0] ?? {});
-  const columnOf = (name: string) => rows.map((row) => (row as Readonly<Record<string, unknown>>)[name] ?? null);
-  return arquero.table(names.map((name): [string, unknown[]] => [name, columnOf(name)]));
-}
-
 const MAGIC = "ARROW1";
 
 /** Saves a table as an Arrow IPC file, whole or not at all. Makes missing folders. */
