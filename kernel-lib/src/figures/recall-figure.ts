@@ -1,6 +1,16 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
-import { contextOf, groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./tables";
+import {
+  contextOf,
+  groupRows,
+  numberIn,
+  numberOrNull,
+  type Row,
+  rowsOf,
+  type Table,
+  textIn,
+  textOrNull,
+} from "./tables";
 import { escapeText, percent } from "./text";
 import {
   COLORS,
@@ -31,8 +41,8 @@ const BOTTOM = 58;
  * What the approximate index costs and gains: recall@k and queries per second against its search width `ef`,
  * exact search as the reference. Several indexes (the two views) become several lines.
  *
- * Rows: recall frame (index, ef, k, recall, queriesPerSecond). A row with `ef` null is an exact search; "exact, text view"
- * belongs to "hnsw, text view", and an exact row without such a part to all.
+ * Rows: recall frame (index, ef, k, recall, queriesPerSecond; head where there are several views). A row with `ef` null is the
+ * exact search of its head, or of all where it names none.
  *
  * @throws DataError when rows are missing, lack a column, or none has an `ef`.
  */
@@ -75,7 +85,6 @@ const ef = (row: Row): number => numberIn("recallFigure: rows", row, "ef");
 const recall = (row: Row): number => numberIn("recallFigure: rows", row, "recall");
 const speed = (row: Row): number => numberIn("recallFigure: rows", row, "queriesPerSecond");
 const k = (rows: readonly Row[]): string => textIn(rows[0]!, "k");
-const viewOf = (name: string): string => name.split(", ").slice(1).join(", ");
 
 function seriesOf(all: readonly Row[]): Series[] {
   const searched = all.filter((row) => numberOrNull(row, "ef") !== null);
@@ -86,8 +95,9 @@ function seriesOf(all: readonly Row[]): Series[] {
   }
   const exact = all.filter((row) => numberOrNull(row, "ef") === null);
   return [...groupRows(searched, "index")].map(([name, own], index) => {
-    const same = exact.find((row) => viewOf(textIn(row, "index")) === viewOf(name));
-    const reference = same ?? exact.find((row) => viewOf(textIn(row, "index")) === "");
+    const head = textOrNull(own[0]!, "head");
+    const reference =
+      exact.find((row) => textOrNull(row, "head") === head) ?? exact.find((row) => textOrNull(row, "head") === null);
     return {
       name,
       rows: [...own].sort((a, b) => ef(a) - ef(b)),

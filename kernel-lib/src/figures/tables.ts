@@ -56,7 +56,7 @@ export function textIn(row: Row, column: string): string {
 }
 
 /** Like textIn, but null for a missing or null value. */
-function textOrNull(row: Row, column: string): string | null {
+export function textOrNull(row: Row, column: string): string | null {
   const value = row[column];
   return value === null || value === undefined ? null : String(value);
 }

@@ -1,6 +1,6 @@
 import { agreesWith, judgeHits, type RetrievedList } from "../analysis/agreement";
 import { assertSameLength } from "../base/check";
-import type { Corpus, CurvePoint, Example, Passage, Task } from "../base/types";
+import type { Corpus, CurvePoint, Example, Head, Passage, Task } from "../base/types";
 import { FRAMES } from "./schemas";
 import { makeFrame, type Table } from "./table";
 
@@ -52,6 +52,8 @@ export function curveFrame(points: readonly CurvePoint[]): Table {
 /** One index measured at one breadth of search. */
 export interface RecallRow {
   readonly index: string;
+  /** Whose view of the corpus is searched; null where there is one only. */
+  readonly head: Head | null;
   /** Breadth of the search; null for exact search. */
   readonly ef: number | null;
   readonly k: number;
@@ -59,7 +61,7 @@ export interface RecallRow {
   readonly queriesPerSecond: number;
 }
 
-/** What a search found and how fast: columns index, ef, k, recall, queriesPerSecond. */
+/** What a search found and how fast: columns index, head, ef, k, recall, queriesPerSecond. */
 export function recallFrame(rows: readonly RecallRow[]): Table {
   return makeFrame(
     FRAMES.recall,

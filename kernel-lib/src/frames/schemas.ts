@@ -32,6 +32,7 @@ export const FRAMES = {
   ]),
   recall: defineFrame("recall", "none", [
     "index: which index",
+    "head: whose view of the corpus it searches, null where there is one only",
     "ef: breadth of the search, null for exact search",
     "k: number of neighbours",
     "recall: share of the exact neighbours found, 0 to 1",

@@ -112,8 +112,8 @@ describe("titles state what the rows show", () => {
 
   it("recall: two views are judged by the worse one", () => {
     const view = (name: string, recall: number, speed: number): object[] => [
-      { index: `hnsw, ${name}`, ef: 32, k: 10, recall, queriesPerSecond: speed },
-      { index: `exact, ${name}`, ef: null, k: 10, recall: 1, queriesPerSecond: 100 },
+      { index: `hnsw, ${name}`, head: name, ef: 32, k: 10, recall, queriesPerSecond: speed },
+      { index: `exact, ${name}`, head: name, ef: null, k: 10, recall: 1, queriesPerSecond: 100 },
     ];
     const figure = recallFigure([...view("text view", 0.97, 500), ...view("image view", 0.99, 300)]);
     expect(titleOf(figure)).toBe(
