@@ -2,11 +2,11 @@ import type { Difference, Measurement } from "../../analysis/measurement";
 import { aggregateSeeds, type SeedSummary } from "../../metrics/seeds";
 import { artifactPlace } from "../../store/artifact";
 import type { Run } from "../run";
-import { type Predictions, readPredictions } from "../stages/predictions";
-import type { EvaluateResult } from "../stages/results";
+import { PREDICTIONS_VERSION, type Predictions, readPredictions } from "../stages/predictions";
+import { type EvaluateResult, RESULTS_VERSION } from "../stages/results";
 import { readJson } from "../stages/stage-files";
 import { type CellRecord, readCells } from "./records";
-import { isStored } from "./session";
+import { findStored } from "./session";
 
 /** Which cell of a grid a row belongs to. */
 type CellName = Pick<CellRecord, "profile" | "source" | "task" | "backbone" | "seed">;
@@ -26,6 +26,8 @@ export interface GridRows {
   /** Paired differences to FT RAG (or the first system without it), with their cell. */
   readonly differences: readonly (Difference & CellName)[];
 }
+
+const VERSIONS = { predictions: PREDICTIONS_VERSION, results: RESULTS_VERSION } as const;
 
 /** Which rows; a name that is left out does not matter. */
 type GridRowsFilter = Partial<CellName>;
@@ -50,7 +52,8 @@ export async function gridResults(place: Run | string, filter: GridRowsFilter = 
   const differences: (Difference & CellName)[] = [];
   for (const cell of cells) {
     const at = artifactPlace(folder, cell.kind, cell.key);
-    if (!(await isStored(at, "look"))) continue; // pruned or damaged since: the next run of the grid makes it again
+    const stored = await findStored(at, "look"); // null: pruned or damaged since; the next run of the grid makes it again
+    if (stored?.manifest.version !== VERSIONS[cell.kind]) continue; // files of an older version may have another form
     const name = nameOf(cell);
     if (cell.kind === "predictions") {
       predictions.push({ ...name, system: cell.system!, predictions: readPredictions(at.folder) });

@@ -195,13 +195,17 @@ export class GridSession implements GridSources {
   }
 }
 
-/** Whether an artifact is complete and undamaged. A file where a folder should be holds nothing; who has to write there will say so. */
-export async function isStored(place: ArtifactPlace, touch: "look" | "use"): Promise<boolean> {
-  const found = await findArtifact(place, touch).catch((error: NodeJS.ErrnoException) => {
+/** The complete, undamaged artifact, or null. A file where a folder should be holds nothing; who has to write there will say so. */
+export function findStored(place: ArtifactPlace, touch: "look" | "use"): ReturnType<typeof findArtifact> {
+  return findArtifact(place, touch).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOTDIR") return null;
     throw error;
   });
-  return found !== null;
+}
+
+/** Whether an artifact is complete and undamaged. */
+export async function isStored(place: ArtifactPlace, touch: "look" | "use"): Promise<boolean> {
+  return (await findStored(place, touch)) !== null;
 }
 
 /** Opened results, kept while stages in a row share them: of each kind the latest, as many as its nodes say. */

@@ -38,6 +38,7 @@ export interface PredictResult {
   readonly artifact: Artifact;
 }
 
+export const PREDICTIONS_VERSION = 2;
 const FILE = "predictions.json";
 
 /** The answers that a predictions artifact holds. */
@@ -115,7 +116,7 @@ export function predictionsStage(run: Run, inputs: PredictionInputs): StageOf<Pr
   const trained = training === null ? null : artifactOf(run, training);
   return {
     name: "predictions",
-    version: 2,
+    version: PREDICTIONS_VERSION,
     config: { system: system.name, name, split, ...system.settings, ...sharedSettings(run, inputs) },
     inputs: [...inputsOf(inputs), ...(trained === null ? [] : [trained])],
     compute: async (workDir, { seed, control }) => {

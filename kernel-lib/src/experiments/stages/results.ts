@@ -25,7 +25,7 @@ export interface EvaluateResult extends EvaluationRows {
   readonly artifact: Artifact;
 }
 
-const VERSION = 3;
+export const RESULTS_VERSION = 3;
 const FILE = "results.json";
 
 /**
@@ -50,7 +50,7 @@ export function resultsStage(run: Run, options: EvaluateOptions): StageOf<Evalua
   const { numDraws } = profileOf(run.profile);
   return {
     name: "results",
-    version: VERSION,
+    version: RESULTS_VERSION,
     config: { baseline, numDraws },
     inputs: [task.fingerprint, hashOf(predictions)],
     compute: async (workDir, { seed }) => {

@@ -124,6 +124,16 @@ describe("a grid on untrained models", () => {
     expect((await gridResults(options.artifactsDir!, { task: "derma-mnist" })).predictions).toEqual([]);
   });
 
+  test("rows of an older version of a stage are left out: their files may have another form", async () => {
+    const [first, ...others] = readdirSync(join(options.artifactsDir!, "predictions"));
+    const file = join(options.artifactsDir!, "predictions", first!, "manifest.json");
+    const manifest = readFileSync(file, "utf8");
+    writeFileSync(file, manifest.replace(/"version": \d+/, '"version": 1'));
+    expect((await gridResults(options.artifactsDir!)).predictions).toHaveLength(others.length);
+    writeFileSync(file, manifest);
+    expect((await gridResults(options.artifactsDir!)).predictions).toHaveLength(others.length + 1);
+  });
+
   test("results of fewer systems beside them do not repeat a row", async () => {
     await run({ ...options, systems: ["ft-rag", "jomed"] });
     const { results } = await gridResults(options.artifactsDir!);
