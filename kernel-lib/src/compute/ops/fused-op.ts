@@ -13,7 +13,7 @@ export type OpInputs = Record<string, tf.Tensor>;
 export type OpGradients = Record<string, () => tf.Tensor>;
 
 /** What a fused operation is made of. */
-export interface FusedOp<T extends tf.Tensor> {
+interface FusedOp<T extends tf.Tensor> {
   readonly inputs: OpInputs;
   /** Computes the value; `save` keeps tensors for `backward`, in order. */
   readonly forward: (save: (tensors: tf.Tensor[]) => void) => T;

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 
 /** What is given with a kernel: a number, one that the kernel takes as int64, or the type of one of its tensors. */
-export type KernelAttribute = number | { readonly int: number } | { readonly type: "float" | "int32" };
+type KernelAttribute = number | { readonly int: number } | { readonly type: "float" | "int32" };
 
 interface NativeBackend {
   readonly binding: Readonly<Record<`TF_ATTR_${"INT" | "FLOAT" | "TYPE"}` | "TF_FLOAT" | "TF_INT32", number>>;

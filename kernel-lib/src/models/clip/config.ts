@@ -13,13 +13,13 @@ export interface ClipTowerConfig {
 }
 
 /** Sizes of the image tower. */
-export interface ClipVisionConfig extends ClipTowerConfig {
+interface ClipVisionConfig extends ClipTowerConfig {
   readonly imageSize: number;
   readonly patchSize: number;
 }
 
 /** Sizes of the text tower, and the tokens it knows by id. */
-export interface ClipTextConfig extends ClipTowerConfig {
+interface ClipTextConfig extends ClipTowerConfig {
   readonly vocabularySize: number;
   readonly maxPositions: number;
   readonly endTokenId: number;

@@ -110,7 +110,7 @@ function requireTokens(own: Float32Array, { rows, columns }: EncoderTexts): void
  *
  * @throws DataError when a text has no token but padding.
  */
-export function runJinaText(store: ParameterStore, config: JinaTextConfig, texts: EncoderTexts): tf.Tensor2D {
+function runJinaText(store: ParameterStore, config: JinaTextConfig, texts: EncoderTexts): tf.Tensor2D {
   const { rows, columns, ids } = texts;
   const { hiddenSize, numLayers, padTokenId, layerNormEpsilon: epsilon } = config;
   const own = Float32Array.from(ids, (id) => (id === padTokenId ? 0 : 1));
@@ -242,7 +242,7 @@ function runBlock(store: ParameterStore, config: JinaVisionConfig, block: Block,
  *
  * @throws ShapeError when the pixels have another size than the model's images.
  */
-export function runJinaVision(store: ParameterStore, config: JinaVisionConfig, pixels: tf.Tensor4D): tf.Tensor2D {
+function runJinaVision(store: ParameterStore, config: JinaVisionConfig, pixels: tf.Tensor4D): tf.Tensor2D {
   const { imageSize, hiddenSize: width, numLayers, rotaryGrid } = config;
   assertShape("runJinaVision: pixels", pixels.shape, [null, imageSize, imageSize, 3]);
   const batch = pixels.shape[0];

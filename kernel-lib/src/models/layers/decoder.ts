@@ -103,7 +103,7 @@ export type LayerCache = {
 };
 
 /** One pass of the text model over L new tokens of each of B rows. */
-export interface DecoderPass {
+interface DecoderPass {
   readonly rows: number;
   readonly columns: number;
   /** Rotary angles of the new tokens, [B * L, headDim]. */

@@ -37,7 +37,7 @@ function linearWeights(store: ParameterStore, moduleName: string): LinearWeights
 // ---- one map without adapter -------------------------------------------------------------------------------------------
 
 /** A linear map and what its output is added to. */
-export interface DenseOptions {
+interface DenseOptions {
   /** [out, in] */
   readonly weight: tf.Tensor2D;
   /** [out] */

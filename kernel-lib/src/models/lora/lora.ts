@@ -41,7 +41,7 @@ export function isTargeted(module: string, targets: LoraTargets): boolean {
 }
 
 /** Whether the update is scaled by alpha / rank or by alpha / √rank (rank-stabilised). */
-export type LoraScaling = "rank" | "rankStabilised";
+type LoraScaling = "rank" | "rankStabilised";
 
 /** What an adapter is made of. */
 export interface LoraConfig {

@@ -40,7 +40,7 @@ function activate(activation: PixtralActivation, x: tf.Tensor2D): tf.Tensor2D {
  *
  * Shapes: -> [height * width, headDim], row by row; the rows' frequencies first, then the columns'.
  */
-export function pixtralPatchAngles(config: PixtralVisionConfig, grid: PatchGrid): RotaryAngles {
+function pixtralPatchAngles(config: PixtralVisionConfig, grid: PatchGrid): RotaryAngles {
   const headDim = config.hiddenSize / config.numHeads;
   const quarter = headDim / 4;
   const frequencies = Array.from({ length: 2 * quarter }, (_, j) => {
@@ -104,7 +104,7 @@ function runLayer(store: ParameterStore, config: PixtralVisionConfig, layer: Lay
  *
  * @throws ShapeError when the patches do not fit the grid.
  */
-export function runPixtralVision(store: ParameterStore, config: PixtralConfig, group: PatchGroup): tf.Tensor2D {
+function runPixtralVision(store: ParameterStore, config: PixtralConfig, group: PatchGroup): tf.Tensor2D {
   const { vision } = config;
   const { numImages } = group;
   return tf.tidy(() => {

@@ -136,7 +136,7 @@ export function pixtralPatches(image: RasterImage, config: PixtralImageConfig): 
 }
 
 /** Ids of the tokens an image is written with. */
-export interface PixtralTokenIds {
+interface PixtralTokenIds {
   readonly imageTokenId: number;
   /** Stands after every row of patches but the last. */
   readonly breakTokenId: number;

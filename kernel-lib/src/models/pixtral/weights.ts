@@ -158,7 +158,7 @@ function tokenizerConfigJson({ tokenizer, config }: Pixtral): JsonObject {
 }
 
 /** A reader from weights under module names. @throws DataError when weights are missing, unknown or of another shape. */
-export function assemblePixtral(
+function assemblePixtral(
   config: PixtralConfig,
   parts: PixtralParts,
   weights: ReadonlyMap<string, WeightArray>,

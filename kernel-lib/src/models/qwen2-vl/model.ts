@@ -46,7 +46,7 @@ function patchPlaces(grid: PatchGrid, merge: number): { row: number; column: num
  *
  * Shapes: -> [frames * height * width, headDim], in the order of the patches.
  */
-export function patchAngles(config: Qwen2VisionConfig, grid: PatchGrid): RotaryAngles {
+function patchAngles(config: Qwen2VisionConfig, grid: PatchGrid): RotaryAngles {
   const headDim = config.embedDim / config.numHeads;
   const places = patchPlaces(grid, config.spatialMergeSize);
   const quarter = headDim / 4;

@@ -25,10 +25,10 @@ const CHATML_MARKER = /<\|[a-z_]+\|>/;
 const MISTRAL_MARKER = /\[\/?INST\]|\[IMG(?:_BREAK|_END)?\]|<\/?s>/;
 
 /** Whether the text ends where the assistant starts to write, or after the last turn. */
-export type TemplateEnd = "assistant" | "closed";
+type TemplateEnd = "assistant" | "closed";
 
 /** Texts of the tokens a template may write before and after a conversation. */
-export interface TemplateTokens {
+interface TemplateTokens {
   readonly begin: string | null;
   readonly end: string | null;
 }

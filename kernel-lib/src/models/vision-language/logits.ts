@@ -122,7 +122,7 @@ export function prefill(model: VisionLanguageModel, batch: PromptBatch, caching:
 }
 
 /** Further tokens, the same number for every row. */
-export interface Continuation {
+interface Continuation {
   /** [rows, length] */
   readonly ids: Int32Array;
   readonly length: number;

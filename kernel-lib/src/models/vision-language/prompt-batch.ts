@@ -12,7 +12,7 @@ export interface PromptTokens {
 }
 
 /** The answers a batch is to learn: token i of `targets` is predicted at `positions[i]`. */
-export interface BatchAnswers {
+interface BatchAnswers {
   readonly positions: readonly TokenPosition[];
   readonly targets: Int32Array;
 }

@@ -10,10 +10,10 @@ export const MAX_LAYERS = 1000;
 export const MAX_SIZE = 2 ** 31;
 
 /** A field's name, or the names it has in several dialects: the first that is there is read. */
-export type FieldName = string | readonly string[];
+type FieldName = string | readonly string[];
 
 /** Bounds of a whole number, and what a missing field counts as. */
-export interface WholeOptions {
+interface WholeOptions {
   /** Default: the field must be there. */
   readonly fallback?: number;
   /** Default 0. */

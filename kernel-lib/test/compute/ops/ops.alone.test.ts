@@ -5,7 +5,7 @@ import { createRandom } from "../../../src/base/random";
 import { openBackend } from "../../../src/compute/backend";
 import { gatedSilu, gelu, quickGelu, silu } from "../../../src/compute/ops/activations";
 import { type AttentionOptions, attention } from "../../../src/compute/ops/attention";
-import { crossEntropy } from "../../../src/compute/ops/cross-entropy";
+import { crossEntropy, totalCrossEntropy } from "../../../src/compute/ops/cross-entropy";
 import { layerNorm, rmsNorm } from "../../../src/compute/ops/norms";
 import { type RotaryTable, rotate } from "../../../src/compute/ops/rotary";
 import { embedding } from "../../../src/compute/ops/rows";
@@ -227,6 +227,15 @@ describe.each([
   });
 
   // as many logits as the native engine has a kernel of its own for; rows are no whole number of vectors
+  it("totalCrossEntropy is their sum, divided, value and gradient", () => {
+    const targets = [0, 4, 2, 2];
+    const parts: Op = (x) => tf.div(tf.sum(crossEntropy(x as tf.Tensor2D, targets)), 3);
+    expectEqual((x) => totalCrossEntropy(x as tf.Tensor2D, targets, 3), parts, [draw(4, 5)]);
+    expect(() => totalCrossEntropy(draw(1, 3) as tf.Tensor2D, [3], 1)).toThrow(
+      "totalCrossEntropy: target 0 must lie in 0 … 2; got 3.",
+    );
+  });
+
   it.runIf(backend === "tensorflow")("crossEntropy of many logits equals -log softmax at the target", () => {
     const [rows, classes] = [530, 997];
     const targets = Int32Array.from({ length: rows }, (_, i) => (i * 389) % classes);
