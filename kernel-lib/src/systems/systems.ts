@@ -1,3 +1,4 @@
+import { formOf } from "../answers/forms";
 import { assertOneOf } from "../base/check";
 import type { AnswerForm } from "../base/types";
 import { findLoss } from "../losses/losses";
@@ -27,7 +28,7 @@ function retrained(name: string, training: Partial<RetrieverStageOptions>, ablat
 
 /** Of a loss that compares what the reader thinks of the true label with what it thinks of the others. */
 function withoutLabels(forms: readonly AnswerForm[]): string | null {
-  const labelled = forms.every((form) => form === "label" || form === "yesNo");
+  const labelled = forms.every((form) => formOf(form).judge !== null);
   return labelled ? null : "its loss contrasts labels, and some of the questions have not exactly one";
 }
 
