@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { isKernelError } from "../../base/errors";
+import { ConfigError, isKernelError } from "../../base/errors";
 import type { Control, Corpus, Head, Matrix, Passage, Split, Task } from "../../base/types";
 import { type Leak, withoutLeaks } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
@@ -249,4 +249,14 @@ export async function frozenPassages(index: Index, split: Split, numPerHead: num
     const rows = new Set(byHead.flatMap((lists) => lists[query]!));
     return [...rows].map((row) => index.corpus.passages[row]!);
   });
+}
+
+/** Throws ConfigError unless the index was built for this task. */
+export function requireIndexOf(where: string, task: Task, index: Index | undefined): asserts index is Index {
+  if (index?.task.fingerprint === task.fingerprint) return;
+  const got = index === undefined ? "none" : `one for ${index.task.name} (${index.task.fingerprint})`;
+  throw new ConfigError(
+    `${where}: index must be built for ${task.name}; got ${got}. Call buildIndex(run, { task, corpus }) first.`,
+    { task: task.fingerprint },
+  );
 }

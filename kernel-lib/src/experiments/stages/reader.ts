@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { formOf } from "../../answers/forms";
 import { assertOneOf } from "../../base/check";
-import { ConfigError } from "../../base/errors";
 import type { Control, CurvePoint, Example, Label, Passage, Split, Task } from "../../base/types";
 import { loadReaderModel } from "../../models/architectures";
 import { mergeLora } from "../../models/lora/lora";
@@ -14,8 +13,8 @@ import { type ReadableExample, type ReaderStageOptions, trainReader } from "../.
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import { frozenPassages, type Index } from "./corpus-index";
-import { type Artifact, type Input, opened, type StageContext, type StageOf, useStage } from "./stage";
+import { frozenPassages, type Index, requireIndexOf } from "./corpus-index";
+import { type Artifact, type Input, opened, type StageContext, type StageOf, sayHealth, useStage } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
 /** Validation questions asked; enough to see one answer for everything. */
@@ -47,20 +46,6 @@ function wordingOf(text: string, { form = "label" }: Example, labels: readonly L
   const { parse, wording } = formOf(form);
   const answer = parse(text, labels);
   return answer === null ? null : wording(answer, labels);
-}
-
-/**
- * Says what a stage's manifest found wrong with it, one warning a finding (code "health"), whether the stage was computed now or
- * found: a sick stage is never averaged away in silence.
- *
- * @returns the manifest's health, null where the stage has none.
- */
-export function sayHealth(run: Run, artifact: Artifact, name: string): StageHealth | null {
-  const { health } = artifact.manifest;
-  for (const { sign, seen, advice } of health?.findings ?? []) {
-    run.control.onWarn?.("health", `${name}: ${sign}: ${seen}. ${advice}`, { stage: artifact.stage, sign, seen });
-  }
-  return health ?? null;
 }
 
 /** "retrieval": reads each question with a retrieved candidate. "closedBook": with none. */
@@ -152,16 +137,6 @@ export function readerStage(run: Run, { task, checkpoint, index, options }: Read
       return { ...loadTunedReader(mode, checkpoint, artifact), health };
     },
   };
-}
-
-/** Throws ConfigError unless the index was built for this task. */
-export function requireIndexOf(where: string, task: Task, index: Index | undefined): asserts index is Index {
-  if (index?.task.fingerprint === task.fingerprint) return;
-  const got = index === undefined ? "none" : `one for ${index.task.name} (${index.task.fingerprint})`;
-  throw new ConfigError(
-    `${where}: index must be built for ${task.name}; got ${got}. Call buildIndex(run, { task, corpus }) first.`,
-    { task: task.fingerprint },
-  );
 }
 
 async function readable(

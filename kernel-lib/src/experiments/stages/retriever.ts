@@ -13,8 +13,8 @@ import { trainRetrieverHead } from "../../training/retriever-stage";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import { openScores, SCORES_FILE, scoresStage } from "./candidate-scores";
-import type { Index } from "./corpus-index";
-import { requireIndexOf, sayHealth, type TunedReader } from "./reader";
+import { type Index, requireIndexOf } from "./corpus-index";
+import type { TunedReader } from "./reader";
 import {
   type Artifact,
   artifactOf,
@@ -23,6 +23,7 @@ import {
   runStage,
   type StageContext,
   type StageOf,
+  sayHealth,
   useStage,
 } from "./stage";
 import { readJson, writeJson } from "./stage-files";

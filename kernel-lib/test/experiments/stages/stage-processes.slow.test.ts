@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fakeRun, temporaryFolder } from "./helpers/fake-run";
-import { slowSum } from "./helpers/stage-child";
+import { fakeRun, temporaryFolder } from "../helpers/fake-run";
+import { slowSum } from "../helpers/stage-child";
 
 let program: string;
 
 beforeAll(async () => {
   program = mkdtempSync(join(tmpdir(), "stage-child-"));
-  const entry = join(__dirname, "helpers", "stage-child.ts");
+  const entry = join(__dirname, "..", "helpers", "stage-child.ts");
   const output = { format: "cjs", entryFileNames: "child.cjs" } as const;
   await build({
     configFile: false,

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildIndex } from "../../src/experiments/stages/corpus-index";
-import { predict } from "../../src/experiments/stages/predictions";
-import { tuneRetriever } from "../../src/experiments/stages/retriever";
-import { saveJinaClip } from "../../src/models/jina-clip/weights";
-import { createReplicaJinaClip } from "../../src/replicas/replica-encoders";
-import { type SmallWorld, smallWorld } from "./small-world";
+import { buildIndex } from "../../../src/experiments/stages/corpus-index";
+import { predict } from "../../../src/experiments/stages/predictions";
+import { tuneRetriever } from "../../../src/experiments/stages/retriever";
+import { saveJinaClip } from "../../../src/models/jina-clip/weights";
+import { createReplicaJinaClip } from "../../../src/replicas/replica-encoders";
+import { type SmallWorld, smallWorld } from "../helpers/small-world";
 
 let world: SmallWorld;
 beforeAll(async () => {

@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { formOf } from "../../src/answers/forms";
-import { isKernelError } from "../../src/base/errors";
-import type { Example, Prediction, Task } from "../../src/base/types";
-import { predict } from "../../src/experiments/stages/predictions";
-import { evaluate } from "../../src/experiments/stages/results";
-import type { SystemDefinition, SystemParts } from "../../src/systems/system";
-import { toyExample, toyTask } from "../analysis/helpers";
-import { fakeRun, temporaryFolder } from "./helpers/fake-run";
+import { formOf } from "../../../src/answers/forms";
+import { isKernelError } from "../../../src/base/errors";
+import type { Example, Prediction, Task } from "../../../src/base/types";
+import { predict } from "../../../src/experiments/stages/predictions";
+import { evaluate } from "../../../src/experiments/stages/results";
+import type { SystemDefinition, SystemParts } from "../../../src/systems/system";
+import { toyExample, toyTask } from "../../analysis/helpers";
+import { fakeRun, temporaryFolder } from "../helpers/fake-run";
 
 const labelled = (id: string, label: number): Example => toyExample(id, { labels: [label], answer: String(label) });
 const toy = toyTask(["accuracy", "macroF1"], [labelled("a", 0), labelled("b", 1), labelled("c", 1)]);

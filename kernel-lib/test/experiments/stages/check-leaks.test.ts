@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { createRandom } from "../../src/base/random";
-import type { Corpus, DataSource, Example, RasterImage, Task } from "../../src/base/types";
-import { openRun } from "../../src/experiments/run";
-import { checkLeaks } from "../../src/experiments/stages/corpus";
-import { drawChestPhantom } from "../../src/phantoms/tasks/vindr";
+import { createRandom } from "../../../src/base/random";
+import type { Corpus, DataSource, Example, RasterImage, Task } from "../../../src/base/types";
+import { openRun } from "../../../src/experiments/run";
+import { checkLeaks } from "../../../src/experiments/stages/corpus";
+import { drawChestPhantom } from "../../../src/phantoms/tasks/vindr";
 
 const artifactsDir = mkdtempSync(join(tmpdir(), "check-leaks-"));
 afterAll(() => rmSync(artifactsDir, { recursive: true }));

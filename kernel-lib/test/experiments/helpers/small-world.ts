@@ -1,17 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Control, Corpus, Task } from "../../src/base/types";
-import { openRun, type Run } from "../../src/experiments/run";
-import { buildIndex, type Index } from "../../src/experiments/stages/corpus-index";
-import { type TunedReader, tuneReader } from "../../src/experiments/stages/reader";
-import { saveClip } from "../../src/models/clip/weights";
-import { saveQwen2Vl } from "../../src/models/qwen2-vl/weights";
-import { loadCorpus } from "../../src/phantoms/load-corpus";
-import { loadTask } from "../../src/phantoms/load-task";
-import { createReplicaClip } from "../../src/replicas/replica-encoders";
-import { tinyReader } from "../helpers/tiny-reader";
-import { cutTask } from "./helpers/cut-task";
+import type { Control, Corpus, Task } from "../../../src/base/types";
+import { openRun, type Run } from "../../../src/experiments/run";
+import { buildIndex, type Index } from "../../../src/experiments/stages/corpus-index";
+import { type TunedReader, tuneReader } from "../../../src/experiments/stages/reader";
+import { saveClip } from "../../../src/models/clip/weights";
+import { saveQwen2Vl } from "../../../src/models/qwen2-vl/weights";
+import { loadCorpus } from "../../../src/phantoms/load-corpus";
+import { loadTask } from "../../../src/phantoms/load-task";
+import { createReplicaClip } from "../../../src/replicas/replica-encoders";
+import { tinyReader } from "../../helpers/tiny-reader";
+import { cutTask } from "./cut-task";
 
 /** Untrained models on disk, a cut-down task and corpus: everything a run needs, in seconds. */
 export interface SmallWorld {

@@ -1,19 +1,19 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { EnvironmentError } from "../../src/base/errors";
-import type { Control } from "../../src/base/types";
-import { buildIndex, type Index } from "../../src/experiments/stages/corpus-index";
-import { loadCorpus } from "../../src/phantoms/load-corpus";
-import { loadSearchAddon } from "../../src/search/search-addon";
-import { type SmallWorld, smallWorld } from "./small-world";
+import { EnvironmentError } from "../../../src/base/errors";
+import type { Control } from "../../../src/base/types";
+import { buildIndex, type Index } from "../../../src/experiments/stages/corpus-index";
+import { loadCorpus } from "../../../src/phantoms/load-corpus";
+import { loadSearchAddon } from "../../../src/search/search-addon";
+import { type SmallWorld, smallWorld } from "../helpers/small-world";
 
-vi.mock("../../src/search/search-addon", async (original) => {
-  const real = await original<typeof import("../../src/search/search-addon")>();
+vi.mock("../../../src/search/search-addon", async (original) => {
+  const real = await original<typeof import("../../../src/search/search-addon")>();
   return { loadSearchAddon: vi.fn(real.loadSearchAddon) };
 });
-const { loadSearchAddon: real } = await vi.importActual<typeof import("../../src/search/search-addon")>(
-  "../../src/search/search-addon",
+const { loadSearchAddon: real } = await vi.importActual<typeof import("../../../src/search/search-addon")>(
+  "../../../src/search/search-addon",
 );
 
 let world: SmallWorld;

@@ -12,20 +12,20 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Control } from "../../src/base/types";
-import { sayHealth } from "../../src/experiments/stages/reader";
+import type { Control } from "../../../src/base/types";
 import {
   artifactOf,
   isStageHeld,
   runStage,
   type Stage,
   type StageOf,
+  sayHealth,
   stageKey,
   useStage,
-} from "../../src/experiments/stages/stage";
-import { thisOwner } from "../../src/store/lock";
-import type { StageHealth } from "../../src/training/health";
-import { fakeRun, temporaryFolder } from "./helpers/fake-run";
+} from "../../../src/experiments/stages/stage";
+import { thisOwner } from "../../../src/store/lock";
+import type { StageHealth } from "../../../src/training/health";
+import { fakeRun, temporaryFolder } from "../helpers/fake-run";
 
 function counting(config: Stage["config"] = { x: 1 }) {
   let calls = 0;

@@ -2,11 +2,11 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { Matrix } from "../../src/base/types";
-import { checkpointFolder } from "../../src/experiments/checkpoint-folder";
-import { openRun } from "../../src/experiments/run";
-import { embedCorpus } from "../../src/experiments/stages/corpus";
-import { loadCorpus } from "../../src/phantoms/load-corpus";
+import type { Matrix } from "../../../src/base/types";
+import { checkpointFolder } from "../../../src/experiments/checkpoint-folder";
+import { openRun } from "../../../src/experiments/run";
+import { embedCorpus } from "../../../src/experiments/stages/corpus";
+import { loadCorpus } from "../../../src/phantoms/load-corpus";
 
 const artifactsDir = mkdtempSync(join(tmpdir(), "embed-corpus-"));
 afterAll(() => rmSync(artifactsDir, { recursive: true }));

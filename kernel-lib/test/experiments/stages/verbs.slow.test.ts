@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { labelPredictions } from "../../src/answers/forms";
-import { isKernelError } from "../../src/base/errors";
-import type { Control, Example, MetricName, Prediction, Task } from "../../src/base/types";
-import type { Run } from "../../src/experiments/run";
-import { predict } from "../../src/experiments/stages/predictions";
-import { tuneReader } from "../../src/experiments/stages/reader";
-import { ablate, evaluate } from "../../src/experiments/stages/results";
-import { tuneRetriever } from "../../src/experiments/stages/retriever";
-import { loadQwen2Vl } from "../../src/models/qwen2-vl/weights";
-import { fingerprintReader } from "../../src/reader/local-reader";
-import { systemNames } from "../../src/systems/systems";
-import { bytesOf, type SmallWorld, smallWorld } from "./small-world";
+import { labelPredictions } from "../../../src/answers/forms";
+import { isKernelError } from "../../../src/base/errors";
+import type { Control, Example, MetricName, Prediction, Task } from "../../../src/base/types";
+import type { Run } from "../../../src/experiments/run";
+import { predict } from "../../../src/experiments/stages/predictions";
+import { tuneReader } from "../../../src/experiments/stages/reader";
+import { ablate, evaluate } from "../../../src/experiments/stages/results";
+import { tuneRetriever } from "../../../src/experiments/stages/retriever";
+import { loadQwen2Vl } from "../../../src/models/qwen2-vl/weights";
+import { fingerprintReader } from "../../../src/reader/local-reader";
+import { systemNames } from "../../../src/systems/systems";
+import { bytesOf, type SmallWorld, smallWorld } from "../helpers/small-world";
 
 const FIVE_SYSTEMS = systemNames("system");
 
