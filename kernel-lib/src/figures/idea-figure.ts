@@ -1,3 +1,4 @@
+import { answerWordings, isCorrect } from "../answers/forms";
 import { DataError } from "../base/errors";
 import type { Example, Figure, Label, Passage, Prediction, Reading } from "../base/types";
 import { addBox, addLine, addPicture, addText, type Canvas, canvasParts, createCanvas } from "./canvas";
@@ -8,18 +9,21 @@ import { COLORS, composeFigure, FIGURE_WIDTH, type FigureContext, SIZES } from "
 /** One query with everything that led to its answer. */
 export interface IdeaInput {
   readonly example: Example;
-  readonly prediction: Prediction<"label" | "yesNo">;
+  readonly prediction: Prediction;
   /** Must hold every passage the prediction's readings name; others may be there too. */
   readonly passages: readonly Passage[];
   readonly labels: readonly Label[];
 }
 
-/** A reading with its passage and its weight in the fused answer. */
+/** A reading with its passage, its weight in the fused answer, and whether it is right. */
 interface Step {
-  readonly reading: Reading<"label" | "yesNo">;
+  readonly reading: Reading;
   readonly passage: Passage;
   readonly weight: number;
+  readonly verdict: Verdict;
 }
+
+type Verdict = "right" | "wrong";
 
 const ROW = 104;
 const MAX_ROWS = 6;
@@ -71,7 +75,9 @@ function stepsOf({ example, prediction, passages }: IdeaInput): Step[] {
     );
   }
   const byId = new Map(passages.map((passage) => [passage.id, passage]));
-  const steps = prediction.readings.flatMap((reading, index) => {
+  const wordings = answerWordings(prediction);
+  const readings: readonly Reading[] = prediction.readings;
+  const steps = readings.flatMap((reading, index): Step[] => {
     if (reading.retrieved === null) return [];
     const passage = byId.get(reading.retrieved.passageId);
     if (passage === undefined) {
@@ -81,7 +87,9 @@ function stepsOf({ example, prediction, passages }: IdeaInput): Step[] {
         { id },
       );
     }
-    return [{ reading, passage, weight: prediction.weights[index] ?? 0 }];
+    const said = wordings.readings[index];
+    const verdict = said !== null && said === wordings.truth ? "right" : "wrong";
+    return [{ reading, passage, weight: prediction.weights[index] ?? 0, verdict }];
   });
   if (steps.length > 0) return steps;
   throw new DataError(
@@ -90,12 +98,20 @@ function stepsOf({ example, prediction, passages }: IdeaInput): Step[] {
   );
 }
 
-function answerName(label: number | null, labels: readonly Label[]): string {
-  return label === null ? "no label" : (labels.find((entry) => entry.index === label)?.name ?? String(label));
+/** What an answer is called: the names of its labels, or its words. */
+function answerName(answer: Prediction["answer"], labels: readonly Label[]): string {
+  if (typeof answer === "string") return answer;
+  if (answer === null) return labels.length === 0 ? "no answer" : "no label";
+  if (typeof answer !== "number") return answer.map((label) => answerName(label, labels)).join("; ") || "none";
+  return labels.find((entry) => entry.index === answer)?.name ?? String(answer);
 }
 
-function verdictColor(label: number | null, truth: number): string {
-  return label === truth ? COLORS.good : COLORS.bad;
+const COLOR_OF: Readonly<Record<Verdict, string>> = { right: COLORS.good, wrong: COLORS.bad };
+
+/** How likely the answer is held, "" where it has no probability. */
+function sureText(said: Reading | Prediction): string {
+  if (!("probabilities" in said) || said.answer === null) return "";
+  return `${percent(said.probabilities[said.answer] ?? 0, 0)} %`;
 }
 
 function drawQuery(canvas: Canvas, { example, prediction, labels }: IdeaInput, height: number): void {
@@ -113,7 +129,7 @@ function drawQuery(canvas: Canvas, { example, prediction, labels }: IdeaInput, h
 }
 
 function drawStep(canvas: Canvas, input: IdeaInput, step: Step, place: { y: number; middle: number }): void {
-  const { reading, passage, weight } = step;
+  const { reading, passage, weight, verdict } = step;
   const [top, middle, bottom] = [place.y + 5, place.y + ROW / 2, place.y + ROW - 5];
   const head = reading.retrieved!.head;
   const color = head === "image" ? "#005b96" : "#3d9bd1";
@@ -135,25 +151,28 @@ function drawStep(canvas: Canvas, input: IdeaInput, step: Step, place: { y: numb
   });
   const words = wrapText(passage.text, PAIR.right - textLeft - 10, SIZES.small, { maxLines: 4 });
   addText(canvas, words, textLeft, top + 23, { size: SIZES.small });
-  const label = verdictColor(reading.answer, input.prediction.truth);
   const name = wrapText(answerName(reading.answer, input.labels), ANSWER.right - ANSWER.left, SIZES.text, {
     weight: "bold",
     maxLines: 2,
   });
-  addText(canvas, name, ANSWER.left, middle + 2, { color: label, weight: "bold", valign: "bottom" });
-  const sure = reading.answer === null ? "" : `${percent(reading.probabilities[reading.answer] ?? 0, 0)} % sure`;
-  addText(canvas, [`${sure}`, `weight ${weight.toFixed(2)}`], ANSWER.left, middle + 4, {
+  addText(canvas, name, ANSWER.left, middle + 2, { color: COLOR_OF[verdict], weight: "bold", valign: "bottom" });
+  const sure = sureText(reading);
+  addText(canvas, [sure === "" ? "" : `${sure} sure`, `weight ${weight.toFixed(2)}`], ANSWER.left, middle + 4, {
     size: 11,
     color: COLORS.muted,
   });
   const longest = Math.max(58, ...name.map((line) => textWidth(line, SIZES.text, "bold")));
   const from = [ANSWER.left + longest + 10, middle] as const;
-  addLine(canvas, [from, [FUSED.left - 4, place.middle]], { color: label, width: 1 + 7 * weight, end: "plain" });
+  addLine(canvas, [from, [FUSED.left - 4, place.middle]], {
+    color: COLOR_OF[verdict],
+    width: 1 + 7 * weight,
+    end: "plain",
+  });
 }
 
 function drawFused(canvas: Canvas, { prediction, labels }: IdeaInput, middle: number): void {
-  const right = prediction.answer === prediction.truth;
-  const color = verdictColor(prediction.answer, prediction.truth);
+  const verdict = isCorrect(prediction) ? "right" : "wrong";
+  const color = COLOR_OF[verdict];
   const width = FUSED.right - FUSED.left;
   const name = wrapText(answerName(prediction.answer, labels), width - 16, 15, { weight: "bold", maxLines: 3 });
   const half = 34 + name.length * 11;
@@ -164,8 +183,7 @@ function drawFused(canvas: Canvas, { prediction, labels }: IdeaInput, middle: nu
   });
   const center = (FUSED.left + FUSED.right) / 2;
   addText(canvas, name, center, middle - 14, { size: 15, color, weight: "bold", anchor: "center", valign: "middle" });
-  const sure = prediction.answer === null ? "" : `${percent(prediction.probabilities[prediction.answer] ?? 0, 0)} %`;
-  const lines = [sure, right ? "right" : "wrong"].filter((line) => line !== "");
+  const lines = [sureText(prediction), verdict].filter((line) => line !== "");
   addText(canvas, lines, center, middle + half - 8, {
     size: SIZES.small,
     color: COLORS.muted,
@@ -176,7 +194,7 @@ function drawFused(canvas: Canvas, { prediction, labels }: IdeaInput, middle: nu
 
 function titleOf({ prediction, labels }: IdeaInput, steps: readonly Step[]): string {
   const fused = shortenText(answerName(prediction.answer, labels), 260, SIZES.title, "bold");
-  const end = prediction.answer === prediction.truth ? "which is right" : "which is wrong";
+  const end = `which is ${isCorrect(prediction) ? "right" : "wrong"}`;
   const counts = new Map<string, number>();
   for (const { reading } of steps) {
     const name = answerName(reading.answer, labels);

@@ -174,4 +174,28 @@ describe("titles state what the rows show", () => {
     expect(titleOf(ideaFigure(ideaInput(4)))).toContain("Candidates disagree: 3 of 4 lead to “malignant”");
     expect(titleOf(ideaFigure(ideaInput(1)))).toBe("The one candidate leads to “malignant”, which is right");
   });
+
+  it("idea: answers of any form, right by what they say", () => {
+    const input = ideaInput(1);
+    const { retrieved } = input.prediction.readings[0]!;
+    const told = { system: "jomed", exampleId: "breast-12", group: "12", weights: [1] };
+    const words = {
+      form: "words",
+      exampleId: "breast-12",
+      retrieved,
+      text: "The left lung.",
+      answer: "The left lung.",
+    } as const;
+    const prediction = {
+      ...told,
+      form: "words",
+      truth: "left lung",
+      answer: "The left lung.",
+      readings: [words],
+    } as const;
+    expect(titleOf(ideaFigure({ ...input, prediction }))).toContain("leads to “The left lung.”, which is right");
+    const set = { form: "labels", exampleId: "breast-12", retrieved, text: "0", answer: [0] } as const;
+    const both = { ...told, form: "labels", truth: [0, 1], answer: [0], shares: [1, 0], readings: [set] } as const;
+    expect(titleOf(ideaFigure({ ...input, prediction: both }))).toContain("leads to “malignant”, which is wrong");
+  });
 });
