@@ -38,8 +38,8 @@ test("an interrupt stops a training within 2 s; called again, it goes on from th
   const stateFile = join(folder, "state.safetensors");
   const opened = await run(`
 import * as kernel from "kernel-lib";
-await kernel.openBackend();
-const model = kernel.loadQwen2Vl(${JSON.stringify(join(ROOT, "data/checkpoints/qwen2-vl"))});
+await kernel.compute.openBackend();
+const model = kernel.models.loadQwen2Vl(${JSON.stringify(join(ROOT, "data/checkpoints/qwen2-vl"))});
 const task = await kernel.loadTask("breast-mnist", { source: "phantom" });
 const readable = (examples: readonly kernel.Example[]) => examples.map((example) => ({ example, passages: [] }));
 const inputs = {
@@ -52,7 +52,7 @@ const inputs = {
 const options = { steps: 5000, batchSize: 16, learningRate: 1e-3, evaluateEvery: 5 };
 const control = kernel.notebookControl();`);
   expect(opened).toEqual({ status: "ok", written: "" });
-  const training = run("await kernel.trainReader({ ...inputs, control }, options)");
+  const training = run("await kernel.training.trainReader({ ...inputs, control }, options)");
   await untilThere(stateFile); // written before the first step
   await new Promise((next) => setTimeout(next, 3000));
   const before = performance.now();
@@ -77,7 +77,7 @@ const watch: kernel.Control = {
   },
 };
 try {
-  await kernel.trainReader({ ...inputs, control: watch }, options);
+  await kernel.training.trainReader({ ...inputs, control: watch }, options);
 } catch (error) {
   if (!kernel.isKernelError(error, "interrupted")) throw error;
 }

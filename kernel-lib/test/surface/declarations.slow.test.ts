@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { REPOSITORY } from "../setup/fakes";
@@ -20,18 +21,38 @@ const OPTIONS = {
 };
 
 /** A program of one cell that exists in memory only. */
-function compileCell(text: string) {
-  const host = ts.createCompilerHost(OPTIONS);
+function compileCell(text: string, changes = {}) {
+  const options = { ...OPTIONS, ...changes };
+  const host = ts.createCompilerHost(options);
   const { fileExists, readFile } = host;
   host.getCurrentDirectory = () => REPOSITORY;
   host.fileExists = (path: string) => path === CELL || fileExists.call(host, path);
   host.readFile = (path: string) => (path === CELL ? text : readFile.call(host, path));
-  return ts.createProgram([CELL], OPTIONS, host);
+  return ts.createProgram([CELL], options, host);
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: as above
 function messagesOf(diagnostics: readonly any[]): string[] {
   return diagnostics.map((each) => `${each.file?.fileName}: ${ts.flattenDiagnosticMessageText(each.messageText, " ")}`);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as above
+const indexOf = (program: any) =>
+  program.getSourceFiles().find((file: { fileName: string }) => file.fileName.endsWith("kernel-lib/dist/index.d.ts"));
+
+/** "value name" or "type  name" of everything a module exports; a namespace and what is in it: "value models.loadClip". */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+function exportsOf(program: any, file: unknown): string[] {
+  const checker = program.getTypeChecker();
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  const list = (symbol: any, prefix: string): string[] =>
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    checker.getExportsOfModule(symbol).flatMap((each: any) => {
+      const target = checker.getAliasedSymbol(each);
+      if (target.flags & ts.SymbolFlags.ValueModule) return list(target, `${prefix}${each.name}.`);
+      return `${target.flags & ts.SymbolFlags.Value ? "value" : "type "} ${prefix}${each.name}`;
+    });
+  return list(checker.getSymbolAtLocation(file), "");
 }
 
 describe("kernel-lib's declarations under the notebooks' TypeScript", () => {
@@ -56,16 +77,17 @@ describe("kernel-lib's declarations under the notebooks' TypeScript", () => {
   });
 
   it("export the names that are written down (update with vitest -u)", async () => {
-    const checker = program.getTypeChecker();
-    const index = program
-      .getSourceFiles()
-      .find((file: { fileName: string }) => file.fileName.endsWith("kernel-lib/dist/index.d.ts"));
-    // biome-ignore lint/suspicious/noExplicitAny: as above
-    const names = checker.getExportsOfModule(checker.getSymbolAtLocation(index)).map((symbol: any) => {
-      const kind = checker.getAliasedSymbol(symbol).flags & ts.SymbolFlags.Value ? "value" : "type";
-      return `${kind.padEnd(5)} ${symbol.name}`;
-    });
+    const names = exportsOf(program, indexOf(program));
+    expect(names.filter((name) => !name.includes(".")).length).toBeLessThan(120);
     await expect(`${names.sort().join("\n")}\n`).toMatchFileSnapshot("exports.txt");
+  });
+
+  it("fit the example of README.md", () => {
+    const [, example = ""] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(REPOSITORY, "README.md"), "utf8")) ?? [];
+    expect(example).toContain("tuneRetriever");
+    const cell = compileCell(`${example}\nexport {};\n`, { module: ts.ModuleKind.ESNext });
+    const file = cell.getSourceFile(CELL);
+    expect(messagesOf([...cell.getSyntacticDiagnostics(file), ...cell.getSemanticDiagnostics(file)])).toEqual([]);
   });
 
   it("would be refused if they were wrong: the test itself sees an error", () => {

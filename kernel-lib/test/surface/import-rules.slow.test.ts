@@ -28,10 +28,12 @@ const PLANTED: Record<string, string> = {
   "figures/tslab.ts": 'import * as tslab from "tslab";\nexport { tslab };\n',
   "novel/room.ts": 'import "../base/fine";\n',
   "search/index-inside.ts": 'import "../index";\n',
+  "search/room-index.ts": 'import "../models/index";\n',
   "reader/gone.ts": 'import "./gone-file";\n',
 };
 const HELPERS: Record<string, string> = {
   "base/fine.ts": ROOM,
+  "models/index.ts": ROOM,
   "models/fine.ts": 'export { one } from "../base/fine";\n',
   "cli/type.ts": "export type T = 1;\n",
   "data/cycle-b.ts": 'import "./cycle-a";\n',
@@ -55,6 +57,7 @@ describe("the import rules", () => {
       "known-rooms novel/room.ts",
       "no-cycle data/cycle-a.ts",
       "no-index-inside search/index-inside.ts",
+      "no-index-inside search/room-index.ts",
       "no-upward-import-from-base base/upward.ts",
       "no-upward-import-from-metrics metrics/type-upward.ts",
       "only-notebook-knows-tslab figures/tslab.ts",

@@ -15,22 +15,22 @@ const SIZES = [
 ];
 
 async function main() {
-  await kernel.openBackend();
+  await kernel.compute.openBackend();
   const random = kernel.createRandom(5);
   const pictures = SIZES.map((row) => row.map(([height, width]) => noise(random, height, width)));
   const model = createReplicaPixtral(5);
   const messages = pictures.map((row) => [
     { role: "user", content: [...row.map((image) => ({ type: "image", image })), { type: "text", text: QUESTION }] },
   ]);
-  const batch = kernel.collatePrompts(model, messages.map((chat) => kernel.tokenizePrompt(model, chat)));
-  kernel.savePixtral(model, join(folder, "plain"));
+  const batch = kernel.models.collatePrompts(model, messages.map((chat) => kernel.models.tokenizePrompt(model, chat)));
+  kernel.models.savePixtral(model, join(folder, "plain"));
   const answers = { plain: await answersOf(model, batch) };
-  const adapter = kernel.attachLora(model.parameters, { rank: 4, alpha: 8, scaling: "rankStabilised", dropout: 0.05, seed: 5 });
+  const adapter = kernel.models.attachLora(model.parameters, { rank: 4, alpha: 8, scaling: "rankStabilised", dropout: 0.05, seed: 5 });
   disturb(adapter, random);
-  kernel.saveLora(adapter, join(folder, "adapter"));
+  kernel.models.saveLora(adapter, join(folder, "adapter"));
   answers.adapted = await answersOf(model, batch);
-  kernel.mergeLora(model.parameters, adapter);
-  kernel.savePixtral(model, join(folder, "merged"));
+  kernel.models.mergeLora(model.parameters, adapter);
+  kernel.models.savePixtral(model, join(folder, "merged"));
   answers.merged = await answersOf(model, batch);
   const packed = pictures.map((row) => row.map(({ data, ...size }) => ({ ...size, data: Buffer.from(data).toString("base64") })));
   writeFileSync(join(folder, "answers.json"), JSON.stringify({ question: QUESTION, pictures: packed, ...answers }));
@@ -49,8 +49,8 @@ function disturb(adapter, random) {
 
 async function answersOf(model, batch) {
   const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
-  const logits = kernel.readerLogits(model, batch, last);
-  const written = await kernel.generate(model, batch, { maxNewTokens: 6 });
+  const logits = kernel.models.readerLogits(model, batch, last);
+  const written = await kernel.models.generate(model, batch, { maxNewTokens: 6 });
   return { inputIds: [...batch.inputIds], logits: [...logits.dataSync()], generated: written.map(({ ids }) => ids) };
 }
 

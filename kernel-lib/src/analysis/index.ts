@@ -1,0 +1,8 @@
+// kernel.analysis — Tables of measured numbers with intervals.
+
+export { measureAgreement, type RetrievedList } from "./agreement";
+export { embeddingMapRows, type MapRow } from "./embedding-map";
+export { type EvaluationOptions, type EvaluationRows, measureEvaluation } from "./evaluation";
+export { type InconsistencyOptions, isInconsistent, measureInconsistency } from "./inconsistency";
+export { findMeasurement, type MeasureOptions } from "./measurement";
+export { isOracleCorrect, measureOracle } from "./oracle";

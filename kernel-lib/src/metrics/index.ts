@@ -1,0 +1,24 @@
+// kernel.metrics — Metrics, bootstrap, seeds.
+
+export {
+  accuracy,
+  closedAccuracy,
+  exactMatch,
+  type F1Options,
+  type LabelAnswer,
+  macroF1,
+  perLabelF1,
+  tokenRecall,
+  type ZeroDivision,
+} from "./answers";
+export {
+  type BootstrapOptions,
+  bootstrap,
+  type Interval,
+  type PairedDifference,
+  pairedBootstrap,
+  type Statistic,
+} from "./bootstrap";
+export { brierScore, type CalibrationOptions, expectedCalibrationError } from "./calibration";
+export { listOverlap, recallAtK } from "./lists";
+export { aggregateSeeds, type SeedOptions, type SeedSummary } from "./seeds";

@@ -1,0 +1,6 @@
+// kernel.systems — What a system is made of; the table itself is kernel.SYSTEMS.
+
+export { createReadingSystem, type ReadingParts } from "./reading";
+export { createFinder, type FinderParts, NO_PASSAGES, openFinder, type PassageFinder } from "./retrieval";
+export type { ReadingSettings, SystemNeeds, SystemParts, SystemTraining } from "./system";
+export { ablations } from "./systems";
