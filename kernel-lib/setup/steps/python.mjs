@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { StepSkipped } from "../errors.mjs";
 import { findProgram, lastLines, run, runForStep } from "../programs.mjs";
@@ -36,6 +36,15 @@ async function usablePython(context) {
   throw new StepSkipped("no Python 3.10+ with the venv module was found", ADVICE);
 }
 
+/** A link is left alone: making the environment anew would empty the folder behind it, which another checkout may be using. */
+function refuseLink(place) {
+  if (lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return;
+  throw new StepSkipped(
+    `${place} must be a folder of this checkout; got a link to ${realpathSync(place)}`,
+    "Remove the link and run npm run setup again.",
+  );
+}
+
 /** JupyterLab and the figure renderer in `.venv`, with pinned versions. */
 export const python = {
   name: "python",
@@ -51,6 +60,7 @@ export const python = {
   }),
   async run(context) {
     if (findPython(context) === null) throw new StepSkipped("no Python was found", ADVICE);
+    refuseLink(join(context.root, ".venv"));
     const path = await usablePython(context);
     const onFailure = (output) =>
       new StepSkipped(

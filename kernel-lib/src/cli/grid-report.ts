@@ -129,7 +129,7 @@ export async function reportRows(settings: GridSettings): Promise<ReportRow[]> {
   const labels = systems.map((name) => predictionName(systemOf("reportRows: systems", name)));
   const isAsked = (row: { task: string; backbone: string; seed: number; system: string }): boolean =>
     tasks.includes(row.task) &&
-    (backbones as readonly string[]).includes(row.backbone) &&
+    backbones.includes(row.backbone) &&
     seeds.includes(row.seed) &&
     labels.includes(row.system);
   const rows = summarizeGrid({
@@ -138,8 +138,7 @@ export async function reportRows(settings: GridSettings): Promise<ReportRow[]> {
   });
   const published = (["classification", "vqa"] as const).flatMap((table) => loadPublished(table).rows);
   const place = ({ task, backbone, system }: SummaryRow): number =>
-    (tasks.indexOf(task) * backbones.length + (backbones as readonly string[]).indexOf(backbone)) * labels.length +
-    labels.indexOf(system);
+    (tasks.indexOf(task) * backbones.length + backbones.indexOf(backbone)) * labels.length + labels.indexOf(system);
   return rows.sort((a, b) => place(a) - place(b)).map((row) => ({ ...row, published: publishedFor(row, published) }));
 }
 

@@ -6,6 +6,7 @@ import { ConfigError } from "../base/errors";
 import type { DataSource } from "../base/types";
 import { type GridOptions, resolveGrid } from "../experiments/grid/options";
 import { PROFILES, type ProfileName } from "../experiments/run";
+import { readerKinds } from "../models/architectures";
 import { parseParameter } from "../notebook/parameters";
 import { tasksFrom } from "../phantoms/load-task";
 import { systemNames } from "../systems/systems";
@@ -39,11 +40,11 @@ const GRID_WORDS = {
 
 const GRID_USAGE = `the grid of experiments (named by --profile quick, full or paper, or by one of its lists; it runs before the notebooks):
   --tasks a,b          names of tasks, or all
-  --backbones a,b      readers: qwen2-vl, pixtral
+  --backbones a,b      readers: ${readerKinds().join(", ")}
   --seeds 7,8          seeds of the trainings
   --systems a,b        ${systemNames("system").join(", ")}, and the ablations; all: every one
   --corpus NAME        what is searched for every task; default the one that is drawn for it
-  --checkpoints DIR    folder with the models clip, qwen2-vl and pixtral; default data/checkpoints
+  --checkpoints DIR    folder with the encoder, clip, and a folder for each reader; default data/checkpoints
   --dry-run            only say what would run, what is there and how long the rest takes
   --status             only say what is done, running (and by whom), stopped, failed or missing`;
 

@@ -11,6 +11,11 @@ const ROWS: readonly Architecture[] = Object.values(registry);
 const ENCODERS = ROWS.filter((row): row is EncoderArchitecture => row.family === "encoder");
 const READERS = ROWS.filter((row): row is ReaderArchitecture => row.family === "reader");
 
+/** The readers of `registry.ts`, by kind: "qwen2-vl", "pixtral" … */
+export function readerKinds(): string[] {
+  return READERS.map(({ kind }) => kind);
+}
+
 /**
  * Reads a folder of any dual encoder of `registry.ts`: whichever its config.json names.
  *

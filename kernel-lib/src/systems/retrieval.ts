@@ -57,8 +57,8 @@ export function createFinder({ retriever, views, passages, numPerHead }: FinderP
  * Memory: opens the frozen encoder and the towers; dispose() frees them.
  */
 export function openFinder({ index, towers, learnedWeight, numPerHead }: SystemParts): PassageFinder {
-  const { clip, corpus, views } = index!;
-  const encoder = loadDualEncoder(clip.folder);
+  const { corpus, views } = index!;
+  const encoder = loadDualEncoder(index!.encoder.folder);
   try {
     const retriever = createDualHead({
       encodeFrozen: (images, control) => encodeImages(encoder, images, control),

@@ -36,7 +36,7 @@ export interface SystemParts {
   readonly readerFolders: { readonly checkpoint: string; readonly adapter: string } | null;
   /** What is searched: the frozen encoder's folder, the passages, an index per view. Null unless needed. */
   readonly index: {
-    readonly clip: { readonly folder: string };
+    readonly encoder: { readonly folder: string };
     readonly corpus: Corpus;
     readonly views: CorpusViews;
   } | null;

@@ -80,11 +80,11 @@ describe("a corpus added as one file and one line", () => {
 
   test("serves the added task from index to prediction", async () => {
     await makeTinyModels(folder);
-    const [clipFolder, readerFolder] = [join(folder, "clip"), join(folder, "reader")];
+    const [encoderFolder, readerFolder] = [join(folder, "clip"), join(folder, "reader")];
     const run = await openRun({ profile: "test", seed: 3, dataDir: folder, artifactsDir: join(folder, "artifacts") });
     const task = await loadTask("toy", { dataDir: folder });
     const corpus = await loadCorpus("toy-pairs", { dataDir: folder });
-    const index = await buildIndex(run, { task, corpus, clipFolder });
+    const index = await buildIndex(run, { task, corpus, encoderFolder });
     const reader = await tuneReader(run, { task, index, readerFolder });
     const { predictions } = await predict(run, { system: "ft-rag", task, index, reader });
     expect(predictions).toHaveLength(10);

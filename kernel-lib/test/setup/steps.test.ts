@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseArguments } from "../../setup/arguments.mjs";
@@ -62,6 +62,15 @@ esac`;
   it("makes .venv and proves it by its programs", async () => {
     const context = pythonContext("", "0");
     expect(await python.run(context)).toEqual([".venv/bin/jupyter", join(context.root, ".venv/bin/python")]);
+  });
+
+  it("leaves a linked environment alone: it may be another checkout's", async () => {
+    const context = pythonContext("", "0");
+    const shared = temporaryFolder();
+    place(shared, "bin/jupyter");
+    symlinkSync(shared, join(context.root, ".venv"));
+    await expect(python.run(context)).rejects.toThrow(/must be a folder of this checkout; got a link to/);
+    expect(existsSync(join(shared, "bin/jupyter"))).toBe(true);
   });
 
   it("stops set-up without a network, instead of calling it a missing package", async () => {

@@ -14,13 +14,13 @@ import { type ReaderMode, readerStage, type TunedReader } from "../stages/reader
 import { resultsStage } from "../stages/results";
 import { headStage, retrieverOptions, type TunedHead } from "../stages/retriever";
 import type { Input, Stage, StageOf } from "../stages/stage";
-import type { Backbone, GridSettings } from "./options";
+import type { GridSettings } from "./options";
 import { readerChanges, retrieverChanges } from "./sizes";
 
 /** One question of the grid: how does this system do on this task? */
 export interface GridCell {
   readonly task: string;
-  readonly backbone: Backbone;
+  readonly backbone: string;
   readonly seed: number;
   readonly system: string;
   /** Id of the stage that answers it. */
@@ -42,7 +42,7 @@ export interface GridStage {
   readonly kind: string;
   readonly task: string;
   /** Null where every reader shares it. */
-  readonly backbone: Backbone | null;
+  readonly backbone: string | null;
   /** Null where every seed shares it. */
   readonly seed: number | null;
   /** What tells it from the others of its kind: a reader's mode, a head and how it is trained, a system. */
@@ -60,8 +60,8 @@ export interface GridSources {
   task(name: string): Promise<Task>;
   /** What is searched for a task. */
   corpusFor(task: string): Promise<Corpus>;
-  clip(): Promise<CheckpointFolder>;
-  reader(backbone: Backbone): Promise<CheckpointFolder>;
+  encoder(): Promise<CheckpointFolder>;
+  reader(backbone: string): Promise<CheckpointFolder>;
   /** The result of a stage that is needed, by its key; it is opened where it is computed with. */
   result<T>(node: GridNode<StageOf<T>>): Input<T>;
   /** The opened result of a stage that decides a key; null where it is not there and nothing is to be computed. */
@@ -166,7 +166,7 @@ function indexNode(task: string): GridNode<StageOf<Index>> {
     const found = await from.find(leaks); // what leaks were found decides the key
     if (found === null) return null;
     const [loaded, corpus] = [await from.task(task), await from.corpusFor(task)];
-    return indexStage(run, { task: loaded, corpus, leaks: found, clip: await from.clip() });
+    return indexStage(run, { task: loaded, corpus, leaks: found, encoder: await from.encoder() });
   });
 }
 

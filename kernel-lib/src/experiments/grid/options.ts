@@ -2,15 +2,12 @@ import { resolve } from "node:path";
 import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { DataSource } from "../../base/types";
+import { readerKinds } from "../../models/architectures";
 import { CORPUS_NAMES, corpusFor } from "../../phantoms/load-corpus";
 import { TASK_NAMES, tasksFrom } from "../../phantoms/load-task";
 import { systemNames } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from "../run";
-
-/** The readers of the grid: folders of data/checkpoints, or of `checkpointsDir`. */
-export const BACKBONES = ["qwen2-vl", "pixtral"] as const;
-export type Backbone = (typeof BACKBONES)[number];
 
 /** Options of planGrid; a list that is left out is the profile's. */
 export interface GridOptions {
@@ -18,6 +15,7 @@ export interface GridOptions {
   readonly profile?: ProfileName;
   /** Default all that have data of the source. */
   readonly tasks?: readonly string[];
+  /** Readers by their architecture: folders of data/checkpoints, or of `checkpointsDir`. */
   readonly backbones?: readonly string[];
   readonly seeds?: readonly number[];
   readonly systems?: readonly string[];
@@ -27,7 +25,7 @@ export interface GridOptions {
   readonly dataDir?: string;
   /** Searched for every task. Default the one that is drawn for it: "phantom" for the walkthrough's task, "phantom-pool" for the others. */
   readonly corpus?: string;
-  /** Folder with the models clip, qwen2-vl and pixtral. Default data/checkpoints. */
+  /** Folder with the encoder, clip, and the readers, each in a folder named as its architecture. Default data/checkpoints. */
   readonly checkpointsDir?: string;
 }
 
@@ -35,7 +33,7 @@ export interface GridOptions {
 export interface GridSettings {
   readonly profile: ProfileName;
   readonly tasks: readonly string[];
-  readonly backbones: readonly Backbone[];
+  readonly backbones: readonly string[];
   readonly seeds: readonly number[];
   readonly systems: readonly string[];
   readonly source: DataSource;
@@ -81,7 +79,7 @@ export function resolveGrid(options: GridOptions): GridSettings {
   return {
     profile,
     tasks: names("tasks", options.tasks ?? tasksFrom(source), TASK_NAMES),
-    backbones: names("backbones", options.backbones ?? grid.backbones, BACKBONES),
+    backbones: names("backbones", options.backbones ?? grid.backbones, readerKinds()),
     seeds,
     systems: names("systems", systems, allSystems),
     source,

@@ -10,7 +10,7 @@ import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
 import { openRun, type Run } from "../run";
 import { type Artifact, type Input, runStage, type Stage, type StageOf, stageKey } from "../stages/stage";
 import type { GridNode, GridSources, GridStage } from "./graph";
-import { type Backbone, corpusOf, type GridSettings } from "./options";
+import { corpusOf, type GridSettings } from "./options";
 
 /** Where a grid's data and models come from. Replaced in tests. */
 export interface GridWorld {
@@ -20,9 +20,9 @@ export interface GridWorld {
   /** Which corpus is searched for a task; tasks of the same one share it in memory. */
   corpusOf(task: string): string;
   loadCorpus(corpus: string, control: Control): Promise<Corpus>;
-  readonly clipFolder: string;
+  readonly encoderFolder: string;
   /** @throws DataError when there is no such model. */
-  readerFolder(backbone: Backbone): string;
+  readerFolder(backbone: string): string;
 }
 
 /** Of data that is drawn: the same for every seed of the training, as in the notebooks. */
@@ -40,12 +40,12 @@ export function openWorld(settings: GridSettings): GridWorld {
       if (isDrawnCorpus(corpus)) return loadCorpus(corpus, { control });
       return loadCorpus(corpus, { source, dataDir, cacheDir: join(artifactsDir, "corpora"), control });
     },
-    clipFolder: join(checkpoints, "clip"),
+    encoderFolder: join(checkpoints, "clip"),
     readerFolder: (backbone) => modelFolder(checkpoints, backbone),
   };
 }
 
-function modelFolder(checkpoints: string, backbone: Backbone): string {
+function modelFolder(checkpoints: string, backbone: string): string {
   const folder = join(checkpoints, backbone);
   if (existsSync(folder)) return folder;
   throw new DataError(
@@ -127,11 +127,11 @@ export class GridSession implements GridSources {
     return this.data.corpusFor(task);
   }
 
-  clip(): Promise<CheckpointFolder> {
-    return checkpointFor(this.run, "clip", this.options.world.clipFolder);
+  encoder(): Promise<CheckpointFolder> {
+    return checkpointFor(this.run, "clip", this.options.world.encoderFolder);
   }
 
-  async reader(backbone: Backbone): Promise<CheckpointFolder> {
+  async reader(backbone: string): Promise<CheckpointFolder> {
     return checkpointFor(this.run, "qwen2-vl", this.options.world.readerFolder(backbone));
   }
 

@@ -67,8 +67,8 @@ function isHnsw(index: VectorIndex): index is HnswIndex {
 export interface BuildIndexOptions {
   readonly task: Task;
   readonly corpus: Corpus;
-  /** Folder of the frozen encoder, a CLIP or a Jina-CLIP, or its name on the hub, once fetched. Default data/checkpoints/clip. */
-  readonly clipFolder?: string;
+  /** Folder of the frozen encoder, a CLIP or a Jina-CLIP, or its name on the hub, once fetched. Default data/checkpoints/encoder. */
+  readonly encoderFolder?: string;
 }
 
 /** The corpus as the frozen retriever sees it, and the task's queries beside it. */
@@ -78,7 +78,7 @@ export interface Index {
   readonly corpus: Corpus;
   /** Passages that share a picture or a patient with a validation or test example; the artifact's manifest lists them too. */
   readonly leaks: readonly Leak[];
-  readonly clip: CheckpointFolder;
+  readonly encoder: CheckpointFolder;
   /** Frozen embeddings of the passages: by picture and by text, [N, D]. */
   readonly embeddings: Readonly<Record<Head, Matrix>>;
   /** Frozen embeddings of the query images, [n, D]. */
@@ -114,10 +114,10 @@ const VERSION = 3;
  * @throws DataError when the encoder's checkpoint is missing. InterruptedError on abort.
  * @example const index = await buildIndex(run, { task, corpus })
  */
-export async function buildIndex(run: Run, { task, corpus, clipFolder }: BuildIndexOptions): Promise<Index> {
+export async function buildIndex(run: Run, { task, corpus, encoderFolder }: BuildIndexOptions): Promise<Index> {
   const leaks = await checkLeaks(run, corpus, task);
-  const clip = await checkpointFor(run, "clip", clipFolder);
-  return useStage(run, indexStage(run, { task, corpus, leaks, clip }));
+  const encoder = await checkpointFor(run, "clip", encoderFolder);
+  return useStage(run, indexStage(run, { task, corpus, leaks, encoder }));
 }
 
 /** What an index is made of. */
@@ -127,28 +127,28 @@ interface IndexInputs {
   readonly corpus: Corpus;
   /** What `checkLeaks` found: left out, and part of the key. */
   readonly leaks: readonly Leak[];
-  readonly clip: CheckpointFolder;
+  readonly encoder: CheckpointFolder;
 }
 
 /** The stage of `buildIndex`. */
-export function indexStage(run: Run, { task, corpus: whole, leaks, clip }: IndexInputs): StageOf<Index> {
+export function indexStage(run: Run, { task, corpus: whole, leaks, encoder }: IndexInputs): StageOf<Index> {
   const corpus = withoutLeaks(whole, leaks, run.control);
   const leftOut = leaks.length === 0 ? {} : { leftOut: leaks };
   return {
     name: "index",
     version: VERSION,
     config: { ...profileOf(run.profile).index, ...leftOut },
-    inputs: [task.fingerprint, corpus.fingerprint, clip.fingerprint],
+    inputs: [task.fingerprint, corpus.fingerprint, encoder.fingerprint],
     seed: SHARED_SEED,
-    compute: (workDir, context) => computeIndex(run, { task, whole, corpus, clip }, { workDir, context }),
-    open: (artifact) => loadIndex(run, { task, corpus, leaks, clip, artifact }),
+    compute: (workDir, context) => computeIndex(run, { task, whole, corpus, encoder }, { workDir, context }),
+    open: (artifact) => loadIndex(run, { task, corpus, leaks, encoder, artifact }),
   };
 }
 
 interface IndexParts {
   readonly task: Task;
   readonly corpus: Corpus;
-  readonly clip: CheckpointFolder;
+  readonly encoder: CheckpointFolder;
 }
 
 async function computeIndex(
@@ -158,7 +158,7 @@ async function computeIndex(
 ): Promise<void> {
   const { control, seed } = context;
   const matrices = {
-    ...(await embedCorpus(run, parts.whole, parts.corpus, parts.clip)),
+    ...(await embedCorpus(run, parts.whole, parts.corpus, parts.encoder)),
     ...(await embedQueries(parts, control)),
   };
   writeMatrices(join(workDir, EMBEDDINGS_FILE), matrices);
@@ -179,8 +179,8 @@ async function computeIndex(
   writeJson(workDir, INDEX_FILE, { choice, recall } satisfies StoredIndex);
 }
 
-async function embedQueries({ task, clip }: IndexParts, control: Control): Promise<Record<Split, Matrix>> {
-  const model = loadDualEncoder(clip.folder);
+async function embedQueries({ task, encoder }: IndexParts, control: Control): Promise<Record<Split, Matrix>> {
+  const model = loadDualEncoder(encoder.folder);
   try {
     const embed = (split: Split) => {
       const images = task.splits[split].map((example) => example.image);

@@ -108,16 +108,16 @@ export async function embedCorpus(
   run: Run,
   whole: Corpus,
   kept: Corpus,
-  clip: CheckpointFolder,
+  encoder: CheckpointFolder,
 ): Promise<Record<Head, Matrix>> {
   const artifact = await runStage(run, {
     name: "corpus-embeddings",
     version: EMBEDDINGS_VERSION,
     config: {},
-    inputs: [whole.fingerprint, clip.fingerprint],
+    inputs: [whole.fingerprint, encoder.fingerprint],
     seed: SHARED_SEED,
     compute: async (workDir, { control }) => {
-      const model = loadDualEncoder(clip.folder);
+      const model = loadDualEncoder(encoder.folder);
       try {
         writeMatrices(join(workDir, EMBEDDINGS_FILE), await embedPassages(model, whole.passages, control));
       } finally {

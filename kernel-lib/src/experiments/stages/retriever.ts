@@ -148,16 +148,16 @@ interface HeadWork {
 }
 
 async function computeHead(work: HeadWork, workDir: string, context: StageContext): Promise<void> {
-  const clip = loadDualEncoder(work.index.clip.folder);
+  const encoder = loadDualEncoder(work.index.encoder.folder);
   try {
-    const tower = createLearnedTower(clip);
+    const tower = createLearnedTower(encoder);
     try {
       await trainTower(tower, work, workDir, context);
     } finally {
       tower.dispose();
     }
   } finally {
-    clip.dispose();
+    encoder.dispose();
   }
 }
 

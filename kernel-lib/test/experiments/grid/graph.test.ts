@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { type GridStage, gridGraph, predictionsNode } from "../../../src/experiments/grid/graph";
-import { BACKBONES, corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/options";
+import { corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/options";
 import { openWorld } from "../../../src/experiments/grid/session";
 import { readerChanges, retrieverChanges } from "../../../src/experiments/grid/sizes";
 import { READER_MODES } from "../../../src/experiments/stages/reader";
+import { readerKinds } from "../../../src/models/architectures";
 import { TASK_NAMES } from "../../../src/phantoms/load-task";
 import type { SystemDefinition } from "../../../src/systems/system";
 import { SYSTEMS, systemOf } from "../../../src/systems/systems";
@@ -56,7 +57,7 @@ describe("profile full", () => {
   test("is both readers, five seeds and every system, where its loss can be asked", () => {
     const notLabelled = 5; // tasks with label sets or open answers
     expect(leftOut).toHaveLength(2 * notLabelled);
-    expect(cells).toHaveLength((8 * SYSTEMS.length - leftOut.length) * BACKBONES.length * 5);
+    expect(cells).toHaveLength((8 * SYSTEMS.length - leftOut.length) * readerKinds().length * 5);
     expect(count(stages, "index")).toBe(8);
     expect(count(stages, "reader")).toBe(8 * 2 * 5 * 2);
     expect(count(stages, "candidate-scores")).toBe(8 * 2 * 5);
@@ -120,7 +121,7 @@ test("closed-book alone needs no index", () => {
 
 test.each([
   [{ tasks: ["breast"] }, /tasks must be one of breast-mnist, derma-mnist.*; got "breast"/],
-  [{ backbones: ["llava"] }, /backbones must be one of qwen2-vl, pixtral; got "llava"/],
+  [{ backbones: ["llava"] }, /backbones must be one of pixtral, qwen2-vl; got "llava"/],
   [{ systems: ["jomed", "rad"] }, /systems must be one of closed-book, ft-rag, .*; got "rad"/],
   [{ seeds: [1.5] }, /seeds must be a whole number/],
   [{ seeds: [] }, /seeds must name at least one; got none/],

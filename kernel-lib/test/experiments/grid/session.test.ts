@@ -16,7 +16,7 @@ const NOTHING: GridWorld = {
   isDrawn: () => true,
   corpusOf: () => "none",
   loadCorpus: () => Promise.reject(new Error("no corpus is needed")),
-  clipFolder: "",
+  encoderFolder: "",
   readerFolder: () => "",
 };
 

@@ -31,7 +31,7 @@ export function tinyWorld(folder: string): GridWorld {
     isDrawn: () => true,
     corpusOf: () => "tiny",
     loadCorpus: () => loadCorpus("phantom", { seed: 3, numPassages: NUM_PASSAGES }),
-    clipFolder: join(folder, "clip"),
+    encoderFolder: join(folder, "clip"),
     readerFolder: (backbone) => join(folder, backbone === "qwen2-vl" ? "reader" : "no-such-reader"),
   };
 }

@@ -18,7 +18,7 @@ export interface SmallWorld {
   readonly folder: string;
   readonly task: Task;
   readonly corpus: Corpus;
-  readonly clipFolder: string;
+  readonly encoderFolder: string;
   readonly readerFolder: string;
   openRun(artifacts: string, control?: Control): Promise<Run>;
   index(run: Run, task?: Task): Promise<Index>;
@@ -39,15 +39,15 @@ export async function smallWorld(): Promise<SmallWorld> {
   model.dispose();
   const task = cutTask(await loadTask("breast-mnist", { source: "phantom", seed: 3 }));
   const corpus = await loadCorpus("phantom", { seed: 3, numPassages: 60 });
-  const [clipFolder, readerFolder] = [join(folder, "clip"), join(folder, "reader")];
+  const [encoderFolder, readerFolder] = [join(folder, "clip"), join(folder, "reader")];
   return {
     folder,
     task,
     corpus,
-    clipFolder,
+    encoderFolder,
     readerFolder,
     openRun: openHere,
-    index: (run, other = task) => buildIndex(run, { task: other, corpus, clipFolder }),
+    index: (run, other = task) => buildIndex(run, { task: other, corpus, encoderFolder }),
     reader: (run, index) => tuneReader(run, { task: index.task, index, readerFolder }),
     dispose: () => rmSync(folder, { recursive: true, force: true }),
   };

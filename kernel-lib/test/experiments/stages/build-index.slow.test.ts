@@ -31,7 +31,7 @@ async function indexOf(numPassages: number, artifacts: string, control?: Control
   return buildIndex(await world.openRun(artifacts, control), {
     task: world.task,
     corpus,
-    clipFolder: world.clipFolder,
+    encoderFolder: world.encoderFolder,
   });
 }
 

@@ -20,7 +20,7 @@ test("index, head and answers take a Jina-CLIP folder without being told so", as
   model.dispose();
   const { task, corpus } = world;
   const run = await world.openRun("jina");
-  const index = await buildIndex(run, { task, corpus, clipFolder: folder });
+  const index = await buildIndex(run, { task, corpus, encoderFolder: folder });
   const { image, text } = index.embeddings;
   expect([image.rows, image.cols, text.cols]).toEqual([60, 128, 128]);
   expect(index.queries.test.rows).toBe(task.splits.test.length);
