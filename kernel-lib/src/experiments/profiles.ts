@@ -1,3 +1,4 @@
+import { PAPER_LEARNED_WEIGHT } from "../retriever/mix";
 import { type ChooseIndexOptions, EXACT_UP_TO } from "../search/engines";
 import { systemNames } from "../systems/systems";
 import type { ReaderStageOptions } from "../training/reader-stage";
@@ -89,7 +90,7 @@ const QUICK_RETRIEVER: RetrieverStageOptions = {
   evaluateEvery: 25, // 100
   refreshEvery: 4, // 10
   weightDecay: 0.01,
-  learnedWeight: 0.15,
+  learnedWeight: PAPER_LEARNED_WEIGHT,
   temperature: 1,
   loss: "contrastive",
   preferenceSoftmax: "once",

@@ -4,10 +4,10 @@ import { wrapText } from "./text";
 import { COLORS, composeFigure, FIGURE_WIDTH, type FigureContext, SIZES } from "./theme";
 
 export interface StagesOptions extends FigureContext {
-  /** Share of the learned encoder in the query embedding. Default 0.15, the paper's code. */
-  readonly mix?: number | undefined;
-  /** Candidates per query in stage 2. Default 50, the paper. */
-  readonly numCandidates?: number | undefined;
+  /** Share of the learned encoder in the query embedding (paper: PAPER_LEARNED_WEIGHT). */
+  readonly learnedWeight: number;
+  /** Candidates per query in stage 2 (paper: 50). */
+  readonly numCandidates: number;
 }
 
 type Kind = "trained" | "frozen" | "data" | "loss";
@@ -43,12 +43,11 @@ const ROWS = [
  *
  * Paper: arXiv 2508.17394v3, Figure 2.
  */
-export function stagesFigure(options: StagesOptions = {}): Figure {
-  const mix = options.mix ?? 0.15;
-  const numCandidates = options.numCandidates ?? 50;
+export function stagesFigure(options: StagesOptions): Figure {
+  const { learnedWeight, numCandidates } = options;
   const canvas = createCanvas();
   drawReaderStage(canvas);
-  drawRetrieverStage(canvas, mix, numCandidates);
+  drawRetrieverStage(canvas, learnedWeight, numCandidates);
   const title =
     "First the reader learns to use retrieved pairs, then the reader teaches the retriever which pairs help";
   return composeFigure({
@@ -58,7 +57,7 @@ export function stagesFigure(options: StagesOptions = {}): Figure {
     title,
     caption:
       "Stage 1: a frozen retriever finds candidates; the reader’s LoRA weights are tuned by the negative log-likelihood of the true " +
-      `answer after each candidate. Stage 2: the reader is frozen; the query encoder of each head (text first, then image) is mixed in with ${mix} ` +
+      `answer after each candidate. Stage 2: the reader is frozen; the query encoder of each head (text first, then image) is learnedWeighted in with ${learnedWeight} ` +
       `and tuned by KL(target, prior) over ${numCandidates} candidates, the target being the reader’s preference times the prior.`,
     note: "blue: learns; grey: frozen; dashed: gradient",
     context: { scale: undefined, ...options },

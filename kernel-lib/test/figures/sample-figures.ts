@@ -16,6 +16,7 @@ import { stagesFigure } from "../../src/figures/stages-figure";
 import { taskOracleFigure } from "../../src/figures/task-oracle-figure";
 import { taskPanelsFigure } from "../../src/figures/task-panels-figure";
 import { loadPublished } from "../../src/frames/result-frames";
+import { PAPER_LEARNED_WEIGHT } from "../../src/retriever/mix";
 import {
   curveRows,
   differenceRows,
@@ -52,7 +53,7 @@ export const SAMPLE_FIGURES: Readonly<Record<string, () => Figure>> = {
   oracle: () => oracleFigure(measureOracle(samplePredictions()), { data: "phantom", seeds: [7] }),
   preference: () => preferenceFigure(preferenceRows(), { data: "phantom" }),
   recall: () => recallFigure(recallRows(), { n: 500, data: "phantom" }),
-  stages: () => stagesFigure(),
+  stages: () => stagesFigure({ learnedWeight: PAPER_LEARNED_WEIGHT, numCandidates: 50 }),
   "task-oracle": () => taskOracleFigure(taskOracleRows(), { data: "phantom", seeds: [7] }),
   "task-panels": () =>
     taskPanelsFigure(taskResultRows(), {
