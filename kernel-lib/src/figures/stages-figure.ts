@@ -57,7 +57,7 @@ export function stagesFigure(options: StagesOptions): Figure {
     title,
     caption:
       "Stage 1: a frozen retriever finds candidates; the reader’s LoRA weights are tuned by the negative log-likelihood of the true " +
-      `answer after each candidate. Stage 2: the reader is frozen; the query encoder of each head (text first, then image) is learnedWeighted in with ${learnedWeight} ` +
+      `answer after each candidate. Stage 2: the reader is frozen; the query encoder of each head (text first, then image) is mixed in with ${learnedWeight} ` +
       `and tuned by KL(target, prior) over ${numCandidates} candidates, the target being the reader’s preference times the prior.`,
     note: "blue: learns; grey: frozen; dashed: gradient",
     context: { scale: undefined, ...options },
