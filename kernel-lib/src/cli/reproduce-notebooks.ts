@@ -46,7 +46,7 @@ async function chooseSettings(files: readonly string[], options: ReproduceOption
     const names = listParameters(await readNotebook(file));
     for (const name of names) declared.add(name);
     const own = Object.entries(given).filter(([name]) => names.includes(name));
-    settings.set(file, options.target === "tracked" ? {} : Object.fromEntries(own));
+    settings.set(file, options.settings === "default" ? {} : Object.fromEntries(own));
   }
   for (const name of Object.keys(options.parameters)) {
     if (declared.has(name)) continue;

@@ -135,8 +135,10 @@ export interface ReproduceOptions {
   readonly notebooks: readonly string[];
   /** Further values for the parameters cells. */
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** Where executed notebooks and figures go: the tracked files, or a report folder beside nothing that is tracked. */
-  readonly target: "tracked" | "report";
+  /** Whether the notebooks run as they are, or with other values in their parameters cells. */
+  readonly settings: "default" | "chosen";
+  /** Where executed notebooks and figures go: a report folder beside nothing that is tracked, or the committed files. */
+  readonly target: "report" | "committed";
   /** Folder of the executed notebooks; null: in place. */
   readonly notebooksDir: string | null;
   readonly figuresDir: string;
@@ -153,7 +155,8 @@ export const REPRODUCE_USAGE = `npm run reproduce -- [options]
   --seed 7             whole number; default 7
   --source phantom     phantom, or real (default when JOMED_DATA_DIR is set)
   --param name=value   another value of a parameters cell (may be repeated)
-  --out DIR            write executed notebooks and figures there
+  --out DIR            write executed notebooks and figures there; default a folder of data/artifacts/reports
+  --update             write over the committed notebooks and figures (default settings only)
 
 ${GRID_USAGE}`;
 
@@ -173,6 +176,7 @@ function parse(argv: readonly string[]) {
         source: { type: "string" },
         param: { type: "string", multiple: true, default: [] },
         out: { type: "string" },
+        update: { type: "boolean", default: false },
         ...GRID_WORDS,
       },
     }).values;
@@ -204,6 +208,8 @@ function readSeed(text: string): number {
   return seed;
 }
 
+const DEFAULT_NAME = settingsName("phantom", DEFAULTS.profile, DEFAULTS.seed, {});
+
 /** Values of parameters cells; those that have an option of their own are refused. */
 function readParameters(texts: readonly string[]): Readonly<Record<string, unknown>> {
   const parameters = Object.fromEntries(texts.map(parseParameter));
@@ -214,18 +220,47 @@ function readParameters(texts: readonly string[]): Readonly<Record<string, unkno
   return parameters;
 }
 
+/** Where a run writes. */
+type Place = Pick<ReproduceOptions, "target" | "notebooksDir" | "figuresDir">;
+
+/** The committed files are only written over by the option that says so, and never with other settings than theirs. */
+function committedPlace(root: string, name: string, out: string | undefined): Place {
+  if (out !== undefined)
+    throw new ConfigError("reproduce: --update and --out must not be given together; leave one out.", { out });
+  if (name !== DEFAULT_NAME)
+    throw new ConfigError(
+      `reproduce: --update must go with the default settings (${DEFAULT_NAME}); got ${name}. Leave out --profile, --seed and --param, and use --source phantom where JOMED_DATA_DIR is set.`,
+      { name },
+    );
+  return { target: "committed", notebooksDir: null, figuresDir: join(root, "figures") };
+}
+
+function reportPlace(folder: string): Place {
+  return { target: "report", notebooksDir: join(folder, "notebooks"), figuresDir: join(folder, "figures") };
+}
+
 /**
  * Reads the command line and environment of `npm run reproduce`.
- * Only the default settings write into tracked files, so that pictures of real data never get there.
+ * Only `--update` writes into committed files, and only phantoms with the default settings, so that a run leaves the working
+ * tree as it was and pictures of real data never get there.
  *
- * @throws ConfigError on an unknown option or an impossible value.
+ * @throws ConfigError on an unknown option, an impossible value, or `--update` with settings of one's own.
  */
 export function parseReproduce(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   root: string,
 ): ReproduceOptions {
-  const { notebook, param, out, source: namedSource, profile: namedProfile, seed: namedSeed, ...words } = parse(argv);
+  const {
+    notebook,
+    param,
+    out,
+    update,
+    source: namedSource,
+    profile: namedProfile,
+    seed: namedSeed,
+    ...words
+  } = parse(argv);
   const data = env["JOMED_DATA_DIR"];
   const dataDir = data ? resolve(data) : null;
   const profile = namedProfile ?? DEFAULTS.profile;
@@ -239,7 +274,6 @@ export function parseReproduce(
   const seed = seeds === undefined || seeds.includes(askedSeed) ? askedSeed : seeds[0]!; // one of the grid's
   const parameters = readParameters(param);
   const name = settingsName(source, profile, seed, parameters);
-  const isDefault = name === settingsName("phantom", DEFAULTS.profile, DEFAULTS.seed, {}) && out === undefined;
   const report = out === undefined ? join(root, "data", "artifacts", "reports", name) : resolve(out);
   return {
     profile,
@@ -247,9 +281,8 @@ export function parseReproduce(
     source,
     notebooks: notebook,
     parameters,
-    target: isDefault ? "tracked" : "report",
-    notebooksDir: isDefault ? null : join(report, "notebooks"),
-    figuresDir: isDefault ? resolve(env["JOMED_FIGURES_DIR"] || join(root, "figures")) : join(report, "figures"),
+    settings: name === DEFAULT_NAME ? "default" : "chosen",
+    ...(update ? committedPlace(root, name, out) : reportPlace(report)),
     dataDir,
     name,
     grid,

@@ -54,6 +54,14 @@ function printFailures(failures: readonly GridFailure[]): void {
   if (failures.length > 0) process.stderr.write(`\n${failures.map(describeFailure).join("\n")}\n`);
 }
 
+/** Which files a run writes, and how to have it otherwise. */
+function describeTarget({ target, figuresDir, settings }: ReproduceOptions): string {
+  const where = relative(process.cwd(), figuresDir) || ".";
+  if (target === "committed") return `Writing over the committed notebooks and ${where}.`;
+  const how = settings === "default" ? " (--update writes over the committed notebooks and figures)" : "";
+  return `Writing to ${where} and notebooks beside it${how}.`;
+}
+
 interface Surroundings {
   readonly root: string;
   readonly signal: AbortSignal;
@@ -70,10 +78,7 @@ async function runNotebooks(
   // written when a run of all notebooks with these settings has ended well
   const finished = join(root, "data", "artifacts", "reports", `${options.name}.finished`);
   const schedule = scheduleNotebooks(files, readEarlierRun(finished));
-  if (options.target === "report")
-    print(
-      `These are not the default settings: writing to ${relative(process.cwd(), options.figuresDir)} and beside it, not to tracked files.`,
-    );
+  print(describeTarget(options));
   const { reports, failure } = await reproduceNotebooks(files, schedule, { options, progress, signal });
   print(`\n${formatReport(reports, (performance.now() - begun) / 1000)}`);
   if (failure !== null) throw failure;

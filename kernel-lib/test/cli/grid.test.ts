@@ -15,7 +15,7 @@ describe("the command line", () => {
   test("a plain run and profile test have no grid; another profile or a list has", () => {
     expect([parse().grid, parse("--profile", "test").grid, parse("--seed", "8").grid]).toEqual([null, null, null]);
     expect(parse("--profile", "quick").grid).toMatchObject({ verb: "run", name: "grid-phantom-quick" });
-    expect(parse("--profile", "quick")).toMatchObject({ target: "tracked", name: "phantom-quick-7" });
+    expect(parse("--profile", "quick")).toMatchObject({ settings: "default", name: "phantom-quick-7" });
     for (const option of ["tasks", "backbones", "seeds", "systems"]) {
       const value = { tasks: "slake", backbones: "qwen2-vl", seeds: "7", systems: "jomed" }[option]!;
       expect(parse(`--${option}`, value).grid).not.toBeNull();

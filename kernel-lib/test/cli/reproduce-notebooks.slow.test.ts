@@ -18,6 +18,7 @@ const options: ReproduceOptions = {
   source: "phantom",
   notebooks: [],
   parameters: {},
+  settings: "chosen",
   target: "report",
   notebooksDir: join(folder, "notebooks"),
   figuresDir: join(folder, "figures"),
@@ -48,6 +49,12 @@ it("executes notebooks two at a time with the settings they declare, and reports
   );
   const other = await readNotebook(join(folder, "notebooks", "arquero.ipynb"));
   expect(other.cells.some((cell) => cell.id === "injected-parameters")).toBe(false);
+});
+
+it("executes notebooks as they are with the default settings", async () => {
+  expect((await run(["basic.ipynb"], 1, [], { settings: "default" })).failure).toBeNull();
+  const { cells } = await readNotebook(join(folder, "notebooks", "basic.ipynb"));
+  expect(cells.some((cell) => cell.id === "injected-parameters")).toBe(false);
 });
 
 it("begins no further notebook after a failure, which names notebook and cell", async () => {
