@@ -39,6 +39,8 @@ export interface Example {
   readonly topic?: string;
   /** Patient or image group: resampling units of the bootstrap, never in two splits. */
   readonly group: string;
+  /** Patients, studies, cases, articles and pictures that it comes from besides, each under its one name; absent where none is known. */
+  readonly entities?: readonly string[];
 }
 
 /** One image-text pair of a corpus: the unit that is retrieved. */
@@ -50,6 +52,8 @@ export interface Passage {
   readonly licence: string;
   /** Patient, case or article it comes from, as its publisher names it; absent where unknown. Compared with `Example.group`. */
   readonly group?: string;
+  /** What else it comes from, as in `Example.entities`. */
+  readonly entities?: readonly string[];
   /** Known to phantoms only: the label name the picture was drawn with. Read by analyses, never by training. */
   readonly truth?: string;
 }

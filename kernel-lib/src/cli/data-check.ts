@@ -51,6 +51,7 @@ async function checkCorpus({ name, dir }: CheckWish, progress: TerminalProgress,
     if (group !== undefined) groups.add(group);
     licences.set(licence, (licences.get(licence) ?? 0) + 1);
   }
+  for (const note of source.notes?.() ?? []) progress.say(note);
   const mean = (letters / pairs).toFixed(0);
   progress.say(`${pairs} pairs, ${broken} broken; ${groups.size} groups; texts of ${mean} letters in the mean`);
   for (const [licence, count] of [...licences].sort((a, b) => b[1] - a[1]).slice(0, SHOWN))

@@ -1,10 +1,14 @@
 import { createHash } from "node:crypto";
 import { DataError } from "../base/errors";
 import type { Control, Example, Split, Task } from "../base/types";
+import { entityNames } from "./entities";
 import { hashImage } from "./formats/picture-file";
 import type { TaskContent } from "./tasks/definition";
 
 type Splits = Readonly<Record<Split, readonly Example[]>>;
+
+/** The one name of an example's group. */
+const groupOf = ({ group }: Pick<Example, "group">): string => entityNames(group).join(" ");
 
 /**
  * Splits that share no group: test stays as it is, so that numbers stay comparable; validation loses the groups of test, and
@@ -13,10 +17,10 @@ type Splits = Readonly<Record<Split, readonly Example[]>>;
  * @throws DataError when nothing is left to train on.
  */
 export function makeDisjoint(splits: Splits): Splits {
-  const seen = new Set(splits.test.map(({ group }) => group));
-  const validation = splits.validation.filter(({ group }) => !seen.has(group));
-  for (const { group } of validation) seen.add(group);
-  const train = splits.train.filter(({ group }) => !seen.has(group));
+  const seen = new Set(splits.test.map(groupOf));
+  const validation = splits.validation.filter((example) => !seen.has(groupOf(example)));
+  for (const example of validation) seen.add(groupOf(example));
+  const train = splits.train.filter((example) => !seen.has(groupOf(example)));
   if (train.length > 0) return { train, validation, test: splits.test };
   throw new DataError(
     "makeDisjoint: train must keep an example; every one shares its picture. Use the published split.",
@@ -108,13 +112,14 @@ export interface SharedGroup {
 export function findSharedGroups(task: Task): SharedGroup[] {
   const members = new Map<string, Example[]>();
   for (const example of Object.values(task.splits).flat()) {
-    const list = members.get(example.group);
-    if (list === undefined) members.set(example.group, [example]);
+    const name = groupOf(example);
+    const list = members.get(name);
+    if (list === undefined) members.set(name, [example]);
     else list.push(example);
   }
   return [...members]
     .filter(([, examples]) => new Set(examples.map((example) => example.split)).size > 1)
-    .map(([group, examples]) => ({ group, exampleIds: examples.map((example) => example.id) }));
+    .map(([, examples]) => ({ group: examples[0]!.group, exampleIds: examples.map((example) => example.id) }));
 }
 
 /**

@@ -13,6 +13,7 @@ export interface CorpusRow {
   readonly text: string;
   readonly licence: string;
   readonly group?: string;
+  readonly entities?: readonly string[];
   /** The encoded bytes, or the path of a file within a folder. */
   readonly picture: Uint8Array | { readonly folder: string; readonly path: string };
 }
@@ -33,6 +34,8 @@ export interface CorpusSource {
   readonly rows: () => AsyncIterable<CorpusRow | BrokenRow>;
   /** How far the reading of `rows` is, in any unit. */
   readonly progress: () => { readonly done: number; readonly total: number };
+  /** What the last reading found out about the whole, in words, for its card and for `npm run data -- check`. Default nothing. */
+  readonly notes?: () => readonly string[];
 }
 
 /** Everything that is fixed about one corpus. Nothing else in the library knows its name. */

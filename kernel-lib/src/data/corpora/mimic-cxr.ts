@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
+import { entityNamesIn } from "../entities";
 import {
   type BrokenRow,
   type CorpusDefinition,
@@ -11,46 +12,7 @@ import {
   isFolder,
   namesIn,
 } from "./definition";
-
-/** A heading of a radiology report: capitals at the start of a line, ended by a colon. */
-const HEADING = /^[ \t]*([A-Z][A-Z /,()&-]{2,60}):/gm;
-
-/** The sections of a report by heading, in order; a heading that comes twice is joined. */
-export function splitReport(report: string): Map<string, string> {
-  const sections = new Map<string, string>();
-  const headings = [...report.matchAll(HEADING)];
-  headings.forEach((heading, k) => {
-    const start = heading.index + heading[0].length;
-    const text = report
-      .slice(start, headings[k + 1]?.index)
-      .replace(/\s+/g, " ")
-      .trim();
-    const name = heading[1]!.trim().toLowerCase();
-    const before = sections.get(name);
-    sections.set(name, before === undefined ? text : `${before} ${text}`.trim());
-  });
-  return sections;
-}
-
-function textOf(sections: ReadonlyMap<string, string>, pattern: RegExp): string {
-  const found = [...sections].filter(([name]) => pattern.test(name)).map(([, text]) => text);
-  return found.filter((text) => text !== "").join(" ");
-}
-
-/**
- * What a report says about the picture: its findings, then its impression. A report that marks neither gives its last paragraph,
- * where such reports have their reading. Technique, indication and comparison are left out. Empty when nothing is left.
- */
-export function findingsAndImpression(report: string): string {
-  const sections = splitReport(report);
-  const parts = [textOf(sections, /^findings/), textOf(sections, /^(impression|conclusion)/)].filter(
-    (text) => text !== "",
-  );
-  if (parts.length > 0) return parts.join(" ");
-  const paragraphs = report.split(/\n\s*\n/).map((text) => text.replace(/\s+/g, " ").trim());
-  const last = paragraphs.filter((text) => text !== "").at(-1) ?? "";
-  return last.replace(/^[A-Z][A-Z /,()&-]{2,60}:\s*/, "");
-}
+import { REPORT_RULES, type ReportRule, type ReportText, readReport } from "./report-sections";
 
 const NAMES = ["mimic-cxr", "mimic-cxr-jpg", "MIMIC-CXR"];
 const PICTURES = [
@@ -84,13 +46,24 @@ async function patientFolders(pictures: string): Promise<string[]> {
   return patients;
 }
 
-async function readReport(file: string): Promise<string> {
+async function readReportFile(file: string): Promise<ReportText> {
   const found = await stat(file).catch(() => null);
   if (found === null) throw new Error("no report");
   if (found.size > MOST_REPORT_BYTES) throw new Error(`a report of ${found.size} bytes`);
-  const text = findingsAndImpression(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file)));
-  if (text === "") throw new Error("a report without findings or impression");
-  return text;
+  return readReport(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file)));
+}
+
+/** How many reports were read by each rule. */
+type RuleCounts = Map<ReportRule, number>;
+
+/** The shares of the rules, in words: "reports by rule: findings and impression 80.0 % (8 of 10), …". */
+function sayRules(counts: RuleCounts): string[] {
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const shares = REPORT_RULES.filter((rule) => counts.has(rule)).map((rule) => {
+    const count = counts.get(rule)!;
+    return `${rule} ${((100 * count) / total).toFixed(1)} % (${count} of ${total})`;
+  });
+  return total === 0 ? [] : [`reports by rule: ${shares.join(", ")}`];
 }
 
 /** One row per picture of a study; all pictures of a study have its text. */
@@ -98,24 +71,37 @@ async function* studyRows(
   folders: { readonly pictures: string; readonly reports: string },
   patient: string,
   study: string,
+  counts: RuleCounts,
 ): AsyncGenerator<CorpusRow | BrokenRow> {
   const { pictures, reports } = folders;
-  const text = await readReport(join(reports, patient, `${study}.txt`)).catch((error: Error) => error);
+  const report = await readReportFile(join(reports, patient, `${study}.txt`)).catch((error: Error) => error);
+  if (!(report instanceof Error)) counts.set(report.rule, (counts.get(report.rule) ?? 0) + 1);
   for (const name of (await namesIn(join(pictures, patient, study))).filter((file) => /\.jpe?g$/i.test(file))) {
     const path = `${patient}/${study}/${name}`;
-    if (text instanceof Error) {
-      yield { place: path, reason: text.message };
+    if (report instanceof Error || report.text === "") {
+      const reason = report instanceof Error ? report.message : "a report that says nothing about the picture";
+      yield { place: path, reason };
       continue;
     }
     const group = `mimic-cxr/${patient.split("/")[1]}`;
     const id = path.replace(/^p\d\d\//, "").replace(/\.jpe?g$/i, "");
-    yield { place: path, id, text, licence: LICENCE, group, picture: { folder: pictures, path } };
+    const entities = entityNamesIn(`${patient}/${study}`);
+    yield {
+      place: path,
+      id,
+      text: report.text,
+      licence: LICENCE,
+      group,
+      entities,
+      picture: { folder: pictures, path },
+    };
   }
 }
 
 /**
  * MIMIC-CXR on disk: pictures `files/p10/p10000032/s50414267/*.jpg`, reports `files/p10/p10000032/s50414267.txt` beside them or
- * under mimic-cxr-reports. A passage is a picture with the findings and the impression of its study; its group is the patient.
+ * under mimic-cxr-reports. A passage is a picture with what the report of its study says about it (report-sections.ts); its group
+ * is the patient.
  *
  * @throws DataError when no patient folder is found.
  */
@@ -133,15 +119,17 @@ async function openMimicCxr(dataDir: string): Promise<CorpusSource> {
   }
   const reports = await firstReports(folder, patients[0]!.split("/")[0]!);
   const progress = { done: 0, total: patients.length };
+  const counts: RuleCounts = new Map();
   async function* rows(): AsyncGenerator<CorpusRow | BrokenRow> {
+    counts.clear();
     for (const [position, patient] of patients.entries()) {
       progress.done = position + 1;
       const studies = (await namesIn(join(pictures!, patient))).filter((name) => /^s\d+$/.test(name));
-      for (const study of studies) yield* studyRows({ pictures: pictures!, reports }, patient, study);
+      for (const study of studies) yield* studyRows({ pictures: pictures!, reports }, patient, study, counts);
     }
   }
   const files = reports === pictures ? [pictures] : [pictures, reports];
-  return { name: "mimic-cxr", card: CARD, files, rows, progress: () => progress };
+  return { name: "mimic-cxr", card: CARD, files, rows, progress: () => progress, notes: () => sayRules(counts) };
 }
 
 /** The first place of reports that holds the patients' upper folder. */

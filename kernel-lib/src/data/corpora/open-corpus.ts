@@ -24,7 +24,7 @@ export interface OpenCorpusOptions {
   readonly control?: Control;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** Name, size and time of every file: what must stay the same for a cached corpus to be found again. */
 async function snapshot(places: readonly string[]): Promise<string> {
@@ -49,7 +49,7 @@ type Settings = Required<Omit<OpenCorpusOptions, "cacheDir" | "control">>;
 async function pack(source: CorpusSource, folder: string, settings: Settings, control: Control): Promise<void> {
   const broken: BrokenRow[] = [];
   const passages = readPassages(source, { ...settings, control, onBroken: (row) => broken.push(row) });
-  await writePack(folder, passages, broken);
+  await writePack(folder, passages, () => ({ broken, notes: source.notes?.() ?? [] }));
 }
 
 /** The pack of this source, made now or found. Its files may be gigabytes: they are looked at by their sizes. */
@@ -110,7 +110,8 @@ async function readCorpus(source: CorpusSource, folder: string, control: Control
     throw new DataError(`openCorpus: ${folder} must hold a whole corpus. Load it again.`, { folder });
   warnOfBroken(source.name, summary, control);
   const passages = await openPack(folder);
-  const description = `${source.card.description} ${passages.length} pairs.`;
+  const notes = (summary.notes ?? []).map((note) => ` ${note}.`).join("");
+  const description = `${source.card.description} ${passages.length} pairs.${notes}`;
   const card = { ...source.card, description, source: "real" as const };
   const fingerprint = `corpus:${source.name}:${summary.hash.slice(0, 24)}`;
   return { name: source.name, source: "real", passages, card, fingerprint };

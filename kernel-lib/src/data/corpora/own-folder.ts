@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
+import { type EntityKind, entityNames, entityNamesIn, entityText } from "../entities";
 import { readCsv } from "../formats/csv";
 import {
   type BrokenRow,
@@ -15,19 +16,37 @@ import {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const GROUPS = ["group", "patient", "case"];
+/** The fields that name what a passage comes from, and what they say it is. The first that is filled gives the group. */
+const BELONGS: readonly (readonly [field: string, kind: EntityKind | null])[] = [
+  ["group", null],
+  ["patient", "patient"],
+  ["case", "case"],
+  ["study", "study"],
+  ["article", "article"],
+  ["patient_id", "patient"],
+  ["subject_id", "patient"],
+  ["case_id", "case"],
+  ["study_id", "study"],
+  ["pmcid", "article"],
+  ["doi", "article"],
+];
 
-/** The first of the fields that name what a passage belongs to. */
-function groupOf(object: Fields): { group?: string } {
-  const found = GROUPS.map((name) => object[name]).find((value) => typeof value === "string" && value !== "");
-  return found === undefined ? {} : { group: found as string };
+/** All that a passage comes from, also what its id and its picture's path give away. */
+function belongings(object: Fields, id: string, path: string): Pick<CorpusRow, "group" | "entities"> {
+  const said = BELONGS.flatMap(([field, kind]) => {
+    const text = entityText(object[field], field);
+    return text === null ? [] : [{ text, names: entityNames(text, kind) }];
+  });
+  const names = [...said.flatMap((entity) => entity.names), ...entityNamesIn(id), ...entityNamesIn(path)];
+  return { ...(said.length === 0 ? {} : { group: said[0]!.text }), entities: [...new Set(names)] };
 }
 
 function toRow(object: Fields, place: string, folder: string, licence: string): CorpusRow {
   const path = stringField(object, "image");
   const id = object.id === undefined ? path : stringField(object, "id");
   const own = object.licence === undefined ? licence : stringField(object, "licence");
-  return { place, id, text: stringField(object, "text"), licence: own, picture: { folder, path }, ...groupOf(object) };
+  const text = stringField(object, "text");
+  return { place, id, text, licence: own, picture: { folder, path }, ...belongings(object, id, path) };
 }
 
 async function* csvRows(
@@ -35,16 +54,21 @@ async function* csvRows(
   folder: string,
   licence: string,
   progress: ByteProgress,
-): AsyncGenerator<CorpusRow> {
-  const rows = await readCsv(file, ["image", "text"]);
-  for (const { place, fields } of rows) yield toRow(Object.fromEntries(fields), place, folder, licence);
+): AsyncGenerator<CorpusRow | BrokenRow> {
+  for (const { place, fields } of await readCsv(file, ["image", "text"])) {
+    try {
+      yield toRow(Object.fromEntries(fields), place, folder, licence);
+    } catch (error) {
+      yield { place, reason: (error as Error).message };
+    }
+  }
   progress.done = progress.total;
 }
 
 /**
  * Any folder with a file corpus.jsonl (one object a line) or corpus.csv (with a header): `image` (a path within the folder) and
- * `text`; optional `id` (default the path), `licence`, and `group`, `patient` or `case`. A .jsonl is read line by line; a .csv, of
- * at most 256 MiB, whole.
+ * `text`; optional `id` (default the path), `licence`, and any of `group`, `patient`, `case`, `study` and `article`, as texts or whole
+ * numbers: what the passage comes from. A .jsonl is read line by line; a .csv, of at most 256 MiB, whole.
  *
  * @throws DataError when there is no such file.
  */

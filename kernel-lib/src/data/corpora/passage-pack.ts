@@ -13,30 +13,36 @@ export interface PackSummary {
   /** SHA-256 over all ids, texts and pixels, in order. */
   readonly hash: string;
   readonly broken: readonly { readonly place: string; readonly reason: string }[];
+  /** What the reading found out about the whole. */
+  readonly notes?: readonly string[];
 }
 
 /** One line of rows.jsonl: where text and pixels of a passage lie in passages.bin. */
 type PackRow = readonly [id: string, corpus: string, licence: string, group: string | null, size: RowSize];
-/** The row, and the truth where it is known. */
-type WrittenRow = PackRow | readonly [...PackRow, truth: string];
+/** The row, and what is known besides. */
+type WrittenRow = PackRow | readonly [...PackRow, truth: string | null, entities?: readonly string[] | undefined];
 type RowSize = [width: number, height: number, channels: 1 | 3, start: number, textBytes: number];
 
 const DATA = "passages.bin";
 const ROWS = "rows.jsonl";
 const SUMMARY = "pack.json";
 
-/** Writes passages as they come: decoded pixels and texts in one file, where they lie in another. */
+/**
+ * Writes passages as they come: decoded pixels and texts in one file, where they lie in another.
+ *
+ * @param about what else the summary says, asked when the last passage has come.
+ */
 export async function writePack(
   folder: string,
   passages: AsyncIterable<Passage>,
-  broken: PackSummary["broken"],
+  about: () => Pick<PackSummary, "broken" | "notes">,
 ): Promise<void> {
   const data = await open(join(folder, DATA), "w");
   try {
     const rows = await open(join(folder, ROWS), "w");
     try {
       const { count, hash } = await writeRows(passages, data, rows);
-      const summary: PackSummary = { schema: 1, count, hash, broken };
+      const summary: PackSummary = { schema: 1, count, hash, ...about() };
       await writeFile(join(folder, SUMMARY), JSON.stringify(summary)); // last: a pack without it is unfinished
     } finally {
       await rows.close(); // also when the passages end in an error: nothing is written into a folder that is gone
@@ -46,6 +52,13 @@ export async function writePack(
   }
 }
 
+function rowOf(passage: Omit<Passage, "image" | "text">, size: RowSize): WrittenRow {
+  const { id, corpus, licence, group, truth, entities } = passage;
+  const row: PackRow = [id, corpus, licence, group ?? null, size];
+  if (entities !== undefined) return [...row, truth ?? null, entities];
+  return truth === undefined ? row : [...row, truth];
+}
+
 async function writeRows(
   passages: AsyncIterable<Passage>,
   data: FileHandle,
@@ -53,11 +66,10 @@ async function writeRows(
 ): Promise<Pick<PackSummary, "count" | "hash">> {
   const hash = createHash("sha256");
   let [count, start] = [0, 0];
-  for await (const { id, corpus, licence, group, image, text, truth } of passages) {
+  for await (const { image, text, ...passage } of passages) {
     const textBytes = Buffer.from(text, "utf8");
     const size: RowSize = [image.width, image.height, image.channels, start, textBytes.length];
-    const row: PackRow = [id, corpus, licence, group ?? null, size];
-    const line = `${JSON.stringify(truth === undefined ? row : [...row, truth])}\n`;
+    const line = `${JSON.stringify(rowOf(passage, size))}\n`;
     for (const chunk of [textBytes, image.data]) {
       await data.appendFile(chunk);
       hash.update(chunk);
@@ -79,14 +91,15 @@ function readAt(file: StoredBytes, start: number, length: number): Buffer {
 }
 
 /** A passage that holds its id; text and picture are read whenever they are asked for. */
-function lazyPassage(file: StoredBytes, [id, corpus, licence, group, size, truth]: WrittenRow): Passage {
+function lazyPassage(file: StoredBytes, [id, corpus, licence, group, size, truth, entities]: WrittenRow): Passage {
   const [width, height, channels, start, textBytes] = size;
   return {
     id,
     corpus,
     licence,
     ...(group === null ? {} : { group }),
-    ...(truth === undefined ? {} : { truth }),
+    ...(truth === undefined || truth === null ? {} : { truth }),
+    ...(entities === undefined ? {} : { entities }),
     get text(): string {
       return readAt(file, start, textBytes).toString("utf8");
     },
@@ -108,16 +121,16 @@ export async function readPackSummary(folder: string): Promise<PackSummary | nul
 /** The passages of a finished pack; about 300 bytes each are held in memory. */
 export async function openPack(folder: string): Promise<Passage[]> {
   const file = openStoredBytes(join(folder, DATA));
-  const known = new Map<string, string>();
+  const texts = new Map<string, string>();
   const shared = (text: string): string => {
-    if (!known.has(text)) known.set(text, text); // corpus and licence repeat on every line: one string each is kept
-    return known.get(text)!;
+    if (!texts.has(text)) texts.set(text, text); // corpus and licence repeat on every line: one string each is kept
+    return texts.get(text)!;
   };
   const passages: Passage[] = [];
   for await (const { text: line } of readLines(join(folder, ROWS))) {
-    const [id, corpus, licence, group, size, truth] = JSON.parse(line) as WrittenRow;
-    const row: PackRow = [id, shared(corpus), shared(licence), group, size];
-    passages.push(lazyPassage(file, truth === undefined ? row : [...row, shared(truth)]));
+    const [id, corpus, licence, group, size, truth, entities] = JSON.parse(line) as WrittenRow;
+    const known = typeof truth === "string" ? shared(truth) : null;
+    passages.push(lazyPassage(file, [id, shared(corpus), shared(licence), group, size, known, entities]));
   }
   return passages;
 }

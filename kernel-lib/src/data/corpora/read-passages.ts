@@ -22,12 +22,13 @@ interface ReadPassagesOptions {
 const SIDE_BY_SIDE = 16;
 
 async function decodeRow(row: CorpusRow, name: string, longestSide: number): Promise<Passage | BrokenRow> {
-  const { place, id, text, licence, group, picture } = row;
+  const { place, id, text, licence, group, entities = [], picture } = row;
   try {
     const source =
       picture instanceof Uint8Array ? picture : await pathWithin(picture.folder, picture.path, `${place}, picture`);
     const image = await decodePicture(source, longestSide);
-    return { id, corpus: name, image, text, licence, ...(group === undefined ? {} : { group }) };
+    const belongs = { ...(group === undefined ? {} : { group }), ...(entities.length === 0 ? {} : { entities }) };
+    return { id, corpus: name, image, text, licence, ...belongs };
   } catch (error) {
     if (isKernelError(error)) throw error;
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT" && !(picture instanceof Uint8Array);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { assertKnownKeys, assertNotInterrupted } from "../../base/check";
 import type { Control, Corpus, Example, Passage, Split, Task } from "../../base/types";
+import { createRelativeFinder } from "../entities";
 import { createDuplicateFinder, type DuplicateOptions } from "./near-duplicates";
 
 /** A passage that would let a system look up what it is asked. */
@@ -12,6 +13,8 @@ export interface Leak {
   readonly shares: "picture" | "near picture" | "group";
   /** Correlation of the grey pictures, rounded to three decimals; 1 for equal pixels; absent for a shared group. */
   readonly correlation?: number;
+  /** What is shared, by its one name: "patient-100", "article-212319"; absent for a picture. */
+  readonly entity?: string;
 }
 
 /** Options of findLeaks; every one has a default. */
@@ -25,8 +28,8 @@ const OPTION_NAMES: readonly (keyof FindLeaksOptions)[] = ["splits", "control", 
 const TURN = 256;
 
 /**
- * Finds the passages that share a picture, a copy of a picture (mirrored, re-encoded, resized, slightly cropped) or a group
- * with an example of these splits. Reads one passage at a time.
+ * Finds the passages that share a picture, a copy of a picture (mirrored, re-encoded, resized, slightly cropped) or
+ * what they come from (patient, study, case, article, under their one names) with an example of these splits. Reads one passage at a time.
  *
  * @throws ConfigError for a bad option. InterruptedError on abort.
  */
@@ -34,7 +37,7 @@ export async function findLeaks(corpus: Corpus, task: Task, options: FindLeaksOp
   assertKnownKeys("findLeaks:", options, OPTION_NAMES);
   const { splits = ["validation", "test"], control = {}, ...duplicate } = options;
   const examples = splits.flatMap((split) => task.splits[split]);
-  const groups = new Map(examples.map((example) => [example.group, example]));
+  const relatives = createRelativeFinder(examples);
   const finder = createDuplicateFinder(distinctPictures(examples), duplicate);
   const leakOf = (passage: Passage): Leak | null => {
     const found = finder.find(passage.image);
@@ -43,8 +46,9 @@ export async function findLeaks(corpus: Corpus, task: Task, options: FindLeaksOp
       const correlation = Math.round(found.correlation * 1000) / 1000;
       return { passageId: passage.id, exampleId: found.id, shares, correlation };
     }
-    const relative = passage.group === undefined ? undefined : groups.get(passage.group);
-    return relative === undefined ? null : { passageId: passage.id, exampleId: relative.id, shares: "group" };
+    const relative = relatives.find(passage);
+    if (relative === null) return null;
+    return { passageId: passage.id, exampleId: relative.id, shares: "group", entity: relative.entity };
   };
   const leaks: Leak[] = [];
   const total = corpus.passages.length;

@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { DataError } from "../../base/errors";
+import { entityNames, entityText } from "../entities";
 import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
 import { dealGroups } from "../splits";
 import { classQuestion, type PublishedTask, type ReadRequest } from "./definition";
@@ -43,14 +45,27 @@ function labelsOf(row: CsvRow): number[] {
   return found.length === 0 ? [NORMAL] : found;
 }
 
+/** The patient's one name. @throws DataError where the cell names none. */
+function patientOf({ place, fields }: CsvRow): string {
+  const where = `loadTask: ${place}, column patient_id,`;
+  try {
+    const text = entityText(fields.get("patient_id"), "patient_id");
+    if (text !== null) return entityNames(text, "patient")[0]!;
+  } catch (cause) {
+    throw new DataError(`${where} ${(cause as Error).message}. Check the file.`, { place }, cause);
+  }
+  throw new DataError(`${where} must name a patient; got none. Check the file.`, { place });
+}
+
 async function readRows(request: ReadRequest): Promise<LabelSetRow[]> {
   const versions = ["1.0.1", "1.0.0"].map((version) => `physionet.org/files/brazilian-ophthalmological/${version}`);
   const layouts = ["labels_brset.csv", "labels.csv"].map((name) => ({ name, files: [name, "fundus_photos"] }));
   const own = ["brset", "brazilian-ophthalmological", ...versions];
   const { folder, layout } = findLayout(request.dataDir, own, layouts, CARD);
   const csv = await readCsv(join(folder, layout), ["image_id", "patient_id", ...BRSET_COLUMNS]);
-  const patients = csv.map((row) => csvText(row, "patient_id"));
-  const parts = dealGroups(patients, SHARES, request.splitSeed);
+  const patients = csv.map(patientOf);
+  const numbers = patients.map((name) => name.replace(/^patient-/, ""));
+  const parts = dealGroups(numbers, SHARES, request.splitSeed);
   const rows: LabelSetRow[] = [];
   for (const [i, row] of csv.entries()) {
     const id = csvText(row, "image_id").replace(/\.jpg$/, "");

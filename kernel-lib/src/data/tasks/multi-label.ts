@@ -19,7 +19,7 @@ export interface LabelSetRow {
   readonly place: string;
   /** Indices into the task's labels. */
   readonly labels: readonly number[];
-  /** The patient; null where the files name none: a group is then the set of equal pictures. */
+  /** The patient's one name; null where the files name none: a group is then the set of equal pictures. */
   readonly patient: string | null;
   readonly picture: PictureSource;
 }
@@ -47,7 +47,7 @@ function toExample({ name, question, labels }: LabelSetTask, row: LabelSetRow, i
     answer: labelSetAnswer(indices, labels),
     labels: indices,
     form: "labels",
-    group: row.patient === null ? `image-${hashImage(image)}` : `patient-${row.patient}`,
+    group: row.patient ?? `image-${hashImage(image)}`,
   };
 }
 

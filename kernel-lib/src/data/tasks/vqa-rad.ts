@@ -44,7 +44,12 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
     CARD,
   );
   const side = sideOf(request);
-  const pictures = { folder: join(folder, layout === "osf" ? OSF_PICTURES : "images"), field: "image_name", side };
+  const pictures = {
+    folder: join(folder, layout === "osf" ? OSF_PICTURES : "images"),
+    field: "image_name",
+    caseField: "image_case_url",
+    side,
+  };
   if (layout === "osf") return jsonRows(join(folder, OSF_JSON), pictures, (row) => pick(row, osfSplit(row)));
   const parts = (["train", "test"] as const).map((split) =>
     layout === "json"

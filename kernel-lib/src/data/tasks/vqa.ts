@@ -3,9 +3,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Control, Example, Label, RasterImage, Split, Task } from "../../base/types";
+import { entityNames, entityNamesIn } from "../entities";
 import { readParquetGroups } from "../formats/parquet";
 import { hashImage } from "../formats/picture-file";
-import { type JsonRow, readJsonRows, textField } from "../formats/text-file";
+import { type JsonRow, optionalText, readJsonRows, textField } from "../formats/text-file";
 import { completeSplits } from "../splits";
 import type { ReadRequest, TaskContent } from "./definition";
 import { loadPictures, namedPicture, type PictureSource, pictureOf } from "./pictures";
@@ -29,6 +30,8 @@ export interface VqaRow {
   readonly answer: string;
   readonly kind: "closed" | "open";
   readonly topic: string | null;
+  /** What the picture comes from, where its name or its source says it. */
+  readonly entities: readonly string[];
   readonly picture: PictureSource;
 }
 
@@ -52,6 +55,7 @@ function toExample(task: string, row: VqaRow, image: RasterImage): Example {
     form: yesNo ? "yesNo" : "words",
     kind: row.kind,
     ...(row.topic === null ? {} : { topic: row.topic }),
+    ...(row.entities.length === 0 ? {} : { entities: row.entities }),
     group: `image-${hashImage(image)}`,
   };
 }
@@ -129,6 +133,12 @@ function embeddedPicture(value: unknown, place: string, side: number): PictureSo
   });
 }
 
+/** What the name of an embedded picture gives away. */
+function entitiesOf(value: unknown): string[] {
+  const path = (value as { readonly path?: unknown } | null)?.path;
+  return typeof path === "string" ? entityNamesIn(path) : [];
+}
+
 /** Where parquet rows go. */
 interface ParquetRequest {
   readonly split: Split;
@@ -154,6 +164,7 @@ function parquetRow(
     answer,
     kind: kindByAnswer(answer),
     topic: null,
+    entities: entitiesOf(row["image"]),
     picture: embeddedPicture(row["image"], `${place}, column image`, request.side),
   };
 }
@@ -185,11 +196,11 @@ export async function parquetRows(files: readonly string[], request: ParquetRequ
   return rows;
 }
 
-/** Rows of a JSON list whose objects name a picture in a folder; `pick` reads the other fields. */
+/** Rows of a JSON list whose objects name a picture in a folder, and perhaps the address of its case; `pick` reads the other fields. */
 export async function jsonRows(
   file: string,
-  pictures: { readonly folder: string; readonly field: string; readonly side: number },
-  pick: (row: JsonRow, index: number) => Omit<VqaRow, "picture" | "place"> | null,
+  pictures: { readonly folder: string; readonly field: string; readonly caseField?: string; readonly side: number },
+  pick: (row: JsonRow, index: number) => Omit<VqaRow, "picture" | "place" | "entities"> | null,
 ): Promise<VqaRow[]> {
   const rows: VqaRow[] = [];
   for (const [index, row] of (await readJsonRows(file)).entries()) {
@@ -197,7 +208,9 @@ export async function jsonRows(
     if (picked === null) continue;
     const name = textField(row, pictures.field);
     const picture = await namedPicture(pictures.folder, name, `${row.place}, field ${pictures.field}`, pictures.side);
-    rows.push({ ...picked, place: row.place, picture });
+    const address = pictures.caseField === undefined ? null : optionalText(row, pictures.caseField);
+    const entities = [...entityNamesIn(name), ...(address === null ? [] : entityNames(address, "case"))];
+    rows.push({ ...picked, place: row.place, entities, picture });
   }
   return rows;
 }

@@ -15,7 +15,7 @@ import { readJson, readMatrices, writeJson, writeMatrices } from "./stage-files"
 export const SHARED_SEED = 7;
 
 const LEAKS_FILE = "leaks.json";
-const LEAKS_VERSION = 1;
+const LEAKS_VERSION = 2;
 
 /**
  * Phantoms are drawn from streams of their own: a corpus of them holds no copy of an example but an equal one, and the pictures of a

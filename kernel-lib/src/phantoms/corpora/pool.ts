@@ -167,7 +167,7 @@ async function openPool(request: CorpusRequest): Promise<Corpus> {
   const files = {
     version: POOL_VERSION,
     write: ({ folder }: { readonly folder: string }) =>
-      writePack(folder, watched(drawPool({ seed, numPassages }), numPassages, control), []),
+      writePack(folder, watched(drawPool({ seed, numPassages }), numPassages, control), () => ({ broken: [] })),
   };
   const folder = await phantomFolder(name, files, { ...place, control });
   const summary = await readPackSummary(folder);

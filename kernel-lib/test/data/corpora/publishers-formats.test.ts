@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RasterImage } from "../../../src/base/types";
-import { findingsAndImpression, splitReport } from "../../../src/data/corpora/mimic-cxr";
 import { formatTar } from "../../../src/data/formats/tar";
 import { drawCorpusPhantom } from "../../../src/phantoms/corpora/breast-corpus";
 import { PMC_OA_TWIN, twinPairs, writeArchives } from "../../../src/phantoms/corpora/twins";
@@ -117,18 +116,6 @@ test("ROCO v2: parquet files with the pictures inside", async () => {
 test("a stand-in that would be empty is refused", async () => {
   const error = await refusal(() => loadCorpus("mimic-cxr", { seed: 5, numPassages: 1 }));
   expect(error.message).toMatch(/numPassages must be large enough for a pair of mimic-cxr; got 1/);
-});
-
-test("findings and impression are picked out of a report; without headings its last paragraph is", () => {
-  const report =
-    "FINAL REPORT\n EXAMINATION:  CHEST\n\n FINDINGS: \n \n Lungs are\n clear: no effusion.\n \n IMPRESSION: \n \n Normal.\n";
-  expect(findingsAndImpression(report)).toBe("Lungs are clear: no effusion. Normal.");
-  expect([...splitReport(report).keys()]).toEqual(["examination", "findings", "impression"]);
-  expect(findingsAndImpression(" INDICATION: cough\n\n PA AND LATERAL: The heart is\n small.\n")).toBe(
-    "The heart is small.",
-  );
-  expect(findingsAndImpression("IMPRESSION:\n\nA.\n\nIMPRESSION:\n\nB.\n")).toBe("A. B.");
-  expect(findingsAndImpression(" \n")).toBe("");
 });
 
 test("captions and licences of ROCO belong together, and a missing folder says how to obtain it", async () => {

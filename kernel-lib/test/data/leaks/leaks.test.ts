@@ -89,7 +89,9 @@ test("a training picture is no leak, a shared patient is one", async () => {
   const said: string[] = [];
   const onWarn = (code: string, message: string) => said.push(`${code} ${message}`);
   const { corpus: clean, leaks } = await leaveOutLeaks({ ...corpus, passages }, task, { control: { onWarn } });
-  expect(leaks).toEqual([{ passageId: second!.id, exampleId: task.splits.test[7]!.id, shares: "group" }]);
+  expect(leaks).toEqual([
+    { passageId: second!.id, exampleId: task.splits.test[7]!.id, shares: "group", entity: task.splits.test[7]!.group },
+  ]);
   expect(clean.passages).toEqual([passages[0], passages[2]]);
   expect(clean.fingerprint).not.toBe(corpus.fingerprint);
   expect(said).toEqual([
