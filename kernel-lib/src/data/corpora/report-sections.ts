@@ -97,11 +97,12 @@ const HEADING = /^[ \t]*([A-Za-z](?:[\w /,()&#.'-]|(?<=\d):(?=\d\d)){1,70}):(?!(
 const BARE_HEADING = /^[ \t]*((?:FINDING|IMPRESSION|CONCLUSION)S?)[ \t]*$/;
 const WITHIN_LINE = /(?<=[.)_][ \t]+)(?=(?:FINDING|IMPRESSION|CONCLUSION)S?:)/g;
 
-/** Whether the words before a colon are a heading: in capitals, or a known one whatever its letters. */
-function isHeading(text: string, opensParagraph: boolean): boolean {
+/** Whether the words before a colon, and behind a line, are a heading: in capitals, or a known one whatever its letters. */
+function isHeading(text: string, lineBefore: string): boolean {
   if (!/[a-z]/.test(text)) return text.replace(/[^A-Z]/g, "").length >= 3 || /^(AP|PA)\b/.test(text);
   if (!/^[A-Z]/.test(text)) return false;
   const [kind, parts] = [kindOf(text), wordsOf(text)];
+  const opensParagraph = /(^|[.:])\s*$/.test(lineBefore);
   if (kind === "view") return opensParagraph && parts.every((word) => NAMES_OF_VIEWS.has(word));
   return kind !== "other" && (parts.length === 1 || (opensParagraph && parts.length <= 3));
 }
@@ -120,14 +121,13 @@ const tidy = (text: string): string => text.replace(/\s+/g, " ").trim();
 /** The sections of a report, in order; of what stands before the first heading, too. */
 export function splitReport(report: string): Section[] {
   const parts: { heading: string; lines: string[] }[] = [{ heading: "", lines: [] }];
-  let opensParagraph = true;
+  let lineBefore = "";
   for (const line of finalReport(report).replace(WITHIN_LINE, "\n").split(/\r?\n/)) {
     const found = HEADING.exec(line) ?? BARE_HEADING.exec(line);
     const heading = found === null ? "" : found[1]!.trim();
-    if (found !== null && isHeading(heading, opensParagraph))
-      parts.push({ heading, lines: [line.slice(found[0].length)] });
+    if (found !== null && isHeading(heading, lineBefore)) parts.push({ heading, lines: [line.slice(found[0].length)] });
     else parts.at(-1)!.lines.push(line);
-    opensParagraph = line.trim() === "" || /[.:]\s*$/.test(line);
+    lineBefore = line;
   }
   return parts.map(({ heading, lines }) => {
     const paragraphs = lines.join("\n").split(/\n[ \t]*\n/);
