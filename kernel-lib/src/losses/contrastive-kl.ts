@@ -24,7 +24,7 @@ import {
  *   target       p_LVLM^C   = softmax(log_softmax(gold) + log_softmax(s / tau)) the preference times the retriever's prior
  *   loss         L          = KL(p_LVLM^C ‖ p_RETR) = Σ_k p_LVLM^C(z_k) · log(p_LVLM^C(z_k) / p_RETR(z_k))
  *
- * Where the reference code differs, both are named options: PREFERENCE_SOFTMAXES, PRIORS, REDUCTIONS.
+ * Where the reference code differs, both are named options: PREFERENCE_SOFTMAXES, PRIORS, TEMPERINGS, REDUCTIONS.
  */
 
 // ---- preference: gold_k ----------------------------------------------------------------------------------------------------
@@ -103,14 +103,35 @@ export function contrastLabels(
 const PRIORS = ["on", "off"] as const;
 export type Prior = (typeof PRIORS)[number];
 
-/** log p_LVLM^C of one query: preference [K] (nats), retrieverLog = log_softmax(s / tau) [K] -> [K]. */
+/**
+ * What the temperatures act on where the target has a prior. "factors": the preference is softened by targetTemperature, the prior
+ * by the retriever's own temperature. "product": neither is, and their product is softened by targetTemperature (reference code).
+ * With both temperatures 1, or without a prior, the two are one.
+ */
+const TEMPERINGS = ["factors", "product"] as const;
+
+interface TargetOptions {
+  readonly prior: Prior;
+  readonly tempering: (typeof TEMPERINGS)[number];
+  readonly targetTemperature: number;
+}
+
+/** log p_LVLM^C of one query: preference [K] (nats), scores [K], retrieverLog = log_softmax(s / tau) [K] -> [K]. */
 function contrastiveTarget(
   preference: ArrayLike<number>,
+  scores: ArrayLike<number>,
   retrieverLog: Float64Array,
-  { prior, targetTemperature }: { readonly prior: Prior; readonly targetTemperature: number },
+  { prior, tempering, targetTemperature }: TargetOptions,
 ): Float64Array {
-  const readerLog = logSoftmax(preference, targetTemperature); // [K]
-  return prior === "off" ? readerLog : logSoftmax(readerLog.map((log, k) => log + retrieverLog[k]!));
+  if (prior === "off") return logSoftmax(preference, targetTemperature);
+  const [readerLog, priorLog, outer] =
+    tempering === "product"
+      ? [logSoftmax(preference), logSoftmax(scores), targetTemperature]
+      : [logSoftmax(preference, targetTemperature), retrieverLog, 1];
+  return logSoftmax(
+    readerLog.map((log, k) => log + priorLog[k]!), // [K]
+    outer,
+  );
 }
 
 // ---- loss: KL(target ‖ p_RETR) ---------------------------------------------------------------------------------------------
@@ -134,6 +155,8 @@ const OPTIONS = {
   ...DISTILLATION_OPTIONS,
   /** Default "on" (paper; the reference code's `add_prior_to_gold_score`). */
   prior: oneOf(PRIORS, "on"),
+  /** Default "factors"; "product" is the reference code's. */
+  tempering: oneOf(TEMPERINGS, "factors"),
 } as const;
 export type ContrastiveKlOptions = OptionsOf<typeof OPTIONS>;
 
@@ -141,7 +164,8 @@ export type ContrastiveKlOptions = OptionsOf<typeof OPTIONS>;
  * How far the retriever is from the reader's contrastive preference over K candidates.
  *
  * Paper: arXiv 2508.17394v3, retriever fine-tuning: L = KL(p_LVLM^C ‖ p_RETR), the equation at the head of this file.
- * Deviation: none with the defaults; the reference code is { reduction: "dividedByK" } and a preference with softmax "twice".
+ * Deviation: none with the defaults; the reference code is { reduction: "dividedByK", tempering: "product" } and a
+ * preference with softmax "twice".
  * Shapes: scores [B, K]; preference [B, K] (nats, of `readerPreference`) -> number (nats, mean over B, not over K).
  * Gradient: flows to scores only; the target, the prior in it included, is treated as constant.
  *
@@ -154,7 +178,7 @@ export function contrastiveKl(scores: Matrix, preference: Matrix, options: Contr
   const settled = settleOptions("contrastiveKl", OPTIONS, options);
   assertPair("contrastiveKl", scores, "preference", preference);
   return lossByRow(scores, settled, (row, retrieverLog) =>
-    klToRetriever(contrastiveTarget(rowOf(preference, row), retrieverLog, settled), retrieverLog),
+    klToRetriever(contrastiveTarget(rowOf(preference, row), rowOf(scores, row), retrieverLog, settled), retrieverLog),
   );
 }
 

@@ -17,7 +17,8 @@ export type Emdr2Options = OptionsOf<typeof LOSS_OPTIONS>;
  * EMDR2: the candidates are a hidden variable, and the retriever maximises the answer's marginal likelihood.
  *
  * Paper: arXiv 2106.05346; as ATLAS writes it (arXiv 2208.03299 §2.2): L = -log Σ_k p_LM(a | d_k, q) p_RETR(d_k | q).
- * Deviation: none; the reader is frozen in both.
+ * Deviation: D13; here, as in both papers, the candidate is hidden once for the whole answer. ATLAS's code hides it anew for each
+ * token: -(1/T) Σ_t log Σ_k p_LM(a_t | a_<t, d_k, q) p_RETR(d_k | q). For answers of one token the two are one.
  * Shapes: scores [B, K]; answerLogLikelihood [B, K] (nats) -> number (nats). `target` is the posterior p(d_k | a, q).
  * Gradient: flows to scores only, (p_RETR - posterior) / temperature: that of a KL to the posterior held constant.
  *

@@ -31,7 +31,7 @@ export interface CalibrationOptions {
 
 /**
  * Mean gap between confidence and accuracy, over bins of confidence weighted by their size, in [0, 1].
- * Confidence is the largest probability; a bin holds its upper edge, not its lower one.
+ * Confidence is the largest probability; bin b holds what is above b / numBins up to and with (b + 1) / numBins.
  *
  * @param probabilities [N, C], rows sum to 1.
  * @throws ShapeError when the lengths differ or are 0. NumericError on NaN. ConfigError on numBins < 1.
@@ -49,8 +49,15 @@ export function expectedCalibrationError(
   probabilities.forEach((row, i) => {
     assertFinite(`expectedCalibrationError: probabilities of row ${i}`, row);
     const confidence = Math.max(...row);
-    const bin = Math.min(numBins - 1, Math.max(0, Math.ceil(confidence * numBins) - 1));
-    gaps[bin]! += (row.indexOf(confidence) === truth[i] ? 1 : 0) - confidence;
+    gaps[binOf(confidence, numBins)]! += (row.indexOf(confidence) === truth[i] ? 1 : 0) - confidence;
   });
   return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / truth.length;
+}
+
+/** The bin of a confidence. Edges are compared, not products: 7/25 · 25 is a little more than 7. */
+function binOf(confidence: number, numBins: number): number {
+  let bin = Math.min(numBins - 1, Math.max(0, Math.ceil(confidence * numBins) - 1));
+  if (bin > 0 && confidence <= bin / numBins) bin--;
+  else if (bin < numBins - 1 && confidence > (bin + 1) / numBins) bin++;
+  return bin;
 }

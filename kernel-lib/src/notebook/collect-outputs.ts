@@ -129,7 +129,9 @@ export class OutputCollector {
     const pieces: Piece[] = [];
     this.pieces = pieces;
     this.clearNext = "no";
-    return () => mergeStreams(pieces.map((piece) => cleanValue(piece.output, this.clean) as Output));
+    // joined first: a path may be written in two pieces
+    return () =>
+      mergeStreams(pieces.map((piece) => piece.output)).map((output) => cleanValue(output, this.clean) as Output);
   }
 
   /** Takes one published message. */

@@ -1,17 +1,17 @@
 import { createRequire } from "node:module";
 import { isMainThread, Worker } from "node:worker_threads";
-import { expandShorthand, queueSends, type SyntaxTree } from "./tslab-mends";
+import { expandShorthand, keepEveryMessage, queueSends, type SyntaxTree } from "./tslab-mends";
 
 /**
  * Loaded into the TypeScript kernel by `node --require`, before tslab: mends what its compiler gets wrong, lets no message be
- * lost behind a large one, and ends it with the program that started it.
+ * lost behind a large one or among many, and ends it with the program that started it.
  * The project's kernel spec and the runner both start the kernel with it.
  */
 
 interface Converter {
   convert(previous: string, source: string): unknown;
 }
-type Sender = Parameters<typeof queueSends>[0];
+type Sender = Parameters<typeof queueSends>[0] & Parameters<typeof keepEveryMessage>[0];
 interface ConverterModule {
   createConverter(options: unknown): Converter;
 }
@@ -20,7 +20,10 @@ const fromTslab = createRequire(createRequire(__filename).resolve("tslab/package
 const compiler = fromTslab("@tslab/typescript-for-tslab") as SyntaxTree;
 const converters = fromTslab("./dist/converter.js") as ConverterModule;
 const { Publisher, Router } = fromTslab("zeromq") as Record<"Publisher" | "Router", { prototype: Sender }>;
-for (const socketClass of [Publisher, Router]) queueSends(socketClass.prototype);
+for (const { prototype } of [Publisher, Router]) {
+  queueSends(prototype);
+  keepEveryMessage(prototype);
+}
 
 const createConverter = converters.createConverter;
 

@@ -1,4 +1,4 @@
-/** What tslab 1.0.22 gets wrong, mended from outside; tslab-fixes.ts puts both into the running kernel. */
+/** What tslab 1.0.22 gets wrong, mended from outside; tslab-fixes.ts puts it into the running kernel. */
 
 /** What expandShorthand uses of the TypeScript compiler; the kernel brings its own copy. */
 export interface SyntaxTree {
@@ -29,7 +29,26 @@ export function expandShorthand(compiler: SyntaxTree, source: string): string {
 
 /** A zeromq socket class, as far as its sending goes. */
 interface SendingSocket {
+  sendHighWaterMark: number;
+  bind(address: string): Promise<void>;
   send(message: unknown): Promise<void>;
+}
+
+/**
+ * Makes all sockets of a class keep every message until it is sent, however many wait.
+ *
+ * By default zeromq keeps 1,000 a connection. A publishing socket drops what comes beyond that without a word, so that a cell
+ * that prints faster than its reader reads lost lines, its figures, or its last value. Here they wait in memory.
+ *
+ * @param prototype of the socket class; its `bind` is replaced, since a limit holds for connections made after it was set.
+ */
+export function keepEveryMessage(prototype: Pick<SendingSocket, "sendHighWaterMark" | "bind">): void {
+  const bind = prototype.bind;
+  const unlimited = function (this: typeof prototype, address: string): Promise<void> {
+    this.sendHighWaterMark = 0; // none
+    return bind.call(this, address);
+  };
+  Object.defineProperty(prototype, "bind", { value: unlimited, configurable: true, writable: true });
 }
 
 /** What one socket has under way. */
@@ -49,11 +68,11 @@ interface Line {
  *
  * @param prototype of the socket class; its `send` is replaced.
  */
-export function queueSends(prototype: SendingSocket): void {
+export function queueSends(prototype: Pick<SendingSocket, "send">): void {
   const send = prototype.send;
-  const lines = new WeakMap<SendingSocket, Line>();
+  const lines = new WeakMap<typeof prototype, Line>();
 
-  const queued = function (this: SendingSocket, message: unknown): Promise<void> {
+  const queued = function (this: typeof prototype, message: unknown): Promise<void> {
     const line = lines.get(this) ?? { last: Promise.resolve(), waiting: 0 };
     lines.set(this, line);
     const wait = (): Promise<void> => {

@@ -24,6 +24,24 @@ describe("emdr2 by hand", () => {
   });
 });
 
+describe("emdr2 on answers of two tokens (D13)", () => {
+  // token likelihoods under two candidates of equal scores: 1/2, 1/2 and 1/4, 1
+  const [first, second] = [
+    [1 / 2, 1 / 2],
+    [1 / 4, 1],
+  ] as const;
+
+  test("marginalises whole answers, not token by token as ATLAS's code", () => {
+    const loss = emdr2(row(0, 0), row(log(first[0] * first[1]), log(second[0] * second[1])));
+    expect(loss.value).toBeCloseTo(-log((1 / 2) * (1 / 4) + (1 / 2) * (1 / 4)), 6);
+    const byToken =
+      -(log((1 / 2) * first[0] + (1 / 2) * second[0]) + log((1 / 2) * first[1] + (1 / 2) * second[1])) / 2;
+    expect(byToken).toBeCloseTo(-log((3 / 8) * (3 / 4)) / 2, 12);
+    expect(Math.abs(loss.value - byToken)).toBeGreaterThan(0.7); // 1.386 and 0.634
+    expect(loss.target.data[0]).toBeCloseTo(1 / 2, 6); // both read the whole answer equally well
+  });
+});
+
 describe("leaveOneOut by hand", () => {
   test("without the only good candidate the answer is least likely", () => {
     // likelihoods 1/2, 1/4, 1/4: without the first (1/4 + 1/4)/2, without another (1/2 + 1/4)/2

@@ -44,6 +44,41 @@ describe("contrastiveKl by hand", () => {
     for (const value of loss.gradient.data) expect(value).toBeCloseTo(0, 6);
   });
 
+  describe("tempering with temperature 1/2 and targetTemperature 2, preference (9/10, 1/10), scores ln 4 and 0", () => {
+    const [scores, preference] = [matrix([[Math.log(4), 0]]), matrix([[Math.log(9 / 10), Math.log(1 / 10)]])];
+    const target = (tempering: "factors" | "product" | undefined): number =>
+      contrastiveKl(scores, preference, { temperature: 1 / 2, targetTemperature: 2, tempering }).target.data[0]!;
+
+    test("factors: the preference by the one, the prior by the other (default)", () => {
+      // preference 9^(1/2) : 1, prior 4^2 : 1 -> 48 : 1
+      expect(target("factors")).toBeCloseTo(48 / 49, 6);
+      expect(target(undefined)).toBe(target("factors"));
+    });
+
+    test("product: the untempered product, softened at last (reference code)", () => {
+      // (9 · 4)^(1/2) : 1 -> 6 : 1
+      expect(target("product")).toBeCloseTo(6 / 7, 6);
+    });
+
+    test("the retriever's side is softmax(s / temperature) in both", () => {
+      const options = { temperature: 1 / 2, targetTemperature: 2 } as const;
+      const loss = contrastiveKl(scores, preference, { ...options, tempering: "product" });
+      expect(loss.retriever.data[0]).toBeCloseTo(16 / 17, 6);
+      expect(loss.value).toBeCloseTo((6 / 7) * Math.log(6 / 7 / (16 / 17)) + (1 / 7) * Math.log(1 / 7 / (1 / 17)), 6);
+      expect(loss.gradient.data[0]).toBeCloseTo((16 / 17 - 6 / 7) / (1 / 2), 5);
+    });
+
+    test("both temperatures 1, or no prior: the two are one", () => {
+      for (const options of [{}, { prior: "off", temperature: 0.5, targetTemperature: 2 }] as const) {
+        const [factors, product] = (["factors", "product"] as const).map((tempering) =>
+          contrastiveKl(draw(2), draw(3), { ...options, tempering }),
+        );
+        expect(product!.value).toBeCloseTo(factors!.value, 12);
+        expect(product!.target.data).toEqual(factors!.target.data);
+      }
+    });
+  });
+
   test("dividedByK is batchMean divided by K, value and gradient", () => {
     const paper = contrastiveKl(draw(2), draw(3));
     const code = contrastiveKl(draw(2), draw(3), { reduction: "dividedByK" });
@@ -124,6 +159,7 @@ describe("refusals", () => {
     const call = (options: object) => code(() => contrastiveKl(draw(1), draw(2), options));
     expect(call({ priors: "on" })).toMatch(/^config: .*no option "priors"/);
     expect(call({ prior: true })).toMatch(/^config: .*on, off/);
+    expect(call({ tempering: "sum" })).toMatch(/^config: .*factors, product/);
     expect(call({ reduction: "mean" })).toMatch(/^config: .*batchMean, dividedByK/);
     expect(call({ temperature: 0 })).toMatch(/^config: .*temperature/);
   });

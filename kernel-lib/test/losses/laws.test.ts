@@ -39,6 +39,7 @@ function world(seed: number, cols = COLS, scale = 2): { scores: Matrix; judgemen
 const VARIANTS: RetrieverLossOptions[] = [
   ...LOSSES.map(({ name: loss }) => ({ loss, temperature: 0.7 })),
   { loss: "contrastive", prior: "off", targetTemperature: 3 },
+  { loss: "contrastive", tempering: "product", temperature: 0.7, targetTemperature: 3 },
   { loss: "leaveOneOut", leftWeights: "retriever" },
   { loss: "reveal", gate: "probabilities", reduction: "dividedByK" },
 ];

@@ -68,6 +68,28 @@ describe("expectedCalibrationError", () => {
     );
   });
 
+  it("puts every edge k / n into the lower bin, and the next number into the upper one", () => {
+    const next = (value: number): number => value + Number.EPSILON * value; // at least one step up
+    for (let numBins = 2; numBins <= 60; numBins++) {
+      for (let k = Math.ceil(numBins / 2); k < numBins; k++) {
+        const edge = k / numBins;
+        // the middle of the bin below, wrong; on the edge, right: gaps of opposite signs, which only one bin sets off
+        const below = (k - 0.5) / numBins;
+        const error = (confidence: number): number =>
+          expectedCalibrationError(
+            [
+              [below, 0],
+              [confidence, 0],
+            ],
+            [1, 0],
+            { numBins },
+          );
+        expect(error(edge)).toBeCloseTo(Math.abs(-below + (1 - edge)) / 2, 12);
+        expect(error(next(edge))).toBeCloseTo((below + (1 - edge)) / 2, 12);
+      }
+    }
+  });
+
   it("refuses NaN", () => {
     expect(() => expectedCalibrationError([[Number.NaN, 1]], [0])).toThrow(/row 0 must be finite/);
   });

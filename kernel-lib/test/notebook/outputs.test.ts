@@ -36,6 +36,13 @@ describe("OutputCollector", () => {
     ]);
   });
 
+  it("takes a folder of this machine out of a text that was written in pieces", () => {
+    const outputs = collector();
+    const read = outputs.beginCell();
+    for (const text of ["see /pro", "ject/a.txt"]) outputs.add(...stream("stdout", text));
+    expect(read()).toEqual([{ output_type: "stream", name: "stdout", text: "see a.txt" }]);
+  });
+
   it("an update changes the display where it stands, in an earlier cell too", () => {
     const outputs = collector();
     const first = outputs.beginCell();

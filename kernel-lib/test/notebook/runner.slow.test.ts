@@ -101,6 +101,23 @@ describe("runNotebook", () => {
     expect(readFileSync(output("again.ipynb"), "utf8")).toBe(first);
   });
 
+  it("every line and every display of a cell arrives, in order, with the cell's value", {
+    timeout: 180_000,
+  }, async () => {
+    const lines = Array.from({ length: 20_000 }, (_, i) => `row ${i}\n`).join("");
+    for (const file of ["floods-1.ipynb", "floods-2.ipynb"]) {
+      const { notebook } = await run("floods.ipynb", { output: output(file) });
+      expect(stdout(notebook, "lines") === `${lines}the end\n`).toBe(true); // no diff of 20,000 lines
+      const displays = cellOf(notebook, "displays").outputs;
+      const lengths = displays.map((o) => ("data" in o ? String(o.data["text/plain"]).length : 0));
+      expect(lengths.filter((length) => length > 0)).toEqual(Array.from({ length: 20 }, (_, i) => 1_000_000 + i));
+      expect(stdout(notebook, "displays")).toBe(
+        `${Array.from({ length: 20 }, (_, i) => `after ${i}\n`).join("")}the end\n`,
+      );
+    }
+    expect(readFileSync(output("floods-2.ipynb")).equals(readFileSync(output("floods-1.ipynb")))).toBe(true);
+  });
+
   it("a failed cell ends the run with an error that quotes it, and the notebook is written up to there", async () => {
     const error = (await caught(run("fails.ipynb"))) as Error;
     expect(error).toSatisfy((e) => isKernelError(e, "state") && e.details["cell"] === 2);

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { expect, test } from "vitest";
-import { expandShorthand, queueSends, type SyntaxTree } from "../../src/notebook/tslab-mends";
+import { expandShorthand, keepEveryMessage, queueSends, type SyntaxTree } from "../../src/notebook/tslab-mends";
 
 const { resolve } = createRequire(import.meta.filename);
 const compiler = createRequire(resolve("tslab/package.json"))("@tslab/typescript-for-tslab") as SyntaxTree;
@@ -82,4 +82,18 @@ test("a message that cannot be sent is reported to its sender and does not hold 
   await next;
   expect(() => socket.send("closed")).toThrow("closed");
   expect(socket.sent).toEqual(["next"]);
+});
+
+test("a publishing socket keeps every message until it is sent", async () => {
+  class Socket {
+    sendHighWaterMark = 1000;
+    readonly bound: [string, number][] = [];
+    async bind(address: string): Promise<void> {
+      this.bound.push([address, this.sendHighWaterMark]); // later changes do not reach this connection
+    }
+  }
+  keepEveryMessage(Socket.prototype);
+  const socket = new Socket();
+  await socket.bind("tcp://127.0.0.1:1");
+  expect(socket.bound).toEqual([["tcp://127.0.0.1:1", 0]]);
 });
