@@ -1,13 +1,17 @@
 /**
  * What the codecs of this folder share: what they are told, what they give, and how they refuse.
  *
- * The whole reading of a file: header.ts says what is stated, pixel-data.ts unpacks with the codecs of jpeg-decoders.ts and
- * wasm-codecs.ts, dicom.ts puts the picture together and shows it.
+ * The whole reading of a file: data-set.ts finds the elements, header.ts says what is stated, pixel-data.ts unpacks with the codecs of jpeg-decoders.ts and
+ * wasm-codecs.ts, dicom.ts puts the picture together, display.ts shows it.
  */
 
-/** Why a packed picture cannot be unpacked: the rule it breaks and what stands there. Who knows the file says the rest. */
+/**
+ * Why a packed picture cannot be unpacked: the rule it breaks and what stands there. Who knows the file says the rest.
+ * "damaged": its bytes do not unpack. "unread": it may be sound, and is not read, or not under this header.
+ */
 export class CodecFault extends Error {
   constructor(
+    readonly kind: "damaged" | "unread",
     readonly rule: string,
     readonly got: string,
   ) {
@@ -16,9 +20,14 @@ export class CodecFault extends Error {
   }
 }
 
-/** @throws CodecFault, always. */
+/** Refuses a damaged picture. @throws CodecFault, always. */
 export function codecFault(rule: string, got: string | number): never {
-  throw new CodecFault(rule, String(got));
+  throw new CodecFault("damaged", rule, String(got));
+}
+
+/** Refuses a picture in a form that is not read. @throws CodecFault, always. */
+export function codecLimit(rule: string, got: string | number): never {
+  throw new CodecFault("unread", rule, String(got));
 }
 
 /** What a packed picture has to unfold to. */
@@ -44,5 +53,5 @@ export function assertSameSize(
   shape: PictureShape,
 ): void {
   const [is, must] = [found, shape].map(({ width, height, samples }) => `${width} x ${height} x ${samples}`);
-  if (is !== must) codecFault(`be ${must}`, is!);
+  if (is !== must) codecLimit(`be ${must}`, is!);
 }

@@ -1,64 +1,23 @@
-import { inflateRawSync } from "node:zlib";
-import { type DataSet, parseDicom } from "dicom-parser";
-import { DataError } from "../../../base/errors";
+import type { DataSet } from "dicom-parser";
 import type { PictureShape } from "./codec";
+import { AGAIN, readDataSet, refuseDicom } from "./data-set";
 
 /** What the header of a DICOM file says of its picture: packing, layout and colours, every field checked. */
-
-const MOST_INFLATED = 512 * 2 ** 20;
-const AGAIN = "Download the file again.";
-
-/** @throws DataError naming file, field, rule and value, always. */
-export function refuseDicom(
-  file: string,
-  {
-    field,
-    rule,
-    got,
-    next = AGAIN,
-  }: { readonly field: string; readonly rule: string; readonly got: string; readonly next?: string },
-  cause?: unknown,
-): never {
-  const details = { file, field, rule, got };
-  throw new DataError(`readDicom: ${file}, ${field}, must ${rule}; got ${got}. ${next}`, details, cause);
-}
-
-/** dicom-parser's way to unfold a deflated data set: the head as it stands, then the rest unfolded. */
-function inflater(bytes: Uint8Array, position: number): Uint8Array {
-  const rest = inflateRawSync(bytes.subarray(position), { maxOutputLength: MOST_INFLATED });
-  return Buffer.concat([bytes.subarray(0, position), rest]);
-}
-
-function parse(bytes: Uint8Array, file: string): DataSet {
-  const magic = Buffer.from(bytes.subarray(128, 132)).toString("latin1");
-  if (magic !== "DICM") {
-    const next = "Only DICOM Part 10 files are read.";
-    refuseDicom(file, { field: "preamble", rule: "end with DICM", got: "another format", next });
-  }
-  try {
-    return parseDicom(bytes, { inflater } as object);
-  } catch (cause) {
-    const { message, exception } = cause as { message?: string; exception?: unknown };
-    const got = String(exception ?? message ?? cause).slice(0, 120);
-    return refuseDicom(file, { field: "data set", rule: "be sound DICOM", got }, cause);
-  }
-}
 
 /** Reads checked fields of one file. */
 export class DicomHeader {
   readonly data: DataSet;
 
-  /** @throws DataError when the bytes are no sound DICOM Part 10 file. */
+  /** @throws DataError when the bytes are no sound DICOM file. */
   constructor(
     bytes: Uint8Array,
     readonly file: string,
   ) {
-    this.data = parse(bytes, file);
+    this.data = readDataSet(bytes, file);
   }
 
   refuse(field: string, rule: string, got: unknown, next?: string): never {
-    const fault = { field, rule, got: String(got ?? "none").slice(0, 80) };
-    return refuseDicom(this.file, next === undefined ? fault : { ...fault, next });
+    return refuseDicom(this.file, { field, rule, got: String(got ?? "none").slice(0, 80), next });
   }
 
   /** A whole number that is one of the choices, or within a range written as [low, high, "to"]. */
@@ -98,7 +57,7 @@ export class DicomHeader {
     if (element === undefined) return null;
     const { byteArray } = this.data;
     const end = element.dataOffset + element.length;
-    if (end > byteArray.length) this.refuse(field, "be whole", "a truncated file");
+    if (end > byteArray.length) this.refuse(field, "be whole", "a truncated file", AGAIN);
     return byteArray.subarray(element.dataOffset, end);
   }
 }

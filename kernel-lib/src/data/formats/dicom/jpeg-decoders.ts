@@ -1,4 +1,4 @@
-import { assertSameSize, type CodedSamples, codecFault, type PictureShape } from "./codec";
+import { assertSameSize, type CodedSamples, codecFault, codecLimit, type PictureShape } from "./codec";
 import { BitReader, type HuffmanTable, type JpegScan, readJpegScan } from "./jpeg-scan";
 
 /**
@@ -34,17 +34,17 @@ const PREDICTORS: readonly ((a: number, b: number, c: number) => number)[] = [
 
 function assertLossless(scan: JpegScan, shape: PictureShape): void {
   const { frame, start, shift, restartInterval } = scan;
-  if (frame.marker !== LOSSLESS) codecFault("be a lossless JPEG", `frame type ${frame.marker.toString(16)}`);
+  if (frame.marker !== LOSSLESS) codecLimit("be a lossless JPEG", `frame type ${frame.marker.toString(16)}`);
   assertSameSize({ ...frame, samples: frame.components.length }, shape);
   const { precision, components, width, height } = frame;
   if (precision < 2 || precision > shape.bitsAllocated) {
-    codecFault(`have 2 to ${shape.bitsAllocated} bits a sample`, precision);
+    codecLimit(`have 2 to ${shape.bitsAllocated} bits a sample`, precision);
   }
-  if (components.some(({ sampling }) => sampling !== 0x11)) codecFault("hold all components in full", "reduced ones");
+  if (components.some(({ sampling }) => sampling !== 0x11)) codecLimit("hold all components in full", "reduced ones");
   if (start < 1 || start > 7) codecFault("have a predictor from 1 to 7", start);
   if (shift >= precision) codecFault(`have a point transform below ${precision}`, shift);
   if (restartInterval % width !== 0)
-    codecFault("restart at the beginning of lines", `after ${restartInterval} samples`);
+    codecLimit("restart at the beginning of lines", `after ${restartInterval} samples`);
   assertIntervals(scan, width * height);
 }
 
@@ -163,10 +163,10 @@ function readBlock(bits: BitReader, tables: Tables, before: number, out: Float64
 function assertExtended(scan: JpegScan, shape: PictureShape): void {
   const { frame } = scan;
   const kind = `frame type ${frame.marker.toString(16)} of ${frame.precision} bits`;
-  if (frame.marker !== EXTENDED || frame.precision !== PRECISION) codecFault("be an extended JPEG of 12 bits", kind);
+  if (frame.marker !== EXTENDED || frame.precision !== PRECISION) codecLimit("be an extended JPEG of 12 bits", kind);
   assertSameSize({ ...frame, samples: frame.components.length }, shape);
-  if (shape.samples !== 1) codecFault("be grey with 12 bits", "colour");
-  if (shape.bitsAllocated !== 16) codecFault("stand in 16 bits", shape.bitsAllocated);
+  if (shape.samples !== 1) codecLimit("be grey with 12 bits", "colour");
+  if (shape.bitsAllocated !== 16) codecLimit("stand in 16 bits", shape.bitsAllocated);
   assertIntervals(scan, Math.ceil(shape.width / SIDE) * Math.ceil(shape.height / SIDE));
 }
 

@@ -1,4 +1,4 @@
-import { codecFault } from "./codec";
+import { codecFault, codecLimit } from "./codec";
 
 /**
  * A JPEG picture taken apart (ITU-T T.81, annex B): its segments, its tables, and the bits of its scan. Nothing is decoded here.
@@ -207,7 +207,7 @@ function readIntervals(file: Uint8Array, start: number): Uint8Array[] {
     else {
       intervals.push(plain.subarray(0, length));
       if (following === EOI) return intervals;
-      if (following === undefined || !isRestart(following)) codecFault("end after one scan", "more segments");
+      if (following === undefined || !isRestart(following)) codecLimit("end after one scan", "more segments");
       if (following !== 0xd0 + ((intervals.length - 1) % 8)) damaged("restarts out of order");
       plain = plain.subarray(length);
       length = 0;
@@ -220,7 +220,7 @@ function readIntervals(file: Uint8Array, start: number): Uint8Array[] {
 function readScanHeader(content: Buffer, frame: JpegFrame) {
   const count = content[0] ?? 0;
   if (content.length !== 4 + 2 * count) damaged("a scan header of another length");
-  if (count !== frame.components.length) codecFault(`hold one scan of ${frame.components.length} components`, count);
+  if (count !== frame.components.length) codecLimit(`hold one scan of ${frame.components.length} components`, count);
   const parts = Array.from({ length: count }, (_, k) => {
     const component = frame.components.find(({ id }) => id === content[1 + 2 * k]);
     const tables = content[2 + 2 * k]!;

@@ -1,31 +1,42 @@
 import type { Element } from "dicom-parser";
 import sharp from "sharp";
-import { CodecFault, type CodedSamples, codecFault, type PictureShape } from "./codec";
-import { type DicomHeader, type DicomLayout, type DicomReading, type Packing, refuseDicom } from "./header";
+import { CodecFault, type CodedSamples, codecFault, codecLimit, type PictureShape } from "./codec";
+import { AGAIN, EXPORT, refuseDicom } from "./data-set";
+import type { DicomHeader, DicomLayout, DicomReading, Packing } from "./header";
 import { decodeJpegExtended, decodeJpegLossless } from "./jpeg-decoders";
 import { jpegHead, readJpegFrame } from "./jpeg-scan";
 import { decodeJpeg2000, decodeJpegLs } from "./wasm-codecs";
 
 /** The pixels of a DICOM file, however they are packed, as the whole numbers that were stored. */
 
+const FIELD = "PixelData (7FE0,0010)";
+
+/** Refuses pixels that are cut off or do not unpack. */
 function refuse(header: DicomHeader, rule: string, got: string | number, cause?: unknown): never {
-  return refuseDicom(header.file, { field: "PixelData (7FE0,0010)", rule, got: String(got) }, cause);
+  return refuseDicom(header.file, { field: FIELD, rule, got: String(got), next: AGAIN }, cause);
 }
 
-/** The bytes of a picture that is not packed, little-endian. */
+/**
+ * The bytes of a picture that is not packed, little-endian. Some programs pad the end by more than the one byte that makes the
+ * number even: what stands behind the picture is left alone, unless it is long enough for another one.
+ */
 function nativeBytes(header: DicomHeader, element: Element, size: number, order: "little" | "big"): Uint8Array {
   const found = element.length;
-  // an odd number of bytes is padded to an even one
-  if (found !== size && found !== size + (size % 2)) refuse(header, `hold ${size} bytes`, `${found} bytes`);
   const { byteArray } = header.data;
+  if (element.fragments !== undefined || element.hadUndefinedLength === true) {
+    header.refuse("TransferSyntaxUID (0002,0010)", "name the packing of packed pixels", "none that does");
+  }
+  if (found < size) refuse(header, `hold ${size} bytes`, `${found} bytes`);
   if (element.dataOffset + size > byteArray.length) refuse(header, "be whole", "a truncated file");
+  if (found >= 2 * size && size > 1) {
+    header.refuse(FIELD, `hold one frame of ${size} bytes`, `${found} bytes`, "Export the frame you want.");
+  }
   if (order === "little" || element.vr === "OB") {
     return byteArray.subarray(element.dataOffset, element.dataOffset + size);
   }
   // words of two bytes, whatever a sample is
-  return Buffer.from(byteArray.subarray(element.dataOffset, element.dataOffset + found))
-    .swap16()
-    .subarray(0, size);
+  const words = byteArray.subarray(element.dataOffset, element.dataOffset + size + (size % 2));
+  return Buffer.from(words).swap16().subarray(0, size);
 }
 
 /** Stored numbers from little-endian bytes: bits outside BitsStored cut off, the sign extended. [height, width, samples] */
@@ -66,6 +77,13 @@ function readNative(
   }
   if (width % 2 !== 0 || bitsAllocated !== 8) {
     header.refuse("Columns (0028,0011)", "be even, in 8 bits, for YBR_FULL_422", width);
+  }
+  if (element.length >= 3 * width * height) {
+    header.refuse(
+      FIELD,
+      `hold ${2 * width * height} bytes for YBR_FULL_422`,
+      `${element.length} bytes, as YBR_FULL has`,
+    );
   }
   return toValues(spreadPairs(nativeBytes(header, element, width * height * 2, order)), { ...layout, isPlanar: false });
 }
@@ -143,7 +161,7 @@ async function decodeJpeg(bytes: Uint8Array, { width, height, samples }: Picture
     .catch((cause: Error) => codecFault("hold a sound JPEG", cause.message.slice(0, 80)));
   const found = `${info.width} x ${info.height} x ${info.channels}`;
   const wanted = `${width} x ${height} x ${samples}`;
-  return found === wanted ? { values: data, precision: 8 } : codecFault(`hold a JPEG of ${wanted}`, found);
+  return found === wanted ? { values: data, precision: 8 } : codecLimit(`hold a JPEG of ${wanted}`, found);
 }
 
 /** Packings that a codec of pictures unpacks. */
@@ -163,7 +181,7 @@ function decode(bytes: Uint8Array, packing: CodedPacking, layout: FrameLayout): 
   if (packing === "jpeg2000") return decodeJpeg2000(bytes, layout);
   const precision = readJpegFrame(bytes)?.precision;
   if (packing === "jpegExtended" && precision !== 8) return decodeJpegExtended(bytes, layout);
-  if (layout.bitsAllocated !== 8 || layout.isSigned) codecFault("stand in 8 bits without sign", layout.bitsAllocated);
+  if (layout.bitsAllocated !== 8 || layout.isSigned) codecLimit("stand in 8 bits without sign", layout.bitsAllocated);
   return decodeJpeg(withColours(bytes, layout.colours), layout);
 }
 
@@ -171,8 +189,10 @@ async function decodeFrame(bytes: Uint8Array, packing: CodedPacking, layout: Fra
   try {
     return await decode(bytes, packing, layout);
   } catch (cause) {
-    if (cause instanceof CodecFault) return refuse(layout.header, cause.rule, cause.got, cause);
-    throw cause;
+    if (!(cause instanceof CodecFault)) throw cause;
+    const { kind, rule, got } = cause;
+    const next = kind === "damaged" ? AGAIN : EXPORT;
+    return refuseDicom(layout.header.file, { field: FIELD, rule, got, next }, cause);
   }
 }
 
@@ -189,7 +209,7 @@ function fitValues(header: DicomHeader, { values, precision }: CodedSamples, lay
   const out = new Int32Array(values.length);
   for (let at = 0; at < values.length; at++) {
     const value = mustExtend ? (values[at]! << shift) >> shift : values[at]!;
-    if (value < low || value > high) refuse(header, `hold values from ${low} to ${high} (BitsStored)`, value);
+    if (value < low || value > high) header.refuse(FIELD, `hold values from ${low} to ${high} (BitsStored)`, value);
     out[at] = value;
   }
   return out;
@@ -203,7 +223,7 @@ const SMALL_BYTES = 16 * 2 ** 20;
 function assertNoBomb(header: DicomHeader, packed: number, layout: DicomLayout): void {
   const size = (layout.width * layout.height * layout.samples * layout.bitsAllocated) / 8;
   if (size <= SMALL_BYTES || size <= MOST_RATIO * packed) return;
-  refuse(header, `unfold at most ${MOST_RATIO} times`, `${packed} to ${size} bytes`);
+  header.refuse(FIELD, `unfold at most ${MOST_RATIO} times`, `${packed} to ${size} bytes`);
 }
 
 /** The bytes of a packed picture: its fragments, one after the other. */
@@ -216,6 +236,17 @@ function packedBytes({ header, layout }: DicomReading, element: Element): Uint8A
   return bytes;
 }
 
+/** Numbers that are not whole, and objects that hold no picture (reports, structures, plans), are named. */
+function refuseWithoutPixels(header: DicomHeader): never {
+  const { elements } = header.data;
+  if (elements["x7fe00008"] !== undefined || elements["x7fe00009"] !== undefined) {
+    header.refuse(FIELD, "hold whole numbers", "FloatPixelData");
+  }
+  const modality = header.data.string("x00080060")?.trim() || "none";
+  const next = "The object is no picture, or was sent without it.";
+  return header.refuse(FIELD, "be there", `none (Modality ${modality})`, next);
+}
+
 /**
  * The stored values of a picture; colours of JPEG (8 bits) and JPEG 2000 as RGB, all others as they were stored.
  *
@@ -225,7 +256,7 @@ function packedBytes({ header, layout }: DicomReading, element: Element): Uint8A
 export async function readStoredValues(reading: DicomReading): Promise<Int32Array> {
   const { header, packing, layout, photometric } = reading;
   const element = header.data.elements["x7fe00010"];
-  if (element === undefined) return refuse(header, "be there", "none");
+  if (element === undefined) return refuseWithoutPixels(header);
   if (packing === "native") return readNative(reading, element, "little");
   if (packing === "bigEndian") return readNative(reading, element, "big");
   const bytes = packedBytes(reading, element);

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { assertSameSize, type CodedSamples, codecFault, type PictureShape } from "./codec";
+import { assertSameSize, type CodedSamples, codecFault, codecLimit, type PictureShape } from "./codec";
 import { readJpegFrame } from "./jpeg-scan";
 
 const resolve = createRequire(__filename).resolve;
@@ -151,7 +151,7 @@ function samplesOf(outcome: WasmOutcome, shape: PictureShape): CodedSamples {
     `${width} x ${height} x ${samples}, ${bytes.length} bytes`,
     `${shape.width} x ${shape.height} x ${shape.samples}, ${size} bytes`,
   ];
-  if (found !== wanted) codecFault(`unfold to ${wanted}`, found);
+  if (found !== wanted) codecLimit(`unfold to ${wanted}`, found);
   const values = viewOf(outcome.picture);
   if (!isPlanar) return { values, precision };
   const mixed = values.slice();
@@ -171,7 +171,7 @@ const HEAD = 40;
 /** Sizes, tiles, and precision of all components from the SIZ segment (ISO 15444-1, A.5.1), before anything is decoded. */
 function assertHead(bytes: Buffer, shape: SignedShape): void {
   const { bitsAllocated, isSigned } = shape;
-  if (bytes.toString("hex", 0, 8) === JP2) codecFault("be a JPEG 2000 codestream", "a .jp2 file around it");
+  if (bytes.toString("hex", 0, 8) === JP2) codecLimit("be a JPEG 2000 codestream", "a .jp2 file around it");
   if (bytes.length < HEAD + 3 || bytes.toString("hex", 0, 4) !== "ff4fff51")
     codecFault("begin as a JPEG 2000", "other bytes");
   const [x, y, left, top, tileX, tileY, tileLeft, tileTop] = Array.from({ length: 8 }, (_, k) =>
@@ -180,14 +180,14 @@ function assertHead(bytes: Buffer, shape: SignedShape): void {
   const count = bytes.readUInt16BE(HEAD);
   assertSameSize({ width: x - left, height: y - top, samples: count }, shape);
   const tiles = Math.ceil((x - tileLeft) / tileX) * Math.ceil((y - tileTop) / tileY);
-  if (!(tiles >= 1 && tiles <= MOST_TILES)) codecFault(`have 1 to ${MOST_TILES} tiles`, tiles);
+  if (!(tiles >= 1 && tiles <= MOST_TILES)) codecLimit(`have 1 to ${MOST_TILES} tiles`, tiles);
   if (bytes.length < HEAD + 2 + 3 * count) codecFault("hold a whole picture", "a truncated head");
   for (let k = 0; k < count; k++) {
     const [depth, across, down] = bytes.subarray(HEAD + 2 + 3 * k);
-    if (across !== 1 || down !== 1) codecFault("hold all components in full", "reduced ones");
+    if (across !== 1 || down !== 1) codecLimit("hold all components in full", "reduced ones");
     if ((depth! & 127) + 1 > bitsAllocated)
-      codecFault(`have at most ${bitsAllocated} bits a sample`, (depth! & 127) + 1);
-    if (depth! >> 7 !== Number(isSigned)) codecFault(`be ${isSigned ? "" : "un"}signed`, "the other");
+      codecLimit(`have at most ${bitsAllocated} bits a sample`, (depth! & 127) + 1);
+    if (depth! >> 7 !== Number(isSigned)) codecLimit(`be ${isSigned ? "" : "un"}signed`, "the other");
   }
 }
 
@@ -211,11 +211,11 @@ const JPEG_LS = 0xf7;
  */
 export async function decodeJpegLs(bytes: Uint8Array, shape: PictureShape): Promise<CodedSamples> {
   const frame = readJpegFrame(bytes);
-  if (frame?.marker !== JPEG_LS) return codecFault("be a JPEG-LS picture", "another kind of JPEG");
+  if (frame?.marker !== JPEG_LS) return codecLimit("be a JPEG-LS picture", "another kind of JPEG");
   assertSameSize({ ...frame, samples: frame.components.length }, shape);
   const { precision } = frame;
   if (precision < 2 || precision > shape.bitsAllocated) {
-    codecFault(`have 2 to ${shape.bitsAllocated} bits a sample`, precision);
+    codecLimit(`have 2 to ${shape.bitsAllocated} bits a sample`, precision);
   }
   return samplesOf(await decodeInWasm("charls", bytes), shape);
 }

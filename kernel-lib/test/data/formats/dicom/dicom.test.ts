@@ -47,6 +47,8 @@ const picture = (values: number[], rest: Partial<DicomPicture> = {}): DicomPictu
   photometric: "MONOCHROME2",
   slope: 1,
   intercept: 0,
+  modalityTable: null,
+  voiTable: null,
   window: null,
   padding: null,
   ...rest,
@@ -54,7 +56,7 @@ const picture = (values: number[], rest: Partial<DicomPicture> = {}): DicomPictu
 
 test("renderDicom without a window shows the whole range, padding left out", () => {
   expect([...renderDicom(picture([100, 150, 200])).data]).toEqual([0, Math.round(255 / 2), 255]);
-  expect([...renderDicom(picture([-2000, 100, 150, 200], { padding: -2000 })).data]).toEqual([0, 0, 128, 255]);
+  expect([...renderDicom(picture([-2000, 100, 150, 200], { padding: [-2000, -2000] })).data]).toEqual([0, 0, 128, 255]);
   expect([...renderDicom(picture([7, 7])).data]).toEqual([0, 0]);
 });
 
