@@ -14,11 +14,53 @@ interface CheckWish {
   readonly size: number | null;
 }
 
+/** A row that was left out, and why. */
+interface LeftOut {
+  readonly place: string;
+  readonly reason: string;
+}
+
+/** What a reading left out, and which pictures it took though they show nearly nothing. */
+interface Oddities {
+  readonly broken: LeftOut[];
+  readonly flat: string[];
+}
+
+const SHOWN = 5;
+
+const shownOf = (places: readonly string[]): string =>
+  `${places.slice(0, SHOWN).join("; ")}${places.length > SHOWN ? "; …" : ""}`;
+
+/** What reasons of one kind have in common: names of files and numbers are left out. */
+const kindOf = (reason: string): string => reason.split("; got")[0]!.replace(/\S*[\d/]\S*|\S+\.\w+/g, "…");
+
+/** One line a kind of fault, the most frequent first: how often, the first of them in full, and where. */
+function sayOddities(progress: TerminalProgress, { broken, flat }: Oddities): void {
+  const kinds = new Map<string, LeftOut[]>();
+  for (const row of broken) kinds.set(kindOf(row.reason), [...(kinds.get(kindOf(row.reason)) ?? []), row]);
+  for (const rows of [...kinds.values()].sort((a, b) => b.length - a.length)) {
+    const places = shownOf(rows.map(({ place }) => place));
+    progress.say(`broken: ${rows.length} x ${rows[0]!.reason} (${places})`);
+  }
+  if (flat.length > 0) progress.say(`nearly one value: ${flat.length} x, still read (${shownOf(flat)})`);
+}
+
+/** Takes what is said of pictures into a list, and passes all else on. */
+function hearing(control: Control, { broken, flat }: Oddities): Control {
+  const onWarn: Control["onWarn"] = (code, message, details) => {
+    if (code !== "pictures") return control.onWarn?.(code, message, details);
+    for (const row of (details["broken"] ?? []) as LeftOut[]) broken.push(row);
+    for (const place of (details["flat"] ?? []) as string[]) flat.push(place);
+  };
+  return { ...control, onWarn };
+}
+
 async function checkTask({ name, dir, size }: CheckWish, progress: TerminalProgress, control: Control): Promise<void> {
+  const odd: Oddities = { broken: [], flat: [] };
   const task = await loadTask(name, {
     source: "real",
     dataDir: dir,
-    control,
+    control: hearing(control, odd),
     ...(size === null ? {} : { imageSize: size }),
   });
   for (const split of ["train", "validation", "test"] as Split[]) {
@@ -28,35 +70,46 @@ async function checkTask({ name, dir, size }: CheckWish, progress: TerminalProgr
     });
     progress.say(`${split}: ${examples.length} examples; ${counts.join(", ")}`);
   }
-  progress.say(`${name}: sound. Fingerprint ${task.fingerprint}`);
+  sayOddities(progress, odd);
+  progress.say(`${name}: ${verdictOf(odd)} Fingerprint ${task.fingerprint}`);
 }
 
 const LONGEST_SIDE = 64;
 const MOST_BROKEN = 0.01;
-const SHOWN = 5;
+
+/** What the last line says of the whole. */
+const verdictOf = ({ broken, flat }: Oddities): string =>
+  broken.length + flat.length === 0
+    ? "sound."
+    : `sound but for ${broken.length} left out, ${flat.length} nearly one value.`;
 
 /** Decodes every pair once and keeps none. */
 async function checkCorpus({ name, dir }: CheckWish, progress: TerminalProgress, control: Control): Promise<void> {
   const source = await CORPORA.get(name)!.open(dir);
-  let [pairs, broken, letters] = [0, 0, 0];
+  const odd: Oddities = { broken: [], flat: [] };
+  const onBroken = (row: LeftOut): void => void odd.broken.push(row);
+  const onFlat = (place: string): void => void odd.flat.push(place);
+  let [pairs, letters] = [0, 0];
   const [groups, licences] = [new Set<string>(), new Map<string, number>()];
-  const onBroken = ({ place, reason }: { readonly place: string; readonly reason: string }): void => {
-    broken++;
-    if (broken <= SHOWN) progress.say(`broken: ${place}: ${reason}`);
-  };
-  const settings = { numPassages: Number.MAX_SAFE_INTEGER, longestSide: LONGEST_SIDE, maxBrokenShare: MOST_BROKEN };
-  for await (const { text, group, licence } of readPassages(source, { ...settings, control, onBroken })) {
-    pairs++;
-    letters += text.length;
-    if (group !== undefined) groups.add(group);
-    licences.set(licence, (licences.get(licence) ?? 0) + 1);
+  const limits = { numPassages: Number.MAX_SAFE_INTEGER, longestSide: LONGEST_SIDE, maxBrokenShare: MOST_BROKEN };
+  try {
+    for await (const { text, group, licence } of readPassages(source, { ...limits, control, onBroken, onFlat })) {
+      pairs++;
+      letters += text.length;
+      if (group !== undefined) groups.add(group);
+      licences.set(licence, (licences.get(licence) ?? 0) + 1);
+    }
+  } finally {
+    sayOddities(progress, odd);
   }
   for (const note of source.notes?.() ?? []) progress.say(note);
   const mean = (letters / pairs).toFixed(0);
-  progress.say(`${pairs} pairs, ${broken} broken; ${groups.size} groups; texts of ${mean} letters in the mean`);
+  progress.say(
+    `${pairs} pairs, ${odd.broken.length} broken; ${groups.size} groups; texts of ${mean} letters in the mean`,
+  );
   for (const [licence, count] of [...licences].sort((a, b) => b[1] - a[1]).slice(0, SHOWN))
     progress.say(`licence ${licence}: ${count}`);
-  progress.say(`${name}: sound.`);
+  progress.say(`${name}: ${verdictOf(odd)}`);
 }
 
 /** `npm run data -- check`: reads a task or corpus as the notebooks would and says what is in it. */

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
+import { assertInRange, assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
 import type { Control, DataCard, DataSource, Task } from "../base/types";
 import { makeDisjoint, reportSharedGroups } from "../data/splits";
@@ -29,9 +29,11 @@ export interface LoadTaskOptions {
    * Default JOMED_CHECKSUM where it is set (`npm run reproduce` and `npm run lab` set "warn"), else "strict".
    */
   readonly checksum?: "warn" | "strict";
+  /** Largest share of pictures that may be missing or broken, 0 to 1; a single one may always be. Default 0.01. */
+  readonly maxBrokenShare?: number;
   /** Where the phantoms' files are kept. Default data/artifacts/phantoms of the repository. */
   readonly cacheDir?: string;
-  /** `onWarn` hears of another checksum and of pictures that stand in two splits; `signal` stops the reading. */
+  /** `onWarn` hears of another checksum, of pictures that are left out or nearly empty, and of those in two splits; `signal` stops the reading. */
   readonly control?: Control;
 }
 
@@ -65,6 +67,7 @@ const OPTION_NAMES: readonly (keyof LoadTaskOptions)[] = [
   "split",
   "splitSeed",
   "checksum",
+  "maxBrokenShare",
   "cacheDir",
   "control",
 ];
@@ -141,12 +144,13 @@ function findFiles(name: string, { dataDir }: Wish): Origin {
 }
 
 function readingOf(options: LoadTaskOptions): Omit<ReadRequest, "dataDir" | "files"> {
-  const { splitSeed = 1, imageSize = null, control = {} } = options;
+  const { splitSeed = 1, imageSize = null, maxBrokenShare = 0.01, control = {} } = options;
   const checksum = options.checksum ?? (process.env["JOMED_CHECKSUM"] || "strict");
   assertOneOf("loadTask: checksum", checksum, ["warn", "strict"]);
   assertInteger("loadTask: splitSeed", splitSeed, 0);
   if (imageSize !== null) assertInteger("loadTask: imageSize", imageSize, 8, 1024);
-  return { splitSeed, checksum, imageSize, control };
+  assertInRange("loadTask: maxBrokenShare", maxBrokenShare, 0, 1);
+  return { splitSeed, checksum, imageSize, maxBrokenShare, control };
 }
 
 /**
@@ -154,7 +158,8 @@ function readingOf(options: LoadTaskOptions): Omit<ReadRequest, "dataDir" | "fil
  *
  * Both go through the same reader: a phantom is written in the publisher's format first, once. A file with another MD5
  * is refused, or said aloud through `control.onWarn("checksum", …)`; its content is held to the published sizes and labels either way.
- * Pictures that stand in two splits are reported with the code "split".
+ * Rows whose pictures are missing or broken are left out and named with the code "pictures", up to `maxBrokenShare`. Pictures that stand
+ * in two splits are reported with the code "split".
  * @throws ConfigError for an unknown task or option. DataError for a missing or unsound file.
  * @example const task = await loadTask("breast-mnist", { dataDir: "downloads" })
  */

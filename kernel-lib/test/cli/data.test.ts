@@ -1,8 +1,11 @@
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import sharp from "sharp";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { main } from "../../src/cli/data";
+import { formatCsv } from "../../src/data/formats/csv";
+import { BRSET_COLUMNS } from "../../src/data/tasks/brset";
 import { drawCorpusPhantom } from "../../src/phantoms/corpora/breast-corpus";
 import { PMC_OA_TWIN, twinPairs } from "../../src/phantoms/corpora/twins";
 import { writeBreastArchive } from "../../src/phantoms/tasks/breast";
@@ -44,6 +47,33 @@ test("check reads a task and counts its labels, or says what is wrong", async ()
   const [failed, reason] = await run("check", "slake");
   expect(failed).toBe(1);
   expect(reason).toMatch(/data: loadTask: dataDir must hold train\.json/);
+});
+
+test("check says which pictures were left out and why, and which show nearly nothing, as a table by kind", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "brset-"));
+  try {
+    const photographs = join(dir, "brset", "fundus_photos");
+    mkdirSync(photographs, { recursive: true });
+    const rows = Array.from({ length: 12 }, (_, k) => [`img${k}`, k, ...BRSET_COLUMNS.map(() => 0)]);
+    writeFileSync(
+      join(dir, "brset", "labels_brset.csv"),
+      formatCsv(["image_id", "patient_id", ...BRSET_COLUMNS], rows),
+    );
+    for (let k = 0; k < 12; k++) {
+      const levels = Buffer.from(Uint8Array.from({ length: 256 }, (_, p) => (k === 7 ? 30 : (p + 9 * k) % 256)));
+      const picture = sharp(levels, { raw: { width: 16, height: 16, channels: 1 } }).jpeg();
+      writeFileSync(join(photographs, `img${k}.jpg`), k === 3 ? "BM, a picture" : await picture.toBuffer());
+    }
+    const [code, text] = await run("check", "brset", "--dir", dir);
+    expect(code).toBe(0);
+    expect(text).toMatch(
+      /\nbroken: 1 x must be a picture that is read; got a BMP picture; .*Save it as PNG or JPEG\. \(.*line 5, column image_id, picture img3\.jpg\)\n/,
+    );
+    expect(text).toMatch(/\nnearly one value: 1 x, still read \(.*picture img7\.jpg\)\n/);
+    expect(text).toMatch(/brset: sound but for 1 left out, 1 nearly one value\. Fingerprint/);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 test("fetch says the steps for credentialed data", async () => {

@@ -6,7 +6,7 @@ import { type CorpusDefinition, corpusFolder } from "../../src/data/corpora/defi
 import { csvText, formatCsv, readCsv } from "../../src/data/formats/csv";
 import { completeSplits } from "../../src/data/splits";
 import { classQuestion, type PublishedTask, type ReadRequest } from "../../src/data/tasks/definition";
-import { findLayout, loadPictures, namedPicture, sideOf } from "../../src/data/tasks/pictures";
+import { findLayout, namedPicture, sideOf, withPictures } from "../../src/data/tasks/pictures";
 
 /** A data set as a stranger would add it: squares, bright or dark. Everything about it stands in this one object. */
 const LABELS: readonly Label[] = ["bright", "dark"].map((name, index) => ({ index, name, answer: String(index) }));
@@ -22,13 +22,13 @@ const CARD = {
 async function read(request: ReadRequest) {
   const { folder } = findLayout(request.dataDir, ["toy"], [{ name: "csv", files: ["squares.csv"] }], CARD);
   const rows = await readCsv(join(folder, "squares.csv"), ["file", "split", "label"]);
-  const sources = await Promise.all(
-    rows.map((row) => namedPicture(folder, csvText(row, "file"), row.place, sideOf(request))),
-  );
-  const pictures = await loadPictures("toy", sources, request.control);
-  const examples = rows.map((row, i): Example => {
-    const [split, label] = [csvText(row, "split") as Split, LABELS[Number(csvText(row, "label"))]!];
-    const image = pictures.get(sources[i]!.key)!;
+  const sources = rows.map(async (row) => {
+    const picture = await namedPicture(folder, csvText(row, "file"), row.place, sideOf(request));
+    return { row, split: csvText(row, "split") as Split, picture };
+  });
+  const pictured = await withPictures("toy", await Promise.all(sources), request);
+  const examples = pictured.map(({ row: { row, split }, image }): Example => {
+    const label = LABELS[Number(csvText(row, "label"))]!;
     const id = `toy/${split}/${csvText(row, "file")}`;
     return {
       id,

@@ -20,11 +20,11 @@ export interface OpenCorpusOptions {
   readonly maxBrokenShare?: number;
   /** Where decoded corpora are kept, to be found again while their files stay as they are. Default: nowhere; a file in the system's temporary folder. */
   readonly cacheDir?: string;
-  /** `onWarn("corpus", …)` names the broken rows; `signal` stops the reading. */
+  /** `onWarn("corpus", …)` names the broken rows and the pictures of nearly one value; `signal` stops the reading. */
   readonly control?: Control;
 }
 
-const VERSION = 2;
+const VERSION = 3;
 
 /** Name, size and time of every file: what must stay the same for a cached corpus to be found again. */
 async function snapshot(places: readonly string[]): Promise<string> {
@@ -48,8 +48,10 @@ type Settings = Required<Omit<OpenCorpusOptions, "cacheDir" | "control">>;
 /** Reads the whole corpus once into `folder`. */
 async function pack(source: CorpusSource, folder: string, settings: Settings, control: Control): Promise<void> {
   const broken: BrokenRow[] = [];
-  const passages = readPassages(source, { ...settings, control, onBroken: (row) => broken.push(row) });
-  await writePack(folder, passages, () => ({ broken, notes: source.notes?.() ?? [] }));
+  const flat: string[] = [];
+  const heard = { onBroken: (row: BrokenRow) => broken.push(row), onFlat: (place: string) => flat.push(place) };
+  const passages = readPassages(source, { ...settings, ...heard, control });
+  await writePack(folder, passages, () => ({ broken, flat, notes: source.notes?.() ?? [] }));
 }
 
 /** The pack of this source, made now or found. Its files may be gigabytes: they are looked at by their sizes. */
@@ -71,6 +73,13 @@ async function cachedPack(
     { where: "openCorpus", what: source.name, check: "sizes", control },
   );
   return folder;
+}
+
+function warnOfFlat(name: string, { flat = [], count }: PackSummary, control: Control): void {
+  if (flat.length === 0) return;
+  const first = `${flat.slice(0, 5).join("; ")}${flat.length > 5 ? "; …" : ""}`;
+  const message = `openCorpus: no picture of ${name} should decode to nearly one value; ${flat.length} of ${count} did: ${first}. Compare with a viewer.`;
+  control.onWarn?.("corpus", message, { corpus: name, flat });
 }
 
 function warnOfBroken(name: string, { broken, count }: PackSummary, control: Control): void {
@@ -109,6 +118,7 @@ async function readCorpus(source: CorpusSource, folder: string, control: Control
   if (summary === null)
     throw new DataError(`openCorpus: ${folder} must hold a whole corpus. Load it again.`, { folder });
   warnOfBroken(source.name, summary, control);
+  warnOfFlat(source.name, summary, control);
   const passages = await openPack(folder);
   const notes = (summary.notes ?? []).map((note) => ` ${note}.`).join("");
   const description = `${source.card.description} ${passages.length} pairs.${notes}`;

@@ -15,6 +15,8 @@ export interface PackSummary {
   readonly broken: readonly { readonly place: string; readonly reason: string }[];
   /** What the reading found out about the whole. */
   readonly notes?: readonly string[];
+  /** Places of the rows whose pictures decode to nearly one value. */
+  readonly flat?: readonly string[];
 }
 
 /** One line of rows.jsonl: where text and pixels of a passage lie in passages.bin. */
@@ -35,7 +37,7 @@ const SUMMARY = "pack.json";
 export async function writePack(
   folder: string,
   passages: AsyncIterable<Passage>,
-  about: () => Pick<PackSummary, "broken" | "notes">,
+  about: () => Pick<PackSummary, "broken" | "flat" | "notes">,
 ): Promise<void> {
   const data = await open(join(folder, DATA), "w");
   try {

@@ -2,7 +2,7 @@ import { assertNotInterrupted } from "../../base/check";
 import { DataError, isKernelError } from "../../base/errors";
 import { pathWithin } from "../../base/paths";
 import type { Control, Passage } from "../../base/types";
-import { decodePicture } from "../formats/picture-file";
+import { decodePicture, isNearlyFlat } from "../formats/picture-file";
 import type { BrokenRow, CorpusRow, CorpusSource } from "./definition";
 
 /** Options of readPassages. */
@@ -15,6 +15,8 @@ interface ReadPassagesOptions {
   readonly longestSide: number;
   /** Hears of every broken row. */
   readonly onBroken: (row: BrokenRow) => void;
+  /** Hears of every picture that decodes to nearly one value: its row's place. The passage stays. */
+  readonly onFlat: (place: string) => void;
   readonly control: Control;
 }
 
@@ -71,13 +73,14 @@ export async function* readPassages(source: CorpusSource, options: ReadPassagesO
     assertNotInterrupted("readPassages", control.signal);
     const checked = group.map((row) => checkRow(row, ids));
     const decoded = checked.map((row) => ("reason" in row ? row : decodeRow(row, source.name, longestSide)));
-    for (const passage of await Promise.all(decoded)) {
+    for (const [k, passage] of (await Promise.all(decoded)).entries()) {
       if (sound >= numPassages) break;
       if ("reason" in passage) {
         broken.push(passage);
         options.onBroken(passage);
         continue;
       }
+      if (isNearlyFlat(passage.image)) options.onFlat(checked[k]!.place);
       sound++;
       yield passage;
     }

@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import { DataError } from "../../base/errors";
 import { readCsv } from "../formats/csv";
 import { readParquetGroups } from "../formats/parquet";
+import { allParquetFiles } from "../formats/parquet-splits";
 import { readLines } from "../formats/text-file";
 import {
   articleOf,
@@ -21,13 +22,12 @@ const LICENCE = "CC BY, CC BY-NC or CC0 of each article (license_information.csv
 
 /** Files of ROCO v2 in a folder: <split>_captions.csv of the Zenodo release, or parquet files of the Hugging Face release. */
 async function findRocoV2(folder: string): Promise<string[]> {
-  const wanted = (name: string) =>
-    /^(train|valid|validation|test)_captions\.csv$/.test(name) || name.endsWith(".parquet");
+  const isList = (name: string) => /^(train|valid|validation|test)_captions\.csv$/.test(name);
   const files: string[] = [];
   for (const place of [folder, join(folder, "data")]) {
-    files.push(...(await namesIn(place)).filter(wanted).map((name) => join(place, name)));
+    files.push(...(await namesIn(place)).filter(isList).map((name) => join(place, name)));
   }
-  return files;
+  return [...files, ...allParquetFiles(folder)];
 }
 
 /** Pictures of a split lie in a folder named like its captions. */
@@ -54,7 +54,7 @@ async function* parquetRows(file: string): AsyncGenerator<CorpusRow | BrokenRow>
 
 /** One row: its picture's bytes stand in the file. */
 function pairOf({ image, image_id: id, caption }: Record<string, unknown>, place: string): CorpusRow | BrokenRow {
-  const bytes = (image as { bytes?: unknown } | null)?.bytes;
+  const bytes = image instanceof Uint8Array ? image : (image as { bytes?: unknown } | null)?.bytes;
   if (!(bytes instanceof Uint8Array)) return { place, reason: "no bytes in column image" };
   if (typeof id !== "string" || typeof caption !== "string")
     return { place, reason: "image_id and caption must be text" };

@@ -180,6 +180,7 @@ function assertSound(groups: readonly RowGroup[], numRows: number, columns: read
   if (sum !== numRows) refuseParquet(file, `hold its declared ${numRows} rows`, String(sum), AGAIN);
   let total = 0;
   for (const [i, group] of groups.entries()) {
+    if (Number(group.num_rows) === 0) continue; // writers leave such groups, with any offsets: there is nothing to read
     const held = new Set(group.columns.map((column) => column.meta_data?.path_in_schema[0]));
     const missing = columns.filter((name) => !held.has(name));
     if (missing.length > 0)
@@ -208,6 +209,9 @@ export function assertParquet(
 ): number[] {
   const { maxBytes = GIBIBYTE, maxRatio = 1000, maxRows = 5_000_000 } = limits;
   const ends = [bytes.subarray(0, 4), bytes.subarray(-4)].map((end) => Buffer.from(end).toString("latin1"));
+  if (ends[1] === "PARE") {
+    refuseParquet(file, "not be encrypted", "an encrypted footer", "Save it without encryption.");
+  }
   if (bytes.length < 12 || ends.some((end) => end !== "PAR1")) {
     refuseParquet(file, "begin and end with PAR1", "a truncated file or another format", AGAIN);
   }

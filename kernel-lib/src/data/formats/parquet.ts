@@ -114,6 +114,7 @@ async function* groupsOf(
   try {
     let start = 0;
     for (const count of counts) {
+      if (count === 0) continue;
       const outcome = await reader.read(start, start + count);
       if ("fault" in outcome) return unsound(outcome.fault);
       if (outcome.rows.length !== count)

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import sharp from "sharp";
+import sharp, { type Metadata, type Sharp } from "sharp";
 import type { RasterImage } from "../../base/types";
 import { digestOfFile } from "../../store/files";
 
@@ -17,39 +17,145 @@ const MOST_PIXELS = 64 * 2 ** 20;
 const MOST_BYTES = 64 * 2 ** 20;
 
 /** First bytes of the formats that are decoded; others (SVG, PDF …) could make the decoder open further files. */
-const SIGNATURES: readonly (readonly [string, readonly number[]])[] = [
-  ["JPEG", [0xff, 0xd8, 0xff]],
-  ["PNG", [0x89, 0x50, 0x4e, 0x47]],
-  ["GIF", [0x47, 0x49, 0x46, 0x38]],
-  ["WebP", [0x52, 0x49, 0x46, 0x46]],
-  ["TIFF", [0x49, 0x49, 0x2a, 0x00]],
-  ["TIFF", [0x4d, 0x4d, 0x00, 0x2a]],
+const SIGNATURES = ["\xff\xd8\xff", "\x89PNG", "GIF8", "RIFF", "II*\0", "MM\0*"];
+
+/** What is often met and not read, by its first bytes: a sound picture is not called damaged. */
+const UNREAD: readonly (readonly [RegExp, string])[] = [
+  [/^BM/, "a BMP picture"],
+  [/^....jP {2}/s, "a JPEG 2000 picture"],
+  [/^\xff\x4f\xff\x51/, "a JPEG 2000 picture"],
+  [/^....ftyp/s, "an AVIF or HEIC picture"],
+  [/^(II\+|MM.\+)/s, "a BigTIFF picture"],
+  [/^%PDF/, "a PDF"],
+  [/^\s*(<\?xml[^>]*>\s*)?<svg/i, "an SVG drawing"],
+  [/^.{128}DICM/s, "a DICOM file"],
 ];
+
+/** A picture that may well be sound and is not read: its format or the form of its samples is named. */
+export class UnreadPicture extends Error {
+  override readonly name = "UnreadPicture";
+}
 
 async function readPicture(path: string): Promise<Uint8Array> {
   const found = await stat(path);
   if (!found.isFile()) throw new Error("no file");
-  if (found.size > MOST_BYTES) throw new Error(`${found.size} bytes; at most ${MOST_BYTES} are read`);
+  if (found.size > MOST_BYTES) throw new UnreadPicture(`${found.size} bytes; at most ${MOST_BYTES} are read`);
   return readFile(path);
 }
 
+/** @throws UnreadPicture for a known format that is not read; Error for anything else that is not decoded. */
+function assertDecodable(bytes: Uint8Array): void {
+  const head = Buffer.from(bytes.subarray(0, 200)).toString("latin1");
+  if (SIGNATURES.some((signature) => head.startsWith(signature))) return;
+  const known = UNREAD.find(([pattern]) => pattern.test(head));
+  if (known !== undefined) throw new UnreadPicture(`${known[1]}; JPEG, PNG, GIF, WebP and TIFF are read`);
+  if (/^\s*</.test(head)) throw new Error("a page of the web, as a login gives it");
+  throw new Error("no JPEG, PNG, GIF, WebP or TIFF picture");
+}
+
+/** A picture as its samples, 8 bits each: grey or colour, with alpha or without. */
+interface Samples {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 2 | 3 | 4;
+}
+
+const open = (source: Uint8Array) => sharp(source, { limitInputPixels: MOST_PIXELS }).rotate();
+
+/** Bits that hold the largest number of a picture of 16 bits: a film of 12 bits stays one when it is saved in 16. At least 8. */
+function bitsUsed(values: Uint16Array, { channels, colours }: { channels: number; colours: number }): number {
+  let largest = 0;
+  for (let at = 0; at < values.length; at += channels)
+    for (let c = 0; c < colours; c++) if (values[at + c]! > largest) largest = values[at + c]!;
+  return Math.max(8, 32 - Math.clz32(largest));
+}
+
+/** A picture of 16 bits that uses fewer, spread over all greys by the bits it uses; null where it uses all. */
+async function spreadBits(source: Uint8Array, { hasAlpha, space }: Metadata): Promise<Samples | null> {
+  const raw = open(source).toColourspace(space).raw({ depth: "ushort" }); // else a grey one comes as 8 bits in three channels
+  const { data, info } = await raw.toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  const channels = info.channels as Samples["channels"];
+  const values = new Uint16Array(Uint8Array.from(data).buffer);
+  const colours = hasAlpha ? channels - 1 : channels;
+  const bits = bitsUsed(values, { channels, colours });
+  if (bits === 16) return null;
+  const white = 2 ** bits - 1;
+  const bytes = Uint8Array.from(values, (value, at) =>
+    Math.round((255 * value) / (at % channels < colours ? white : 65_535)),
+  );
+  return { data: bytes, width, height, channels };
+}
+
+/** CMYK without a profile of its own: light through four inks, as Pillow and browsers show it. */
+async function mixInks(source: Uint8Array): Promise<Samples> {
+  const inks = open(source).pipelineColourspace("cmyk").toColourspace("cmyk").raw();
+  const { data, info } = await inks.toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const rgb = new Uint8Array(3 * width * height);
+  for (let p = 0; p < width * height; p++) {
+    const light = 255 - data[p * channels + 3]!;
+    for (let c = 0; c < 3; c++) rgb[3 * p + c] = light - Math.round((data[p * channels + c]! * light) / 255);
+  }
+  return { data: rgb, width, height, channels: 3 };
+}
+
+const DEPTHS: readonly string[] = ["uchar", "ushort"];
+
+/** The upright picture, ready to be reduced; what the decoder would show otherwise than a viewer is turned into samples first. */
+async function openUpright(bytes: Uint8Array): Promise<Sharp> {
+  const metadata = await sharp(bytes, { limitInputPixels: MOST_PIXELS }).metadata();
+  const { depth, space, hasProfile } = metadata;
+  if (!DEPTHS.includes(depth)) throw new UnreadPicture(`samples of type ${depth}; whole ones of 8 or 16 bits are read`);
+  const isPlainCmyk = space === "cmyk" && !hasProfile && depth === "uchar";
+  const samples = depth === "ushort" ? await spreadBits(bytes, metadata) : isPlainCmyk ? await mixInks(bytes) : null;
+  if (samples === null) return open(bytes);
+  const { data, ...raw } = samples;
+  return sharp(data, { raw });
+}
+
 /**
- * Decodes a picture file (JPEG, PNG, GIF, WebP, TIFF), upright, in three channels, and reduces it to `longestSide` pixels at most.
+ * Decodes a picture file (JPEG, PNG, GIF, WebP, TIFF) as a viewer shows it, and reduces it to `longestSide` pixels at most: upright,
+ * white behind what is transparent, 16 bits by the bits that are used, the first of several pictures.
  *
  * @param picture its path, or its bytes.
- * @throws Error when it is no such picture, is damaged, or has more than 64 megapixels.
+ * @throws UnreadPicture for a format or samples that are not read. Error when it is no picture, is damaged, or has more than 64
+ * megapixels.
  */
 export async function decodePicture(picture: string | Uint8Array, longestSide: number): Promise<RasterImage> {
   const bytes = typeof picture === "string" ? await readPicture(picture) : picture;
-  const known = SIGNATURES.find(([, signature]) => signature.every((byte, i) => bytes[i] === byte));
-  if (known === undefined) throw new Error("no JPEG, PNG, GIF, WebP or TIFF picture");
-  const { data, info } = await sharp(bytes, { limitInputPixels: MOST_PIXELS })
-    .rotate()
+  assertDecodable(bytes);
+  const upright = await openUpright(bytes);
+  const { data, info } = await upright
     .resize({ width: longestSide, height: longestSide, fit: "inside", withoutEnlargement: true })
-    .flatten()
+    .flatten({ background: "#fff" })
     .toColourspace("srgb")
     .raw()
     .toBuffer({ resolveWithObject: true });
-  if (info.channels !== 3 && info.channels !== 1) throw new Error(`${info.channels} channels`);
+  if (info.channels !== 3 && info.channels !== 1) throw new UnreadPicture(`${info.channels} channels`);
   return { width: info.width, height: info.height, channels: info.channels, data: Uint8Array.from(data) };
+}
+
+/** Levels between the darkest and the brightest sample of a picture that shows nearly one value. */
+const FLAT_LEVELS = 8;
+/** Share of samples at either end that do not count: a marker or a few broken lines do not make a picture. */
+const STRAY_SHARE = 0.001;
+
+/** Whether a picture holds nearly one value: all of each channel but strays within 8 of 255 levels. */
+export function isNearlyFlat({ data, channels }: RasterImage): boolean {
+  for (let c = 0; c < channels; c++) {
+    const counts = new Uint32Array(256);
+    for (let at = c; at < data.length; at += channels) counts[data[at]!]!++;
+    const stray = Math.floor((STRAY_SHARE * data.length) / channels);
+    if (levelAt(counts, data.length / channels - stray) - levelAt(counts, stray + 1) > FLAT_LEVELS) return false;
+  }
+  return true;
+}
+
+/** The level of the sample at this place, counted from 1, when all are in order. */
+function levelAt(counts: Uint32Array, place: number): number {
+  let [level, seen] = [0, counts[0]!];
+  while (seen < place) seen += counts[++level]!;
+  return level;
 }

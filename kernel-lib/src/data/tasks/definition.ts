@@ -16,6 +16,8 @@ export interface ReadRequest {
   readonly splitSeed: number;
   /** What to do with a published file of another checksum. */
   readonly checksum: "warn" | "strict";
+  /** Largest share of pictures that may be missing or broken, 0 to 1; a single one may always be. Their rows are left out. */
+  readonly maxBrokenShare: number;
   readonly control: Control;
 }
 

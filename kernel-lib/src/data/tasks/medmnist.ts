@@ -6,8 +6,9 @@ import { ConfigError, DataError } from "../../base/errors";
 import type { Example, Label, RasterImage, Split } from "../../base/types";
 import type { NpyArray } from "../formats/npy";
 import { readNpz, type StoredArray, storeNpz } from "../formats/npz";
-import { hashImage, md5OfFile } from "../formats/picture-file";
+import { hashImage, isNearlyFlat, md5OfFile } from "../formats/picture-file";
 import type { PublishedTask, ReadRequest, TaskContent } from "./definition";
+import { warnOfFlat } from "./pictures";
 
 /** Sides of the published pictures, pixels: MedMNIST v2 and the larger ones of MedMNIST+. */
 const SIDES = [28, 64, 128, 224] as const;
@@ -59,6 +60,8 @@ interface Reading<A extends ArrayForm> {
   /** File name for errors. */
   readonly file: string;
   readonly side: number;
+  /** Takes the places of pictures of nearly one value. */
+  readonly flat: string[];
 }
 
 function takeArray<A extends ArrayForm>({ arrays, file, side }: Reading<A>, name: string, shapes: number[][]): A {
@@ -93,6 +96,7 @@ function readSplit<A extends ArrayForm>(reading: Reading<A>, split: Split): Exam
       return refuse(place, `be a label from 0 to ${spec.labels.length - 1}`, String(labels[i]), side);
     }
     const picture = pictureAt(reading, images, i);
+    if (isNearlyFlat(picture)) reading.flat.push(`${file}, array ${MEDMNIST_PREFIX[split]}_images, row ${i}`);
     const held = pictures === "held" ? picture : null;
     return {
       id: `${spec.name}/${split}/${String(i).padStart(5, "0")}`,
@@ -181,9 +185,15 @@ async function readContent(spec: MedMnistSpec, request: ReadRequest): Promise<Ta
 async function readArrays(
   path: string,
   spec: MedMnistSpec,
-  { files }: ReadRequest,
+  { files, control }: ReadRequest,
   place: { readonly file: string; readonly side: MedMnistSide },
 ): Promise<TaskContent["splits"]> {
+  const flat: string[] = [];
+  const read = <A extends ArrayForm>(reading: Omit<Reading<A>, "flat">): TaskContent["splits"] => {
+    const splits = readSplits({ ...reading, flat });
+    warnOfFlat(spec.name, flat, control);
+    return splits;
+  };
   const held = (arrays: ReadonlyMap<string, ArrayForm>) => ({
     ...spec,
     counts: files === "published" ? spec.counts : countsOf(arrays),
@@ -192,12 +202,12 @@ async function readArrays(
     const arrays = await readNpz(path);
     const bytesOf = ({ data }: NpyArray, start: number, length: number) =>
       data.slice(start, start + length) as Uint8Array;
-    return readSplits({ arrays, bytesOf, pictures: "held", spec: held(arrays), ...place });
+    return read({ arrays, bytesOf, pictures: "held", spec: held(arrays), ...place });
   }
   const total = Object.values(spec.counts).reduce((sum, n) => sum + n, 0);
   const arrays = await storeNpz(path, Math.max(512 * 2 ** 20, 2 * total * place.side * place.side * spec.channels));
-  const bytesOf = ({ read }: StoredArray, start: number, length: number) => read(start, length);
-  return readSplits({ arrays, bytesOf, pictures: "read", spec: held(arrays), ...place });
+  const bytesOf = (array: StoredArray, start: number, length: number) => array.read(start, length);
+  return read({ arrays, bytesOf, pictures: "read", spec: held(arrays), ...place });
 }
 
 /** The task of a MedMNIST data set. */

@@ -3,7 +3,7 @@ import type { Example, Label, RasterImage, Split } from "../../base/types";
 import { hashImage } from "../formats/picture-file";
 import { completeSplits } from "../splits";
 import type { ReadRequest, TaskContent } from "./definition";
-import { loadPictures, type PictureSource } from "./pictures";
+import { type PictureSource, withPictures } from "./pictures";
 
 /** What the reader writes for a picture without any label. */
 const NO_LABEL = "none";
@@ -55,7 +55,7 @@ function toExample({ name, question, labels }: LabelSetTask, row: LabelSetRow, i
  * Examples from pictures with sets of labels. Where no row is a validation row, a tenth of the training groups is taken for it,
  * by `splitSeed`.
  *
- * @throws DataError for a doubled id, a broken picture, or a split without rows.
+ * @throws DataError for a doubled id, more broken pictures than may be left out, or a split without rows.
  */
 export async function readLabelSets(
   task: LabelSetTask,
@@ -72,13 +72,9 @@ export async function readLabelSets(
     }
     places.set(id, place);
   }
-  const pictures = await loadPictures(
-    task.name,
-    rows.map(({ picture }) => picture),
-    request.control,
-  );
+  const sound = await withPictures(task.name, rows, request);
   const of = (split: Split) =>
-    rows.filter((row) => row.split === split).map((row) => toExample(task, row, pictures.get(row.picture.key)!));
+    sound.filter(({ row }) => row.split === split).map(({ row, image }) => toExample(task, row, image));
   const published = { train: of("train"), validation: of("validation"), test: of("test") };
   return completeSplits(published, { task: task.name, members: "pictures", splitSeed: request.splitSeed });
 }

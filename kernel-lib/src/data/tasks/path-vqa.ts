@@ -1,12 +1,13 @@
 import { join } from "node:path";
+import { holdsParquet, parquetFiles } from "../formats/parquet-splits";
 import { textField } from "../formats/text-file";
 import type { PublishedTask, ReadRequest } from "./definition";
 import { findLayout, sideOf } from "./pictures";
 
 import {
+  answerField,
   jsonRows,
   kindByAnswer,
-  parquetFiles,
   parquetRows,
   readVqa,
   VQA_ANSWER_FORMAT,
@@ -30,7 +31,7 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
     ["path_vqa", "path-vqa", "PathVQA"],
     [
       { name: "json", files: [...SPLITS.map((split) => `${split}.json`), "images"] },
-      { name: "parquet", files: ["data"] },
+      { name: "parquet", files: ["data"], isIn: holdsParquet },
     ],
     CARD,
   );
@@ -43,7 +44,7 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
       layout === "parquet"
         ? await parquetRows(parquetFiles(folder, split), { split, side, task: "path-vqa", control: request.control })
         : await jsonRows(join(folder, `${split}.json`), pictures, (row, index) => {
-            const answer = textField(row, "answer");
+            const answer = answerField(row);
             const question = textField(row, "question");
             return {
               id: String(index).padStart(5, "0"),
@@ -71,7 +72,10 @@ export const PATH_VQA: PublishedTask = {
   // an evaluation of 626 questions with four passages each takes as long as forty steps
   replicaTraining: { closedBookSteps: 60, readerSteps: 60, numEvaluations: 1, numCandidates: 3 },
   splitsNote: "published: 19,654 / 6,259 / 6,719 questions; those answered yes or no count as closed",
-  layout: ["path_vqa/data/{train,validation,test}-*.parquet", "path_vqa/{train,validation,test}.json + images/"],
+  layout: [
+    "path_vqa/data/{train,validation,test}-*.parquet (or {train,validation,test}.parquet, {train,validation,test}/0000.parquet)",
+    "path_vqa/{train,validation,test}.json + images/",
+  ],
   access: "open",
   downloads: [],
   publications: [

@@ -3,7 +3,7 @@ import { optionalText, textField } from "../formats/text-file";
 import type { PublishedTask, ReadRequest } from "./definition";
 import { findLayout, sideOf } from "./pictures";
 
-import { jsonRows, kindField, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
+import { answerField, jsonRows, kindField, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
 
 /** The release of Hugging Face calls its middle file validation.json. */
 const VALIDATION = ["validate.json", "validation.json"] as const;
@@ -30,7 +30,7 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
             id: textField(row, "qid"),
             split,
             question: textField(row, "question"),
-            answer: textField(row, "answer"),
+            answer: answerField(row),
             kind: kindField(row, "answer_type"),
             topic: optionalText(row, "content_type"),
           },

@@ -1,14 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { DataError } from "../../base/errors";
 import { pathWithin } from "../../base/paths";
 import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
 import { readDicom, renderDicom } from "../formats/dicom/dicom";
-
 import { readBytes } from "../formats/text-file";
 import { classQuestion, type PublishedTask, type ReadRequest } from "./definition";
 import { LABEL_SET_FORMAT, type LabelSetRow, readLabelSets } from "./multi-label";
-import { findLayout, type PictureSource, pictureOf, reducePicture, sideOf } from "./pictures";
+import { findLayout, missingPicture, type PictureSource, pictureOf, reducePicture, sideOf } from "./pictures";
 
 /** Names as the publisher's columns have them, misspellings included. */
 export const VINDR_COLUMNS: readonly string[] = [
@@ -58,10 +56,7 @@ async function findPicture(folder: string, id: string, place: string, side: numb
     const named = `${place}, picture ${id}${ending}`;
     return ending.startsWith(".d") ? dicomPicture(path, named, side) : pictureOf(path, named, path, side);
   }
-  throw new DataError(
-    `loadTask: ${place} must name a picture that is there; got none of ${id}${ENDINGS.join(", ")} in ${folder}.`,
-    { place, folder, id },
-  );
+  return missingPicture(place, `none of ${id}${ENDINGS.join(", ")} in ${folder}`, "Get the pictures too.");
 }
 
 const flagsOf = (row: CsvRow): number[] => VINDR_COLUMNS.map((column) => csvFlag(row, column));

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import type { Split } from "../../base/types";
+import { holdsParquet, parquetFiles } from "../formats/parquet-splits";
 import { type JsonRow, optionalText, textField } from "../formats/text-file";
 import type { PublishedTask, ReadRequest } from "./definition";
 import { findLayout, sideOf } from "./pictures";
 
-import { jsonRows, kindField, parquetFiles, parquetRows, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
+import { answerField, jsonRows, kindField, parquetRows, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "./vqa";
 
 const OSF_JSON = "VQA_RAD Dataset Public.json";
 const OSF_PICTURES = "VQA_RAD Image Folder";
@@ -23,7 +24,7 @@ function pick(row: JsonRow, split: Split) {
     id: textField(row, "qid"),
     split,
     question: textField(row, "question"),
-    answer: textField(row, "answer"),
+    answer: answerField(row),
     kind: kindField(row, "answer_type"),
     topic: optionalText(row, "question_type"),
   };
@@ -39,7 +40,7 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
     [
       { name: "json", files: ["trainset.json", "testset.json", "images"] },
       { name: "osf", files: [OSF_JSON, OSF_PICTURES] },
-      { name: "parquet", files: ["data"] },
+      { name: "parquet", files: ["data"], isIn: holdsParquet },
     ],
     CARD,
   );

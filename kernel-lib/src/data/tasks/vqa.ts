@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
-import { DataError } from "../../base/errors";
+import { basename } from "node:path";
+import { DataError, type KernelError } from "../../base/errors";
 import type { Control, Example, Label, RasterImage, Split, Task } from "../../base/types";
 import { entityNames, entityNamesIn } from "../entities";
 import { readParquetGroups } from "../formats/parquet";
@@ -9,7 +8,15 @@ import { hashImage } from "../formats/picture-file";
 import { type JsonRow, optionalText, readJsonRows, textField } from "../formats/text-file";
 import { completeSplits } from "../splits";
 import type { ReadRequest, TaskContent } from "./definition";
-import { loadPictures, namedPicture, type PictureSource, pictureOf } from "./pictures";
+import {
+  decodePictures,
+  missingPicture,
+  namedPicture,
+  type PictureSource,
+  pictureOf,
+  unusable,
+  withPictures,
+} from "./pictures";
 
 /** The label set of yes/no questions, in the paper's order. */
 export const YES_NO: readonly Label[] = [
@@ -79,17 +86,13 @@ function assertUnique(rows: readonly VqaRow[]): void {
  * Examples from the rows of a question-answering data set. Where no row is a validation row, a tenth of the training pictures
  * is taken for it, by `splitSeed`.
  *
- * @throws DataError for a doubled id, a broken picture, or a split without rows.
+ * @throws DataError for a doubled id, more broken pictures than may be left out, or a split without rows.
  */
 export async function readVqa(task: string, rows: readonly VqaRow[], request: ReadRequest): Promise<TaskContent> {
   assertUnique(rows);
-  const pictures = await loadPictures(
-    task,
-    rows.map(({ picture }) => picture),
-    request.control,
-  );
+  const sound = await withPictures(task, rows, request);
   const of = (split: Split) =>
-    rows.filter((row) => row.split === split).map((row) => toExample(task, row, pictures.get(row.picture.key)!));
+    sound.filter(({ row }) => row.split === split).map(({ row, image }) => toExample(task, row, image));
   const published = { train: of("train"), validation: of("validation"), test: of("test") };
   return completeSplits(published, { task, members: "questions", splitSeed: request.splitSeed });
 }
@@ -104,16 +107,6 @@ export function kindField(row: JsonRow, field: string): "closed" | "open" {
   });
 }
 
-/** The parquet files of a split as Hugging Face names them: `data/train-00000-of-00002-….parquet`; sorted. */
-export function parquetFiles(folder: string, split: string): string[] {
-  for (const place of [join(folder, "data"), folder]) {
-    if (!existsSync(place)) continue;
-    const names = readdirSync(place).filter((name) => name.startsWith(`${split}-`) && name.endsWith(".parquet"));
-    if (names.length > 0) return names.sort().map((name) => join(place, name));
-  }
-  return [];
-}
-
 const asText = (value: unknown, place: string): string => {
   const text = value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
   if (typeof text === "string" && text.trim() !== "") return text.trim();
@@ -125,12 +118,14 @@ const asText = (value: unknown, place: string): string => {
 /** Parquet files repeat a picture for each of its questions: equal bytes are decoded once. */
 const hashBytes = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
+/** A picture inside a parquet file: its bytes, alone or beside its path. */
 function embeddedPicture(value: unknown, place: string, side: number): PictureSource {
-  const bytes = (value as { readonly bytes?: unknown } | null)?.bytes;
+  const held = value as { readonly bytes?: unknown; readonly path?: unknown } | Uint8Array | null;
+  const bytes = held instanceof Uint8Array ? held : held?.bytes;
   if (bytes instanceof Uint8Array) return pictureOf(hashBytes(bytes), place, bytes, side);
-  throw new DataError(`loadTask: ${place} must hold a picture's bytes; got ${typeof bytes}. Download the file again.`, {
-    place,
-  });
+  const path = held instanceof Uint8Array ? undefined : held?.path;
+  const got = typeof path === "string" ? `only its path ${path}` : "none";
+  return missingPicture(place, got, "Save the data set with its pictures inside (embed_external_files).");
 }
 
 /** What the name of an embedded picture gives away. */
@@ -169,6 +164,11 @@ function parquetRow(
   };
 }
 
+function soundOf(outcome: RasterImage | KernelError): RasterImage {
+  if (outcome instanceof Error) throw outcome;
+  return outcome;
+}
+
 /**
  * Rows of parquet files with the columns image {bytes, path}, question and answer: pictures are inside. They are decoded group by
  * group: the encoded ones of a large release do not fit into memory together.
@@ -176,7 +176,7 @@ function parquetRow(
 export async function parquetRows(files: readonly string[], request: ParquetRequest): Promise<VqaRow[]> {
   const { split, task, control } = request;
   const rows: VqaRow[] = [];
-  const decoded = new Map<string, RasterImage>();
+  const decoded = new Map<string, RasterImage | KernelError>();
   for (const [done, path] of files.entries()) {
     const file = basename(path);
     let position = 0;
@@ -185,16 +185,25 @@ export async function parquetRows(files: readonly string[], request: ParquetRequ
       position += group.length;
       const sources = fresh.map(({ picture }) => picture).filter(({ key }) => !decoded.has(key));
       const quiet = control.signal === undefined ? {} : { signal: control.signal };
-      for (const [key, image] of await loadPictures(task, sources, quiet)) decoded.set(key, image);
+      for (const [key, outcome] of await decodePictures(task, sources, quiet)) decoded.set(key, outcome);
       for (const row of fresh) {
         const { key, place } = row.picture;
-        rows.push({ ...row, picture: { key, place, load: async () => decoded.get(key)! } });
+        const load = async () => soundOf(decoded.get(key)!);
+        rows.push({ ...row, picture: { key, place, load } });
       }
     }
     control.onProgress?.({ stage: `${split} files of ${task}`, done: done + 1, total: files.length });
   }
   return rows;
 }
+
+/** The answer of a row; empty where it has none, as one question of SLAKE: such a row is left out and named. */
+export const answerField = (row: JsonRow): string =>
+  String(row.fields["answer"] ?? "").trim() === "" ? "" : textField(row, "answer");
+
+/** Stands in place of the picture of a question without an answer. */
+const unanswered = (place: string): PictureSource =>
+  unusable(`${place}, field answer`, "be a text that is not empty", "none", "The question cannot be used.");
 
 /** Rows of a JSON list whose objects name a picture in a folder, and perhaps the address of its case; `pick` reads the other fields. */
 export async function jsonRows(
@@ -207,7 +216,9 @@ export async function jsonRows(
     const picked = pick(row, index);
     if (picked === null) continue;
     const name = textField(row, pictures.field);
-    const picture = await namedPicture(pictures.folder, name, `${row.place}, field ${pictures.field}`, pictures.side);
+    const place = `${row.place}, field ${pictures.field}`;
+    const named = await namedPicture(pictures.folder, name, place, pictures.side);
+    const picture = picked.answer === "" ? unanswered(row.place) : named;
     const address = pictures.caseField === undefined ? null : optionalText(row, pictures.caseField);
     const entities = [...entityNamesIn(name), ...(address === null ? [] : entityNames(address, "case"))];
     rows.push({ ...picked, place: row.place, entities, picture });

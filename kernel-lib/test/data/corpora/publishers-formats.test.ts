@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RasterImage } from "../../../src/base/types";
 import { formatTar } from "../../../src/data/formats/tar";
@@ -84,6 +85,27 @@ test("two studies of a patient share a group, and a picture without a report is 
   rmSync(join(copy, "mimic-cxr/mimic-cxr-reports/files/p10/p10000000", `${study}.txt`));
   const error = await refusal(() => loadCorpus("mimic-cxr", { dataDir: copy }));
   expect(error.message).toMatch(new RegExp(`must have at most 1 % broken rows; got 1 of .*${study}.*: no report`));
+});
+
+test("a corpus names the pictures that decode to nearly one value, from its cache too, and keeps their pairs", async () => {
+  const own = mkdtempSync(join(folder, "own-"));
+  for (const [name, step] of Object.entries({ slope: 1, flat: 0 })) {
+    const levels = Buffer.from(Uint8Array.from({ length: 256 }, (_, p) => 40 + ((step * p) % 200)));
+    await sharp(levels, { raw: { width: 16, height: 16, channels: 1 } })
+      .png()
+      .toFile(join(own, `${name}.png`));
+  }
+  writeFileSync(join(own, "corpus.jsonl"), '{"image":"slope.png","text":"a"}\n{"image":"flat.png","text":"b"}\n');
+  const cacheDir = mkdtempSync(join(folder, "cache-"));
+  for (const _ of ["read", "found again"]) {
+    const said: string[] = [];
+    const onWarn = (_code: string, message: string) => void said.push(message);
+    const corpus = await loadCorpus("folder", { dataDir: own, cacheDir, control: { onWarn } });
+    expect(corpus.passages).toHaveLength(2);
+    expect(said).toEqual([
+      "openCorpus: no picture of folder should decode to nearly one value; 1 of 2 did: corpus.jsonl, line 2. Compare with a viewer.",
+    ]);
+  }
 });
 
 test("ROCO v2: captions by split with a folder of pictures", async () => {

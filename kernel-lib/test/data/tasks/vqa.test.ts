@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createRandom } from "../../../src/base/random";
@@ -75,7 +75,8 @@ test("shared pictures are said aloud, and the disjoint split takes them out of t
   const warnings: string[] = [];
   const control = { onWarn: (code: string, message: string) => warnings.push(`${code}: ${message}`) };
   const published = await loadTask("vqa-rad", { dataDir: folder, control });
-  expect(warnings[0]).toMatch(/^split: .*should stand in two splits; 1 does/);
+  const [split] = warnings.filter((warning) => warning.startsWith("split"));
+  expect(split).toMatch(/^split: .*should stand in two splits; 1 does/);
   const disjoint = await loadTask("vqa-rad", { dataDir: folder, split: "imageDisjoint" });
   expect(findSharedGroups(disjoint)).toEqual([]);
   expect(disjoint.splits.test).toEqual(published.splits.test);
@@ -106,6 +107,38 @@ test("the Hugging Face releases: pictures stand in the parquet files, yes and no
     ["no", [1], "yesNo", "closed", undefined],
   ]);
   expect(task.splits.test[1]!.image).toMatchObject({ width: 5, height: 5 });
+});
+
+test.each(["train.parquet", "data/train.parquet", "train/0000.parquet", "default/train/0000.parquet"])(
+  "PathVQA: parquet files named as %s are found",
+  async (name) => {
+    for (const split of ["train", "validation", "test"]) {
+      const file = join(folder, "path_vqa", name.replace("train", split));
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, readFileSync(join(REFERENCE, "snappy-v1.parquet")));
+    }
+    const task = await loadTask("path-vqa", { dataDir: folder });
+    expect(Object.values(task.splits).map((examples) => examples.length)).toEqual([4, 4, 4]);
+  },
+);
+
+test("SLAKE: a question without an answer, as the published file has one, is left out and named", async () => {
+  mkdirSync(join(folder, "imgs"));
+  await picture(join(folder, "imgs", "source.jpg"), 90);
+  const of = (qid: number, answer: string) => {
+    return { ...row(qid, "", { answer }), img_name: "source.jpg", q_lang: "en", content_type: "Organ" };
+  };
+  for (const file of ["train", "validate", "test"]) {
+    const rows = file === "train" ? [of(1, "liver"), of(2, ""), of(3, "no")] : [of(1, "liver")];
+    writeFileSync(join(folder, `${file}.json`), JSON.stringify(rows));
+  }
+  const said: string[] = [];
+  const onWarn = (_code: string, message: string) => void said.push(message);
+  const task = await loadTask("slake", { dataDir: folder, control: { onWarn } });
+  expect(task.splits.train.map(({ answer }) => answer)).toEqual(["liver", "no"]);
+  expect(said.join("\n")).toMatch(
+    /left out, .*train\.json, row 1, field answer must be a text that is not empty; got none/,
+  );
 });
 
 test("SLAKE: only English rows are read", async () => {

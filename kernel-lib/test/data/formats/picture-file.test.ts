@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { RasterImage } from "../../../src/base/types";
+import { decodePicture, isNearlyFlat } from "../../../src/data/formats/picture-file";
+
+const FOLDER = join(__dirname, "../../reference/pictures");
+const { pictures } = JSON.parse(readFileSync(join(FOLDER, "reference.json"), "utf8")) as {
+  pictures: Record<string, { width: number; height: number; values: number[] }>;
+};
+
+/** Levels by which two decoders may differ: lossless files by rounding, lossy ones by a few. */
+const toleranceOf = (name: string): number => (name.endsWith(".jpg") ? 4 : 1);
+
+/** Red, green and blue of a picture, whatever its channels. */
+const rgb = ({ channels, data }: RasterImage): number[] =>
+  channels === 3 ? [...data] : [...data].flatMap((level) => [level, level, level]);
+
+test.each(Object.entries(pictures))(
+  "%s looks as Pillow shows it, white behind",
+  async (name, { width, height, values }) => {
+    const picture = await decodePicture(join(FOLDER, name), 64);
+    expect([picture.width, picture.height]).toEqual([width, height]);
+    const found = rgb(picture);
+    const far = values.reduce((most, value, at) => Math.max(most, Math.abs(value - found[at]!)), 0);
+    expect(far).toBeLessThanOrEqual(toleranceOf(name));
+  },
+);
+
+test.each([
+  ["fractions.tif", /^samples of type float; whole ones of 8 or 16 bits are read$/],
+  ["whole-32.tif", /^samples of type int; whole ones/],
+  ["windows.bmp", /^a BMP picture; JPEG, PNG, GIF, WebP and TIFF are read$/],
+])("%s is not read, and not called damaged", async (name, wording) => {
+  const refused = decodePicture(join(FOLDER, name), 64);
+  await expect(refused).rejects.toMatchObject({ name: "UnreadPicture", message: expect.stringMatching(wording) });
+});
+
+test("a page that a login gives in place of a picture is called what it is", async () => {
+  await expect(decodePicture(Buffer.from("<html><title>Log in"), 64)).rejects.toThrow("a page of the web");
+});
+
+const grey = (levels: readonly number[]): RasterImage => ({
+  width: levels.length,
+  height: 1,
+  channels: 1,
+  data: Uint8Array.from(levels),
+});
+
+test("a picture of nearly one value is one whose levels lie within eight of each other, but for one in a thousand", () => {
+  expect(isNearlyFlat(grey([100, 104, 108]))).toBe(true);
+  expect(isNearlyFlat(grey([100, 104, 109]))).toBe(false);
+  const large = Array.from({ length: 4000 }, () => 7);
+  expect(isNearlyFlat(grey([...large, 255, 255, 0, 0]))).toBe(true);
+  expect(isNearlyFlat(grey([...large, 255, 255, 255, 255, 255]))).toBe(false);
+});
+
+test("a picture of colours is nearly one value only where every channel is", () => {
+  const data = Uint8Array.from({ length: 30 }, (_, at) => (at % 3 === 2 ? 8 * at : 50));
+  expect(isNearlyFlat({ width: 10, height: 1, channels: 3, data })).toBe(false);
+  expect(isNearlyFlat({ width: 10, height: 1, channels: 3, data: data.map((v, at) => (at % 3 === 2 ? 90 : v)) })).toBe(
+    true,
+  );
+});
