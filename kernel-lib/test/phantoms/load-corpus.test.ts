@@ -42,7 +42,7 @@ test("a folder corpus keeps sound lines and names the others", async () => {
     { id: "e", image: "images/drawing.svg", text: "seven" },
     { id: "f", image: "images/red.png", text: "  " },
   ]);
-  const said: { code: string; details: unknown }[] = [];
+  const said: { code: string; details: object }[] = [];
   const control = { onWarn: (code: string, _message: string, details: object) => said.push({ code, details }) };
   const corpus = await loadHere({ control, maxBrokenShare: 1 });
   expect(corpus.passages).toHaveLength(1);
@@ -50,13 +50,16 @@ test("a folder corpus keeps sound lines and names the others", async () => {
   expect(corpus.passages[0]!.image).toMatchObject({ width: 64, height: 32, channels: 3 });
   expect([...corpus.passages[0]!.image.data.slice(0, 3)]).toEqual([255, 0, 0]);
   expect({ ...corpus.passages[0]! }.text).toBe("one"); // a copy has what is read on demand
-  expect(said.map((row) => row.code)).toEqual(["corpus"]);
+  expect(said.map((row) => [row.code, ...Object.keys(row.details)])).toEqual([
+    ["corpus", "corpus", "broken"],
+    ["corpus", "corpus", "flat"], // its pictures are of one colour each
+  ]);
   const { broken } = said[0]!.details as { broken: { place: string; reason: string }[] };
   expect(broken.map((row) => row.place)).toEqual([2, 3, 4, 5, 6, 7, 8].map((line) => `corpus.jsonl, line ${line}`));
   expect(broken[1]!.reason).toBe("no picture images/none.png");
   expect(broken[2]!.reason).toBe("id a stands twice");
   expect(broken[4]!.reason).toBe("image must be a string; got number");
-  expect(broken[5]!.reason).toBe("no JPEG, PNG, GIF, WebP or TIFF picture");
+  expect(broken[5]!.reason).toBe("an SVG drawing; JPEG, PNG, GIF, WebP and TIFF are read");
   expect(broken[6]!.reason).toBe("no text");
 });
 
