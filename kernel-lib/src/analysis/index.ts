@@ -3,6 +3,13 @@
 export { measureAgreement, type RetrievedList } from "./agreement";
 export { embeddingMapRows, type MapRow } from "./embedding-map";
 export { type EvaluationOptions, type EvaluationRows, measureEvaluation } from "./evaluation";
+export {
+  type ExpectationOptions,
+  type FrozenCorpus,
+  type FrozenTask,
+  measureExpectations,
+  smallestEffect,
+} from "./expectations";
 export { type InconsistencyOptions, isInconsistent, measureInconsistency } from "./inconsistency";
 export { findMeasurement, type MeasureOptions } from "./measurement";
 export { isOracleCorrect, measureOracle } from "./oracle";

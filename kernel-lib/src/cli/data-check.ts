@@ -1,6 +1,12 @@
-import type { Control, Split } from "../base/types";
+import { measureExpectations } from "../analysis/expectations";
+import type { Measurement } from "../analysis/measurement";
+import type { Control, Example, Split, Task } from "../base/types";
+import { openBackend } from "../compute/backend";
 import { CORPORA } from "../data/corpora/corpora";
 import { readPassages } from "../data/corpora/read-passages";
+import { checkpointFolder } from "../experiments/checkpoint-folder";
+import { loadDualEncoder } from "../models/architectures";
+import { encodeImages } from "../models/dual-encoder/encoder";
 import { loadTask } from "../phantoms/load-task";
 import type { TerminalProgress } from "./terminal-progress";
 
@@ -72,6 +78,41 @@ async function checkTask({ name, dir, size }: CheckWish, progress: TerminalProgr
   }
   sayOddities(progress, odd);
   progress.say(`${name}: ${verdictOf(odd)} Fingerprint ${task.fingerprint}`);
+  for (const row of await expectationsOf(task, control)) progress.say(`expect: ${expectationLine(row)}`);
+}
+
+/** Pictures of a split that are looked at for what to expect: seconds for the largest task. */
+const MOST_PICTURES = 1000;
+
+/** As many as are looked at, from the whole of a split: files may be sorted by label. */
+const spread = (examples: readonly Example[]): Example[] => {
+  const step = Math.ceil(examples.length / MOST_PICTURES);
+  return examples.filter((_, i) => i % step === 0);
+};
+
+/** What can be expected of the task's labels before anything is trained, with the frozen encoder of this repository. */
+async function expectationsOf(task: Task, control: Control): Promise<Measurement[]> {
+  await openBackend();
+  const encoder = loadDualEncoder((await checkpointFolder("clip", { control })).folder);
+  try {
+    const [train, validation] = [spread(task.splits.train), spread(task.splits.validation)];
+    const embed = (examples: readonly Example[]) => {
+      const pictures = examples.map(({ image }) => image);
+      return encodeImages(encoder, pictures, control);
+    };
+    const queries = { train: await embed(train), validation: await embed(validation) };
+    return await measureExpectations({ task: { ...task, splits: { ...task.splits, train, validation } }, queries });
+  } finally {
+    encoder.dispose();
+  }
+}
+
+const percent = (share: number): string => (100 * share).toFixed(1);
+
+function expectationLine({ system, metric, subset, value, low, high, n }: Measurement): string {
+  if (metric === "smallestEffect") return `${percent(value)} points can be shown by ${n} test pictures, ${subset}`;
+  const what = system === "chance" ? "by chance (the commonest answer)" : `${system} of the frozen encoder`;
+  return `${what}, ${subset}: ${percent(value)} % [${percent(low)}, ${percent(high)}]`;
 }
 
 const LONGEST_SIDE = 64;
@@ -112,7 +153,7 @@ async function checkCorpus({ name, dir }: CheckWish, progress: TerminalProgress,
   progress.say(`${name}: ${verdictOf(odd)}`);
 }
 
-/** `npm run data -- check`: reads a task or corpus as the notebooks would and says what is in it. */
+/** `npm run data -- check`: reads a task or corpus as the notebooks would and says what is in it, and what to expect of a task. */
 export function printCheckedData(wish: CheckWish, progress: TerminalProgress, control: Control): Promise<void> {
   return CORPORA.has(wish.name) ? checkCorpus(wish, progress, control) : checkTask(wish, progress, control);
 }

@@ -31,7 +31,7 @@ const HELP = `npm run data -- list | fetch <name> | check <name> | card <name> [
 npm run data -- list-models | fetch-model <owner/name> [--revision R] [--dir DIR]
 list    which tasks and corpora there are, which of their files are here, licence, how to get them
 fetch   downloads a task or corpus (MedMNIST: --size 28, 64, 128 or 224), or says the steps where a login is needed
-check   reads its files as the notebooks would, and says what is in them or what is wrong
+check   reads its files as the notebooks would, and says what is in them or what is wrong, and what to expect of a task
 card    its data card; card --write brings the cards of data/README.md up to date
 fetch-model  downloads a model from the Hugging Face hub (HF_ENDPOINT; HF_TOKEN for gated ones) to DIR/models
 list-models  which models are there, in DIR/models and in JOMED_MODELS_DIR

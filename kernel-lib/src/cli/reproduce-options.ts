@@ -4,11 +4,10 @@ import { parseArgs } from "node:util";
 import { assertInteger, assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
 import type { DataSource } from "../base/types";
-import { type GridOptions, resolveGrid } from "../experiments/grid/options";
+import { type GridOptions, gridTasks, resolveGrid } from "../experiments/grid/options";
 import { PROFILES, type ProfileName } from "../experiments/run";
 import { readerKinds } from "../models/architectures";
 import { parseParameter } from "../notebook/parameters";
-import { tasksFrom } from "../phantoms/load-task";
 import { systemNames } from "../systems/systems";
 import type { GridCommand } from "./grid";
 
@@ -78,7 +77,7 @@ function readGridCommand(words: GridWords, setting: GridSetting): GridCommand | 
     profile,
     source,
     ...(dataDir === null ? {} : { dataDir }),
-    ...(words.tasks === undefined ? {} : { tasks: allOr(listOf("tasks", words.tasks), tasksFrom(source)) }),
+    ...(words.tasks === undefined ? {} : { tasks: allOr(listOf("tasks", words.tasks), gridTasks(source)) }),
     ...(words.backbones === undefined ? {} : { backbones: listOf("backbones", words.backbones) }),
     ...(seeds === undefined ? {} : { seeds }),
     ...(words.systems === undefined ? {} : { systems: allOr(listOf("systems", words.systems), everySystem()) }),

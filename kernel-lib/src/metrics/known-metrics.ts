@@ -31,6 +31,7 @@ const METRICS: ReadonlyMap<string, MetricAbout> = new Map([
   ["oracleGap", share("oracle minus accuracy", { better: "neither" })],
   ["agreement", share("agreement")],
   ["knownTruth", share("passages of known truth", { better: "neither" })],
+  ["smallestEffect", share("smallest effect that shows", { better: "lower" })],
   // training curves
   ["loss", { label: "loss", unit: "nats", better: "lower" }],
   ["likelihood", { label: "likelihood", unit: "nats", better: "higher" }],

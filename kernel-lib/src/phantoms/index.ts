@@ -1,5 +1,13 @@
 // kernel.phantoms — Drawn worlds.
 
+export {
+  CASEBOOK_VARIANTS,
+  type CasebookDials,
+  type CasebookOptions,
+  type CasebookVariant,
+  standardDials,
+} from "./casebook/dials";
+export type { CasebookTable } from "./casebook/world";
 export { type CorpusPhantomOptions, drawCorpusPhantom } from "./corpora/breast-corpus";
 export {
   ATTRIBUTES,
@@ -9,3 +17,5 @@ export {
   type Scene,
   type SceneOptions,
 } from "./general/world";
+export { type Casebook, type LoadCasebookOptions, loadCasebook } from "./load-casebook";
+export type { PictureFacts } from "./phantom";

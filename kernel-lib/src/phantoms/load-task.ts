@@ -111,7 +111,7 @@ export function isTaskDrawn(name: string, options: Wish = {}): boolean {
 }
 
 async function drawFiles(phantom: TaskPhantom, wish: Wish, control: Control): Promise<Origin> {
-  const { task, version, description } = phantom;
+  const { task, version, setting, description } = phantom;
   const place = placeOf(wish);
   const { title } = task.card;
   const what = TASKS.has(task.name)
@@ -122,7 +122,7 @@ async function drawFiles(phantom: TaskPhantom, wish: Wish, control: Control): Pr
     folder: await phantomFolder(task.name, phantom, { ...place, control }),
     files: "drawn",
     card: phantomCard(`${title} phantom`, `${what} ${description} No patient is behind it.`),
-    mark: `phantom:v${version}:${place.seed}`,
+    mark: ["phantom", `v${version}`, ...(setting === undefined ? [] : [setting]), place.seed].join(":"),
   };
 }
 
@@ -174,14 +174,29 @@ export async function loadTask(name: string, options: LoadTaskOptions = {}): Pro
   const reading = readingOf(options);
   const phantom = phantomOf(name, options);
   const origin = phantom === null ? findFiles(name, options) : await drawFiles(phantom, options, reading.control);
-  const { source, folder, files, card, mark } = origin;
-  const { splits, identity } = await definition.read({ ...reading, dataDir: folder, files });
-  const { modality, labels, metrics } = definition;
-  const fingerprint = `${name}:${mark}:${identity}`;
-  const task: Task = { name, source, modality, labels, metrics, splits, card, fingerprint };
+  const task = await readTask(definition, origin, reading);
   if (split === "imageDisjoint") {
-    return { ...task, splits: makeDisjoint(splits), fingerprint: `${fingerprint}:imageDisjoint` };
+    return { ...task, splits: makeDisjoint(task.splits), fingerprint: `${task.fingerprint}:imageDisjoint` };
   }
-  if (source === "real") reportSharedGroups(task, reading.control);
+  if (task.source === "real") reportSharedGroups(task, reading.control);
   return task;
+}
+
+/** Draws a task's phantom, or finds it, and reads it back; for a setting that is not in the table. */
+export async function loadDrawnTask(
+  phantom: TaskPhantom,
+  options: Pick<LoadTaskOptions, "seed" | "cacheDir" | "control"> = {},
+): Promise<Task> {
+  const reading = readingOf(options);
+  return readTask(phantom.task, await drawFiles(phantom, options, reading.control), reading);
+}
+
+async function readTask(
+  definition: TaskDefinition,
+  { source, folder, files, card, mark }: Origin,
+  reading: Omit<ReadRequest, "dataDir" | "files">,
+): Promise<Task> {
+  const { name, modality, labels, metrics } = definition;
+  const { splits, identity } = await definition.read({ ...reading, dataDir: folder, files });
+  return { name, source, modality, labels, metrics, splits, card, fingerprint: `${name}:${mark}:${identity}` };
 }

@@ -26,6 +26,8 @@ export interface PhantomRequest {
 export interface DrawnFiles {
   /** Raised whenever the same seed would give other files; part of the fingerprint. */
   readonly version: number;
+  /** What tells it from other settings of its world, for folder and fingerprint. Default the standard one. */
+  readonly setting?: string | undefined;
   readonly write: (request: PhantomRequest) => Promise<void>;
 }
 
@@ -35,6 +37,16 @@ export interface TaskPhantom extends DrawnFiles {
   readonly task: TaskDefinition;
   /** What is drawn, for the data card. */
   readonly description: string;
+}
+
+/** What a phantom knows of its pictures besides their labels. Read by analyses, never by training. */
+export interface PictureFacts {
+  /** What decides the diagnosis. */
+  readonly signs: readonly string[];
+  /** What varies freely. */
+  readonly nuisances: readonly string[];
+  /** By id of an example or a passage: the word of each sign, of each nuisance, and of whatever else is known. */
+  readonly words: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
 
 /** Which pairs are drawn. */
@@ -128,10 +140,10 @@ const defaultPhantomsDir = (): string => join(repositoryRoot(), "data", "artifac
 /** Where a phantom's files lie once they are made. */
 export function phantomPlace(
   name: string,
-  { version }: Pick<DrawnFiles, "version">,
+  { version, setting }: Pick<DrawnFiles, "version" | "setting">,
   { seed, size, cacheDir = defaultPhantomsDir() }: PhantomPlace,
 ): string {
-  return join(cacheDir, name, `v${version}-${size}-${seed}`);
+  return join(cacheDir, name, [`v${version}`, size, seed, ...(setting === undefined ? [] : [setting])].join("-"));
 }
 
 /**
@@ -144,7 +156,8 @@ export async function phantomFolder(
   options: PhantomPlace & { readonly control: Control },
 ): Promise<string> {
   const { seed, size, control } = options;
-  const facts = { phantom: name, version: phantom.version, size, seed };
+  const { version, setting } = phantom;
+  const facts = { phantom: name, version, ...(setting === undefined ? {} : { setting }), size, seed };
   const { folder } = await keepFolder(
     { folder: phantomPlace(name, phantom, options), identity: facts },
     async (draft) => {

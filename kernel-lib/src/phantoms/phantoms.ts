@@ -1,3 +1,4 @@
+import { CASEBOOKS } from "./casebook/casebook";
 import { BREAST_CORPUS } from "./corpora/breast-corpus";
 import { POOL } from "./corpora/pool";
 import { MIMIC_CXR_TWIN, PMC_OA_TWIN, ROCO_TWIN } from "./corpora/twins";
@@ -27,6 +28,7 @@ const PHANTOMS: readonly Phantom[] = [
   { task: SLAKE_PHANTOM },
   { task: PATH_VQA_PHANTOM },
   { corpus: POOL },
+  ...CASEBOOKS,
   { twin: PMC_OA_TWIN },
   { twin: MIMIC_CXR_TWIN },
   { twin: ROCO_TWIN },

@@ -44,6 +44,8 @@ test("check reads a task and counts its labels, or says what is wrong", async ()
   expect(code).toBe(0);
   expect(text).toMatch(/warning: .*published md5/);
   expect(text).toMatch(/test: 156 examples; malignant 62, normal, benign 94/);
+  expect(text).toMatch(/expect: linear probe of the frozen encoder, label: \d\d\.\d % \[/);
+  expect(text).toMatch(/expect: 9\.8 points can be shown by 156 test pictures, 20 % changed/);
   const [failed, reason] = await run("check", "slake");
   expect(failed).toBe(1);
   expect(reason).toMatch(/data: loadTask: dataDir must hold train\.json/);

@@ -23,7 +23,7 @@ afterAll(() => rmSync(cacheDir, { recursive: true }));
 
 describe("a world added as one file and one line", () => {
   test("its task is drawn into files once, and read back by the task's own reader", async () => {
-    expect(TASK_NAMES.slice(-2)).toEqual(["path-vqa", "toy"]);
+    expect(TASK_NAMES.at(-1)).toBe("toy");
     expect(isTaskDrawn("toy", { cacheDir })).toBe(false);
     const task = await loadTask("toy", { cacheDir });
     expect(isTaskDrawn("toy", { cacheDir })).toBe(true);
@@ -41,7 +41,7 @@ describe("a world added as one file and one line", () => {
     expect(error.message).toBe(
       'loadTask: source must be "phantom" for toy, which is only drawn; got "real". Leave dataDir out.',
     );
-    expect(tasksFrom("real")).toEqual(TASK_NAMES.slice(0, -1));
+    expect(tasksFrom("real")).not.toContain("toy");
     expect(tasksFrom("phantom")).toEqual(TASK_NAMES);
   });
 

@@ -91,7 +91,7 @@ test("a corpus without a sound line, without a file or without a folder is refus
   expect(missing.message).toMatch(/folder must hold corpus\.jsonl or corpus\.csv/);
   expect((await refusal(() => loadCorpus("medpix2"))).code).toBe("config");
   expect((await refusal(() => loadCorpus("pubmed"))).message).toMatch(
-    /must be one of phantom, phantom-pool, pmc-oa, .*; got "pubmed"/,
+    /must be one of phantom, phantom-pool, casebook-pairs, .*, pmc-oa, .*; got "pubmed"/,
   );
   expect((await refusal(() => loadHere({ maxBrokenShare: 2 }))).code).toBe("config");
 });

@@ -1,5 +1,7 @@
 import { createRandom } from "../../src/base/random";
 import type { RasterImage } from "../../src/base/types";
+import { type CasebookOptions, settleDials } from "../../src/phantoms/casebook/dials";
+import { drawCasebook } from "../../src/phantoms/casebook/world";
 import { drawCorpusPhantom } from "../../src/phantoms/corpora/breast-corpus";
 import { drawPool, POOL_LOOKS } from "../../src/phantoms/corpora/pool";
 import { loadTask } from "../../src/phantoms/load-task";
@@ -64,4 +66,23 @@ export async function taskSheet(): Promise<Buffer> {
     rows.push(first([...new Set(splits.train.map(({ image }) => image))]));
   }
   return contactSheet(rows, 56);
+}
+
+/** What is turned in each row of the casebook's sheet; the cases of a column are the same otherwise. */
+export const CASEBOOK_ROWS: readonly CasebookOptions[] = [
+  {},
+  { visibility: 0.5 },
+  { visibility: 0 },
+  { pull: 0.5 },
+  { pull: 0 },
+  { knowledge: 0 },
+];
+
+/** One row per setting: the first test cases of one seed. */
+export function casebookSheet(): Promise<Buffer> {
+  const rows = CASEBOOK_ROWS.map((turned) => {
+    const { cases } = drawCasebook("casebook", settleDials("casebook", turned), 7);
+    return first(cases("test")).map(({ draw }) => draw());
+  });
+  return contactSheet(rows, 64);
 }

@@ -14,18 +14,24 @@ import { warnOfFlat } from "./pictures";
 const SIDES = [28, 64, 128, 224] as const;
 type MedMnistSide = (typeof SIDES)[number];
 
-/** What is fixed about one data set of the MedMNIST collection. */
-export interface MedMnistSpec {
+/** What the reader of a file in the collection's format has to know. */
+export interface MedMnistFile {
   readonly name: string;
   /** File name of the 28-pixel version as published. */
   readonly file: string;
-  /** MD5 the publisher states for the file of each side. */
-  readonly md5: Readonly<Record<MedMnistSide, string>>;
-  readonly modality: string;
+  /** MD5 the publisher states for the file of each side; null for a task that is only drawn. */
+  readonly md5: Readonly<Record<MedMnistSide, string>> | null;
   readonly labels: readonly Label[];
   readonly question: string;
   readonly channels: 1 | 3;
   readonly counts: Readonly<Record<Split, number>>;
+  readonly card: { readonly obtain: string };
+}
+
+/** What is fixed about one data set of the MedMNIST collection. */
+export interface MedMnistSpec extends MedMnistFile {
+  readonly md5: Readonly<Record<MedMnistSide, string>>;
+  readonly modality: string;
   readonly replicaTraining?: PublishedTask["replicaTraining"];
   readonly card: PublishedTask["card"];
 }
@@ -56,7 +62,7 @@ interface Reading<A extends ArrayForm> {
   readonly bytesOf: (array: A, start: number, length: number) => Uint8Array;
   /** Whether an example holds its picture, or reads it whenever it is asked for. */
   readonly pictures: "held" | "read";
-  readonly spec: MedMnistSpec;
+  readonly spec: MedMnistFile;
   /** File name for errors. */
   readonly file: string;
   readonly side: number;
@@ -125,11 +131,11 @@ function readSplits<A extends ArrayForm>(reading: Reading<A>): TaskContent["spli
 const RECORD = "https://zenodo.org/records/10519652/files";
 
 /** Name of the published file with pictures of this side, e.g. "dermamnist_64.npz". */
-function fileOf({ file }: Pick<MedMnistSpec, "file">, side: MedMnistSide): string {
+function fileOf({ file }: Pick<MedMnistFile, "file">, side: MedMnistSide): string {
   return side === 28 ? file : file.replace(/\.npz$/, `_${side}.npz`);
 }
 
-function findFile(dataDir: string, spec: MedMnistSpec, file: string): string {
+function findFile(dataDir: string, spec: MedMnistFile, file: string): string {
   const places = [join(dataDir, "medmnist", file), join(dataDir, file)];
   const found = places.find((place) => existsSync(place));
   if (found !== undefined) return found;
@@ -163,10 +169,12 @@ async function hashFile(path: string): Promise<string> {
 }
 
 /**
- * The task of one file. Labels may have shape (N, 1), as published, or (N,). The files name no patients: a group is the set of
+ * The examples of one file. Labels may have shape (N, 1), as published, or (N,). The files name no patients: a group is the set of
  * equal pictures.
+ *
+ * @throws ConfigError on a side that is not published. DataError for a missing or unsound file.
  */
-async function readContent(spec: MedMnistSpec, request: ReadRequest): Promise<TaskContent> {
+export async function readMedMnist(spec: MedMnistFile, request: ReadRequest): Promise<TaskContent> {
   const side = (request.imageSize ?? 28) as MedMnistSide;
   if (!SIDES.includes(side)) {
     throw new ConfigError(`loadTask: imageSize must be one of ${SIDES.join(", ")} for ${spec.name}; got ${side}.`, {
@@ -175,16 +183,16 @@ async function readContent(spec: MedMnistSpec, request: ReadRequest): Promise<Ta
   }
   const file = fileOf(spec, side);
   const path = findFile(request.dataDir, spec, file);
-  const isPublished = request.files === "published";
-  const identity = isPublished ? await checkMd5(path, file, spec.md5[side], request) : await hashFile(path);
-  const place = isPublished ? file : `phantom of ${file}`;
+  const published = request.files === "published" ? (spec.md5?.[side] ?? null) : null;
+  const identity = published === null ? await hashFile(path) : await checkMd5(path, file, published, request);
+  const place = request.files === "published" ? file : `phantom of ${file}`;
   return { splits: await readArrays(path, spec, request, { file: place, side }), identity };
 }
 
 /** The small pictures are held in memory; the larger ones of MedMNIST+, up to 1.5 GB, stay on disk. */
 async function readArrays(
   path: string,
-  spec: MedMnistSpec,
+  spec: MedMnistFile,
   { files, control }: ReadRequest,
   place: { readonly file: string; readonly side: MedMnistSide },
 ): Promise<TaskContent["splits"]> {
@@ -227,6 +235,6 @@ export function medMnistTask(spec: MedMnistSpec): MedMnistTask {
       return { url: `${RECORD}/${file}?download=1`, file: `medmnist/${file}`, imageSize: side, md5: md5[side] };
     }),
     publications: [],
-    read: (request) => readContent(spec, request),
+    read: (request) => readMedMnist(spec, request),
   };
 }

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { DataSource } from "../../base/types";
+import { TASKS } from "../../data/tasks/tasks";
 import { readerKinds } from "../../models/architectures";
 import { CORPUS_NAMES, corpusFor } from "../../phantoms/load-corpus";
 import { TASK_NAMES, tasksFrom } from "../../phantoms/load-task";
@@ -13,7 +14,7 @@ import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from 
 export interface GridOptions {
   /** Default "quick". */
   readonly profile?: ProfileName;
-  /** Default all that have data of the source. */
+  /** Default all published ones that have data of the source; one that is only drawn is to be named. */
   readonly tasks?: readonly string[];
   /** Readers by their architecture: folders of data/checkpoints, or of `checkpointsDir`. */
   readonly backbones?: readonly string[];
@@ -78,7 +79,7 @@ export function resolveGrid(options: GridOptions): GridSettings {
   const systems = options.systems ?? (grid.systems === "all" ? allSystems : grid.systems);
   return {
     profile,
-    tasks: names("tasks", options.tasks ?? tasksFrom(source), TASK_NAMES),
+    tasks: names("tasks", options.tasks ?? gridTasks(source), TASK_NAMES),
     backbones: names("backbones", options.backbones ?? grid.backbones, readerKinds()),
     seeds,
     systems: names("systems", systems, allSystems),
@@ -88,6 +89,11 @@ export function resolveGrid(options: GridOptions): GridSettings {
     corpus,
     checkpointsDir: options.checkpointsDir === undefined ? null : resolve(options.checkpointsDir),
   };
+}
+
+/** What a grid runs unless told otherwise: every published task that has data of the source. */
+export function gridTasks(source: DataSource): readonly string[] {
+  return tasksFrom(source).filter((name) => TASKS.has(name));
 }
 
 /** The corpus that is searched for a task. */

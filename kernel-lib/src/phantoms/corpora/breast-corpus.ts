@@ -38,7 +38,7 @@ const CAPTION_SHARES = {
   diagnosis: 0.9,
   sign: 0.6,
 } as const;
-const SUB_CORPORA = { breast: ["pmc-oa-phantom", "roco-phantom"], chest: ["mimic-cxr-phantom"] } as const;
+export const SUB_CORPORA = { breast: ["pmc-oa-phantom", "roco-phantom"], chest: ["mimic-cxr-phantom"] } as const;
 
 function writeBreastCaption({ diagnosis, nuisances, signs }: BreastPhantom, random: Random): string {
   const { side, density, device, zoom, letter } = nuisances;
@@ -130,14 +130,14 @@ function drawSkin(random: Random) {
 }
 
 /** The modalities that stand beside the task's in the corpus phantom. */
-const OTHER_MODALITIES: readonly OtherModality[] = [
+export const OTHER_MODALITIES: readonly OtherModality[] = [
   { name: "chest", draw: drawChest },
   { name: "retina", draw: drawRetina },
   { name: "skin", draw: drawSkin },
 ];
 
 /** A pair of which the label is known, and the rest is drawn later. */
-interface BegunPair {
+export interface BegunPair {
   readonly truth?: string;
   readonly draw: () => DrawnPair;
 }
@@ -159,7 +159,7 @@ function beginPassage(id: string, taskShare: number, random: Random): Passage {
 }
 
 /** A passage whose picture and text are drawn when one of them is first asked for: most runs ask for a few. */
-function lazyPassage(id: string, corpus: string, { truth, draw }: BegunPair): Passage {
+export function lazyPassage(id: string, corpus: string, { truth, draw }: BegunPair): Passage {
   let drawn: DrawnPair | null = null;
   const pair = (): DrawnPair => {
     drawn ??= draw();

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { TASKS } from "../../../src/data/tasks/tasks";
 import { type GridStage, gridGraph, predictionsNode } from "../../../src/experiments/grid/graph";
 import { corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/options";
 import { openWorld } from "../../../src/experiments/grid/session";
 import { readerChanges, retrieverChanges } from "../../../src/experiments/grid/sizes";
 import { READER_MODES } from "../../../src/experiments/stages/reader";
 import { readerKinds } from "../../../src/models/architectures";
-import { TASK_NAMES } from "../../../src/phantoms/load-task";
 import type { SystemDefinition } from "../../../src/systems/system";
 import { SYSTEMS, systemOf } from "../../../src/systems/systems";
 
@@ -42,7 +42,7 @@ describe("profile quick", () => {
     }
     expect(seen.size).toBe(stages.length);
     const tasks = stages.map(({ task }) => task).filter((task, i, all) => task !== all[i - 1]);
-    expect(tasks).toEqual(TASK_NAMES);
+    expect(tasks).toEqual([...TASKS.keys()]); // none that is only drawn
   });
 
   test("the walkthrough's task has the notebooks' options", () => {
@@ -133,9 +133,10 @@ test.each([
 });
 
 test("the walkthrough's task searches the notebooks' corpus, the others the pool, unless one is named", () => {
-  const corpora = (options: GridOptions) => TASK_NAMES.map((task) => corpusOf(resolveGrid(options), task));
-  expect(corpora({})).toEqual(TASK_NAMES.map((task) => (task === "breast-mnist" ? "phantom" : "phantom-pool")));
+  const corpora = (options: GridOptions) => [...TASKS.keys()].map((task) => corpusOf(resolveGrid(options), task));
+  expect(corpora({})).toEqual([...TASKS.keys()].map((task) => (task === "breast-mnist" ? "phantom" : "phantom-pool")));
   expect(new Set(corpora({ corpus: "roco" }))).toEqual(new Set(["roco"]));
+  expect(corpusOf(resolveGrid({ tasks: ["casebook"] }), "casebook")).toBe("casebook-pairs");
 });
 
 test("a reader that is not there is named, with what to do", () => {

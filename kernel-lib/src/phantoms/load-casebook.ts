@@ -1,0 +1,50 @@
+import { assertInteger } from "../base/check";
+import type { Control, Corpus, Task } from "../base/types";
+import { casebookPhantom } from "./casebook/casebook";
+import { type CasebookDials, type CasebookOptions, type CasebookVariant, settleDials } from "./casebook/dials";
+import { type CasebookTable, drawCasebook } from "./casebook/world";
+import { loadDrawnTask } from "./load-task";
+import type { PictureFacts } from "./phantom";
+
+/** Options of loadCasebook: the dials, and which world of theirs. */
+export type LoadCasebookOptions = CasebookOptions & {
+  /** How it asks. Default "casebook": one of two classes. */
+  readonly variant?: CasebookVariant;
+  /** Pictures, table and corpus are all this seed's own. Default 7. */
+  readonly seed?: number;
+  /** Where the task's files are kept. Default data/artifacts/phantoms of the repository. */
+  readonly cacheDir?: string;
+  readonly control?: Control;
+};
+
+/** A casebook with all that is known of it. */
+export interface Casebook {
+  readonly task: Task;
+  readonly corpus: Corpus;
+  readonly dials: CasebookDials;
+  /** Which pattern means what. For analyses; no training reads it. */
+  readonly table: CasebookTable;
+  /** The words that are true of every picture, likewise. */
+  readonly facts: PictureFacts;
+}
+
+/**
+ * Draws the casebook world with these dials: the task, written in a publisher's format and read back through its reader, and the
+ * corpus that tells what the pictures do not show.
+ *
+ * With standard dials task and corpus are those of `loadTask(variant)` and `loadCorpus("<variant>-pairs")`.
+ * @throws ConfigError for an unknown variant or dial, or a value out of its range.
+ * @example const { task, corpus } = await loadCasebook({ knowledge: 0.3, seed: 8 })
+ */
+export async function loadCasebook(options: LoadCasebookOptions = {}): Promise<Casebook> {
+  const { variant = "casebook", seed = 7, cacheDir, control, ...turned } = options;
+  const dials = settleDials(variant, turned);
+  assertInteger("loadCasebook: seed", seed, 0);
+  const phantom = casebookPhantom(variant, dials);
+  const where = { ...(cacheDir === undefined ? {} : { cacheDir }), ...(control === undefined ? {} : { control }) };
+  const task = await loadDrawnTask(phantom.task, { seed, ...where });
+  const world = drawCasebook(variant, dials, seed);
+  const idsOf = (split: keyof Task["splits"]) => task.splits[split].map(({ id }) => id);
+  const facts = world.facts({ train: idsOf("train"), validation: idsOf("validation"), test: idsOf("test") });
+  return { task, corpus: await phantom.corpus.load({ seed }), dials, table: world.table, facts };
+}
