@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { csvField, visibleText } from "../base/plain-text";
 import type { GridSettings } from "../experiments/grid/options";
 import type { GridPlan, PlannedStage } from "../experiments/grid/plan";
 import type { GridStatus, StageState } from "../experiments/grid/records";
@@ -12,7 +13,8 @@ import { predictionName, systemOf } from "../systems/systems";
 // What the grid's command prints: the plan, how it stands, and the results, which are also stored.
 
 /** Rows of text, columns aligned: the first ones to the left, numbers to the right. */
-export function alignColumns(rows: readonly (readonly string[])[], numLeft: number): string {
+export function alignColumns(texts: readonly (readonly string[])[], numLeft: number): string {
+  const rows = texts.map((row) => row.map(visibleText)); // an ANSI code in a name is shown, not obeyed
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const line = (row: readonly string[]): string =>
     row.map((cell, c) => (c < numLeft ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join("  ");
@@ -157,7 +159,7 @@ export function reportCsv(rows: readonly ReportRow[]): string {
       differenceLow: difference?.low,
       differenceHigh: difference?.high,
     };
-    return COLUMNS.map((column) => all[column] ?? "").join(",");
+    return COLUMNS.map((column) => csvField(all[column])).join(",");
   });
   return `${[COLUMNS.join(","), ...lines].join("\n")}\n`;
 }

@@ -3,7 +3,7 @@ import { metricLabel } from "../metrics/known-metrics";
 import { FULL_SYSTEM } from "../systems/systems";
 import { type DotLines, dotTrace, systemLines, systemStyles } from "./dot-plot";
 import { contextOf, type Result, readResults, rowsOf, type Table } from "./tables";
-import { joinWords, points } from "./text";
+import { escapeText, joinWords, points } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, type Trace } from "./theme";
 
 export interface AblationOptions extends FigureContext {
@@ -45,13 +45,13 @@ export function ablationFigure(rows: Table, options: AblationOptions = {}): Figu
   return composeFigure({
     traces: [trace("filled"), trace("hollow")],
     layout: {
-      xaxis: { range: rangeOf(shown), title: { text: `${metricLabel(metric)}: difference to ${full} (points)` } },
+      xaxis: {
+        range: rangeOf(shown),
+        title: { text: escapeText(`${metricLabel(metric)}: difference to ${full} (points)`) },
+      },
       yaxis: lines.axis,
       shapes: [...lines.bands, zeroLine(lines)],
-      annotations: [
-        note(`worse than ${full}`, { x: 0, xref: "x", y: 1, xanchor: "right", yanchor: "bottom", xshift: -8 }),
-        note(`better than ${full}`, { x: 0, xref: "x", y: 1, xanchor: "left", yanchor: "bottom", xshift: 8 }),
-      ],
+      annotations: sideNotes(full),
     },
     bodyHeight: LINE_HEIGHT * shown.length + 66,
     margin: { l: lines.marginLeft, b: 56, t: 34 },
@@ -60,6 +60,15 @@ export function ablationFigure(rows: Table, options: AblationOptions = {}): Figu
     note: "paired 95 % intervals; filled: zero lies outside",
     context: { ...contextOf(all), ...options },
   });
+}
+
+/** What a bar to the left and to the right of zero means. */
+function sideNotes(full: string): Layout[] {
+  const at = { x: 0, xref: "x", y: 1, yanchor: "bottom" };
+  return [
+    note(escapeText(`worse than ${full}`), { ...at, xanchor: "right", xshift: -8 }),
+    note(escapeText(`better than ${full}`), { ...at, xanchor: "left", xshift: 8 }),
+  ];
 }
 
 function baselineOf(results: readonly Result[]): string {

@@ -115,7 +115,7 @@ function bestOf(values: readonly number[], metric: string): number {
 
 function axisTitle(metric: string): string {
   const { unit } = aboutMetric(metric);
-  return `${metricLabel(metric)}${unit === "share" ? " (%)" : unit === "nats" ? " (nats)" : ""}`;
+  return `${escapeText(metricLabel(metric))}${unit === "share" ? " (%)" : unit === "nats" ? " (nats)" : ""}`;
 }
 
 function scaled(entry: Series): number[] {

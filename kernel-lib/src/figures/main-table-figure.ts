@@ -13,7 +13,7 @@ import {
   rowsOf,
   type Table,
 } from "./tables";
-import { percent, points } from "./text";
+import { escapeText, percent, points } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, percentAxis, type Trace } from "./theme";
 
 export interface MainTableOptions extends FigureContext {
@@ -134,7 +134,7 @@ function panelAxes(
       domain,
       anchor: `y${suffix}`,
       ...percentAxis(reach),
-      title: { text: `${metricLabel(metrics[panel - 1]!)} (%)` },
+      title: { text: `${escapeText(metricLabel(metrics[panel - 1]!))} (%)` },
     },
     [`yaxis${suffix}`]: { ...axis, anchor: `x${suffix}`, ...(panel === 1 ? {} : { showticklabels: false }) },
   };

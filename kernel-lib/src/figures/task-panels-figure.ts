@@ -16,7 +16,7 @@ import {
   type Table,
   textIn,
 } from "./tables";
-import { percent } from "./text";
+import { escapeText, percent } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, percentAxis, SIZES, type Trace } from "./theme";
 
 export interface TaskPanelsOptions extends FigureContext {
@@ -144,9 +144,9 @@ function tracesOf(
 
 function titlesOf({ metric, n }: Panel, place: Place, title: string): Layout[] {
   const at = { x: place.x[0], y: place.y[1], xanchor: "left", yanchor: "bottom" };
-  const about = `${metricLabel(metric)} (%)${n === null ? "" : `, n = ${n.toLocaleString("en-US")}`}`;
+  const about = `${escapeText(metricLabel(metric))} (%)${n === null ? "" : `, n = ${n.toLocaleString("en-US")}`}`;
   return [
-    note(`<b>${title}</b>`, { ...at, yshift: 18, font: { size: SIZES.text, color: COLORS.ink } }),
+    note(`<b>${escapeText(title)}</b>`, { ...at, yshift: 18, font: { size: SIZES.text, color: COLORS.ink } }),
     note(about, { ...at, yshift: 3 }),
   ];
 }

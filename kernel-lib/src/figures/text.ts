@@ -1,5 +1,7 @@
 /** Words in figures: how wide they are, where their lines break, and how numbers are written. */
 
+import { visibleText } from "../base/plain-text";
+
 /** Advance widths of Open Sans Regular, characters 32 to 126, in thousandths of the font size. */
 const WIDTHS = [
   260, 264, 398, 646, 572, 827, 729, 219, 295, 295, 551, 572, 259, 322, 263, 367, 572, 572, 572, 572, 572, 572, 572,
@@ -83,12 +85,25 @@ function limitLines(lines: string[], maxLines: number, fits: (line: string) => b
 function longestPrefix(text: string, fits: (part: string) => boolean): string {
   let length = text.length;
   while (length > 1 && !fits(text.slice(0, length))) length--;
+  if (length > 1 && /[\uD800-\uDBFF]$/.test(text.slice(0, length))) length--; // no half of a character
   return text.slice(0, length);
 }
 
-/** Makes text safe inside Plotly labels, which read a small HTML. */
+/** Makes text safe inside Plotly labels, which read a small HTML, and inside the SVG that is drawn of them. */
 export function escapeText(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return visibleText(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+const LABEL_TAG = /<\/?(?:b|strong|i|em|u|s|sub|sup|span|a)(?:\s[^<>]*)?>/gi;
+const ENTITIES: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
+
+/** The text of a Plotly label without its markup: what a reader of the figure sees. Undoes escapeText. */
+export function plainLabel(label: string): string {
+  return label
+    .replaceAll(/<br\s*\/?>/gi, " ")
+    .replaceAll(LABEL_TAG, "")
+    .replaceAll(/&(?:lt|gt|amp);/g, (entity) => ENTITIES[entity]!)
+    .trim();
 }
 
 /** A share as per cent without its sign: 0.8345 -> "83.5", 1 -> "100", 0 -> "0"; what only rounds to all is ">99.9". */

@@ -21,4 +21,4 @@ export {
   resultsFrame as results,
 } from "./result-frames";
 export { FRAMES, type FrameName } from "./schemas";
-export { type FrameColumn, type FrameSchema, loadFrame as load, saveFrame as save } from "./table";
+export { type FrameColumn, type FrameSchema, loadFrame as load, saveFrame as save, tableCsv as csv } from "./table";

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { DataError } from "../base/errors";
+import { csvField } from "../base/plain-text";
 import { writeFileAtomic } from "../store/files";
 
 /** What is used of Arquero here. The package is an ES module; Node loads it by require, the compiler does not type that. */
@@ -39,8 +40,13 @@ export interface Table {
   concat(...others: Table[]): Table;
   join(other: Table, on?: TableExpression, values?: TableExpression): Table;
   toArrowIPC(options?: { readonly format?: "file" | "stream" }): Uint8Array;
-  toCSV(): string;
-  toMarkdown(): string;
+}
+
+/** A table as CSV. Texts that a spreadsheet would take for formulas are written so that it does not; see `csvField`. */
+export function tableCsv(table: Table): string {
+  const names = table.columnNames();
+  const rows = (table.objects() as Readonly<Record<string, unknown>>[]).map((row) => names.map((name) => row[name]));
+  return [names, ...rows].map((row) => `${row.map(csvField).join(",")}\n`).join("");
 }
 
 /** One column of a frame. */

@@ -2,19 +2,6 @@ import { createRequire } from "node:module";
 import { sep } from "node:path";
 import type { MimeBundle } from "./notebook-file";
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/** Text made safe inside HTML, in attributes too. */
-export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character]!);
-}
-
 /** Where a display is written: a new one, or one shown before, found again by its id. */
 interface DisplayTarget {
   readonly id?: string;

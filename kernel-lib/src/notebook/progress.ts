@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { escapeHtml, visibleText } from "../base/plain-text";
 import type { Control, ProgressEvent } from "../base/types";
-import { currentCell, escapeHtml, isInsideNotebook, writeDisplay } from "./display";
+import { currentCell, isInsideNotebook, writeDisplay } from "./display";
 
 /** Display ids of progress bars start with this; the runner shows them live and does not store them. */
 export const PROGRESS_ID = "jomed-progress-";
@@ -120,7 +121,7 @@ function interruptSignal(): AbortSignal {
 
 function showBar(id: string, line: string, mode: "new" | "update"): void {
   const html = `<pre style="margin:0">${escapeHtml(line)}</pre>`;
-  writeDisplay({ "text/html": html, "text/plain": line }, { id, mode });
+  writeDisplay({ "text/html": html, "text/plain": visibleText(line) }, { id, mode });
 }
 
 function createBars(): (event: ProgressEvent) => void {
@@ -154,6 +155,9 @@ export function notebookControl(): Control {
     },
     onProgress: createBars(),
     onWarn: (code, message) =>
-      writeDisplay({ "text/html": `<p>⚠ ${escapeHtml(message)}</p>`, "text/plain": `warning (${code}): ${message}` }),
+      writeDisplay({
+        "text/html": `<p>⚠ ${escapeHtml(message)}</p>`,
+        "text/plain": `warning (${code}): ${visibleText(message)}`,
+      }),
   };
 }

@@ -1,30 +1,27 @@
 import { assertInteger, assertSameLength } from "../base/check";
 import { DataError, isKernelError } from "../base/errors";
+import { escapeHtml, visibleText } from "../base/plain-text";
 import type { Figure, RasterImage } from "../base/types";
 import { recallFigure } from "../figures/export/drawing-memory";
 import { pngUri } from "../figures/png";
-import { escapeHtml, isInsideNotebook, writeDisplay } from "./display";
+import { plainLabel } from "../figures/text";
+import { isInsideNotebook, writeDisplay } from "./display";
 import type { MimeBundle } from "./notebook-file";
 
 /** What a cell shows below itself: figures, sentences, pictures, tables; each in several formats, of which a viewer takes its best. */
 
 export const PLOTLY_MIME = "application/vnd.plotly.v1+json";
 
-/** Text of a Plotly label without its markup. */
-function plainText(value: unknown): string {
-  const text = typeof value === "object" && value !== null ? (value as { text?: unknown }).text : value;
-  if (typeof text !== "string") return "";
-  return text
-    .replaceAll(/<br\s*\/?>/gi, " ")
-    .replaceAll(/<[^>]*>/g, "")
-    .trim();
+function titleOf({ layout: { title } }: Figure): string {
+  const text = typeof title === "object" && title !== null ? (title as { text?: unknown }).text : title;
+  return typeof text === "string" ? plainLabel(text) : "";
 }
 
 /** One line about a figure for readers who see no picture: its title, and how many traces of which kinds. */
 export function describeFigure(figure: Figure): string {
   const kinds = [...new Set(figure.data.map((trace) => String(trace["type"] ?? "scatter")))].sort().join(", ");
   const traces = `${figure.data.length} ${figure.data.length === 1 ? "trace" : "traces"}${kinds === "" ? "" : `: ${kinds}`}`;
-  return `Figure: ${plainText(figure.layout["title"]) || "untitled"} (${traces})`;
+  return `Figure: ${visibleText(titleOf(figure)) || "untitled"} (${traces})`;
 }
 
 /**
@@ -90,6 +87,7 @@ export interface ShowImagesOptions {
 
 const MAX_COLUMNS = 6;
 const SHOWN_SIDE = 112;
+const MAX_SCALE = 64;
 
 function pictureHtml(image: RasterImage, caption: string, scale: number): string {
   const [width, height] = [image.width * scale, image.height * scale];
@@ -113,13 +111,15 @@ export function imagesBundle(images: readonly RasterImage[], options: ShowImages
   const columns = options.columns ?? Math.min(MAX_COLUMNS, images.length);
   assertInteger("showImages: columns", columns, 1);
   const longest = Math.max(...images.map((image) => Math.max(image.width, image.height)));
-  const scale = options.scale ?? Math.max(1, Math.ceil(SHOWN_SIDE / longest));
-  assertInteger("showImages: scale", scale, 1, 64);
+  const scale = options.scale ?? Math.min(MAX_SCALE, Math.ceil(SHOWN_SIDE / longest));
+  assertInteger("showImages: scale", scale, 1, MAX_SCALE);
   const cells = images.map((image, i) => pictureHtml(image, captions[i]!, scale));
   const rows: string[] = [];
   for (let start = 0; start < cells.length; start += columns)
     rows.push(`<tr style="background:none">${cells.slice(start, start + columns).join("")}</tr>`);
-  const text = images.map((image, i) => `[${image.width} x ${image.height}] ${captions[i]}`.trimEnd()).join("\n");
+  const text = images
+    .map((image, i) => `[${image.width} x ${image.height}] ${visibleText(captions[i]!)}`.trimEnd())
+    .join("\n");
   return { "text/html": `<table>\n${rows.join("\n")}\n</table>`, "text/plain": text };
 }
 
@@ -150,8 +150,7 @@ function isTable(value: TableLike | readonly object[]): value is TableLike {
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
-  if (typeof value === "object") return JSON.stringify(value);
-  return String(value);
+  return visibleText(typeof value === "object" ? JSON.stringify(value) : String(value));
 }
 
 function toHtml(columns: readonly string[], rows: readonly TableRow[], note: string): string {
@@ -166,7 +165,8 @@ function htmlCell(value: unknown): string {
 }
 
 function toText(columns: readonly string[], rows: readonly TableRow[], note: string): string {
-  const widths = columns.map((name) => Math.max(name.length, ...rows.map((row) => cellText(row[name]).length)));
+  const names = columns.map(visibleText);
+  const widths = columns.map((name, i) => Math.max(names[i]!.length, ...rows.map((row) => cellText(row[name]).length)));
   const line = (texts: readonly string[], numeric: readonly unknown[]): string =>
     texts
       .map((text, i) => (typeof numeric[i] === "number" ? text.padStart(widths[i]!) : text.padEnd(widths[i]!)))
@@ -177,7 +177,7 @@ function toText(columns: readonly string[], rows: readonly TableRow[], note: str
     const values = columns.map((name) => row[name]);
     return line(values.map(cellText), values);
   });
-  return [line(columns, first), ...lines, ...(note === "" ? [] : [note])].join("\n");
+  return [line(names, first), ...lines, ...(note === "" ? [] : [note])].join("\n");
 }
 
 /**

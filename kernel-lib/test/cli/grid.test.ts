@@ -163,6 +163,8 @@ describe("results over seeds", () => {
     expect(header).toMatch(/^task +reader +system +metric +value +95 % interval/);
     expect(first).toMatch(/slake +qwen2-vl +jomed +accuracy +80\.0 +70\.0 to 90\.0 +– +10 +1 +90$/);
     const lines = reportCsv(rows).trimEnd().split("\n");
+    const odd = reportCsv([{ ...jomed!, system: "+ text head", task: 'a "b", c', published: null }]).split("\n")[1];
+    expect(odd).toBe(`"a ""b"", c",qwen2-vl,'+ text head,accuracy,0.8,${0.8 - 0.1},${0.8 + 0.1},10,1,bootstrap,,,,,`);
     expect(lines[2]).toBe(`slake,qwen2-vl,no prior,accuracy,0.8,${0.8 - 0.1},${0.8 + 0.1},10,1,bootstrap,,,,,`);
   });
 });

@@ -3,7 +3,16 @@ import { describe, expect, it } from "vitest";
 import { systemStyles } from "../../src/figures/dot-plot";
 import { pngUri } from "../../src/figures/png";
 import { isShownAs, readPublished, rowsOf } from "../../src/figures/tables";
-import { balanceText, percent, points, shortenText, textWidth, wrapText } from "../../src/figures/text";
+import {
+  balanceText,
+  escapeText,
+  percent,
+  plainLabel,
+  points,
+  shortenText,
+  textWidth,
+  wrapText,
+} from "../../src/figures/text";
 import { logAxis, percentAxis, roundTicks } from "../../src/figures/theme";
 import { loadPublished } from "../../src/frames/result-frames";
 import { sampleImage } from "./sample-rows";
@@ -50,6 +59,17 @@ describe("text", () => {
     expect(again.length).toBe(2);
     expect(textWidth(again[1]!, 12)).toBeGreaterThan(0.3 * textWidth(again[0]!, 12));
     expect(lines.join(" ")).toContain("eleven");
+  });
+
+  it("is cut between characters, never within one", () => {
+    expect(wrapText("🙂".repeat(8), 20, 13).join("")).toBe("🙂".repeat(8));
+    expect(wrapText("🙂".repeat(8), 20, 13).some((line) => /\p{Cs}/u.test(line))).toBe(false);
+  });
+
+  it("of a label is what is seen of it", () => {
+    const text = "<img src=x> a < b && \u001b[1m";
+    expect(plainLabel(`<b>${escapeText(text)}</b><br>two`)).toBe("<img src=x> a < b && ␛[1m two");
+    expect(escapeText("<b>")).toBe("&lt;b&gt;");
   });
 
   it("writes numbers as the figures do", () => {

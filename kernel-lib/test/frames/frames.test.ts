@@ -14,7 +14,7 @@ import {
 import { predictionsFrame, publishedFrame, readingsFrame, resultsFrame } from "../../src/frames/result-frames";
 import { FRAMES, type FrameName } from "../../src/frames/schemas";
 import type { Table } from "../../src/frames/table";
-import { loadFrame, saveFrame } from "../../src/frames/table";
+import { defineFrame, loadFrame, makeFrame, saveFrame, tableCsv } from "../../src/frames/table";
 import { drawCorpusPhantom } from "../../src/phantoms/corpora/breast-corpus";
 import { loadTask } from "../../src/phantoms/load-task";
 import { refusal } from "../data/helpers";
@@ -220,4 +220,13 @@ test("sets of labels and answers in words have their columns too", () => {
     { answer: "{1}", text: "1" },
     { truth: "left lung", answer: "left lung", text: "The left lung." },
   ]);
+});
+
+test("as CSV, numbers are numbers, and a text is never a formula", () => {
+  const schema = defineFrame("odd", "none", ["=name: a text", "value: a number"]);
+  const table = makeFrame(schema, [
+    { "=name": "=1+1", value: -0.25 },
+    { "=name": "a, b", value: null },
+  ]);
+  expect(tableCsv(table)).toBe(`'=name,value\n'=1+1,-0.25\n"a, b",\n`);
 });

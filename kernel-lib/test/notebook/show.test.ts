@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, test } from "vitest";
 import { writeDisplay } from "../../src/notebook/display";
 import {
   describeFigure,
@@ -46,7 +46,19 @@ describe("figureBundle", () => {
   });
 });
 
+test("a figure's line says its title as it is seen, markup that is none included", () => {
+  const titled = (text: string): string => describeFigure({ data: [], layout: { title: { text } } });
+  expect(titled("<b>A &lt;b&gt; &amp;amp;</b>")).toBe("Figure: A <b> &amp; (0 traces)");
+  expect(titled("<img src=x onerror=a()> p<sub>R</sub>")).toBe("Figure: <img src=x onerror=a()> pR (0 traces)");
+});
+
 describe("tableBundle", () => {
+  it("shows control characters instead of obeying them, in words too", () => {
+    const bundle = tableBundle([{ "a\u001b[1m": "\u001b[2Jgone\u202e" }]);
+    expect(bundle["text/plain"]).toBe("a␛[1m\n␛[2Jgone\\u202e");
+    expect(bundle["text/html"]).toContain("␛[2Jgone\\u202e");
+  });
+
   it("aligns numbers to the right, escapes HTML and says how many rows there are", () => {
     const rows = [
       { name: "<a>", value: 0.123456 },

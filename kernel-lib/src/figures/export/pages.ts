@@ -1,16 +1,7 @@
 /** The pages a browser shows: one per figure, and the gallery of all. */
 
+import { escapeHtml } from "../../base/plain-text";
 import { aboutLine, type SavedFigure, type SavedMeta } from "./saved-figure";
-
-/** Makes text safe between tags and inside quoted attributes. */
-function escapeHtml(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("'", "&#39;");
-}
 
 /** JSON that can stand inside a script element: no "</script>" and no "<!--" can occur in it. */
 function jsonInHtml(value: unknown): string {
@@ -66,7 +57,7 @@ const GO_LIVE = `
 export function figurePage(figure: SavedFigure, svg: string): string {
   const { meta, data, layout, config } = figure;
   const label = escapeHtml(meta.title);
-  const still = svg.replace("<svg ", `<svg role="img" aria-label="${label}" `);
+  const still = svg.replace("<svg ", () => `<svg role="img" aria-label="${label}" `); // a function: "$&" in a title is text
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -8,7 +8,7 @@ import { writeFileAtomic } from "../../store/files";
 import { recallFigure } from "./drawing-memory";
 import { fontFiles, plotlyBundle } from "./engine";
 import { figurePage, galleryPage } from "./pages";
-import { metaOf, parseSavedFigure, type SavedFigure, type SavedMeta } from "./saved-figure";
+import { FIGURE_NAME, metaOf, parseSavedFigure, type SavedFigure, type SavedMeta } from "./saved-figure";
 
 /** Where figures are written: `JOMED_FIGURES_DIR`, else figures/ of the repository. */
 function figuresFolder(): string {
@@ -20,8 +20,6 @@ export interface SaveFigureOptions {
   readonly dir?: string | undefined;
 }
 
-const NAME = /^[a-z0-9][a-z0-9-]{0,79}$/;
-
 /**
  * Writes `<name>.json` (the figure and what is known of it), `.svg`, `.png` and `.html` (still without script, live with the
  * plotly.js it puts once into assets/). Each file appears whole; the same figure gives the same bytes.
@@ -32,7 +30,7 @@ const NAME = /^[a-z0-9][a-z0-9-]{0,79}$/;
  */
 export async function saveFigure(figure: Figure, name: string, options: SaveFigureOptions = {}): Promise<SavedMeta> {
   assertKnownKeys("saveFigure: options", options, ["dir"]);
-  if (!NAME.test(name)) {
+  if (!FIGURE_NAME.test(name)) {
     throw new ConfigError(
       `saveFigure: name must be lower-case letters, digits and "-"; got ${JSON.stringify(name)}. Use e.g. "figure-1".`,
       { name },

@@ -1,6 +1,10 @@
 import { DataError } from "../../base/errors";
 import type { Figure } from "../../base/types";
+import { plainLabel } from "../text";
 import { contextLine, type FigureMeta } from "../theme";
+
+/** What a saved figure may be called. */
+export const FIGURE_NAME = /^[a-z0-9][a-z0-9-]{0,79}$/;
 
 /** What `<name>.json` says about its figure, beside the figure itself. */
 export interface SavedMeta extends FigureMeta {
@@ -34,7 +38,7 @@ export function metaOf(figure: Figure): FigureMeta {
 function plainTitle(figure: Figure): string {
   const title = figure.layout["title"];
   const text = typeof title === "object" && title !== null ? (title as { text?: unknown }).text : title;
-  return typeof text === "string" ? text.replaceAll(/<br\s*\/?>/gi, " ").replaceAll(/<[^>]*>/g, "") : "Untitled figure";
+  return typeof text === "string" ? plainLabel(text) : "Untitled figure";
 }
 
 /** "n = 156 · replica scale · phantom data · seed 7" of a saved figure. */
@@ -48,13 +52,22 @@ export function aboutLine(meta: FigureMeta): string {
   });
 }
 
+/** Name and sizes stand in the pages as they are. */
+function isSavedMeta(meta: Partial<SavedMeta> | undefined): boolean {
+  const { name, title, caption, width, height } = meta ?? {};
+  const named = typeof name === "string" && FIGURE_NAME.test(name);
+  return named && [title, caption].every(isText) && [width, height].every(Number.isFinite);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
+}
+
 /** Reads `<name>.json`. @throws DataError when it is no figure that saveFigure wrote. */
 export function parseSavedFigure(file: string, text: string): SavedFigure {
   try {
     const found = JSON.parse(text) as Partial<SavedFigure>;
-    if (typeof found.meta?.name === "string" && typeof found.meta.title === "string" && Array.isArray(found.data)) {
-      return found as SavedFigure;
-    }
+    if (isSavedMeta(found.meta) && Array.isArray(found.data)) return found as SavedFigure;
   } catch (cause) {
     throw new DataError(
       `writeGallery: ${file} must hold JSON. Save the figure again or remove the file.`,
