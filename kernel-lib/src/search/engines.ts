@@ -93,7 +93,7 @@ export interface OpenedIndex {
 
 /**
  * Builds the index that suits the corpus' size: exact for small ones, HNSW for large ones. Where the chosen engine cannot
- * work, as HNSW without hnswlib-node, the exact one serves, said through onWarn ("exact-index").
+ * work, as HNSW without hnswlib-node, or finds too little, the exact one serves, said through onWarn ("exact-index").
  *
  * @throws what chooseIndex and the engine throw, but not the engine's EnvironmentError. ConfigError with `engine` and `prefer`.
  * @example const { index, choice } = await openIndex(ids, embeddings); print(choice.why)
@@ -114,7 +114,11 @@ export async function openIndex(
   const { control } = options;
   const own = Object.entries(options).filter(([name]) => engine.settings.includes(name));
   try {
-    return { index: await engine.build(ids, embeddings, { ...Object.fromEntries(own), control }), choice };
+    const index = await engine.build(ids, embeddings, { ...Object.fromEntries(own), control });
+    if (index.exactBecause === undefined) return { index, choice };
+    const why = `${flatEngine.title}: ${index.exactBecause}`;
+    index.dispose();
+    return { index: createFlatIndex(ids, embeddings), choice: { kind: flatEngine.kind, why } };
   } catch (error) {
     if (engine.missing === null || !isKernelError(error, "environment")) throw error;
     control?.onWarn?.("exact-index", `openIndex: searching exactly instead. ${error.message}`, error.details);

@@ -1,21 +1,12 @@
-import { assertInteger, assertKnownKeys } from "../base/check";
+import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Control, Matrix } from "../base/types";
+import { copiesIn, distinctRows, foldOfCopies, foldRows } from "./equal-rows";
+import { createFlatIndex } from "./flat-index";
+import { type FoldedGraph, measureOwnRecall, RECALL_AT, searchGraph } from "./graph-search";
 import { loadSearchAddon, type NativeGraph } from "./search-addon";
 import { hashCorpus, readIndexFiles, type Sidecar, saveIndexFiles } from "./sidecar";
-import {
-  acceptedPositions,
-  assertCorpus,
-  assertQueries,
-  disposedError,
-  type Hits,
-  type IndexEngine,
-  inPieces,
-  rowsOf,
-  type SearchOptions,
-  TopK,
-  type VectorIndex,
-} from "./vector-index";
+import { assertCorpus, disposedError, type IndexEngine, inPieces, rowsOf, type VectorIndex } from "./vector-index";
 
 /** Settings of the graph. */
 export interface HnswOptions {
@@ -27,6 +18,11 @@ export interface HnswOptions {
   readonly ef?: number;
   /** Seed of the layer each node reaches. Same seed, same order: same graph. Default 7. */
   readonly seed?: number;
+  /**
+   * Least recall@10, measured on 64 of the corpus' own rows when the graph is built; below it every vector is compared instead, said
+   * through onWarn ("exact-index"). 0 to 1; 0 searches the graph whatever it finds. Default 0.95.
+   */
+  readonly minRecall?: number;
   readonly control?: Control | undefined;
 }
 
@@ -34,10 +30,13 @@ export interface HnswOptions {
 export interface HnswIndex extends VectorIndex {
   readonly kind: "hnsw";
   readonly ef: number;
+  /** Recall@10 on the corpus' own rows at the `ef` it was built with; absent once another is set. */
+  readonly recall: number | undefined;
+  /** Sets the search width. From then on the graph is searched, whatever its recall: measureRecall() says it. */
   setEf(ef: number): void;
 }
 
-const DEFAULTS = { m: 16, efConstruction: 200, ef: 64, seed: 7 } as const;
+const DEFAULTS = { m: 16, efConstruction: 200, ef: 64, seed: 7, minRecall: 0.95 } as const;
 /** Rows per call of the graph: some 50 ms of building, after which progress is told and an interrupt stops it. */
 const ROWS_PER_CALL = 256;
 
@@ -51,13 +50,39 @@ function settingsOf(options: HnswOptions): Settings {
   assertInteger("createHnswIndex: efConstruction", settings.efConstruction, 1, 10_000);
   assertInteger("createHnswIndex: ef", settings.ef, 1, 100_000);
   assertInteger("createHnswIndex: seed", settings.seed, 0, 2 ** 32 - 1);
+  assertInRange("createHnswIndex: minRecall", settings.minRecall, 0, 1);
   return settings;
 }
 
+/** What an index is made of besides its graph. */
+interface Parts extends FoldedGraph {
+  readonly sidecar: Omit<Sidecar, "settings" | "copies">;
+  readonly settings: Settings;
+  /** All rows, copies too; asked for where the graph finds too little. */
+  readonly rows: () => Matrix;
+}
+
+/** Why the graph is not searched, where its recall is less than was asked for. */
+function tooLow(recall: number | undefined, { minRecall }: Settings): string | undefined {
+  if (recall === undefined || recall >= minRecall) return undefined;
+  return `the graph finds ${(100 * recall).toFixed(1)} % of the ${RECALL_AT} nearest of its own rows, less than ${100 * minRecall} %; a larger ef, efConstruction or m finds more`;
+}
+
+/** What the searches go to, and what is said of it. */
+interface State {
+  ef: number;
+  recall: number | undefined;
+  /** Exact search in place of the graph. */
+  exact: VectorIndex | null;
+  exactBecause: string | undefined;
+}
+
 /** Puts a filled graph behind the interface. */
-function wrapGraph(filled: NativeGraph, sidecar: Omit<Sidecar, "settings">, settings: Settings): HnswIndex {
+function wrapGraph({ graph: filled, fold, sidecar, settings, rows }: Parts): HnswIndex {
   let graph: NativeGraph | null = filled;
-  let ef = settings.ef;
+  const because = tooLow(sidecar.recall, settings);
+  const exact = because === undefined ? null : createFlatIndex(sidecar.ids, rows());
+  const state: State = { ef: settings.ef, recall: sidecar.recall, exact, exactBecause: because };
   const held = () => {
     if (graph === null) throw disposedError("HNSW");
     return graph;
@@ -68,29 +93,52 @@ function wrapGraph(filled: NativeGraph, sidecar: Omit<Sidecar, "settings">, sett
     dimension: sidecar.dimension,
     ids: sidecar.ids,
     get ef() {
-      return ef;
+      return state.ef;
     },
-    setEf: (wanted) => {
-      assertInteger("setEf: ef", wanted, 1, 100_000);
-      held().setEf(wanted);
-      ef = wanted;
+    get recall() {
+      return state.recall;
     },
-    search: async (queries, k, options = {}) => searchHnsw(index, held(), queries, k, options),
+    get exactBecause() {
+      return state.exactBecause;
+    },
+    setEf: (ef) => {
+      assertInteger("setEf: ef", ef, 1, 100_000);
+      held().setEf(ef);
+      Object.assign(state, { ef, recall: undefined, exact: null, exactBecause: undefined } satisfies State);
+    },
+    search: async (queries, k, options = {}) =>
+      state.exact?.search(queries, k, options) ?? searchGraph(index, { graph: held(), fold }, queries, k, options),
     save: async (folder) => {
-      const stored: Sidecar = { ...sidecar, settings: { ...settings, ef } };
+      const { ef, recall } = state;
+      const stored: Sidecar = { ...sidecar, recall, copies: copiesIn(fold), settings: { ...settings, ef } };
       await saveIndexFiles(folder, stored, (file) => held().save(file));
     },
     dispose: () => {
       graph = null;
+      state.exact?.dispose();
     },
   };
-  held().setEf(ef);
+  held().setEf(settings.ef);
   return index;
+}
+
+/** A graph over these rows, built on a thread of Node's pool. */
+async function buildGraph(rows: Matrix, settings: Settings, control: Control | undefined): Promise<NativeGraph> {
+  const graph = new (loadSearchAddon().Graph)(rows.cols);
+  graph.create(rows.rows, settings.m, settings.efConstruction, settings.seed);
+  const work = { stage: "building the HNSW index", count: rows.rows, size: ROWS_PER_CALL, control };
+  await inPieces(work, (first, last) => graph.add(rowsOf(rows, first, last), first));
+  graph.setEf(settings.ef);
+  return graph;
 }
 
 /**
  * Builds a hierarchical navigable small-world graph over the rows, by inner product, on a thread of Node's pool: the
- * caller's thread is free meanwhile. Same rows, order and settings give the same graph. Its recall against an exact index is for measureRecall() to say.
+ * caller's thread is free meanwhile. Same rows, order and settings give the same graph.
+ *
+ * Rows that are equal (to two millionths of their length) are one node: what is found of it is all its positions, with one score, and of
+ * equal scores the lower position comes first, as in the exact index. Recall is measured on the corpus' own rows; where it is less
+ * than `minRecall`, every vector is compared instead (`exactBecause`). For queries of another kind measureRecall() says it.
  *
  * @throws ShapeError, DataError or NumericError when ids and embeddings are no corpus. ConfigError on a bad setting.
  * EnvironmentError when hnswlib-node is missing. InterruptedError when the signal is aborted.
@@ -102,49 +150,63 @@ export async function createHnswIndex(
 ): Promise<HnswIndex> {
   assertCorpus("createHnswIndex", ids, embeddings);
   const settings = settingsOf(options);
-  const { Graph, version } = loadSearchAddon();
-  const graph = new Graph(embeddings.cols);
-  graph.create(embeddings.rows, settings.m, settings.efConstruction, settings.seed);
-  const work = {
-    stage: "building the HNSW index",
-    count: embeddings.rows,
-    size: ROWS_PER_CALL,
-    control: options.control,
-  };
-  await inPieces(work, (first, last) => graph.add(rowsOf(embeddings, first, last), first));
+  const { control } = options;
+  const { version } = loadSearchAddon();
+  const fold = foldRows(embeddings);
+  const distinct = distinctRows(embeddings, fold);
+  const graph = await buildGraph(distinct, settings, control);
+  const recall = settings.minRecall === 0 ? undefined : await measureOwnRecall(graph, distinct);
   const corpusHash = hashCorpus(ids, embeddings);
   const { rows: size, cols: dimension } = embeddings;
   const library = `hnswlib-node ${version}`;
-  return wrapGraph(graph, { kind: "hnsw", space: "ip", dimension, size, ids, corpusHash, library }, settings);
+  const sidecar = { kind: "hnsw", space: "ip", dimension, size, ids, corpusHash, library, recall } as const;
+  const index = wrapGraph({ graph, fold, sidecar, settings, rows: () => embeddings });
+  if (index.exactBecause !== undefined) {
+    const message = `createHnswIndex: searching exactly instead: ${index.exactBecause}.`;
+    control?.onWarn?.("exact-index", message, { recall, minRecall: settings.minRecall });
+  }
+  return index;
+}
+
+/** Every row of a graph, copies too. */
+function rowsIn({ graph, fold }: FoldedGraph, size: number, cols: number): Matrix {
+  const data = new Float32Array(size * cols);
+  for (let node = 0; node < graph.count(); node++) {
+    const [start, end] = fold === null ? [node, node + 1] : [fold.starts[node]!, fold.starts[node + 1]!];
+    for (let i = start; i < end; i++) {
+      const position = fold === null ? node : fold.positions[i]!;
+      graph.row(node, data.subarray(position * cols, (position + 1) * cols));
+    }
+  }
+  return { data, rows: size, cols };
 }
 
 /**
- * Loads a graph saved with `save(folder)`, at the `ef` it was saved with.
+ * Loads a graph saved with `save(folder)`, at the `ef` it was saved with; one that found too little of its own rows is searched exactly
+ * still.
  *
  * @throws DataError naming the file when one is missing, truncated, altered, or when the graph's count differs from its
  * sidecar's. EnvironmentError when hnswlib-node is missing.
  */
 export async function loadHnswIndex(folder: string): Promise<HnswIndex> {
   const { sidecar, file } = await readIndexFiles("loadHnswIndex", folder, "hnsw");
-  const graph = new (loadSearchAddon().Graph)(sidecar.dimension);
-  let settings: Settings;
+  const { size, dimension, copies = [] } = sidecar;
+  const graph = new (loadSearchAddon().Graph)(dimension);
+  const refuse = (rule: string, got: string, cause?: unknown): never => {
+    const message = `loadHnswIndex: ${file} must ${rule}${got}. Build and save the index again.`;
+    throw new DataError(message, { file }, cause);
+  };
   try {
-    settings = settingsOf(sidecar.settings);
+    const settings = settingsOf(sidecar.settings);
+    const fold = foldOfCopies(size, copies);
     await graph.load(file);
+    if (graph.count() === size - copies.length) {
+      return wrapGraph({ graph, fold, sidecar, settings, rows: () => rowsIn({ graph, fold }, size, dimension) });
+    }
   } catch (error) {
-    throw new DataError(
-      `loadHnswIndex: ${file} must be an HNSW graph with usable settings. Build and save the index again.`,
-      { file },
-      error,
-    );
+    refuse("be an HNSW graph with usable settings", "", error);
   }
-  if (graph.count() !== sidecar.size) {
-    throw new DataError(
-      `loadHnswIndex: ${file} must hold ${sidecar.size} vectors, as its sidecar says; got ${graph.count()}. Build and save the index again.`,
-      { file, expected: sidecar.size, got: graph.count() },
-    );
-  }
-  return wrapGraph(graph, sidecar, settings);
+  return refuse(`hold ${size - copies.length} vectors, as its sidecar says`, `; got ${graph.count()}`);
 }
 
 /** Approximate search in a graph, for large corpora. */
@@ -156,99 +218,3 @@ export const hnswEngine = {
   build: createHnswIndex,
   load: loadHnswIndex,
 } as const satisfies IndexEngine<HnswOptions>;
-
-/** Queries per call of the graph: a few milliseconds. */
-const QUERIES_PER_CALL = 256;
-
-/** How many times k are fetched under a filter before every vector is compared instead. */
-const FILTER_FACTOR = 4;
-
-/** The best positions of a query and their inner products. */
-interface Best {
-  readonly positions: readonly number[];
-  readonly scores: readonly number[];
-}
-
-/** Every allowed vector compared: for a filter so strict that the fetched ones hold too few. */
-function scanAll(graph: NativeGraph, query: Float32Array, k: number, isAllowed: (position: number) => boolean): Best {
-  const best = new TopK(k);
-  const point = new Float32Array(query.length);
-  for (let position = 0; position < graph.count(); position++) {
-    if (!isAllowed(position)) continue;
-    graph.row(position, point);
-    let score = 0;
-    for (let i = 0; i < query.length; i++) score += query[i]! * point[i]!;
-    best.push(position, Math.fround(score));
-  }
-  return best;
-}
-
-/** What the graph found for some queries, `fetch` places each. */
-interface Fetched {
-  readonly fetch: number;
-  readonly positions: Int32Array;
-  readonly distances: Float32Array;
-}
-
-async function fetchRows(graph: NativeGraph, queries: Float32Array, count: number, wanted: number): Promise<Fetched> {
-  const fetch = Math.min(graph.count(), wanted);
-  const positions = new Int32Array(count * fetch);
-  const distances = new Float32Array(count * fetch);
-  await graph.search(queries, fetch, positions, distances);
-  return { fetch, positions, distances };
-}
-
-/** The first k allowed of a query's fetched ones, best first; fewer where too many are forbidden. */
-function firstAllowed(
-  { fetch, positions, distances }: Fetched,
-  query: number,
-  k: number,
-  isAllowed: (position: number) => boolean,
-): Best {
-  const best = { positions: [] as number[], scores: [] as number[] };
-  for (let i = query * fetch; i < (query + 1) * fetch && best.positions.length < k; i++) {
-    const position = positions[i]!;
-    if (position < 0) break;
-    if (!isAllowed(position)) continue;
-    best.positions.push(position);
-    best.scores.push(Math.fround(1 - distances[i]!));
-  }
-  return best;
-}
-
-/**
- * The k best of every query, over a graph whose labels are positions. Instead of filtering inside the graph, more than k
- * are fetched and the forbidden ones left out: a callback from native code could not throw.
- */
-async function searchHnsw(
-  index: VectorIndex,
-  graph: NativeGraph,
-  queries: Matrix,
-  k: number,
-  options: SearchOptions,
-): Promise<Hits[]> {
-  assertQueries(index, queries, k, options);
-  const { accept, excludeIds, control } = options;
-  const mask = accept === undefined ? null : acceptedPositions(index.ids, accept);
-  const wanted = Math.min(k, index.size);
-  const found: Hits[] = [];
-  const readQueries = async (first: number, last: number, excluded: readonly string[]) => {
-    const fetch = (k + excluded.length) * (mask === null ? 1 : FILTER_FACTOR);
-    const fetched = await fetchRows(graph, rowsOf(queries, first, last), last - first, fetch);
-    const isAllowed = (position: number) =>
-      (mask === null || mask[position] === 1) && !excluded.includes(index.ids[position]!);
-    for (let q = first; q < last; q++) {
-      const best = firstAllowed(fetched, q - first, wanted, isAllowed);
-      const whole = best.positions.length === wanted;
-      const { positions, scores } = whole ? best : scanAll(graph, rowsOf(queries, q, q + 1), wanted, isAllowed);
-      found.push({ ids: positions.map((p) => index.ids[p]!), positions, scores });
-    }
-  };
-  const work = { stage: "approximate search", count: queries.rows, size: QUERIES_PER_CALL, control };
-  await inPieces(work, async (first, last) => {
-    if (excludeIds === undefined) return readQueries(first, last, []);
-    // one at a time: what is found for a query must not depend on how many its neighbours exclude
-    for (let q = first; q < last; q++) await readQueries(q, q + 1, excludeIds[q]!);
-  });
-  return found;
-}

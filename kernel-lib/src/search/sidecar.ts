@@ -21,6 +21,10 @@ export interface Sidecar {
   readonly library: string;
   /** The engine's settings by name. */
   readonly settings: Readonly<Record<string, number>>;
+  /** Positions of rows that are not in the file, each with the lower one that it equals. Default none. */
+  readonly copies?: readonly (readonly [position: number, of: number])[];
+  /** Recall that was measured when it was built; absent where it was not, or no longer holds. */
+  readonly recall?: number | undefined;
 }
 
 interface StoredSidecar extends Sidecar {

@@ -32,6 +32,8 @@ export interface VectorIndex {
   readonly size: number;
   readonly dimension: number;
   readonly ids: readonly string[];
+  /** Why an approximate index compares every vector all the same; absent where it does not. */
+  readonly exactBecause?: string | undefined;
   /**
    * The k best of every query, [Q, D] → Q lists of min(k, how many may be found) hits.
    *
@@ -166,11 +168,14 @@ export interface RecallReport {
 /** Slack for the two indexes' different rounding (single and double precision) of the same inner product. */
 const TOLERANCE = 1e-5;
 
+/** Whether a score is as good as a limit that an exact index found. */
+export const reaches = (score: number, limit: number): boolean =>
+  score >= limit - TOLERANCE * Math.max(1, Math.abs(limit));
+
 function recallOf(found: Hits, truth: Hits): number {
   const last = truth.scores.at(-1);
   if (last === undefined) return 1; // nothing may be found
-  const enough = last - TOLERANCE * Math.max(1, Math.abs(last));
-  return found.scores.filter((score) => score >= enough).length / truth.scores.length;
+  return found.scores.filter((score) => reaches(score, last)).length / truth.scores.length;
 }
 
 async function timed(index: VectorIndex, queries: Matrix, k: number, options: SearchOptions) {

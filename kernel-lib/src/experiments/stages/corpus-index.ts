@@ -100,7 +100,7 @@ const MATRICES = ["image", "text", ...SPLITS] as const;
 const INDEX_FILE = "index.json";
 type StoredIndex = Pick<Index, "choice" | "recall">;
 const EMBEDDINGS_FILE = "embeddings.safetensors";
-const VERSION = 3;
+const VERSION = 4;
 
 /**
  * Embeds every passage twice (picture and text) and every query image once with the frozen encoder, builds one HNSW graph
@@ -164,15 +164,17 @@ async function computeIndex(
   writeMatrices(join(workDir, EMBEDDINGS_FILE), matrices);
   const { m, efConstruction, ef, prefer, exactUpTo } = profileOf(run.profile).index;
   const ids = parts.corpus.passages.map((passage) => passage.id);
-  let choice = chooseIndex(matrices.image, { prefer, exactUpTo });
-  const approximate = choice.kind === "flat" ? "hnsw" : choice.kind; // measured in any case, kept where it is searched
+  const planned = chooseIndex(matrices.image, { prefer, exactUpTo });
+  let choice: IndexChoice = planned;
+  const approximate = planned.kind === "flat" ? "hnsw" : planned.kind; // measured in any case, kept where it is searched
   const recall: RecallMeasurement[] = [];
   for (const head of HEADS) {
     const settings = { m, efConstruction, ef, seed, control };
-    const { index } = await openIndex(ids, matrices[head], { ...settings, prefer: approximate });
+    const opened = await openIndex(ids, matrices[head], { ...settings, prefer: approximate });
+    const { index } = opened;
     const exact = createFlatIndex(ids, matrices[head]);
     recall.push(...(await measureRecallTable(run, { head, index, exact, queries: matrices.train })));
-    if (choice.kind !== "flat" && index.kind === "flat") choice = exactInsteadOf(findEngine("buildIndex", choice.kind));
+    if (choice.kind !== "flat" && index.kind === "flat") choice = opened.choice;
     if (choice.kind !== "flat") await index.save(join(workDir, head));
     index.dispose();
   }
