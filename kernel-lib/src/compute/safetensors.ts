@@ -14,6 +14,12 @@ export type SafetensorsDtype = "F32" | "F16" | "BF16" | "I64" | "I32";
 /** Bytes per element. */
 const WIDTH: Readonly<Record<SafetensorsDtype, number>> = { F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4 };
 
+/** Bits per element of the format's other types: such tensors may stand in a file, and are refused only when they are read. */
+const OTHER_BITS: Readonly<Record<string, number>> = {
+  ...{ BOOL: 8, U8: 8, I8: 8, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8 },
+  ...{ F4: 4, F6_E2M3: 6, F6_E3M2: 6, I16: 16, U16: 16, U32: 32, F64: 64, U64: 64, C64: 64 },
+};
+
 /** One tensor of a file. F32, F16 and BF16 are Float32Array in memory, I64 is BigInt64Array, I32 is Int32Array. `data` may be made anew each time it is asked for. */
 export interface StoredTensor {
   readonly dtype: SafetensorsDtype;
@@ -29,16 +35,16 @@ export interface SafetensorsFile {
 
 /** A checked file whose tensors are read one by one. */
 export interface SafetensorsIndex {
-  /** Type and shape per name, in the order of the file. */
-  readonly entries: ReadonlyMap<string, Omit<StoredTensor, "data">>;
+  /** Type, which need not be one that is read, and shape per name, in the order of the file. */
+  readonly entries: ReadonlyMap<string, { readonly dtype: string; readonly shape: readonly number[] }>;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Reads one tensor. @throws DataError when there is none of this name, or the file was changed since. */
+  /** Reads one tensor. @throws DataError when there is none of this name, it is of a type that is not read, or the file was changed since. */
   read(name: string): StoredTensor;
 }
 
 /**
  * Opens a safetensors file, refusing anything the format does not allow: a header larger than the file or 100 MB,
- * unknown types, sizes that do not fit their shape, overlaps, gaps, bytes behind the last tensor.
+ * sizes that do not fit type and shape, overlaps, gaps, bytes behind the last tensor.
  *
  * Memory: the header. Each `read` takes the tensor and, for half precision, one block more. No file stays open.
  *
@@ -53,11 +59,13 @@ export function openSafetensors(file: string): SafetensorsIndex {
     read: (name) => {
       const entry = byName.get(name);
       if (entry === undefined) throw refuse(file, `it holds no tensor ${name}`, name);
+      const { dtype } = entry;
+      if (!isRead(dtype)) throw unsupported(file, entry);
       const data = withFile(file, (handle) => {
         if (fstatSync(handle).size !== size) throw refuse(file, "it has another size than when it was opened", name);
-        return readTensor(handle, entry, { file, start });
+        return readTensor(handle, { ...entry, dtype }, { file, start });
       });
-      return { dtype: entry.dtype, shape: entry.shape, data };
+      return { dtype, shape: entry.shape, data };
     },
   };
 }
@@ -65,7 +73,7 @@ export function openSafetensors(file: string): SafetensorsIndex {
 /**
  * Reads a whole safetensors file, as strictly as `openSafetensors`.
  *
- * @throws DataError naming file and tensor.
+ * @throws DataError naming file and tensor; where a tensor is of a type that is not read, naming the type.
  */
 export function readSafetensors(file: string): SafetensorsFile {
   const { entries, metadata, read } = openSafetensors(file);
@@ -133,7 +141,7 @@ function withFile<T>(file: string, use: (handle: number) => T): T {
 /** Where a tensor lies behind the header. */
 interface HeaderEntry {
   readonly name: string;
-  readonly dtype: SafetensorsDtype;
+  readonly dtype: string;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
@@ -180,19 +188,25 @@ function parseObject(text: string, refuse: Refuse): Record<string, unknown> {
 
 function parseEntry(name: string, value: unknown, refuse: Refuse): HeaderEntry {
   const { dtype, shape, data_offsets: offsets } = (isRecord(value) ? value : {}) as Record<string, unknown>;
-  if (typeof dtype !== "string" || !Object.hasOwn(WIDTH, dtype))
-    throw refuse(
-      `tensor ${name} must have a dtype of ${Object.keys(WIDTH).join(", ")}; got ${JSON.stringify(dtype)}`,
-      name,
-    );
+  if (typeof dtype !== "string") throw refuse(`tensor ${name} must name its dtype; got ${JSON.stringify(dtype)}`, name);
   if (!isCounts(shape)) throw refuse(`tensor ${name} must have a shape of whole numbers`, name);
   if (!isCounts(offsets) || offsets.length !== 2)
     throw refuse(`tensor ${name} must have two data_offsets of whole numbers`, name);
   const [begin, end] = offsets as [number, number];
-  const size = shape.reduce((product, n) => product * n, WIDTH[dtype as SafetensorsDtype]);
-  if (end - begin !== size)
+  const size = bitsOf(dtype) === null ? end - begin : shape.reduce((product, n) => product * n, bitsOf(dtype)! / 8);
+  if (end - begin !== size || end < begin)
     throw refuse(`tensor ${name} must have ${size} bytes for ${dtype} [${shape.join(", ")}]; got ${end - begin}`, name);
-  return { name, dtype: dtype as SafetensorsDtype, shape, begin, end };
+  return { name, dtype, shape, begin, end };
+}
+
+function isRead(dtype: string): dtype is SafetensorsDtype {
+  return Object.hasOwn(WIDTH, dtype);
+}
+
+/** Bits per element; null of a type that came after this was written. */
+function bitsOf(dtype: string): number | null {
+  if (isRead(dtype)) return 8 * WIDTH[dtype];
+  return Object.hasOwn(OTHER_BITS, dtype) ? OTHER_BITS[dtype]! : null;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -246,9 +260,17 @@ function refuse(file: string, problem: string, tensor?: string): DataError {
   });
 }
 
+function unsupported(file: string, { name, dtype, shape }: HeaderEntry): DataError {
+  const types = Object.keys(WIDTH).join(", ");
+  return new DataError(
+    `readSafetensors: tensor ${name} of ${file} must be one of ${types} to be read; got ${dtype} [${shape.join(", ")}], which is not supported. Convert the tensor, or leave it out.`,
+    { file, tensor: name, dtype },
+  );
+}
+
 function readTensor(
   handle: number,
-  entry: HeaderEntry,
+  entry: HeaderEntry & { readonly dtype: SafetensorsDtype },
   { file, start }: { readonly file: string; readonly start: number },
 ): StoredTensor["data"] {
   const from = start + entry.begin;

@@ -12,6 +12,7 @@ export const MODEL_FILES = {
   tokenizerConfig: "tokenizer_config.json",
   preprocessor: "preprocessor_config.json",
   processor: "processor_config.json",
+  generation: "generation_config.json",
   chatTemplate: "chat_template.jinja",
   /** The template in a JSON file, as older models have it. */
   chatTemplateJson: "chat_template.json",
@@ -30,6 +31,7 @@ export const OPTIONAL_FILES: readonly string[] = [
   MODEL_FILES.chatTemplate,
   MODEL_FILES.processor,
   MODEL_FILES.chatTemplateJson,
+  MODEL_FILES.generation,
 ];
 
 /**

@@ -66,12 +66,12 @@ describe("safetensors", () => {
     [
       "an unknown type",
       () => craft({ w: { ...f32([1], 0, 4), dtype: "F8" } }, 4),
-      'tensor w must have a dtype of F32, F16, BF16, I64, I32; got "F8"',
+      "must be one of F32, F16, BF16, I64, I32 to be read; got F8 [1], which is not supported",
     ],
     [
       "a type from Object.prototype",
       () => craft({ w: { ...f32([1], 0, 4), dtype: "toString" } }, 4),
-      "tensor w must have a dtype",
+      "to be read; got toString [1], which is not supported",
     ],
     ["a negative size", () => craft({ w: f32([-1], 0, 4) }, 4), "tensor w must have a shape of whole numbers"],
     [

@@ -16,8 +16,13 @@ export function inverseFrequency(theta: number, exponent: number, dimension: num
   return Math.fround(1 / Math.fround(theta ** Math.fround(exponent / dimension)));
 }
 
-/** Cosines and sines of `angle(row, j)`, the same in both halves of a head. */
-export function fillAngles(count: number, headDim: number, angle: (row: number, j: number) => number): RotaryAngles {
+/** Cosines and sines of `angle(row, j)`, the same in both halves of a head, times `scale`, default 1. */
+export function fillAngles(
+  count: number,
+  headDim: number,
+  angle: (row: number, j: number) => number,
+  scale = 1,
+): RotaryAngles {
   const cos = new Float32Array(count * headDim);
   const sin = new Float32Array(count * headDim);
   const half = headDim / 2;
@@ -25,8 +30,8 @@ export function fillAngles(count: number, headDim: number, angle: (row: number, 
     for (let j = 0; j < half; j++) {
       const value = Math.fround(angle(row, j));
       const at = row * headDim + j;
-      cos[at] = cos[at + half] = Math.cos(value);
-      sin[at] = sin[at + half] = Math.sin(value);
+      cos[at] = cos[at + half] = Math.fround(Math.cos(value)) * scale;
+      sin[at] = sin[at + half] = Math.fround(Math.sin(value)) * scale;
     }
   }
   return { cos, sin, count, headDim };

@@ -10,7 +10,7 @@ import {
 } from "../dual-encoder/encoder";
 import { type EncoderImageConfig, encoderPixels } from "../dual-encoder/processor";
 import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
-import { assertWeights } from "../weights/model-folder";
+import { neededWeights } from "../weights/model-folder";
 import {
   createParameterStore,
   drawWeights,
@@ -124,9 +124,7 @@ function build(
   const config = parseClipConfig(parts.config);
   const tokenizer = createTokenizer(parts.tokenizer, parts.tokenizerConfig ?? {});
   assertVocabulary(where, tokenizer, config.text.vocabularySize);
-  const weights = weightsOf(config);
-  assertWeights(where, weights, clipShapes(config));
-  const parameters = createParameterStore(weights);
+  const parameters = createParameterStore(neededWeights(where, weightsOf(config), clipShapes(config)));
   const imageConfig = parseClipImageConfig(parts.preprocessor);
   const towers: DualTowers = {
     width: config.projectionSize,

@@ -4,7 +4,7 @@ import { assertNotInterrupted, assertShape } from "../../base/check";
 import type { Control, Matrix, RasterImage } from "../../base/types";
 import { crossEntropy } from "../../compute/ops/cross-entropy";
 import type { JsonObject } from "../weights/fields";
-import { readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
+import { processorFields, readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
 import { createParameterStore, type ParameterStore, type WeightArray } from "../weights/parameters";
 
 /** Texts as token ids, padded to one length: B rows, L columns. Plain arrays. */
@@ -68,6 +68,7 @@ export function readEncoderFolder(
   const checkpoint = readCheckpoint(folder);
   const { config, tokenizerConfig, weights } = checkpoint;
   const tokenizer = requirePart(where, checkpoint, "tokenizer");
+  processorFields(where, checkpoint.processor ?? {}).refuseOthers();
   return {
     weights,
     parts: { config, tokenizer, tokenizerConfig, preprocessor: requirePart(where, checkpoint, "preprocessor") },

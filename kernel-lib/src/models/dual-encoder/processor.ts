@@ -6,17 +6,21 @@ import { type PixelScale, scalePixels, toRgb } from "../images/pixels";
 import { resizeBicubic } from "../images/resize";
 import type { EncoderTexts } from "./encoder";
 
-/** What an encoder's preprocessor_config.json says: the shorter edge is resized, then the centre is cut out. */
+/** What an encoder's preprocessor_config.json says: the picture is resized, then the centre is cut out. */
 export interface EncoderImageConfig extends PixelScale {
+  /** Pixels that the shorter edge is resized to, proportions kept. */
   readonly shortestEdge: number;
+  /** The size that pictures are stretched to instead, whatever their proportions. Default: none. */
+  readonly stretchTo?: { readonly height: number; readonly width: number };
   readonly cropHeight: number;
   readonly cropWidth: number;
   /** Where the cut starts when the margin is odd: transformers rounds down, torchvision half to even. Default "down". */
   readonly cropRounding?: "down" | "halfToEven";
 }
 
-function resizeShortestEdge(image: RasterImage, edge: number): RasterImage {
-  const scale = (length: number) => Math.trunc((edge * length) / Math.min(image.width, image.height));
+function resize(image: RasterImage, { shortestEdge, stretchTo }: EncoderImageConfig): RasterImage {
+  if (stretchTo !== undefined) return resizeBicubic(image, stretchTo.width, stretchTo.height);
+  const scale = (length: number) => Math.trunc((shortestEdge * length) / Math.min(image.width, image.height));
   return resizeBicubic(image, scale(image.width), scale(image.height));
 }
 
@@ -44,11 +48,11 @@ function cropCentre(image: RasterImage, { cropHeight, cropWidth, cropRounding }:
  * @throws ConfigError when the crop is larger than the resized image.
  */
 export function encoderPixels(images: readonly RasterImage[], config: EncoderImageConfig): tf.Tensor4D {
-  const { cropHeight, cropWidth, shortestEdge } = config;
+  const { cropHeight, cropWidth } = config;
   const size = cropHeight * cropWidth * 3;
   const values = new Float32Array(images.length * size);
   images.forEach((image, i) => {
-    values.set(scalePixels(cropCentre(resizeShortestEdge(toRgb(image), shortestEdge), config), config), i * size);
+    values.set(scalePixels(cropCentre(resize(toRgb(image), config), config), config), i * size);
   });
   return tf.tensor4d(values, [images.length, cropHeight, cropWidth, 3]);
 }

@@ -1,6 +1,6 @@
 import { ShapeError } from "../../base/errors";
 import type { RasterImage } from "../../base/types";
-import type { FieldSource, Fields } from "../weights/fields";
+import { type FieldSource, type Fields, wordsOf } from "../weights/fields";
 
 /** How colours become numbers: (byte · rescale - mean) / std, per channel. */
 export interface PixelScale {
@@ -17,13 +17,44 @@ export const IMAGE_CONFIG: FieldSource = {
   advice: "Copy the file from the model again.",
 };
 
-/** Reads mean, deviation and rescale factor as transformers writes them. @throws DataError naming the field. */
+/** What OpenAI's CLIP scales by, and the classes of CLIP, Qwen2-VL and Pixtral where a file leaves them out. */
+export const CLIP_MEAN: readonly number[] = [0.48145466, 0.4578275, 0.40821073];
+export const CLIP_STD: readonly number[] = [0.26862954, 0.26130258, 0.27577711];
+
+/** Pillow's number for the bicubic filter. */
+const BICUBIC = 3;
+
+/**
+ * Reads how colours become numbers, as transformers' image processors do. What is left out is CLIP's; a step that is switched
+ * off leaves numbers as they are.
+ *
+ * @throws DataError naming the field: one that is wrong, or a way of resizing or converting that is not built.
+ */
 export function parsePixelScale(fields: Fields): PixelScale {
-  return {
-    mean: fields.numbers("image_mean", 3),
-    std: fields.numbers("image_std", 3),
-    rescale: fields.number("rescale_factor", 1 / 255),
+  fields.only("do_resize", true);
+  fields.only("do_convert_rgb", true);
+  fields.only("resample", BICUBIC);
+  const rescale = fields.number("rescale_factor", 1 / 255);
+  const colours = (field: string, fallback: readonly number[]): number[] => {
+    const value = fields.value(field);
+    return typeof value === "number" ? [value, value, value] : fields.numbers(field, 3, fallback);
   };
+  const [mean, std] = [colours("image_mean", CLIP_MEAN), colours("image_std", CLIP_STD)];
+  if (std.includes(0)) throw fields.wrong("image_std", "numbers other than 0");
+  const kept = fields.flag("do_normalize", "on") ? { mean, std } : { mean: [0, 0, 0], std: [1, 1, 1] };
+  return { ...kept, rescale: fields.flag("do_rescale", "on") ? rescale : 1 };
+}
+
+/** Names of code and of kinds of arrays, and what groups pictures, which changes none of them. */
+const IMAGE_IRRELEVANT = wordsOf(`
+  _processor_class _valid_processor_keys auto_map backend data_format device disable_grouping do_pad feature_extractor_type
+  image_processor_type image_seq_length input_data_format processor_class return_tensors transformers_version
+`);
+
+/** Says that a preprocessor_config.json is read: other fields are refused by name and value. */
+export function closeImageConfig(fields: Fields): void {
+  fields.ignore(IMAGE_IRRELEVANT);
+  fields.refuseOthers();
 }
 
 /** Three equal channels for a grey image; a colour image as it is. */

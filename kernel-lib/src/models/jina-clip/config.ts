@@ -1,4 +1,4 @@
-import { Fields, type JsonObject, MAX_LAYERS, MAX_SIZE, TRANSFORMERS_FIELDS } from "../weights/fields";
+import { closeSection, Fields, type JsonObject, MAX_LAYERS, MAX_SIZE, wordsOf } from "../weights/fields";
 
 /** The image tower: an EVA-02 vision transformer. */
 export interface JinaVisionConfig {
@@ -50,6 +50,8 @@ export interface JinaClipConfig {
 
 /** Tokens that the published encoder reads of a text, whatever the tower could. */
 const PUBLISHED_TEXT_LENGTH = 512;
+/** How it is computed, not what. */
+const TOP_IRRELEVANT = wordsOf("projection_dim use_text_flash_attn use_vision_xformers");
 const BACKBONE = "jinaai/jina-bert-flash-implementation";
 
 /**
@@ -70,13 +72,15 @@ export function parseJinaClipConfig(json: JsonObject): JinaClipConfig {
   const towerSize = vision.size("embed_dim", 768);
   if (text.size("embed_dim", 768) !== towerSize)
     throw text.wrong("embed_dim", `vision_config.embed_dim = ${towerSize}`);
-  return {
+  const config: JinaClipConfig = {
     towerSize,
     projectionSize: top.flag("add_projections", "off") ? top.size("projection_dim", 768) : null,
     logitScale: top.real("logit_scale_init_value", 2.6592),
     vision: parseVision(vision, towerSize),
     text: parseText(text, towerSize),
   };
+  closeSection(top, TOP_IRRELEVANT);
+  return config;
 }
 
 /** How it is computed or trained, not what. */
@@ -107,8 +111,7 @@ function parseVision(vision: Fields, towerSize: number): JinaVisionConfig {
     rotaryGrid: rotaryGrid(vision, side, hiddenSize / numHeads),
     head,
   };
-  vision.ignore([...VISION_IRRELEVANT, ...TRANSFORMERS_FIELDS]);
-  vision.refuseOthers();
+  closeSection(vision, VISION_IRRELEVANT);
   return config;
 }
 
@@ -142,8 +145,7 @@ function parseText(text: Fields, towerSize: number): JinaTextConfig {
   const sizes = parseBert(bert);
   const mapped = headOf(text) === "linear" || sizes.hiddenSize !== towerSize;
   const bias = text.flag("proj_bias", "off");
-  text.ignore(TRANSFORMERS_FIELDS);
-  text.refuseOthers();
+  closeSection(text);
   return { ...sizes, head: mapped ? (bias ? "affine" : "linear") : "none" };
 }
 
@@ -169,8 +171,7 @@ function parseBert(bert: Fields): Omit<JinaTextConfig, "head"> {
     layerNormEpsilon: bert.real("layer_norm_eps", 1e-12),
     padTokenId,
   };
-  bert.ignore([...BERT_IRRELEVANT, ...TRANSFORMERS_FIELDS]);
-  bert.refuseOthers();
+  closeSection(bert, BERT_IRRELEVANT);
   return config;
 }
 

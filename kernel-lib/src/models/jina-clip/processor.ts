@@ -1,14 +1,11 @@
 import type { Control } from "../../base/types";
 import type { EncoderTexts } from "../dual-encoder/encoder";
 import { type EncoderImageConfig, padTexts, warnOfCuts } from "../dual-encoder/processor";
-import { IMAGE_CONFIG } from "../images/pixels";
+import { CLIP_MEAN, CLIP_STD, IMAGE_CONFIG } from "../images/pixels";
 import type { TextTokenizer } from "../text/tokenizer";
 import { Fields, type JsonObject } from "../weights/fields";
 import type { JinaClipConfig } from "./config";
 
-/** What torchvision's transform of OpenAI's CLIP uses, and jina-clip's processor where its file leaves them out. */
-const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
-const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
 /** Names of code, and a colour that no mode but "longest", which is not built, reads. */
 const IRRELEVANT = ["fill_color", "auto_map", "image_processor_type", "processor_class", "feature_extractor_type"];
 

@@ -11,7 +11,7 @@ import {
 } from "../dual-encoder/encoder";
 import { type EncoderImageConfig, encoderPixels } from "../dual-encoder/processor";
 import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
-import { assertWeights } from "../weights/model-folder";
+import { neededWeights } from "../weights/model-folder";
 import {
   createParameterStore,
   drawWeights,
@@ -217,9 +217,7 @@ function build(
       `${where}: size of preprocessor_config.json must be image_size = ${config.vision.imageSize}; got ${imageConfig.shortestEdge}. Use the config.json and preprocessor_config.json of one checkpoint.`,
       { size: imageConfig.shortestEdge, imageSize: config.vision.imageSize },
     );
-  const weights = weightsOf(config);
-  assertWeights(where, weights, jinaClipShapes(config));
-  const parameters = createParameterStore(weights);
+  const parameters = createParameterStore(neededWeights(where, weightsOf(config), jinaClipShapes(config)));
   const towers: DualTowers = {
     width: config.projectionSize ?? config.towerSize,
     pixels: (images) => encoderPixels(images, imageConfig),

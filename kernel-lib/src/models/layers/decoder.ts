@@ -3,18 +3,12 @@ import { StateError } from "../../base/errors";
 import { gatedSilu } from "../../compute/ops/activations";
 import { attention } from "../../compute/ops/attention";
 import { rmsNorm } from "../../compute/ops/norms";
-import {
-  createRotaryTable,
-  fillAngles,
-  inverseFrequency,
-  type RotaryAngles,
-  type RotaryTable,
-  rotate,
-} from "../../compute/ops/rotary";
+import { createRotaryTable, fillAngles, type RotaryAngles, type RotaryTable, rotate } from "../../compute/ops/rotary";
 import { gatherRows } from "../../compute/ops/rows";
 import { assertMultiple, assertSizes } from "../weights/fields";
 import { type NamedShape, type ParameterStore, withBias, withoutBias } from "../weights/parameters";
 import { type LinearMaps, linearMaps } from "./linear";
+import { type RopeConfig, rotaryFrequencies, rotaryScale } from "./rope";
 
 /*
  * The text model of every reader: a decoder with rotary positions, grouped-query attention, RMS norms before each part and a
@@ -22,7 +16,7 @@ import { type LinearMaps, linearMaps } from "./linear";
  */
 
 /** Sizes of a decoder. */
-export interface DecoderConfig {
+export interface DecoderConfig extends RopeConfig {
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly intermediateSize: number;
@@ -32,12 +26,14 @@ export interface DecoderConfig {
   /** Width of a head. Default hiddenSize / numHeads. */
   readonly headDim?: number;
   readonly rmsNormEps: number;
-  readonly ropeTheta: number;
   /** How many rotary frequencies follow the time, height and width position; sums to half a head. */
   readonly mropeSection: readonly [number, number, number];
-  readonly maxPositions: number;
+  /** Fills up shorter prompts of a batch; where the model writes it, its answer is over. */
   readonly padTokenId: number;
+  /** Ends a turn: the last token of an answer that is learned. */
   readonly endTokenId: number;
+  /** Tokens that end an answer as well. Default none. */
+  readonly otherEndTokenIds?: readonly number[];
 }
 
 /** Width of one attention head. */
@@ -45,11 +41,20 @@ export function headWidth(config: DecoderConfig): number {
   return config.headDim ?? config.hiddenSize / config.numHeads;
 }
 
+const TOKENS = ["padTokenId", "endTokenId", "otherEndTokenIds"];
+/** Fields of a text model that are no sizes. */
+const NO_SIZES: readonly string[] = [...TOKENS, "mropeSection", "rmsNormEps", "ropeTheta", "ropeScaling"];
+
 /** Throws ConfigError when the sizes of a text model contradict each other. */
 export function assertDecoderConfig(where: string, text: DecoderConfig): void {
-  assertSizes(where, text, ["padTokenId", "endTokenId", "mropeSection", "rmsNormEps", "ropeTheta"]);
+  assertSizes(where, text, NO_SIZES);
   assertMultiple(where, ["text.numHeads", text.numHeads], ["text.numKeyValueHeads", text.numKeyValueHeads]);
   assertMultiple(where, ["the text model's head width", headWidth(text)], ["a pair", 2]);
+}
+
+/** `eos_token_id` of a config.json: a number, or several. */
+export function endTokensJson({ endTokenId, otherEndTokenIds = [] }: DecoderConfig): number | number[] {
+  return otherEndTokenIds.length === 0 ? endTokenId : [endTokenId, ...otherEndTokenIds];
 }
 
 /** Prefix of the text model's modules, the same in every reader. */
@@ -88,9 +93,11 @@ export function decoderShapes(config: DecoderConfig, attentionBias: "bias" | "no
 export function multimodalAngles(config: DecoderConfig, positionIds: Int32Array): RotaryAngles {
   const headDim = headWidth(config);
   const axes = config.mropeSection.flatMap((length, axis) => new Array<number>(length).fill(axis));
-  const frequencies = axes.map((_, j) => inverseFrequency(config.ropeTheta, 2 * j, headDim));
+  const length = positionIds.reduce((most, id) => Math.max(most, id + 1), 0);
+  const frequencies = rotaryFrequencies(config, headDim, length);
   const count = positionIds.length / 3;
-  return fillAngles(count, headDim, (row, j) => positionIds[axes[j]! * count + row]! * frequencies[j]!);
+  const angle = (row: number, j: number): number => positionIds[axes[j]! * count + row]! * frequencies[j]!;
+  return fillAngles(count, headDim, angle, rotaryScale(config));
 }
 
 /**

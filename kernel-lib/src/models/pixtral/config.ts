@@ -1,7 +1,8 @@
 import { assertInteger } from "../../base/check";
 import { ConfigError } from "../../base/errors";
-import { assertDecoderConfig, type DecoderConfig, headWidth } from "../layers/decoder";
-import { assertMultiple, assertSizes, Fields, type JsonObject, MAX_LAYERS } from "../weights/fields";
+import { assertDecoderConfig, type DecoderConfig, endTokensJson, headWidth } from "../layers/decoder";
+import { parseRope, ropeJson, ropeSection } from "../layers/rope";
+import { assertMultiple, assertSizes, closeSection, Fields, type JsonObject, MAX_LAYERS } from "../weights/fields";
 
 const ACTIVATIONS = ["gelu", "silu"] as const;
 /** Activation of a gated MLP or of the projector. */
@@ -57,8 +58,8 @@ export function assertPixtralConfig({ text, vision, featureLayer }: PixtralConfi
  * Reads the content of a config.json, in the published dialect (`image_token_index`, `rope_theta`, fields left out where
  * they have transformers' default) or in that of transformers 5 (`image_token_id`, `rope_parameters`).
  *
- * @throws DataError when a field is of the wrong kind or asks for what is not built (another vision tower or text model,
- * sliding windows, scaled rotary positions, several feature layers).
+ * @throws DataError when a field is of the wrong kind, unknown, or asks for what is not built (another vision tower or text
+ * model, sliding windows, several feature layers).
  */
 export function parsePixtralConfig(json: unknown): PixtralConfig {
   const top = new Fields(json, {
@@ -71,6 +72,7 @@ export function parsePixtralConfig(json: unknown): PixtralConfig {
   vision.exactly("model_type", "pixtral");
   text.exactly("model_type", "mistral");
   top.only("vision_feature_select_strategy", "full", "default");
+  top.value("image_token_index"); // stands beside image_token_id in some files
   const visionConfig = parseVision(vision);
   const config: PixtralConfig = {
     text: parseText(text, top),
@@ -81,13 +83,16 @@ export function parsePixtralConfig(json: unknown): PixtralConfig {
     projectorBias: top.flag("multimodal_projector_bias", "on") ? "bias" : "none",
     tieWordEmbeddings: top.value("tie_word_embeddings") === true || text.value("tie_word_embeddings") === true,
   };
+  closeSection(text);
+  closeSection(vision);
+  closeSection(top, ["image_seq_length"]); // of towers that see every picture at one size
   assertPixtralConfig(config);
   return config;
 }
 
 function parseText(text: Fields, top: Fields): DecoderConfig {
   text.only("hidden_act", "silu");
-  const rope = ropeOf(text, "default");
+  text.everyOf("layer_types", "full_attention");
   const numHeads = text.size("num_attention_heads", 32);
   const hiddenSize = text.size("hidden_size", 4096);
   const headDim = text.size("head_dim", Math.floor(hiddenSize / numHeads));
@@ -96,47 +101,45 @@ function parseText(text: Fields, top: Fields): DecoderConfig {
   const windowSize = window === undefined ? 4096 : window; // null: none
   if (windowSize !== null && !(typeof windowSize === "number" && windowSize >= maxPositions))
     throw text.wrong("sliding_window", `null or at least max_position_embeddings = ${maxPositions}`, windowSize);
-  const specialToken = (name: string, fallback: number): number =>
-    (text.value(name) === undefined ? top : text).tokenId(name, fallback);
-  const endTokenId = specialToken("eos_token_id", 2);
+  const tokens = (name: string): Fields => (text.value(name) === undefined ? top : text);
+  const [endTokenId, ...others] = tokens("eos_token_id").tokenIds("eos_token_id", [2]) as [number, ...number[]];
   return {
     vocabSize: text.size("vocab_size", 32_000),
     hiddenSize,
     intermediateSize: text.size("intermediate_size", 14_336),
     numLayers: text.size("num_hidden_layers", 32, MAX_LAYERS),
     numHeads,
-    numKeyValueHeads: text.size("num_key_value_heads", 8),
+    // null says: as many as heads
+    numKeyValueHeads: text.size("num_key_value_heads", text.raw("num_key_value_heads") === null ? numHeads : 8),
     headDim,
     rmsNormEps: text.real("rms_norm_eps", 1e-6),
-    ropeTheta: rope.real("rope_theta", text.real("rope_theta", 10_000)),
+    ...parseRope(text, ropeSection(text), { theta: 10_000, plain: ["default"], maxPositions }),
     mropeSection: [headDim / 2, 0, 0],
     maxPositions,
-    padTokenId: specialToken("pad_token_id", endTokenId),
+    padTokenId: tokens("pad_token_id").tokenId("pad_token_id", endTokenId),
     endTokenId,
+    ...(others.length === 0 ? {} : { otherEndTokenIds: others }),
   };
 }
 
 function parseVision(vision: Fields): PixtralVisionConfig {
-  const rope = ropeOf(vision, "axial");
+  const rope = ropeSection(vision);
+  rope.oneOf(rope.value("rope_type") === undefined ? "type" : "rope_type", ["axial", "default"], "axial");
+  const ropeTheta = rope.real("rope_theta", vision.real("rope_theta", 10_000));
+  rope.refuseOthers();
+  const [hiddenSize, numHeads] = [vision.size("hidden_size", 1024), vision.size("num_attention_heads", 16)];
+  vision.only("head_dim", hiddenSize / numHeads);
   return {
-    hiddenSize: vision.size("hidden_size", 1024),
+    hiddenSize,
     intermediateSize: vision.size("intermediate_size", 4096),
     numLayers: vision.size("num_hidden_layers", 24, MAX_LAYERS),
-    numHeads: vision.size("num_attention_heads", 16),
+    numHeads,
     numChannels: vision.size("num_channels", 3),
     imageSize: vision.size("image_size", 1024),
     patchSize: vision.size("patch_size", 16),
     activation: vision.oneOf("hidden_act", ACTIVATIONS, "gelu"),
-    ropeTheta: rope.real("rope_theta", vision.real("rope_theta", 10_000)),
+    ropeTheta,
   };
-}
-
-/** The rotary fields; anything but plain frequencies is refused. */
-function ropeOf(fields: Fields, plain: string): Fields {
-  fields.only("rope_scaling", null);
-  const rope = fields.section("rope_parameters", {});
-  rope.only("rope_type", plain);
-  return rope;
 }
 
 /** Hidden state 0 is what enters the first block; -1 is what leaves the last one. */
@@ -168,7 +171,7 @@ function textJson({ text, tieWordEmbeddings }: PixtralConfig): JsonObject {
   return {
     attention_dropout: 0,
     bos_token_id: null,
-    eos_token_id: text.endTokenId,
+    eos_token_id: endTokensJson(text),
     head_dim: headWidth(text),
     hidden_act: "silu",
     hidden_size: text.hiddenSize,
@@ -180,7 +183,7 @@ function textJson({ text, tieWordEmbeddings }: PixtralConfig): JsonObject {
     num_key_value_heads: text.numKeyValueHeads,
     pad_token_id: text.padTokenId,
     rms_norm_eps: text.rmsNormEps,
-    rope_parameters: { rope_theta: text.ropeTheta, rope_type: "default" },
+    rope_parameters: ropeJson(text),
     sliding_window: null,
     tie_word_embeddings: tieWordEmbeddings,
     vocab_size: text.vocabSize,

@@ -1,9 +1,10 @@
 import { assertInteger } from "../../base/check";
 import type { RasterImage } from "../../base/types";
-import { IMAGE_CONFIG, type PixelScale, parsePixelScale, scalePixels, toRgb } from "../images/pixels";
+import { closeImageConfig, IMAGE_CONFIG, type PixelScale, parsePixelScale, scalePixels, toRgb } from "../images/pixels";
 import { resizeBicubic } from "../images/resize";
 import type { ImageProcessor, PatchGrid } from "../vision-language/model";
 import { Fields, type JsonObject } from "../weights/fields";
+import { processorFields } from "../weights/model-folder";
 
 /**
  * Mistral's chat format as Pixtral reads it: [INST] around a user's turn, [IMG] for an image, the answer right after
@@ -28,16 +29,33 @@ export interface PixtralImageConfig extends PixelScale {
   readonly longestEdge: number;
 }
 
-/** Reads the content of a Pixtral preprocessor_config.json: a size may be a number or an object. @throws DataError naming the field. */
+/**
+ * Reads the content of a Pixtral preprocessor_config.json. `patch_size` is a number or { height, width }, `size` a number,
+ * { longest_edge } or { height, width }, both sides the same. What is left out is as transformers has it.
+ *
+ * @throws DataError naming the field.
+ */
 export function parsePixtralImageConfig(json: JsonObject): PixtralImageConfig {
   const fields = new Fields(json, IMAGE_CONFIG);
-  const sideOf = (field: string, side: string): number =>
-    typeof fields.value(field) === "object" ? fields.section(field).size(side) : fields.size(field);
-  return {
+  fields.only("do_center_crop", false);
+  const config: PixtralImageConfig = {
     ...parsePixelScale(fields),
-    patchSize: sideOf("patch_size", "height"),
-    longestEdge: sideOf("size", "longest_edge"),
+    patchSize: squareSide(fields, "patch_size", 16),
+    longestEdge: squareSide(fields, "size", 1024),
   };
+  closeImageConfig(fields);
+  return config;
+}
+
+/** A number, or an object with `longest_edge` or with two sides that are the same. */
+function squareSide(fields: Fields, name: string, fallback: number): number {
+  if (typeof fields.value(name) !== "object") return fields.size(name, fallback);
+  const sides = fields.section(name);
+  const longest = sides.value("longest_edge") === undefined ? null : sides.size("longest_edge");
+  const [height, width] = longest === null ? [sides.size("height"), sides.size("width")] : [longest, longest];
+  if (height !== width) throw sides.wrong("width", `the height, ${height}`);
+  sides.refuseOthers();
+  return height;
 }
 
 /** The content of a preprocessor_config.json that transformers reads as a PixtralImageProcessor. */
@@ -69,14 +87,23 @@ export interface PixtralTokens {
 /** Pixtral's own names of them. */
 export const PIXTRAL_TOKENS: PixtralTokens = { image: "[IMG]", imageBreak: "[IMG_BREAK]", imageEnd: "[IMG_END]" };
 
-/** Reads them from the content of a processor_config.json. @throws DataError naming the field. */
-export function parsePixtralTokens(json: JsonObject): PixtralTokens {
-  const fields = new Fields(json, { ...IMAGE_CONFIG, where: "loadPixtral", file: "processor_config.json" });
-  return {
+/**
+ * Reads them from the content of a processor_config.json.
+ *
+ * @param patchSize of the image processor: the two count patches alike.
+ * @throws DataError naming the field.
+ */
+export function parsePixtralTokens(json: JsonObject, patchSize: number): PixtralTokens {
+  const fields = processorFields("loadPixtral", json);
+  fields.only("spatial_merge_size", 1);
+  fields.only("patch_size", patchSize);
+  const tokens = {
     image: fields.text("image_token", PIXTRAL_TOKENS.image),
     imageBreak: fields.text("image_break_token", PIXTRAL_TOKENS.imageBreak),
     imageEnd: fields.text("image_end_token", PIXTRAL_TOKENS.imageEnd),
   };
+  fields.refuseOthers();
+  return tokens;
 }
 
 /** The content of a processor_config.json that transformers reads as a PixtralProcessor. */

@@ -2,10 +2,11 @@ import { DataError } from "../../base/errors";
 import { createRandom } from "../../base/random";
 import { requireBackend } from "../../compute/backend";
 import { decoderShapes, TEXT_PREFIX } from "../layers/decoder";
+import { withFolderTokens } from "../text/generation-config";
 import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
 import type { ReaderArchitecture, VisionLanguageModel } from "../vision-language/model";
 import type { JsonObject } from "../weights/fields";
-import { assertWeights, readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
+import { neededWeights, readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
 import {
   createParameterStore,
   drawWeights,
@@ -119,14 +120,17 @@ export function createPixtral(config: PixtralConfig, parts: PixtralParts, seed: 
 export function loadPixtral(folder: string): Pixtral {
   const where = "loadPixtral";
   const checkpoint = readCheckpoint(folder);
-  const config = parsePixtralConfig(checkpoint.config);
+  const parsed = parsePixtralConfig(checkpoint.config);
+  const tokenizer = createTokenizer(requirePart(where, checkpoint, "tokenizer"), checkpoint.tokenizerConfig ?? {});
+  const config = { ...parsed, text: withFolderTokens(parsed.text, tokenizer, checkpoint.generation ?? null) };
   const weights = new Map([...checkpoint.weights].map(([name, weight]) => [toModuleName(name), weight]));
   if (config.tieWordEmbeddings) weights.delete("lm_head.weight"); // some files hold the shared matrix twice
+  const imageConfig = parsePixtralImageConfig(requirePart(where, checkpoint, "preprocessor"));
   const parts: PixtralParts = {
-    tokenizer: createTokenizer(requirePart(where, checkpoint, "tokenizer"), checkpoint.tokenizerConfig ?? {}),
-    imageConfig: parsePixtralImageConfig(requirePart(where, checkpoint, "preprocessor")),
+    tokenizer,
+    imageConfig,
     chatTemplate: checkpoint.chatTemplate ?? PIXTRAL_CHAT_TEMPLATE,
-    imageTokens: parsePixtralTokens(checkpoint.processor ?? {}),
+    imageTokens: parsePixtralTokens(checkpoint.processor ?? {}, imageConfig.patchSize),
   };
   return assemblePixtral(config, parts, weights);
 }
@@ -166,8 +170,8 @@ function assemblePixtral(
   requireBackend();
   assertPartsFit(config, parts);
   const shapes = pixtralShapes(config);
-  assertWeights("loadPixtral", weights, shapes);
-  const ordered = [...shapes.keys()].map((name) => [name, weights.get(name)!] as const);
+  const needed = neededWeights("loadPixtral", weights, shapes);
+  const ordered = [...shapes.keys()].map((name) => [name, needed.get(name)!] as const);
   const parameters = createParameterStore(ordered, toModuleName);
   const { tokenizer, imageConfig, chatTemplate, imageTokens } = parts;
   return {

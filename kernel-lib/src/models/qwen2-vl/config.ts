@@ -1,6 +1,15 @@
 import { ConfigError } from "../../base/errors";
-import { assertDecoderConfig, type DecoderConfig, headWidth } from "../layers/decoder";
-import { assertMultiple, assertSizes, Fields, type JsonObject, MAX_LAYERS } from "../weights/fields";
+import { assertDecoderConfig, type DecoderConfig, endTokensJson, headWidth } from "../layers/decoder";
+import { parseRope, ropeJson, ropeSection } from "../layers/rope";
+import {
+  assertMultiple,
+  assertSizes,
+  closeSection,
+  Fields,
+  type JsonObject,
+  MAX_LAYERS,
+  wordsOf,
+} from "../weights/fields";
 
 /** Sizes of the vision tower. */
 export interface Qwen2VisionConfig {
@@ -48,11 +57,15 @@ export function assertQwen2VlConfig({ text, vision }: Qwen2VlConfig): void {
     );
 }
 
+/** Tokens around pictures and what no picture needs; windows, which are refused where they are used. */
+const TOP_IRRELEVANT = wordsOf("vision_token_id");
+const TEXT_IRRELEVANT = wordsOf("max_window_layers sliding_window");
+
 /**
  * Reads the content of a config.json, in the published dialect (text fields at the top, `rope_scaling`) or in that of
- * transformers 5 (`text_config`, `rope_parameters`).
+ * transformers 5 (`text_config`, `rope_parameters`). What is left out is as in transformers' classes.
  *
- * @throws DataError when a field is missing or of the wrong kind, or asks for what is not built (sliding windows, other activations).
+ * @throws DataError when a field is wrong or unknown, or asks for what is not built (sliding windows, other activations).
  */
 export function parseQwen2VlConfig(json: unknown): Qwen2VlConfig {
   const top = new Fields(json, {
@@ -61,59 +74,78 @@ export function parseQwen2VlConfig(json: unknown): Qwen2VlConfig {
   });
   top.exactly("model_type", "qwen2_vl");
   const text = top.value("text_config") === undefined ? top : top.section("text_config");
-  const vision = top.section("vision_config");
+  const vision = top.section("vision_config", {});
   const config: Qwen2VlConfig = {
     text: parseText(text, top),
     vision: parseVision(vision),
-    imageTokenId: top.whole("image_token_id"),
-    videoTokenId: top.whole("video_token_id"),
-    visionStartTokenId: top.whole("vision_start_token_id"),
-    visionEndTokenId: top.whole("vision_end_token_id"),
+    imageTokenId: top.whole("image_token_id", { fallback: 151_655 }),
+    videoTokenId: top.whole("video_token_id", { fallback: 151_656 }),
+    visionStartTokenId: top.whole("vision_start_token_id", { fallback: 151_652 }),
+    visionEndTokenId: top.whole("vision_end_token_id", { fallback: 151_653 }),
     tieWordEmbeddings: top.value("tie_word_embeddings") === true || text.value("tie_word_embeddings") === true,
   };
-  if (vision.value("hidden_size") !== config.text.hiddenSize)
+  if (vision.size("hidden_size", 3584) !== config.text.hiddenSize)
     throw vision.wrong("hidden_size", `the text model's width ${config.text.hiddenSize}`);
+  closeSection(vision);
+  if (text !== top) {
+    closeSection(text, TEXT_IRRELEVANT);
+    top.agreeWith(text);
+  }
+  closeSection(top, text === top ? [...TOP_IRRELEVANT, ...TEXT_IRRELEVANT] : TOP_IRRELEVANT);
   assertQwen2VlConfig(config);
   return config;
 }
 
+/** Where a field is missing: the sizes of transformers' class, which are those of Qwen2-VL-72B. */
 function parseText(text: Fields, top: Fields): DecoderConfig {
   text.only("hidden_act", "silu");
   text.only("use_sliding_window", false);
-  const rope = text.section(["rope_parameters", "rope_scaling"]);
-  const [time, height, width] = rope.numbers("mrope_section", 3) as [number, number, number];
-  const specialToken = (name: string, fallback?: number): number =>
-    (text.value(name) === undefined ? top : text).tokenId(name, fallback);
-  const numHeads = text.size("num_attention_heads");
+  text.everyOf("layer_types", "full_attention");
+  const rope = ropeSection(text);
+  const [time, height, width] = rope.numbers("mrope_section", 3, [16, 24, 24]) as [number, number, number];
+  const tokens = (name: string): Fields => (text.value(name) === undefined ? top : text);
+  const [endTokenId, ...others] = tokens("eos_token_id").tokenIds("eos_token_id", [151_645]) as [number, ...number[]];
+  const numHeads = text.size("num_attention_heads", 64);
+  const hiddenSize = text.size("hidden_size", 8192);
+  text.only("head_dim", hiddenSize / numHeads);
+  const maxPositions = text.size("max_position_embeddings", 32_768);
   return {
-    vocabSize: text.size("vocab_size"),
-    hiddenSize: text.size("hidden_size"),
-    intermediateSize: text.size("intermediate_size"),
-    numLayers: text.size("num_hidden_layers", undefined, MAX_LAYERS),
+    vocabSize: text.size("vocab_size", 152_064),
+    hiddenSize,
+    intermediateSize: text.size("intermediate_size", 29_568),
+    numLayers: text.size("num_hidden_layers", 80, MAX_LAYERS),
     numHeads,
-    numKeyValueHeads: text.size("num_key_value_heads", numHeads),
-    rmsNormEps: text.real("rms_norm_eps"),
-    ropeTheta: rope.real("rope_theta", text.real("rope_theta", 1_000_000)),
+    // null says: as many as heads
+    numKeyValueHeads: text.size("num_key_value_heads", text.raw("num_key_value_heads") === null ? numHeads : 8),
+    rmsNormEps: text.real("rms_norm_eps", 1e-5),
+    ...parseRope(text, rope, { theta: 1_000_000, plain: ["default", "mrope"], maxPositions }),
     mropeSection: [time, height, width],
-    maxPositions: text.size("max_position_embeddings"),
-    padTokenId: specialToken("pad_token_id", 0),
-    endTokenId: specialToken("eos_token_id"),
+    maxPositions,
+    padTokenId: tokens("pad_token_id").tokenId("pad_token_id", endTokenId),
+    endTokenId,
+    ...(others.length === 0 ? {} : { otherEndTokenIds: others }),
   };
 }
 
 function parseVision(vision: Fields): Qwen2VisionConfig {
+  vision.oneOf("model_type", ["qwen2_vl_vision", "qwen2_vl"], "qwen2_vl_vision");
   vision.only("hidden_act", "quick_gelu");
-  const rope = vision.section("rope_parameters", {});
+  const rope = ropeSection(vision);
+  rope.oneOf(rope.value("rope_type") === undefined ? "type" : "rope_type", ["axial", "default"], "axial");
+  const ropeTheta = rope.real("rope_theta", vision.real("rope_theta", 10_000));
+  rope.refuseOthers();
+  const patchSize = vision.size("patch_size", 14);
+  vision.only("spatial_patch_size", patchSize);
   return {
-    depth: vision.size("depth", undefined, MAX_LAYERS),
-    embedDim: vision.size("embed_dim"),
-    numHeads: vision.size("num_heads"),
-    mlpRatio: vision.real("mlp_ratio"),
+    depth: vision.size("depth", 32, MAX_LAYERS),
+    embedDim: vision.size("embed_dim", 1280),
+    numHeads: vision.size("num_heads", 16),
+    mlpRatio: vision.real("mlp_ratio", 4),
     inChannels: vision.size(["in_channels", "in_chans"], 3),
-    patchSize: vision.size("patch_size"),
-    temporalPatchSize: vision.size("temporal_patch_size"),
-    spatialMergeSize: vision.size("spatial_merge_size"),
-    ropeTheta: rope.real("rope_theta", 10_000),
+    patchSize,
+    temporalPatchSize: vision.size("temporal_patch_size", 2),
+    spatialMergeSize: vision.size("spatial_merge_size", 2),
+    ropeTheta,
   };
 }
 
@@ -137,7 +169,7 @@ function textJson({ text, tieWordEmbeddings }: Qwen2VlConfig): JsonObject {
   return {
     attention_dropout: 0,
     bos_token_id: null,
-    eos_token_id: text.endTokenId,
+    eos_token_id: endTokensJson(text),
     hidden_act: "silu",
     hidden_size: text.hiddenSize,
     intermediate_size: text.intermediateSize,
@@ -148,7 +180,7 @@ function textJson({ text, tieWordEmbeddings }: Qwen2VlConfig): JsonObject {
     num_key_value_heads: text.numKeyValueHeads,
     pad_token_id: text.padTokenId,
     rms_norm_eps: text.rmsNormEps,
-    rope_parameters: { mrope_section: [...text.mropeSection], rope_theta: text.ropeTheta, rope_type: "default" },
+    rope_parameters: { mrope_section: [...text.mropeSection], ...ropeJson(text) },
     tie_word_embeddings: tieWordEmbeddings,
     use_sliding_window: false,
     vocab_size: text.vocabSize,

@@ -2,7 +2,7 @@ import { assertInteger } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { RasterImage } from "../../base/types";
 import { roundHalfToEven } from "../../compute/half-floats";
-import { IMAGE_CONFIG, type PixelScale, parsePixelScale, scalePixels, toRgb } from "../images/pixels";
+import { closeImageConfig, IMAGE_CONFIG, type PixelScale, parsePixelScale, scalePixels, toRgb } from "../images/pixels";
 import { resizeBicubic } from "../images/resize";
 import type { ImageProcessor, PatchGrid } from "../vision-language/model";
 import { Fields, type JsonObject } from "../weights/fields";
@@ -24,20 +24,32 @@ export interface Qwen2VlImageConfig extends PixelScale {
   readonly maxPixels: number;
 }
 
-/** Reads the content of a Qwen2-VL preprocessor_config.json. @throws DataError naming the field. */
+/**
+ * Reads the content of a Qwen2-VL preprocessor_config.json. `min_pixels` and `max_pixels` go before `size`, whose edges mean the
+ * same numbers. What is left out is as transformers has it.
+ *
+ * @throws DataError naming the field.
+ */
 export function parseQwen2VlImageConfig(json: JsonObject): Qwen2VlImageConfig {
   const fields = new Fields(json, IMAGE_CONFIG);
-  const size = fields.section("size", {});
-  const pixels = (name: string, edge: string): number =>
-    fields.value(name) === undefined && size.value(edge) !== undefined ? size.size(edge) : fields.size(name);
-  return {
-    ...parsePixelScale(fields),
-    patchSize: fields.size("patch_size"),
-    temporalPatchSize: fields.size("temporal_patch_size"),
-    mergeSize: fields.size("merge_size"),
-    minPixels: pixels("min_pixels", "shortest_edge"),
-    maxPixels: pixels("max_pixels", "longest_edge"),
+  fields.only("do_center_crop", false);
+  const size = fields.section("size", { shortest_edge: 56 * 56, longest_edge: 28 * 28 * 1280 });
+  const bound = (name: string, edge: string): number => {
+    if (fields.value(name) === undefined) return size.size(edge);
+    size.ignore([name, edge]); // the field itself wins
+    return fields.size(name);
   };
+  const config: Qwen2VlImageConfig = {
+    ...parsePixelScale(fields),
+    patchSize: fields.size("patch_size", 14),
+    temporalPatchSize: fields.size("temporal_patch_size", 2),
+    mergeSize: fields.size("merge_size", 2),
+    minPixels: bound("min_pixels", "shortest_edge"),
+    maxPixels: bound("max_pixels", "longest_edge"),
+  };
+  size.refuseOthers();
+  closeImageConfig(fields);
+  return config;
 }
 
 /** The content of a preprocessor_config.json that transformers reads as a Qwen2VLImageProcessor. */

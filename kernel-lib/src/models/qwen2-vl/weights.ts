@@ -2,10 +2,11 @@ import { DataError } from "../../base/errors";
 import { createRandom } from "../../base/random";
 import { requireBackend } from "../../compute/backend";
 import { decoderShapes, TEXT_PREFIX } from "../layers/decoder";
+import { withFolderTokens } from "../text/generation-config";
 import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
 import type { ReaderArchitecture, VisionLanguageModel } from "../vision-language/model";
 import type { JsonObject } from "../weights/fields";
-import { assertWeights, readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
+import { neededWeights, processorFields, readCheckpoint, requirePart, writeCheckpoint } from "../weights/model-folder";
 import { createParameterStore, drawWeights, type NamedShape, type WeightArray, withBias } from "../weights/parameters";
 import { assertQwen2VlConfig, parseQwen2VlConfig, type Qwen2VlConfig, qwen2VlConfigJson } from "./config";
 import { multimodalPositionIds, qwen2VisionTower, VISION_PREFIX } from "./model";
@@ -97,11 +98,14 @@ export function createQwen2Vl(config: Qwen2VlConfig, parts: Qwen2VlParts, seed: 
 export function loadQwen2Vl(folder: string): Qwen2Vl {
   const where = "loadQwen2Vl";
   const checkpoint = readCheckpoint(folder);
-  const config = parseQwen2VlConfig(checkpoint.config);
+  const parsed = parseQwen2VlConfig(checkpoint.config);
+  const tokenizer = createTokenizer(requirePart(where, checkpoint, "tokenizer"), checkpoint.tokenizerConfig ?? {});
+  const config = { ...parsed, text: withFolderTokens(parsed.text, tokenizer, checkpoint.generation ?? null) };
+  processorFields(where, checkpoint.processor ?? {}).refuseOthers();
   const weights = new Map([...checkpoint.weights].map(([name, weight]) => [toModuleName(name), weight]));
   if (config.tieWordEmbeddings) weights.delete("lm_head.weight"); // some files hold the shared matrix twice
   const parts: Qwen2VlParts = {
-    tokenizer: createTokenizer(requirePart(where, checkpoint, "tokenizer"), checkpoint.tokenizerConfig ?? {}),
+    tokenizer,
     imageConfig: parseQwen2VlImageConfig(requirePart(where, checkpoint, "preprocessor")),
     chatTemplate: checkpoint.chatTemplate ?? QWEN2_VL_CHAT_TEMPLATE,
   };
@@ -141,8 +145,8 @@ export function assembleQwen2Vl(
   requireBackend();
   assertPartsFit(config, parts);
   const shapes = qwen2VlShapes(config);
-  assertWeights("loadQwen2Vl", weights, shapes);
-  const ordered = [...shapes.keys()].map((name) => [name, weights.get(name)!] as const);
+  const needed = neededWeights("loadQwen2Vl", weights, shapes);
+  const ordered = [...shapes.keys()].map((name) => [name, needed.get(name)!] as const);
   const parameters = createParameterStore(ordered, toModuleName);
   const { tokenizer, imageConfig, chatTemplate } = parts;
   const { imageTokenId, vision } = config;

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { DataError } from "../../base/errors";
 import type { JsonObject } from "../weights/fields";
+import { parseTokenizerConfig } from "./tokenizer-config";
 
 /** The part of `@huggingface/tokenizers` in use; the package ships CommonJS, but declares types for ES modules only. */
 interface HuggingFaceTokenizer {
@@ -24,6 +25,8 @@ export interface TextTokenizer {
   readonly begin: string | null;
   /** Content of the token after a text (eos_token of tokenizer_config.json), or null. */
   readonly end: string | null;
+  /** Content of the token that fills up shorter texts (pad_token of tokenizer_config.json), or null. */
+  readonly pad: string | null;
   /**
    * Ids of a text; special tokens written out in it are recognised. `around` says whether what the file's post-processor
    * puts around a text is added. Default "added".
@@ -44,17 +47,27 @@ export interface TextTokenizer {
  *
  * @param json content of tokenizer.json.
  * @param config content of tokenizer_config.json. Default {}.
- * @throws DataError when it is no tokenizer.
+ * @throws DataError when it is no tokenizer, or a field of its configuration is unknown or asks for other ids.
  * @example createTokenizer(trainBpe({ words: [["round", 3]], specialTokens: [] })).encode("round").length   // 1
  */
 export function createTokenizer(json: JsonObject, config: JsonObject = {}): TextTokenizer {
-  const inner = open(json, { ...config, clean_up_tokenization_spaces: false });
+  // without a word in the file, a decoded text keeps its spaces
+  const inner = open(json, {
+    ...config,
+    clean_up_tokenization_spaces: config["clean_up_tokenization_spaces"] === true,
+  });
+  const { begin, end, pad } = parseTokenizerConfig(config, {
+    json,
+    around: () => withFile("createTokenizer", () => idsOf(inner.encode("", { add_special_tokens: true }))),
+    idOf: (token) => inner.token_to_id(token),
+  });
   const vocabularySize = inner.get_vocab(true).size;
   return {
     json,
     vocabularySize,
-    begin: tokenContent(config["bos_token"]),
-    end: tokenContent(config["eos_token"]),
+    begin,
+    end,
+    pad,
     encode: (text, around = "added") =>
       withFile("encode", () => idsOf(inner.encode(text, { add_special_tokens: around === "added" }))),
     decode: (ids, special = "skip") => {
@@ -73,12 +86,6 @@ export function createTokenizer(json: JsonObject, config: JsonObject = {}): Text
     has: (token) => inner.token_to_id(token) !== undefined,
     split: (text) => inner.pre_tokenizer?.(inner.normalizer?.(text) ?? text) ?? [text],
   };
-}
-
-/** A token is written as its text or as an object that holds it. */
-function tokenContent(value: unknown): string | null {
-  const content = typeof value === "object" && value !== null ? (value as JsonObject)["content"] : value;
-  return typeof content === "string" ? content : null;
 }
 
 /** Some faults of a tokenizer.json show only when it is used. */

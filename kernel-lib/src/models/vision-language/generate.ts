@@ -25,7 +25,7 @@ export interface GenerateOptions {
 /**
  * Writes an answer to every prompt of a batch, always the most likely next token (ties: the lower id).
  *
- * Each token is read once; keys and values of earlier ones are cached. The end-of-turn and pad tokens end an answer.
+ * Each token is read once; keys and values of earlier ones are cached. Every end token of the model ends an answer, and so does its pad token.
  *
  * @throws InterruptedError when the control's signal is aborted.
  */
@@ -36,7 +36,8 @@ export async function generate(
 ): Promise<Generated[]> {
   const { maxNewTokens = 8, control } = options;
   assertInteger("generate: maxNewTokens", maxNewTokens, 1);
-  const { endTokenId, padTokenId } = model.config.text;
+  const { endTokenId, padTokenId, otherEndTokenIds = [] } = model.config.text;
+  const ends = new Set([endTokenId, padTokenId, ...otherEndTokenIds]);
   const written = Array.from({ length: batch.rows }, (): number[] => []);
   const ended = new Array<boolean>(batch.rows).fill(false);
   let cache = prefill(model, batch, maxNewTokens > 1 ? "keep" : "drop");
@@ -46,7 +47,7 @@ export async function generate(
       assertNotInterrupted("generate", control?.signal);
       const chosen = await mostLikely(cache.logits);
       for (const [row, id] of chosen.entries()) {
-        if (id === endTokenId || id === padTokenId) ended[row] = true;
+        if (ends.has(id)) ended[row] = true;
         if (!ended[row]) written[row]!.push(id);
       }
       if (step === maxNewTokens || ended.every((done) => done)) break;

@@ -1,5 +1,6 @@
 import { ConfigError, DataError, ShapeError } from "../../base/errors";
 import type { RasterImage } from "../../base/types";
+import { longestText } from "../layers/rope";
 import { type ChatMessage, imagesOf, renderChat } from "../text/chat-template";
 import { type BatchImages, gatherImages, type ImageTable, type ImageTokens } from "./image-batch";
 import type { VisionLanguageModel } from "./model";
@@ -132,9 +133,10 @@ function layOut(model: VisionLanguageModel, layout: Layout): BareBatch {
   const rows = sequences.length;
   const columns = Math.max(...sequences.map((ids) => ids.length));
   const size = rows * columns;
-  if (columns > text.maxPositions)
+  const most = longestText(text);
+  if (columns > most)
     throw new ShapeError(
-      `collatePrompts: a prompt must have at most ${text.maxPositions} tokens; got ${columns}. Shorten the text.`,
+      `collatePrompts: a prompt must have at most ${most} tokens; got ${columns}. Shorten the text.`,
       { columns },
     );
   const batch: BareBatch = {

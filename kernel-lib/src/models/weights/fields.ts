@@ -84,12 +84,18 @@ export class Fields {
     return this.whole(name, { least: 1, most, ...(fallback === undefined ? {} : { fallback }) });
   }
 
+  /** A token's id, or several: one at least, unless the fallback is empty and nothing is there. */
+  tokenIds(name: FieldName, fallback?: readonly number[]): readonly number[] {
+    const value = this.value(name);
+    if (value === undefined && fallback !== undefined) return fallback;
+    const ids: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (ids.length > 0 && ids.every((id) => Number.isSafeInteger(id) && (id as number) >= 0)) return ids as number[];
+    throw this.wrong(name, "a whole number, or several");
+  }
+
   /** A token's id, or the first of several. */
   tokenId(name: FieldName, fallback?: number): number {
-    const value = this.value(name) ?? fallback;
-    const id = Array.isArray(value) ? value[0] : value;
-    if (Number.isSafeInteger(id) && id >= 0) return id;
-    throw this.wrong(name, "a whole number");
+    return this.tokenIds(name, fallback === undefined ? undefined : [fallback])[0]!;
   }
 
   /** A finite number above 0. */
@@ -143,6 +149,24 @@ export class Fields {
     if (this.value(name) !== wanted) throw this.wrong(name, JSON.stringify(wanted));
   }
 
+  /** Refuses a list with any other entry than `wanted`. A missing one passes. */
+  everyOf(name: FieldName, wanted: string): void {
+    const value = this.value(name) ?? [];
+    if (!Array.isArray(value) || value.some((each) => each !== wanted))
+      throw this.wrong(name, `${JSON.stringify(wanted)} throughout`);
+  }
+
+  /** Lets fields pass that stand here as well as in a section, where they are read, if they say the same there. */
+  agreeWith(section: Fields): void {
+    for (const name of section.#read) {
+      const [here, there] = [this.#json[name] ?? null, section.#json[name] ?? null];
+      if (this.#read.has(name) || here === null) continue;
+      if (JSON.stringify(here) !== JSON.stringify(there))
+        throw this.wrong(name, `left out, or ${section.#path}${name}, ${JSON.stringify(there)}`);
+      this.#ignored.add(name);
+    }
+  }
+
   /** An object of the file, fields of their own. @param fallback what a missing one counts as. Default: it must be there. */
   section(name: FieldName, fallback?: JsonObject): Fields {
     return new Fields(this.value(name) ?? fallback, this.#source, `${this.#path}${nameOf(name)}`);
@@ -153,11 +177,15 @@ export class Fields {
     for (const name of names) this.#ignored.add(name);
   }
 
-  /** Refuses fields that were neither asked for nor ignored: an option nobody reads would change the model without a word. */
+  /**
+   * Refuses fields that were neither asked for nor ignored: an option nobody reads would change the model without a word. One
+   * that is null asks for nothing.
+   */
   refuseOthers(): void {
     const known = [...this.#read].join(", ");
     for (const name of this.names())
-      if (!this.#read.has(name) && !this.#ignored.has(name)) throw this.wrong(name, `left out, or one of ${known}`);
+      if (!this.#read.has(name) && !this.#ignored.has(name) && this.#json[name] !== null)
+        throw this.wrong(name, `left out, or one of ${known}`);
   }
 
   /** The error for a field. @param value what is wrong. Default: what the file holds. */
@@ -200,19 +228,36 @@ export function assertSizes(where: string, config: object, others: readonly stri
 }
 
 /**
- * Fields that transformers writes into any section of a config.json, whatever the model: how to generate, name and return.
- * None of them changes what a model computes.
+ * Fields that transformers, and programs that train with it, write into any section of a config.json, whatever the model: how
+ * to generate, name, return, initialise and train. None of them changes what a model computes.
  */
-export const TRANSFORMERS_FIELDS: readonly string[] = `
-  _attn_implementation_autoset _commit_hash _name_or_path add_cross_attention architectures auto_map bad_words_ids
-  begin_suppress_tokens bos_token_id chunk_size_feed_forward cross_attention_hidden_size decoder_start_token_id
-  diversity_penalty do_sample dtype early_stopping encoder_no_repeat_ngram_size eos_token_id
-  exponential_decay_length_penalty finetuning_task forced_bos_token_id forced_eos_token_id id2label is_decoder
+const TRANSFORMERS_FIELDS: readonly string[] = wordsOf(`
+  _attn_implementation _attn_implementation_autoset _attn_implementation_internal _commit_hash _name_or_path
+  add_cross_attention architectures attention_dropout attn_implementation auto_map bad_words_ids begin_suppress_tokens
+  bos_token_id chunk_size_feed_forward cross_attention_hidden_size decoder_start_token_id diversity_penalty do_sample dtype
+  early_stopping encoder_no_repeat_ngram_size eos_token_id exponential_decay_length_penalty finetuning_task
+  forced_bos_token_id forced_eos_token_id gradient_checkpointing id2label initializer_factor initializer_range is_decoder
   is_encoder_decoder label2id length_penalty max_length min_length model_type no_repeat_ngram_size num_beam_groups
   num_beams num_return_sequences output_attentions output_hidden_states output_scores pad_token_id prefix problem_type
-  pruned_heads remove_invalid_values repetition_penalty return_dict return_dict_in_generate sep_token_id suppress_tokens
+  remove_invalid_values repetition_penalty return_dict return_dict_in_generate sep_token_id suppress_tokens
   task_specific_params temperature tf_legacy_loss tie_encoder_decoder tie_word_embeddings tokenizer_class top_k top_p
-  torch_dtype torchscript transformers_version typical_p use_bfloat16
-`
-  .trim()
-  .split(/\s+/);
+  torch_dtype torchscript transformers.js_config transformers_version typical_p unsloth_fixed unsloth_version
+  use_bfloat16 use_cache
+`);
+
+/** Words of a text. */
+export function wordsOf(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
+
+/**
+ * Says that a section of a config.json is read: what is neither read, nor in `irrelevant`, nor a field that transformers
+ * writes everywhere, is refused by name and value.
+ */
+export function closeSection(fields: Fields, irrelevant: readonly string[] = []): void {
+  const pruned = fields.value("pruned_heads") ?? {};
+  if (typeof pruned !== "object" || Object.keys(pruned as object).length > 0)
+    throw fields.wrong("pruned_heads", "empty: heads that are cut out are not built");
+  fields.ignore([...irrelevant, ...TRANSFORMERS_FIELDS]);
+  fields.refuseOthers();
+}

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import { MODEL_FILES, missingFile } from "../../hub/model-files";
 import { writeFileAtomic } from "../../store/files";
-import type { JsonObject } from "./fields";
+import { Fields, type JsonObject, wordsOf } from "./fields";
 import type { WeightArray } from "./parameters";
 import { readWeights, type WriteWeightsOptions, writeWeights } from "./weight-files";
 
@@ -11,22 +11,24 @@ import { readWeights, type WriteWeightsOptions, writeWeights } from "./weight-fi
 export interface Checkpoint {
   /** config.json */
   readonly config: JsonObject;
-  /** Of model.safetensors or its shards; F16 and BF16 widened to 32 bits. Read from the file each time `data` is asked for. */
+  /** Of model.safetensors or its shards; F16 and BF16 widened to 32 bits; others are marked. Read from the file each time `data` is asked for. */
   readonly weights: ReadonlyMap<string, WeightArray>;
   /** tokenizer.json */
   readonly tokenizer: JsonObject | null;
   /** tokenizer_config.json */
   readonly tokenizerConfig: JsonObject | null;
-  /** preprocessor_config.json, or the image processor inside processor_config.json. */
+  /** The image processor inside processor_config.json, or preprocessor_config.json. */
   readonly preprocessor: JsonObject | null;
   /** processor_config.json: which tokens pictures are written with. Left out where a model has none. */
   readonly processor?: JsonObject;
-  /** chat_template.jinja, or the template inside chat_template.json or tokenizer_config.json. */
+  /** generation_config.json: which tokens end an answer. Left out where a model has none. */
+  readonly generation?: JsonObject;
+  /** The template inside processor_config.json or chat_template.json, chat_template.jinja, or the one inside tokenizer_config.json. */
   readonly chatTemplate: string | null;
 }
 
 /** The JSON files that are parts of a checkpoint as they stand. */
-const PARTS = ["config", "tokenizer", "tokenizerConfig", "preprocessor", "processor"] as const;
+const PARTS = ["config", "tokenizer", "tokenizerConfig", "preprocessor", "processor", "generation"] as const;
 type Part = (typeof PARTS)[number];
 
 /**
@@ -38,14 +40,16 @@ export function readCheckpoint(folder: string): Checkpoint {
   if (!existsSync(join(folder, MODEL_FILES.config))) throw missingFile(folder, MODEL_FILES.config);
   const tokenizerConfig = readJson(folder, MODEL_FILES.tokenizerConfig);
   const processor = readJson(folder, MODEL_FILES.processor);
+  const generation = readJson(folder, MODEL_FILES.generation);
   return {
     config: readJson(folder, MODEL_FILES.config)!,
     weights: readWeights(folder),
     tokenizer: readJson(folder, MODEL_FILES.tokenizer),
     tokenizerConfig,
-    preprocessor: readJson(folder, MODEL_FILES.preprocessor) ?? objectIn(processor, "image_processor"),
+    preprocessor: objectIn(processor, "image_processor") ?? readJson(folder, MODEL_FILES.preprocessor),
     ...(processor === null ? {} : { processor }),
-    chatTemplate: readTemplate(folder, tokenizerConfig),
+    ...(generation === null ? {} : { generation }),
+    chatTemplate: readTemplate(folder, processor, tokenizerConfig),
   };
 }
 
@@ -66,36 +70,52 @@ export function writeCheckpoint(folder: string, checkpoint: Checkpoint, options:
 }
 
 /**
- * Checks that a model got exactly the weights its configuration asks for.
+ * The weights that a configuration asks for, in the order of the file: exactly these must be there. A tensor of a type that no
+ * weight has (counters, flags) is left out where the model does not ask for it.
  *
  * @param expected shape per weight name.
- * @throws DataError naming the first missing, unknown or wrongly shaped weight, with both shapes.
+ * @throws DataError naming the first missing, unknown or wrongly shaped weight, with both shapes, or one of another type.
  */
-export function assertWeights(
+export function neededWeights(
   where: string,
   weights: ReadonlyMap<string, WeightArray>,
   expected: ReadonlyMap<string, readonly number[]>,
-): void {
-  const advice = "Use the config.json and model.safetensors of one checkpoint.";
-  for (const [name, shape] of expected) {
-    const weight = weights.get(name);
-    if (weight === undefined) {
-      const wanted = `weight ${name} with shape [${shape.join(", ")}]`;
-      throw new DataError(`${where}: model.safetensors must hold ${wanted}; there is none. ${advice}`, { name, shape });
-    }
-    if (shape.length !== weight.shape.length || shape.some((n, axis) => n !== weight.shape[axis]))
-      throw new DataError(
-        `${where}: weight ${name} must have shape [${shape.join(", ")}]; got [${weight.shape.join(", ")}]. ${advice}`,
-        { name, shape: weight.shape, expected: shape },
-      );
-  }
-  for (const [name, { shape }] of weights) {
+): Map<string, WeightArray> {
+  for (const [name, shape] of expected) assertWeight(where, { name, shape }, weights.get(name));
+  const needed = new Map([...weights].filter(([name, { unusable }]) => expected.has(name) || unusable === undefined));
+  for (const [name, { shape }] of needed) {
     if (expected.has(name)) continue;
     throw new DataError(
-      `${where}: model.safetensors must hold no weight the model does not know; got ${name} [${shape.join(", ")}]. ${advice}`,
+      `${where}: model.safetensors must hold no weight the model does not know; got ${name} [${shape.join(", ")}]. ${ONE_CHECKPOINT}`,
       { name, shape },
     );
   }
+  return needed;
+}
+
+const ONE_CHECKPOINT = "Use the config.json and model.safetensors of one checkpoint.";
+
+function assertWeight(
+  where: string,
+  { name, shape }: { readonly name: string; readonly shape: readonly number[] },
+  weight: WeightArray | undefined,
+): void {
+  const wanted = `[${shape.join(", ")}]`;
+  if (weight === undefined)
+    throw new DataError(
+      `${where}: model.safetensors must hold weight ${name} with shape ${wanted}; there is none. ${ONE_CHECKPOINT}`,
+      { name, shape },
+    );
+  if (weight.unusable !== undefined)
+    throw new DataError(
+      `${where}: weight ${name} must be F32, F16 or BF16; got ${weight.unusable}, which is not supported. Take the model's files before they were quantised or converted.`,
+      { name, dtype: weight.unusable },
+    );
+  if (shape.length !== weight.shape.length || shape.some((n, axis) => n !== weight.shape[axis]))
+    throw new DataError(
+      `${where}: weight ${name} must have shape ${wanted}; got [${weight.shape.join(", ")}]. ${ONE_CHECKPOINT}`,
+      { name, shape: weight.shape, expected: shape },
+    );
 }
 
 /** A part that a model cannot do without. @throws DataError naming the file. */
@@ -112,6 +132,24 @@ export function requirePart<K extends Part>(
       file: MODEL_FILES[part],
     },
   );
+}
+
+/** Read elsewhere, or names of code, or of tokens and counts that no picture needs. */
+const PROCESSOR_IRRELEVANT = wordsOf(`
+  auto_map chat_template image_processor image_token image_token_id num_additional_image_tokens processor_class tokenizer
+  tokenizer_class transformers_version video_processor video_token vision_end_token vision_feature_select_strategy
+  vision_start_token
+`);
+
+/** A processor_config.json, what every architecture ignores marked: read the rest, then `refuseOthers`. */
+export function processorFields(where: string, json: JsonObject): Fields {
+  const fields = new Fields(json, {
+    where,
+    file: MODEL_FILES.processor,
+    advice: "Copy the file from the model again.",
+  });
+  fields.ignore(PROCESSOR_IRRELEVANT);
+  return fields;
 }
 
 function readJson(folder: string, file: string): JsonObject | null {
@@ -134,9 +172,28 @@ function objectIn(json: JsonObject | null, field: string): JsonObject | null {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
 }
 
-function readTemplate(folder: string, tokenizerConfig: JsonObject | null): string | null {
+/** The first template in transformers' order. */
+function readTemplate(folder: string, processor: JsonObject | null, tokenizerConfig: JsonObject | null): string | null {
+  const field = "chat_template";
   const file = join(folder, MODEL_FILES.chatTemplate);
-  if (existsSync(file)) return readFileSync(file, "utf8");
-  const value = (readJson(folder, MODEL_FILES.chatTemplateJson) ?? tokenizerConfig)?.["chat_template"];
-  return typeof value === "string" ? value : null;
+  return (
+    templateIn(MODEL_FILES.processor, processor?.[field]) ??
+    templateIn(MODEL_FILES.chatTemplateJson, readJson(folder, MODEL_FILES.chatTemplateJson)?.[field]) ??
+    (existsSync(file) ? readFileSync(file, "utf8") : null) ??
+    templateIn(MODEL_FILES.tokenizerConfig, tokenizerConfig?.[field])
+  );
+}
+
+/** One template, or the one called "default" of several: a table of names, or a list of { name, template }. */
+function templateIn(file: string, value: unknown): string | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === "string") return value;
+  const named = Array.isArray(value)
+    ? value.find((each) => (each as JsonObject | null)?.["name"] === "default")?.["template"]
+    : (value as JsonObject)["default"];
+  if (typeof named === "string") return named;
+  throw new DataError(
+    `readCheckpoint: chat_template of ${file} must be a text, or hold one called "default"; got ${JSON.stringify(value).slice(0, 80)}. Copy the file from the model.`,
+    { file },
+  );
 }

@@ -6,6 +6,8 @@ import type { Random } from "../../base/random";
 export interface WeightArray {
   readonly shape: readonly number[];
   readonly data: Float32Array;
+  /** Its type in the file, where that is none a weight can have; then asking for `data` throws. */
+  readonly unusable?: string;
 }
 
 /** Name and shape of a weight. */

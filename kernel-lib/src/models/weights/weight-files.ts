@@ -1,7 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { assertInteger } from "../../base/check";
-import { DataError } from "../../base/errors";
 import {
   openSafetensors,
   type SafetensorsIndex,
@@ -19,25 +18,29 @@ export interface WriteWeightsOptions {
 }
 
 /**
- * The weights of a folder: model.safetensors, or the shards that model.safetensors.index.json lists.
+ * The tensors of a folder, of whatever type: model.safetensors, or the shards that model.safetensors.index.json lists.
  *
  * Memory: headers only. Each weight is read from its file whenever its `data` is asked for.
  *
- * @throws DataError when a file is missing or broken, index and shards disagree, or a weight is of a type no model has.
+ * @throws DataError when a file is missing or broken, or index and shards disagree.
  */
 export function readWeights(folder: string): Map<string, WeightArray> {
   const stored = existsSync(join(folder, WEIGHTS_FILE))
     ? tensorsOf(openSafetensors(join(folder, WEIGHTS_FILE)))
     : readShards(folder);
   const weights = new Map<string, WeightArray>();
-  // older files also hold the constants 0, 1, 2 …
-  for (const [name, tensor] of stored)
-    if (!name.endsWith(".position_ids")) weights.set(name, toWeight(folder, name, tensor));
+  for (const [name, tensor] of stored) if (!CONSTANTS.test(name)) weights.set(name, toWeight(tensor));
   return weights;
 }
 
+/** What older files also hold: the constants 0, 1, 2 …, and rotary frequencies, which the configuration says. */
+const CONSTANTS =
+  /\.(position_ids|rotary_emb\.inv_freq|rotary_pos_emb\.inv_freq|patch_positional_embedding\.inv_freq)$/;
+
 /** A tensor of a file, not read yet. */
-interface UnreadTensor extends Omit<StoredTensor, "data"> {
+interface UnreadTensor {
+  readonly dtype: string;
+  readonly shape: readonly number[];
   read(): StoredTensor["data"];
 }
 
@@ -62,18 +65,16 @@ function readShards(folder: string): [string, UnreadTensor][] {
   return tensors;
 }
 
-function toWeight(folder: string, name: string, { dtype, shape, read }: UnreadTensor): WeightArray {
-  if (dtype === "F32" || dtype === "F16" || dtype === "BF16")
-    return {
-      shape,
-      get data() {
-        return read() as Float32Array;
-      },
-    };
-  throw new DataError(
-    `readCheckpoint: weight ${name} of ${folder} must be F32, F16 or BF16; got ${dtype}. Remove it from the file.`,
-    { name, dtype },
-  );
+const WEIGHT_TYPES: readonly string[] = ["F32", "F16", "BF16"];
+
+function toWeight({ dtype, shape, read }: UnreadTensor): WeightArray {
+  return {
+    shape,
+    ...(WEIGHT_TYPES.includes(dtype) ? {} : { unusable: dtype }),
+    get data() {
+      return read() as Float32Array;
+    },
+  };
 }
 
 /**

@@ -160,7 +160,7 @@ describe("CLIP", () => {
     expect(make({ text_config: { ...text, hidden_act: "relu" } })).toThrow(
       'text_config.hidden_act must be "quick_gelu" or "gelu"; got "relu"',
     );
-    expect(make({ projection_dim: undefined })).toThrow("projection_dim must be a whole number");
+    expect(make({ projection_dim: "16" })).toThrow("projection_dim must be a whole number");
     expect(() => clipImageEmbeddings(clip, tf.zeros([1, 8, 8, 3]) as tf.Tensor4D)).toThrow(
       "must have shape [any, 12, 12, 3]",
     );

@@ -114,7 +114,7 @@ describe("parsePixtralConfig", () => {
     expect(() => parsePixtralConfig({ ...json("tied"), ...change })).toThrow(message);
   });
 
-  test("refuses sliding windows, scaled positions and other text models", () => {
+  test("refuses sliding windows, unknown ways of stretching positions and other text models", () => {
     const text = (change: object): object => ({
       ...json("tied"),
       text_config: { ...json("tied").text_config, ...change },
@@ -123,9 +123,9 @@ describe("parsePixtralConfig", () => {
       /sliding_window must be null or at least .* 512; got 128/,
     );
     expect(() => parsePixtralConfig(text({ model_type: "llama" }))).toThrow(/model_type must be "mistral"/);
-    const yarn = { rope_type: "yarn", rope_theta: 1e6, factor: 4 };
-    expect(() => parsePixtralConfig(text({ rope_parameters: yarn }))).toThrow(
-      /rope_type must be "default"; got "yarn"/,
+    const rope = { rope_type: "longrope", rope_theta: 1e6, factor: 4 };
+    expect(() => parsePixtralConfig(text({ rope_parameters: rope }))).toThrow(
+      /rope_type must be "default" or "linear" or "dynamic" or "yarn" or "llama3"; got "longrope"/,
     );
   });
 });

@@ -80,10 +80,10 @@ describe("parseQwen2VlConfig", () => {
     expect(parseQwen2VlConfig(published)).toEqual(config());
   });
 
-  test("refuses another model, a missing field, sliding windows, sections that do not fit a head", () => {
+  test("refuses another model, a field of another kind, sliding windows, sections that do not fit a head", () => {
     const json = qwen2VlConfigJson(config()) as Record<string, Record<string, unknown>>;
     expect(() => parseQwen2VlConfig({ ...json, model_type: "llava" })).toThrow(/model_type must be "qwen2_vl"/);
-    expect(() => parseQwen2VlConfig({ ...json, image_token_id: undefined })).toThrow(/image_token_id must be a whole/);
+    expect(() => parseQwen2VlConfig({ ...json, image_token_id: "5" })).toThrow(/image_token_id must be a whole/);
     const text = (change: object): object => ({ ...json, text_config: { ...json["text_config"], ...change } });
     expect(() => parseQwen2VlConfig(text({ use_sliding_window: true }))).toThrow(/use_sliding_window must be false/);
     const rope = { rope_theta: 1e4, mrope_section: [1, 1, 1] };
