@@ -14,7 +14,7 @@ export interface PixelScale {
 export const IMAGE_CONFIG: FieldSource = {
   where: "parseImageConfig",
   file: "preprocessor_config.json",
-  advice: "Copy the file from the model again.",
+  advice: "Use a model whose pictures are prepared as the published ones.",
 };
 
 /** What OpenAI's CLIP scales by, and the classes of CLIP, Qwen2-VL and Pixtral where a file leaves them out. */

@@ -7,7 +7,8 @@ import type { LowRankUpdate, ParameterStore } from "../weights/parameters";
 /** Which linear modules get a low-rank update: all but the output head, those a pattern finds, or a list of names. */
 export type LoraTargets = "all-linear" | RegExp | readonly string[];
 
-const HEAD = "lm_head";
+/** The output head. */
+export const HEAD = "lm_head";
 
 /** Modules that can carry an adapter, in the model's order: weights with two axes that are no embedding. */
 export function linearModules(parameters: ParameterStore): string[] {
@@ -33,6 +34,20 @@ function chooseModules(parameters: ParameterStore, targets: LoraTargets): string
   );
 }
 
+/** Whether the output head of a model is its token embedding, without a weight of its own. */
+export function sharesHead(parameters: ParameterStore): boolean {
+  return !parameters.has(`${HEAD}.weight`) && embeddingOf(parameters) !== undefined;
+}
+
+function embeddingOf(parameters: ParameterStore): string | undefined {
+  return parameters.names().find((name) => name.endsWith(".embed_tokens.weight"));
+}
+
+/** The weight that a module multiplies with: a shared head's is the token embedding. */
+export function weightOf(parameters: ParameterStore, module: string): string {
+  return module === HEAD && sharesHead(parameters) ? embeddingOf(parameters)! : `${module}.weight`;
+}
+
 /** Whether a module is meant by some targets. */
 export function isTargeted(module: string, targets: LoraTargets): boolean {
   if (targets === "all-linear") return module !== HEAD;
@@ -43,15 +58,26 @@ export function isTargeted(module: string, targets: LoraTargets): boolean {
 /** Whether the update is scaled by alpha / rank or by alpha / √rank (rank-stabilised). */
 type LoraScaling = "rank" | "rankStabilised";
 
-/** What an adapter is made of. */
-export interface LoraConfig {
+/** Rank and numerator of the scaling of one module. */
+export interface ModuleRank {
   readonly rank: number;
   readonly alpha: number;
+}
+
+/** What an adapter is made of. */
+export interface LoraConfig extends ModuleRank {
   readonly scaling: LoraScaling;
   /** Share of a module's inputs that is hidden from the adapter in training (`startDropout`). */
   readonly dropout: number;
   /** Full module names, in the model's order. */
   readonly modules: readonly string[];
+  /** Modules with a rank or an alpha of their own. Default: none. */
+  readonly ranks?: ReadonlyMap<string, ModuleRank>;
+}
+
+/** Rank and alpha of a module of an adapter. */
+export function rankOf({ rank, alpha, ranks }: Omit<LoraConfig, "modules">, module: string): ModuleRank {
+  return ranks?.get(module) ?? { rank, alpha };
 }
 
 export interface LoraOptions {
@@ -119,13 +145,13 @@ export function attachMatrices(
         `attachLora: ${module} must have no adapter yet. Call detachLora or dispose() of the earlier one first.`,
         { module },
       );
-  const scale = scalingOf(config);
   const matrices = config.modules.map((module) => {
-    const [outSize, inSize] = parameters.shape(`${module}.weight`) as [number, number];
+    const [outSize, inSize] = parameters.shape(weightOf(parameters, module)) as [number, number];
     const values = matricesOf(module, outSize, inSize);
-    const A = variableOf(values.A, [config.rank, inSize]);
-    const B = variableOf(values.B, [outSize, config.rank]);
-    parameters.adapters.set(module, { A, B, scaling: scale });
+    const { rank } = rankOf(config, module);
+    const A = variableOf(values.A, [rank, inSize]);
+    const B = variableOf(values.B, [outSize, rank]);
+    parameters.adapters.set(module, { A, B, scaling: scalingOf(config, module) });
     return { A, B };
   });
   const variables = matrices.flatMap(({ A, B }) => [A, B]);
@@ -158,17 +184,17 @@ export function detachLora(parameters: ParameterStore, adapter: LoraAdapter): vo
 
 /** Puts a detached adapter back. @throws StateError when a module has another adapter. */
 export function reattachLora(parameters: ParameterStore, adapter: LoraAdapter): void {
-  const scaling = scalingOf(adapter.config);
   adapter.config.modules.forEach((module, i) => {
     if (parameters.adapters.has(module) && !carries(parameters, adapter, i))
       throw new StateError(`reattachLora: ${module} must have no other adapter. Detach that one first.`, { module });
-    parameters.adapters.set(module, { ...adapter.matrices[i]!, scaling });
+    parameters.adapters.set(module, { ...adapter.matrices[i]!, scaling: scalingOf(adapter.config, module) });
   });
 }
 
-/** What the update B·A is multiplied by. */
-function scalingOf({ rank, alpha, scaling }: LoraConfig): number {
-  return scaling === "rank" ? alpha / rank : alpha / Math.sqrt(rank);
+/** What the update B·A of a module is multiplied by. */
+function scalingOf(config: LoraConfig, module: string): number {
+  const { rank, alpha } = rankOf(config, module);
+  return config.scaling === "rank" ? alpha / rank : alpha / Math.sqrt(rank);
 }
 
 function uniform(random: Random, count: number, bound: number): Float32Array {
@@ -192,16 +218,20 @@ const remembered = new WeakMap<LoraAdapter, Float32Array[]>();
  * Adds the update into the weights and detaches the adapter. The adapter itself is left as it was; the caller still disposes it.
  *
  * @param memory Default "forget".
- * @throws StateError when the adapter is not attached.
+ * @throws StateError when the adapter is not attached, or changes a head that is the token embedding.
  */
 export function mergeLora(parameters: ParameterStore, adapter: LoraAdapter, memory: MergeMemory = "forget"): void {
   assertAttached(parameters, adapter);
-  const scaling = scalingOf(adapter.config);
+  if (adapter.config.modules.includes(HEAD) && sharesHead(parameters))
+    throw new StateError(
+      "mergeLora: an output head with an adapter must have a weight of its own; this model's is its token embedding, which would change too. Leave the adapter attached.",
+    );
   const before: Float32Array[] = [];
   adapter.config.modules.forEach((module, i) => {
     const weight = parameters.get(`${module}.weight`);
     if (memory === "remember") before.push((weight.dataSync() as Float32Array).slice());
     const { A, B } = adapter.matrices[i]!;
+    const scaling = scalingOf(adapter.config, module);
     const merged = tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(B, A), scaling)));
     weight.assign(merged);
     merged.dispose();

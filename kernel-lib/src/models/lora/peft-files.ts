@@ -1,126 +1,22 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "../../compute/safetensors";
+import { openSafetensors, type SafetensorsIndex, type StoredTensor, writeSafetensors } from "../../compute/safetensors";
 import { writeFileAtomic } from "../../store/files";
-import { Fields } from "../weights/fields";
 import type { ParameterStore } from "../weights/parameters";
 import {
   attachMatrices,
+  HEAD,
   isTargeted,
   type LoraAdapter,
   type LoraConfig,
   type LoraMatrices,
-  type LoraTargets,
   linearModules,
+  type ModuleRank,
+  sharesHead,
+  weightOf,
 } from "./lora";
-
-/** What an adapter_config.json says. */
-interface LoraSettings extends Omit<LoraConfig, "modules"> {
-  readonly targets: LoraTargets;
-}
-
-/** Fields that must be absent, null, false or empty: each asks for more than the two matrices of plain LoRA. */
-const PLAIN = [
-  "use_dora",
-  "use_qalora",
-  "use_bdlora",
-  "lora_bias",
-  "fan_in_fan_out",
-  "rank_pattern",
-  "alpha_pattern",
-  "layer_replication",
-  "target_parameters",
-  "trainable_token_indices",
-  "alora_invocation_tokens",
-  "arrow_config",
-  "exclude_modules",
-  "layers_to_transform",
-  "layers_pattern",
-  "megatron_config",
-] as const;
-
-/** Scaling, read below, and how the first matrices were drawn, which changes nothing afterwards. */
-const HARMLESS: readonly string[] = ["use_rslora", "eva_config", "corda_config", "lora_ga_config", "loftq_config"];
-
-/** Ways to draw the first matrices that leave the model's own weights alone. */
-const HARMLESS_STARTS: readonly unknown[] = [true, false, null, undefined, "gaussian", "orthogonal", "eva"];
-
-/** The content of the adapter_config.json that PEFT reads for an adapter. */
-function loraConfigJson(config: LoraConfig): Record<string, unknown> {
-  return {
-    base_model_name_or_path: null,
-    bias: "none",
-    fan_in_fan_out: false,
-    inference_mode: true,
-    init_lora_weights: true,
-    lora_alpha: config.alpha,
-    lora_dropout: config.dropout,
-    modules_to_save: null,
-    peft_type: "LORA",
-    r: config.rank,
-    target_modules: [...config.modules],
-    task_type: "CAUSAL_LM",
-    use_dora: false,
-    use_rslora: config.scaling === "rankStabilised",
-  };
-}
-
-/**
- * Reads the content of an adapter_config.json.
- *
- * @param file named in errors.
- * @throws DataError when it asks for anything but plain LoRA, naming the field.
- */
-function parseLoraConfig(json: unknown, file: string): LoraSettings {
-  const fields = new Fields(json, { where: "loadLora", file, advice: "Use an adapter made for this model." });
-  refuseVariants(fields);
-  const dropout = fields.number("lora_dropout", 0);
-  if (!(dropout >= 0 && dropout < 1)) throw fields.wrong("lora_dropout", "in [0, 1)");
-  return {
-    rank: fields.size("r"),
-    alpha: fields.number("lora_alpha"),
-    scaling: fields.raw("use_rslora") === true ? "rankStabilised" : "rank",
-    dropout,
-    targets: parseTargets(fields),
-  };
-}
-
-const MERGE_IT = "(merge the adapter with PEFT and load the merged model)";
-
-function refuseVariants(fields: Fields): void {
-  fields.exactly("peft_type", "LORA");
-  fields.only("bias", "none");
-  if (!isEmpty(fields.raw("modules_to_save")))
-    throw fields.wrong("modules_to_save", `empty: whole modules trained beside the adapter are not read ${MERGE_IT}`);
-  // PEFT names every variant of LoRA so: those that came after this was written are refused as well
-  const variants = fields.names().filter((name) => /^use_|_config$/.test(name) && !HARMLESS.includes(name));
-  for (const name of [...PLAIN, ...variants]) if (!isEmpty(fields.raw(name))) throw fields.wrong(name, "left out");
-  if (!HARMLESS_STARTS.includes(fields.raw("init_lora_weights")))
-    throw fields.wrong("init_lora_weights", `one that leaves the model's weights as they are ${MERGE_IT}`);
-}
-
-/** A string is a regular expression that must match the whole module name; Python's syntax, as far as JavaScript shares it. */
-function parseTargets(fields: Fields): LoraTargets {
-  const value = fields.value("target_modules");
-  if (value === "all-linear") return value;
-  if (Array.isArray(value) && value.every((name) => typeof name === "string")) return value as string[];
-  if (typeof value !== "string") throw fields.wrong("target_modules", '"all-linear", a list or a regular expression');
-  try {
-    return new RegExp(`^(?:${value})$`);
-  } catch {
-    throw fields.wrong("target_modules", "a regular expression that JavaScript can read");
-  }
-}
-
-function isEmpty(value: unknown): boolean {
-  return (
-    value === undefined ||
-    value === null ||
-    value === false ||
-    (typeof value === "object" && Object.keys(value).length === 0)
-  );
-}
+import { type LoraSettings, loraConfigJson, parseLoraConfig } from "./peft-config";
 
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
@@ -141,61 +37,147 @@ export function saveLora(adapter: LoraAdapter, folder: string): void {
   writeFileAtomic(join(folder, CONFIG_FILE), `${JSON.stringify(loraConfigJson(adapter.config), null, 2)}\n`);
 }
 
+/** The two matrices of a module in a file, and the name under which they stand there. */
+interface FoundPair {
+  readonly written: string;
+  readonly A?: string;
+  readonly B?: string;
+}
+
 /**
  * Reads a PEFT adapter and attaches it to a model.
  *
- * `target_modules` may be "all-linear", a list of names or of their last parts, or a regular expression of the whole name.
- * Module names of transformers 5 and those of older adapters are both understood.
+ * `target_modules` may be "all-linear", a list of names or of their last parts, or a regular expression of the whole name;
+ * `exclude_modules`, `rank_pattern` and `alpha_pattern` are read. Module names of transformers 5 and those of older adapters are
+ * both understood. Copies of the model's own weights, which PEFT stores beside an adapted output head, must be equal to them.
  *
  * @throws DataError when the files are not a plain LoRA adapter of this model (another method, trained biases,
  * `modules_to_save`, matrices that `target_modules` does not mean or that are missing, wrong shapes). StateError when a module has an adapter already.
  */
 export function loadLora(parameters: ParameterStore, folder: string): LoraAdapter {
-  const { targets, ...settings } = parseLoraConfig(readJson(join(folder, CONFIG_FILE)), join(folder, CONFIG_FILE));
+  const settings = parseLoraConfig(readJson(join(folder, CONFIG_FILE)), join(folder, CONFIG_FILE));
   const file = join(folder, WEIGHTS_FILE);
   if (!existsSync(file) && existsSync(join(folder, PICKLE_FILE)))
     throw refuse(
       file,
       `must be there; ${PICKLE_FILE} is a pickle, which is never opened. Load it with PEFT and save it`,
     );
-  const { tensors } = readSafetensors(file);
-  const linears = linearModules(parameters);
-  const found = new Map<string, { A?: StoredTensor; B?: StoredTensor }>();
-  for (const [name, tensor] of tensors) {
-    const [, written = "", matrix] = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/.exec(name) ?? [];
-    const module = parameters.moduleOf(written);
-    if (module === null || !linears.includes(module))
-      throw refuse(file, `holds "${name}", which is no LoRA matrix of a linear module of this model`);
-    if (!isTargeted(module, targets) && !isTargeted(written, targets))
-      throw refuse(file, `holds matrices of ${module}, which target_modules of ${CONFIG_FILE} does not mean`);
-    if (found.get(module)?.[matrix as "A" | "B"] !== undefined)
-      throw refuse(file, `holds ${matrix} of ${module} twice, under an older and today's name`);
-    found.set(module, { ...found.get(module), [matrix as "A" | "B"]: tensor });
-  }
-  const modules = linears.filter((module) => found.has(module) || isTargeted(module, targets));
-  if (modules.length === 0) throw refuse(file, "must hold the matrices of at least one module; it holds none");
-  const config: LoraConfig = { ...settings, modules };
+  const stored = openSafetensors(file);
+  const found = findPairs(parameters, stored, file);
+  const modules = chooseModules(parameters, settings, { found, file });
+  const { rank, alpha, scaling, dropout } = settings;
+  const own = modules.map((module): [string, ModuleRank] => [
+    module,
+    settings.rankOf([found.get(module)?.written ?? module, module]),
+  ]);
+  const ranks = new Map(own.filter(([, each]) => each.rank !== rank || each.alpha !== alpha));
+  const config: LoraConfig = { rank, alpha, scaling, dropout, modules, ...(ranks.size === 0 ? {} : { ranks }) };
   const checked = new Map(
-    modules.map((module) => [module, matricesOf(file, module, found.get(module) ?? {}, config.rank, parameters)]),
+    own.map(([module, each]) => [
+      module,
+      matricesOf(parameters, { file, module, stored, rank: each.rank }, found.get(module) ?? null),
+    ]),
   );
   return attachMatrices(parameters, config, (module) => checked.get(module)!);
 }
 
-function matricesOf(
-  file: string,
-  module: string,
-  pair: { A?: StoredTensor; B?: StoredTensor },
-  rank: number,
+/** Which tensors of a file belong to which module. @throws DataError for a tensor that belongs to none. */
+function findPairs(parameters: ParameterStore, stored: SafetensorsIndex, file: string): Map<string, FoundPair> {
+  const linears = [...linearModules(parameters), ...(sharesHead(parameters) ? [HEAD] : [])];
+  const found = new Map<string, FoundPair>();
+  for (const name of stored.entries.keys()) {
+    if (isCopy(parameters, stored, { name, file })) continue;
+    const [, written = "", matrix] = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/.exec(name) ?? [];
+    const module = moduleOf(parameters, written);
+    if (module === null || !linears.includes(module))
+      throw refuse(file, `holds "${name}", which is no LoRA matrix of a linear module of this model`);
+    if (found.get(module)?.[matrix as "A" | "B"] !== undefined)
+      throw refuse(file, `holds ${matrix} of ${module} twice, under an older and today's name`);
+    found.set(module, { ...found.get(module), written, [matrix as "A" | "B"]: name });
+  }
+  return found;
+}
+
+/** The module that a file calls so; a head that is the token embedding has a name only. */
+function moduleOf(parameters: ParameterStore, written: string): string | null {
+  const isHead = written === HEAD || written === parameters.olderNameOf(HEAD);
+  return parameters.moduleOf(written) ?? (isHead && sharesHead(parameters) ? HEAD : null);
+}
+
+/** Share of a value by which a copy in 16 bits may differ from it. */
+const HALF_PRECISION = 2 ** -8;
+
+/**
+ * Whether a tensor is a copy of one of the model's own weights: PEFT stores them beside an adapter that changes the output head.
+ *
+ * @throws DataError when it has other values: then it was trained, or belongs to another model.
+ */
+function isCopy(
   parameters: ParameterStore,
+  stored: SafetensorsIndex,
+  { name, file }: { readonly name: string; readonly file: string },
+): boolean {
+  const written = /^base_model\.model\.(.+?)(?:\.base_layer)?\.weight$/.exec(name)?.[1];
+  const module = written === undefined ? null : moduleOf(parameters, written);
+  if (module === null) return false;
+  const own = parameters.get(weightOf(parameters, module));
+  const { shape, data } = stored.read(name);
+  const values = own.dataSync();
+  const same =
+    shape.length === own.shape.length &&
+    shape.every((n, axis) => n === own.shape[axis]) &&
+    values.every((value, i) => Math.abs(value - Number(data[i])) <= HALF_PRECISION * Math.abs(value));
+  if (!same)
+    throw refuse(file, `holds "${name}" with other values than the model's own, which an adapter cannot change`);
+  return true;
+}
+
+/** The modules of an adapter, in the model's order. @throws DataError where file and configuration mean others. */
+function chooseModules(
+  parameters: ParameterStore,
+  { targets, excluded }: LoraSettings,
+  { found, file }: { readonly found: ReadonlyMap<string, FoundPair>; readonly file: string },
+): string[] {
+  const isOlder = [...found].some(([module, { written }]) => written !== module);
+  // targets and exclusions are said in the names of the file
+  const nameOf = (module: string): string => (isOlder ? parameters.olderNameOf(module) : module);
+  for (const [module, { written }] of found) {
+    if (![module, written, nameOf(module), parameters.olderNameOf(module)].some((name) => isTargeted(name, targets)))
+      throw refuse(file, `holds matrices of ${module}, which target_modules of ${CONFIG_FILE} does not mean`);
+    if (isTargeted(nameOf(module), excluded))
+      throw refuse(file, `holds matrices of ${module}, which exclude_modules of ${CONFIG_FILE} leaves out`);
+  }
+  const meant = (module: string): boolean =>
+    isTargeted(nameOf(module), targets) && !isTargeted(nameOf(module), excluded);
+  const modules = linearModules(parameters).filter((module) => found.has(module) || meant(module));
+  if (found.has(HEAD) && !modules.includes(HEAD)) modules.push(HEAD);
+  if (modules.length === 0) throw refuse(file, "must hold the matrices of at least one module; it holds none");
+  return modules;
+}
+
+/** Which matrices are to be read, and from where. */
+interface AskedPair {
+  readonly file: string;
+  readonly module: string;
+  readonly stored: SafetensorsIndex;
+  readonly rank: number;
+}
+
+function matricesOf(
+  parameters: ParameterStore,
+  { file, module, stored, rank }: AskedPair,
+  pair: FoundPair | null,
 ): LoraMatrices {
-  const [outSize, inSize] = parameters.shape(`${module}.weight`) as [number, number];
-  const valuesOf = (tensor: StoredTensor | undefined, rows: number, cols: number): Float32Array => {
-    const same = tensor?.shape.length === 2 && tensor.shape[0] === rows && tensor.shape[1] === cols;
-    if (same && tensor.data instanceof Float32Array) return tensor.data;
-    const got = tensor === undefined ? "nothing" : `${tensor.dtype} [${tensor.shape.join(", ")}]`;
+  const [outSize, inSize] = parameters.shape(weightOf(parameters, module)) as [number, number];
+  const valuesOf = (name: string | undefined, rows: number, cols: number): Float32Array => {
+    const entry = name === undefined ? undefined : stored.entries.get(name);
+    const same = entry?.shape.length === 2 && entry.shape[0] === rows && entry.shape[1] === cols;
+    const data = same ? stored.read(name!).data : null;
+    if (data instanceof Float32Array) return data;
+    const got = entry === undefined ? "nothing" : `${entry.dtype} [${entry.shape.join(", ")}]`;
     throw refuse(file, `must hold floats of shape [${rows}, ${cols}] for ${module}; got ${got}`);
   };
-  return { A: valuesOf(pair.A, rank, inSize), B: valuesOf(pair.B, outSize, rank) };
+  return { A: valuesOf(pair?.A, rank, inSize), B: valuesOf(pair?.B, outSize, rank) };
 }
 
 function readJson(file: string): unknown {

@@ -172,7 +172,7 @@ function assemblePixtral(
   const shapes = pixtralShapes(config);
   const needed = neededWeights("loadPixtral", weights, shapes);
   const ordered = [...shapes.keys()].map((name) => [name, needed.get(name)!] as const);
-  const parameters = createParameterStore(ordered, toModuleName);
+  const parameters = createParameterStore(ordered, toModuleName, toFileName);
   const { tokenizer, imageConfig, chatTemplate, imageTokens } = parts;
   return {
     kind: KIND,

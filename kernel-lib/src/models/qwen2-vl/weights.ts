@@ -147,7 +147,7 @@ export function assembleQwen2Vl(
   const shapes = qwen2VlShapes(config);
   const needed = neededWeights("loadQwen2Vl", weights, shapes);
   const ordered = [...shapes.keys()].map((name) => [name, needed.get(name)!] as const);
-  const parameters = createParameterStore(ordered, toModuleName);
+  const parameters = createParameterStore(ordered, toModuleName, toFileName);
   const { tokenizer, imageConfig, chatTemplate } = parts;
   const { imageTokenId, vision } = config;
   return {

@@ -172,6 +172,11 @@ export class Fields {
     return new Fields(this.value(name) ?? fallback, this.#source, `${this.#path}${nameOf(name)}`);
   }
 
+  /** Whether a field was asked for. */
+  isKnown(name: string): boolean {
+    return this.#read.has(name);
+  }
+
   /** Marks fields that change nothing of what is computed, so that `refuseOthers` lets them pass. */
   ignore(names: Iterable<string>): void {
     for (const name of names) this.#ignored.add(name);

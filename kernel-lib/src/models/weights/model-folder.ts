@@ -146,7 +146,7 @@ export function processorFields(where: string, json: JsonObject): Fields {
   const fields = new Fields(json, {
     where,
     file: MODEL_FILES.processor,
-    advice: "Copy the file from the model again.",
+    advice: "Use a model whose prompts are made as the published ones.",
   });
   fields.ignore(PROCESSOR_IRRELEVANT);
   return fields;

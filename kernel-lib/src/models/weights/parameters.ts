@@ -85,11 +85,17 @@ export class ParameterStore {
   readonly adapters = new Map<string, LowRankUpdate>();
   readonly #variables = new Map<string, tf.Variable>();
   readonly #nameOf: (fileName: string) => string;
+  readonly #olderNameOf: (name: string) => string;
   #disposed = false;
 
   /** Takes a copy of every array. Use `createParameterStore`. */
-  constructor(weights: Iterable<readonly [string, WeightArray]>, nameOf: (fileName: string) => string) {
+  constructor(
+    weights: Iterable<readonly [string, WeightArray]>,
+    nameOf: (fileName: string) => string,
+    olderNameOf: (name: string) => string,
+  ) {
     this.#nameOf = nameOf;
+    this.#olderNameOf = olderNameOf;
     for (const [name, weight] of weights) {
       const { shape, data } = weight; // asked for once: they may be read from a file
       const size = shape.reduce((product, n) => product * n, 1);
@@ -124,6 +130,11 @@ export class ParameterStore {
   moduleOf(written: string): string | null {
     const names = [`${written}.weight`, this.#nameOf(`${written}.weight`)];
     return names.find((name) => this.has(name))?.slice(0, -".weight".length) ?? null;
+  }
+
+  /** What the model's older and published files call a module. */
+  olderNameOf(module: string): string {
+    return this.#olderNameOf(`${module}.weight`).slice(0, -".weight".length);
   }
 
   has(name: string): boolean {
@@ -222,12 +233,14 @@ function handOver(value: tf.Tensor): void {
  * Creates a store from arrays; their values are copied.
  *
  * @param nameOf the name here of a weight that the model's older and published files call otherwise. Default: as it is.
+ * @param olderNameOf the way back. Default: as it is.
  * @throws ShapeError when an array does not fit its shape.
  * @example createParameterStore([["proj.weight", { shape: [2, 3], data: new Float32Array(6) }]])
  */
 export function createParameterStore(
   weights: Iterable<readonly [string, WeightArray]>,
   nameOf: (fileName: string) => string = (fileName) => fileName,
+  olderNameOf: (name: string) => string = (name) => name,
 ): ParameterStore {
-  return new ParameterStore(weights, nameOf);
+  return new ParameterStore(weights, nameOf, olderNameOf);
 }

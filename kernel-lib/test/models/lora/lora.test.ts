@@ -215,7 +215,9 @@ describe("saveLora and loadLora", () => {
     expect(attempt({ modules_to_save: ["lm_head"] })).toThrow(
       /modules_to_save of \S+ must be empty.*merge the adapter with PEFT/,
     );
-    expect(attempt({ rank_pattern: { q_proj: 4 } })).toThrow(/rank_pattern of \S+ must be left out/);
+    expect(attempt({ rank_pattern: { q_proj: 4 } })).toThrow(
+      /must hold floats of shape \[4, 32\] for \S+q_proj; got F32 \[2, 32\]/,
+    );
     expect(attempt({ lora_dropout: 1 })).toThrow(/lora_dropout of \S+ must be in \[0, 1\); got 1/);
     expect(attempt({ init_lora_weights: "pissa" })).toThrow(
       /init_lora_weights of \S+ must be one that leaves the model's weights.*got "pissa"/,
