@@ -109,6 +109,42 @@ describe("safetensors", () => {
     expect(() => readSafetensors(file)).toThrow("its header must be UTF-8");
   });
 
+  it.each([
+    ["BOOL", 8],
+    ["U8", 8],
+    ["I8", 8],
+    ["F8_E4M3", 8],
+    ["F8_E5M2", 8],
+    ["F8_E8M0", 8],
+    ["F4", 4],
+    ["F6_E2M3", 6],
+    ["I16", 16],
+    ["U16", 16],
+    ["U32", 32],
+    ["F64", 64],
+    ["U64", 64],
+    ["C64", 64],
+  ])("opens a sound file with a tensor of type %s, and refuses that tensor by the type's name", (dtype, bits) => {
+    const tensor = { dtype, shape: [8], data_offsets: [4, 4 + bits] };
+    const { entries, read } = openSafetensors(craft({ odd: tensor, w: f32([1], 0, 4) }, 4 + bits));
+    expect(entries.get("odd")).toEqual({ dtype, shape: [8] });
+    expect(read("w").data).toEqual(Float32Array.from([0]));
+    expect(() => read("odd")).toThrow(
+      `must be one of F32, F16, BF16, I64, I32 to be read; got ${dtype} [8], which is not`,
+    );
+    const wrong = () => openSafetensors(craft({ odd: { ...tensor, shape: [16] }, w: f32([1], 0, 4) }, 4 + bits));
+    expect(wrong).toThrow(`tensor odd must have ${2 * bits} bytes for ${dtype} [16]; got ${bits}`);
+  });
+
+  it("calls a file damaged only when it is: never for a type it does not read", () => {
+    const file = craft({ w: { ...f32([1], 0, 4), dtype: "F99" } }, 4);
+    expect(() => readSafetensors(file)).toThrow("Convert the tensor, or leave it out.");
+    expect(() => readSafetensors(file)).not.toThrow(/no valid|write it again|Fetch/);
+    expect(() => readSafetensors(craft({ w: { ...f32([1], 0, 4), dtype: 3 } }, 4))).toThrow(
+      "must name its dtype; got 3",
+    );
+  });
+
   it("refuses a file that is not there", () => {
     expect(() => readSafetensors(join(folder, "none"))).toThrow("cannot be opened. Check the path.");
   });

@@ -150,6 +150,22 @@ describe("CLIP", () => {
     await expect(encodeImages(clip, images, { signal: AbortSignal.abort() })).rejects.toThrow("interrupted");
   });
 
+  it("reads a text out at its highest id where the configuration has the end token of older files, 2", async () => {
+    const text = clip.parts.config["text_config"] as object;
+    const folder = mkdtempSync(join(tmpdir(), "clip-"));
+    saveClip(
+      {
+        ...clip,
+        parts: { ...clip.parts, config: { ...clip.parts.config, text_config: { ...text, eos_token_id: 2 } } },
+      },
+      folder,
+    );
+    const older = loadClip(folder);
+    expect(await encodeTexts(older, reference.texts)).toEqual(await encodeTexts(clip, reference.texts));
+    older.dispose();
+    rmSync(folder, { recursive: true });
+  });
+
   it("refuses a configuration that does not fit the weights or the tokenizer", () => {
     const text = clip.parts.config["text_config"] as object;
     const make = (config: object) => () =>

@@ -85,3 +85,76 @@ describe("neededWeights", () => {
     expect(check([])).toThrow("no weight the model does not know; got w.weight [2, 1].");
   });
 });
+
+describe("of several files that say the same thing", () => {
+  const write = (file: string, value: unknown): void =>
+    writeFileSync(join(folder, file), typeof value === "string" ? value : JSON.stringify(value));
+  const named = (text: string) => [
+    { name: "tool_use", template: "tools" },
+    { name: "default", template: text },
+  ];
+
+  it("the first in transformers' order holds the chat template", () => {
+    writeCheckpoint(folder, { ...checkpoint, chatTemplate: null });
+    const template = (): string | null => readCheckpoint(folder).chatTemplate;
+    expect(template()).toBeNull();
+    write("tokenizer_config.json", { chat_template: "from the tokenizer" });
+    expect(template()).toBe("from the tokenizer");
+    write("tokenizer_config.json", { chat_template: named("named") });
+    expect(template()).toBe("named");
+    write("chat_template.jinja", "from its own file");
+    expect(template()).toBe("from its own file");
+    write("chat_template.json", { chat_template: "from the older file" });
+    expect(template()).toBe("from the older file");
+    write("processor_config.json", { chat_template: { default: "from the processor", other: "x" } });
+    expect(template()).toBe("from the processor");
+  });
+
+  it("templates without a default one are refused by file", () => {
+    writeCheckpoint(folder, { ...checkpoint, chatTemplate: null });
+    write("tokenizer_config.json", { chat_template: [{ name: "tool_use", template: "x" }] });
+    expect(() => readCheckpoint(folder)).toThrow(
+      'chat_template of tokenizer_config.json must be a text, or hold one called "default"',
+    );
+    write("tokenizer_config.json", { chat_template: 5 });
+    expect(() => readCheckpoint(folder)).toThrow("chat_template of tokenizer_config.json must be a text");
+  });
+
+  it("an image processor inside processor_config.json goes before preprocessor_config.json", () => {
+    writeCheckpoint(folder, { ...checkpoint, processor: { image_processor: { size: 64 } } });
+    expect(readCheckpoint(folder).preprocessor).toEqual({ size: 64 });
+    write("processor_config.json", { processor_class: "X" });
+    expect(readCheckpoint(folder).preprocessor).toEqual({ size: 32 });
+  });
+});
+
+describe("neededWeights", () => {
+  const stored = (tensors: Parameters<typeof writeSafetensors>[1]) => {
+    writeCheckpoint(folder, checkpoint);
+    writeSafetensors(join(folder, "model.safetensors"), tensors);
+    return readCheckpoint(folder).weights;
+  };
+  const weight = ["w.weight", { dtype: "F32", ...weights.get("w.weight")! }] as const;
+  const count = { dtype: "I64", shape: [], data: BigInt64Array.from([3n]) } as const;
+
+  it("leaves out what the model does not ask for when no weight can have its type", () => {
+    const found = neededWeights(
+      "load",
+      stored([weight, ["bn.num_batches_tracked", count]]),
+      new Map([["w.weight", [2, 1]]]),
+    );
+    expect([...found.keys()]).toEqual(["w.weight"]);
+  });
+
+  it("refuses a weight of another type by the type's name", () => {
+    const found = stored([weight, ["bn.num_batches_tracked", count]]);
+    expect(() => neededWeights("load", found, new Map([["bn.num_batches_tracked", []]]))).toThrow(
+      "load: weight bn.num_batches_tracked must be F32, F16 or BF16; got I64, which is not supported.",
+    );
+  });
+
+  it("leaves out the rotary frequencies that older files also hold", () => {
+    const frequencies = { dtype: "F32", shape: [1], data: Float32Array.from([1]) } as const;
+    expect([...stored([weight, ["layers.0.self_attn.rotary_emb.inv_freq", frequencies]]).keys()]).toEqual(["w.weight"]);
+  });
+});

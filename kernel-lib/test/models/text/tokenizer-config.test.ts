@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { createTokenizer } from "../../../src/models/text/tokenizer";
+import type { JsonObject } from "../../../src/models/weights/fields";
+
+const folder = (name: string): string => join(__dirname, "../../../../data/checkpoints", name);
+const json = (path: string): JsonObject => JSON.parse(readFileSync(path, "utf8"));
+const clip = json(join(folder("clip"), "tokenizer.json"));
+const bert = json(join(folder("jina-clip"), "tokenizer.json"));
+const pixtral = json(join(folder("pixtral"), "tokenizer.json"));
+
+describe("tokenizer_config.json", () => {
+  test("names tokens as texts or as objects", () => {
+    const pad = { __type: "AddedToken", content: "<pad>", special: true };
+    const { begin, end, pad: found } = createTokenizer(pixtral, { bos_token: "<s>", eos_token: null, pad_token: pad });
+    expect([begin, end, found]).toEqual(["<s>", null, "<pad>"]);
+  });
+
+  test("may repeat what tokenizer.json says", () => {
+    expect(createTokenizer(bert, { do_lower_case: true, tokenize_chinese_chars: true }).encode("a")).toEqual(
+      createTokenizer(bert).encode("A"),
+    );
+    const [begin, end] = [createTokenizer(clip).encode("")[0]!, createTokenizer(clip).encode("")[1]!];
+    const tokens = { bos_token: "<|startoftext|>", eos_token: "<|endoftext|>" };
+    const tokenizer = createTokenizer(clip, { ...tokens, add_bos_token: true, add_eos_token: true });
+    expect([tokenizer.idOf("<|startoftext|>"), tokenizer.idOf("<|endoftext|>")]).toEqual([begin, end]);
+  });
+
+  test.each([
+    [
+      bert,
+      { do_lower_case: false },
+      "do_lower_case of tokenizer_config.json must be true, as in the normalizer of tokenizer.json; got false",
+    ],
+    [
+      clip,
+      { add_bos_token: false, bos_token: "<|startoftext|>" },
+      "add_bos_token of tokenizer_config.json must be true, as tokenizer.json adds <|startoftext|>; got false",
+    ],
+    [
+      pixtral,
+      { add_eos_token: true, eos_token: "</s>" },
+      "add_eos_token of tokenizer_config.json must be false, as tokenizer.json adds </s>; got true",
+    ],
+    [clip, { split_special_tokens: true }, "split_special_tokens of tokenizer_config.json must be false; got true"],
+    [clip, { pad_token: 3 }, "pad_token of tokenizer_config.json must be a token's text; got 3"],
+    [clip, { dropout: 0.1 }, "dropout of tokenizer_config.json must be left out"],
+  ])("refuses %#: what would change the ids", (tokenizer, config, message) => {
+    expect(() => createTokenizer(tokenizer, config)).toThrow(message);
+  });
+});
