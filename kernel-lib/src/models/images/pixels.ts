@@ -47,8 +47,9 @@ export function parsePixelScale(fields: Fields): PixelScale {
 
 /** Names of code and of kinds of arrays, and what groups pictures, which changes none of them. */
 const IMAGE_IRRELEVANT = wordsOf(`
-  _processor_class _valid_processor_keys auto_map backend data_format device disable_grouping do_pad feature_extractor_type
-  image_processor_type image_seq_length input_data_format processor_class return_tensors transformers_version
+  _processor_class _valid_processor_keys auto_map backend data_format default_to_square device disable_grouping do_pad
+  feature_extractor_type image_processor_type image_seq_length input_data_format processor_class return_tensors
+  transformers_version
 `);
 
 /** Says that a preprocessor_config.json is read: other fields are refused by name and value. */

@@ -85,7 +85,7 @@ export function parsePixtralConfig(json: unknown): PixtralConfig {
   };
   closeSection(text);
   closeSection(vision);
-  closeSection(top, ["image_seq_length"]); // of towers that see every picture at one size
+  closeSection(top, ["ignore_index", "image_seq_length"]); // of training, and of towers that see all pictures at one size
   assertPixtralConfig(config);
   return config;
 }

@@ -16,7 +16,7 @@ interface KnownTokens {
 
 /** How texts are drawn or searched, which is never done here: the most likely token is written. And how much, how fast, what else. */
 const IRRELEVANT = wordsOf(`
-  _from_model_config assistant_confidence_threshold assistant_early_exit assistant_lookbehind bos_token_id
+  _from_model_config assistant_confidence_threshold assistant_early_exit assistant_lookbehind attn_implementation bos_token_id
   cache_config cache_implementation chat_format compile_config continuous_batching_config decoder_start_token_id disable_compile
   diversity_penalty do_sample early_stopping encoder_no_repeat_ngram_size epsilon_cutoff eta_cutoff generation_kwargs
   is_assistant length_penalty low_memory max_length max_matching_ngram_size max_new_tokens max_time max_window_size min_p

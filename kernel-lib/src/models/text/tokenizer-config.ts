@@ -16,7 +16,7 @@ export interface SpecialTokens {
 const IRRELEVANT = wordsOf(`
   _commit_hash added_tokens_decoder additional_special_tokens auto_map backend chat_template clean_text do_basic_tokenize
   errors extra_special_tokens fix_mistral_regex from_slow image_processor_type init_inputs is_local
-  is_local_tokenizer legacy local_files_only max_length max_pixels merges_file min_pixels model_input_names model_max_length
+  is_local_tokenizer legacy local_files_only max_len max_length max_pixels merges_file min_pixels model_input_names model_max_length
   model_specific_special_tokens name_or_path never_split num_additional_image_tokens pad_to_multiple_of pad_token_type_id
   padding_side patch_size processor_class response_schema return_token_type_ids sp_model_kwargs
   spaces_between_special_tokens special_tokens_map_file stride tokenizer_class tokenizer_file transformers_version

@@ -242,7 +242,7 @@ const TRANSFORMERS_FIELDS: readonly string[] = wordsOf(`
   bos_token_id chunk_size_feed_forward cross_attention_hidden_size decoder_start_token_id diversity_penalty do_sample dtype
   early_stopping encoder_no_repeat_ngram_size eos_token_id exponential_decay_length_penalty finetuning_task
   forced_bos_token_id forced_eos_token_id gradient_checkpointing id2label initializer_factor initializer_range is_decoder
-  is_encoder_decoder label2id length_penalty max_length min_length model_type no_repeat_ngram_size num_beam_groups
+  is_composition is_encoder_decoder label2id length_penalty max_length min_length model_type no_repeat_ngram_size num_beam_groups
   num_beams num_return_sequences output_attentions output_hidden_states output_scores pad_token_id prefix problem_type
   remove_invalid_values repetition_penalty return_dict return_dict_in_generate sep_token_id suppress_tokens
   task_specific_params temperature tf_legacy_loss tie_encoder_decoder tie_word_embeddings tokenizer_class top_k top_p
