@@ -1,6 +1,6 @@
 import { inflateRawSync } from "node:zlib";
 import { type DataSet, parseDicom } from "dicom-parser";
-import { DataError } from "../../../base/errors";
+import { DataError, isKernelError } from "../../../base/errors";
 
 /**
  * From the bytes of a DICOM file to its elements, and how such a file is refused.
@@ -31,15 +31,10 @@ export function refuseDicom(file: string, { field, rule, got, next = EXPORT }: D
 
 const MOST_INFLATED = 512 * 2 ** 20;
 
-/** dicom-parser's way to unfold a deflated data set: the head as it stands, then the rest unfolded. */
-function inflater(bytes: Uint8Array, position: number): Uint8Array {
-  const rest = inflateRawSync(bytes.subarray(position), { maxOutputLength: MOST_INFLATED });
-  return Buffer.concat([bytes.subarray(0, position), rest]);
-}
-
 const IMPLICIT = "1.2.840.10008.1.2";
 const EXPLICIT = "1.2.840.10008.1.2.1";
 const EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2";
+const DEFLATED = "1.2.840.10008.1.2.1.99";
 
 const PREAMBLE = 128;
 const MAGIC = "DICM";
@@ -90,7 +85,10 @@ function nameFormat(bytes: Buffer): string {
   return bytes.length === 0 ? "an empty file" : "another format";
 }
 
-/** A whole DICOM file of 128 bytes, DICM, group 2 with a transfer syntax, and the data set, whatever of that stands in `bytes`. */
+/**
+ * A whole DICOM file of 128 bytes, DICM, group 2 with a transfer syntax, and the data set, whatever of that stands in `bytes`. A deflated
+ * data set is unfolded: dicom-parser reads one element behind group 2 before it looks at its number, and trips over packed bytes.
+ */
 function completed(bytes: Buffer, file: string): Buffer {
   const isWhole = bytes.toString("latin1", PREAMBLE, PREAMBLE + MAGIC.length) === MAGIC;
   const start = isWhole ? PREAMBLE + MAGIC.length : 0;
@@ -99,14 +97,17 @@ function completed(bytes: Buffer, file: string): Buffer {
   // a few writers name the explicit form and write the implicit one, or the other way round
   const isWrong = (syntax === EXPLICIT && guess === IMPLICIT) || (syntax === IMPLICIT && guess === EXPLICIT);
   const isRight = syntax !== null && !isWrong;
-  if (isWhole && isRight) return bytes;
+  if (isWhole && isRight && syntax !== DEFLATED) return bytes;
   const found = isRight ? syntax : guess;
   if (found === null) {
     const next = "Only DICOM files are read under this name; PNG and JPEG under .png and .jpg.";
     refuseDicom(file, { field: "preamble", rule: "end with DICM", got: nameFormat(bytes), next });
   }
   const front = Buffer.concat([Buffer.alloc(PREAMBLE), Buffer.from(MAGIC)]);
-  return Buffer.concat([front, bytes.subarray(start, end), syntaxElement(found), bytes.subarray(end)]);
+  const rest = bytes.subarray(end);
+  const [named, data] =
+    found === DEFLATED ? [EXPLICIT, inflateRawSync(rest, { maxOutputLength: MOST_INFLATED })] : [found, rest];
+  return Buffer.concat([front, bytes.subarray(start, end), syntaxElement(named), data]);
 }
 
 /**
@@ -116,10 +117,10 @@ function completed(bytes: Buffer, file: string): Buffer {
  * @throws DataError for another format, and for elements that do not follow each other.
  */
 export function readDataSet(bytes: Uint8Array, file: string): DataSet {
-  const whole = completed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), file);
   try {
-    return parseDicom(whole, { inflater } as object);
+    return parseDicom(completed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), file));
   } catch (cause) {
+    if (isKernelError(cause)) throw cause;
     const { message, exception } = cause as { message?: string; exception?: unknown };
     const got = String(exception ?? message ?? cause).slice(0, 120);
     return refuseDicom(file, { field: "data set", rule: "be sound DICOM", got, next: AGAIN }, cause);
