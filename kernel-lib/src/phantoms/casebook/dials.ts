@@ -66,7 +66,7 @@ export type CasebookOptions = Partial<Omit<CasebookDials, "captionShares" | "siz
   readonly sizes?: Partial<CasebookSizes>;
 };
 
-/** Signs by the number of patterns they make. All of them are seen by the frozen encoder of this repository: docs/casebook.md. */
+/** Signs by the number of patterns they make. How well the frozen encoder of this repository sees each: docs/casebook.md. */
 const SIGNS: ReadonlyMap<number, readonly AttributeName[]> = new Map([
   [6, ["ground", "brightness"]],
   [12, ["grain", "ground", "brightness"]],
