@@ -52,7 +52,12 @@ describe("a world added as one file and one line", () => {
     const corpus = await loadCorpus("toy-drawn", { numPassages: 12, seed: 9 });
     expect(corpus.passages).toHaveLength(12);
     expect(corpus.fingerprint).toBe("corpus:toy-drawn:v1:9");
-    const plan = await planGrid({ profile: "test", tasks: ["toy"], artifactsDir: join(cacheDir, "artifacts") });
+    const plan = await planGrid({
+      profile: "test",
+      tasks: ["toy"],
+      source: "phantom",
+      artifactsDir: join(cacheDir, "artifacts"),
+    });
     expect(new Set(plan.cells.map(({ task }) => task))).toEqual(new Set(["toy"]));
   });
 });
