@@ -20,7 +20,7 @@ const TASKS = [
 ];
 const CORPORA = [
   "corpus:pmc-oa:6f27d8a45047ac7697e4146d:phantom",
-  "corpus:mimic-cxr:26b211a5ce9d33912bad2fee:phantom",
+  "corpus:mimic-cxr:400b038adcef6a7408d0974a:phantom",
   "corpus:roco:56c37872bb75c160a79a07e0:phantom",
 ];
 
