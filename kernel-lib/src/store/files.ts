@@ -200,8 +200,10 @@ const ALGORITHMS: Readonly<Record<DigestKind, string>> = { md5: "md5", sha256: "
 export async function digestOfFile(file: string, kind: DigestKind, control: Control = {}): Promise<string> {
   const hash = createHash(ALGORITHMS[kind]);
   try {
-    if (kind === "gitBlob") hash.update(`blob ${statSync(file).size}\0`);
-    for await (const piece of createReadStream(file, { highWaterMark: 2 ** 20 })) {
+    const { size } = statSync(file);
+    if (kind === "gitBlob") hash.update(`blob ${size}\0`);
+    // a buffer no larger than the file: thousands of small pictures are hashed one after the other
+    for await (const piece of createReadStream(file, { highWaterMark: Math.max(1, Math.min(size, 2 ** 20)) })) {
       assertNotInterrupted("digestOfFile", control.signal);
       hash.update(piece as Buffer);
     }

@@ -258,12 +258,15 @@ function refuse(file: string, rule: string, cause?: unknown): never {
   throw new DataError(`readManifest: ${file} must ${rule}. Delete its folder to make it again.`, { file }, cause);
 }
 
-/** Hashes already taken by this process, by path, size and time of change: finding a folder again costs no reading. */
+/**
+ * Hashes already taken by this process, by file (not by path: a folder is renamed when it is complete), size and time of change.
+ * So a folder that was just made, or is found again, is not read once more.
+ */
 const known = new Map<string, string>();
 
 async function sha256Of(file: string): Promise<string> {
-  const { size, mtimeMs, ino } = await stat(file);
-  const state = `${file}|${size}|${mtimeMs}|${ino}`;
+  const { dev, ino, size, mtimeMs } = await stat(file);
+  const state = `${dev}|${ino}|${size}|${mtimeMs}`;
   const digest = known.get(state) ?? (await digestOfFile(file, "sha256"));
   known.set(state, digest);
   return digest;
