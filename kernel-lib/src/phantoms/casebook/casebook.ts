@@ -14,7 +14,7 @@ export interface CasebookPhantom {
 }
 
 /** The name of the corpus that is searched for a variant. */
-export const casebookCorpus = (variant: CasebookVariant): string => `${variant}-pairs`;
+const casebookCorpus = (variant: CasebookVariant): string => `${variant}-pairs`;
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
