@@ -7,6 +7,7 @@ export {
   type CasebookVariant,
   standardDials,
 } from "./casebook/dials";
+export { casebookName, parseCasebookName } from "./casebook/names";
 export type { CasebookTable } from "./casebook/world";
 export { type CorpusPhantomOptions, drawCorpusPhantom } from "./corpora/breast-corpus";
 export {

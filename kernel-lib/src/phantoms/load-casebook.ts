@@ -1,9 +1,10 @@
 import { assertInteger } from "../base/check";
 import type { Control, Corpus, Task } from "../base/types";
-import { casebookPhantom } from "./casebook/casebook";
 import { type CasebookDials, type CasebookOptions, type CasebookVariant, settleDials } from "./casebook/dials";
+import { casebookName } from "./casebook/names";
 import { type CasebookTable, drawCasebook } from "./casebook/world";
-import { loadDrawnTask } from "./load-task";
+import { corpusFor, loadCorpus } from "./load-corpus";
+import { loadTask } from "./load-task";
 import type { PictureFacts } from "./phantom";
 
 /** Options of loadCasebook: the dials, and which world of theirs. */
@@ -32,7 +33,7 @@ export interface Casebook {
  * Draws the casebook world with these dials: the task, written in a publisher's format and read back through its reader, and the
  * corpus that tells what the pictures do not show.
  *
- * With standard dials task and corpus are those of `loadTask(variant)` and `loadCorpus("<variant>-pairs")`.
+ * Task and corpus are those that `loadTask` and `loadCorpus` find by the setting's name (casebookName).
  * @throws ConfigError for an unknown variant or dial, or a value out of its range.
  * @example const { task, corpus } = await loadCasebook({ knowledge: 0.3, seed: 8 })
  */
@@ -40,11 +41,17 @@ export async function loadCasebook(options: LoadCasebookOptions = {}): Promise<C
   const { variant = "casebook", seed = 7, cacheDir, control, ...turned } = options;
   const dials = settleDials(variant, turned);
   assertInteger("loadCasebook: seed", seed, 0);
-  const phantom = casebookPhantom(variant, dials);
+  const name = casebookName(variant, dials);
   const where = { ...(cacheDir === undefined ? {} : { cacheDir }), ...(control === undefined ? {} : { control }) };
-  const task = await loadDrawnTask(phantom.task, { seed, ...where });
+  const task = await loadTask(name, { source: "phantom", seed, ...where });
   const world = drawCasebook(variant, dials, seed);
   const idsOf = (split: keyof Task["splits"]) => task.splits[split].map(({ id }) => id);
   const facts = world.facts({ train: idsOf("train"), validation: idsOf("validation"), test: idsOf("test") });
-  return { task, corpus: await phantom.corpus.load({ seed }), dials, table: world.table, facts };
+  return {
+    task,
+    corpus: await loadCorpus(corpusFor(name), { source: "phantom", seed }),
+    dials,
+    table: world.table,
+    facts,
+  };
 }

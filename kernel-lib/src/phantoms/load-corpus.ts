@@ -6,6 +6,7 @@ import type { CorpusDefinition } from "../data/corpora/definition";
 import { type OpenCorpusOptions, openCorpus } from "../data/corpora/open-corpus";
 import { OWN_FOLDER } from "../data/corpora/own-folder";
 import { loadTwin } from "./corpora/twins";
+import { corpusPhantomFor, findCorpusPhantom } from "./find-phantom";
 import { CORPUS_PHANTOMS, CORPUS_TWINS } from "./phantoms";
 
 /** The corpora that are read from files. */
@@ -38,22 +39,25 @@ const OPTION_NAMES: readonly (keyof LoadCorpusOptions)[] = [
   "control",
 ];
 
+/** @throws ConfigError unless there is a corpus of this name: one of CORPUS_NAMES, or a setting of the casebook's. */
+export function assertCorpusName(where: string, name: string): void {
+  if (findCorpusPhantom(name) === undefined) assertOneOf(where, name, CORPUS_NAMES);
+}
+
 /** Whether a corpus is only drawn, whatever the source of the tasks. */
-export const isDrawnCorpus = (name: string): boolean => CORPUS_PHANTOMS.has(name);
+export const isDrawnCorpus = (name: string): boolean => findCorpusPhantom(name) !== undefined;
 
 /** Whether loadCorpus would draw nothing for a corpus that is only drawn; true for all others. */
 export function isCorpusDrawn(
   name: string,
   options: Pick<LoadCorpusOptions, "seed" | "numPassages" | "cacheDir"> = {},
 ) {
-  return CORPUS_PHANTOMS.get(name)?.isDrawn(options) ?? true;
+  return findCorpusPhantom(name)?.isDrawn(options) ?? true;
 }
 
 /** The corpus that is searched for a task unless another is named: the one drawn for it, else the one drawn for all others. */
 export function corpusFor(task: string): string {
-  const phantoms = [...CORPUS_PHANTOMS.values()];
-  const own = phantoms.find(({ tasks }) => tasks !== "others" && tasks.includes(task));
-  return (own ?? phantoms.find(({ tasks }) => tasks === "others")!).name;
+  return corpusPhantomFor(task).name;
 }
 
 function assertHasTwin(name: string, source: DataSource): void {
@@ -76,21 +80,22 @@ function assertHasTwin(name: string, source: DataSource): void {
  * @example const corpus = await loadCorpus("roco", { dataDir: "downloads", cacheDir: "data/artifacts/corpora" })
  */
 export async function loadCorpus(name: string, options: LoadCorpusOptions = {}): Promise<Corpus> {
-  assertOneOf("loadCorpus: name", name, CORPUS_NAMES);
+  assertCorpusName("loadCorpus: name", name);
   assertKnownKeys("loadCorpus:", options, OPTION_NAMES);
   const { dataDir, seed, drawnFrom = "phantom", source: asked, ...settings } = options;
   const source = asked ?? (dataDir === undefined ? "phantom" : "real");
   assertOneOf("loadCorpus: source", source, ["phantom", "real"]);
-  assertOneOf("loadCorpus: drawnFrom", drawnFrom, [...CORPUS_PHANTOMS.keys()]);
+  const original = findCorpusPhantom(drawnFrom);
+  if (original === undefined) assertOneOf("loadCorpus: drawnFrom", drawnFrom, [...CORPUS_PHANTOMS.keys()]);
   if (options.drawnFrom !== undefined) assertHasTwin(name, source);
   const { numPassages, ...reading } = settings;
   if (numPassages !== undefined) assertInteger("loadCorpus: numPassages", numPassages, 1);
   const { cacheDir, control } = reading;
-  const drawn = CORPUS_PHANTOMS.get(name);
+  const drawn = findCorpusPhantom(name);
   if (drawn !== undefined) return drawn.load({ seed, numPassages, cacheDir, control });
   const twin = CORPUS_TWINS.get(name);
   if (source === "phantom" && twin !== undefined) {
-    return loadTwin({ twin, drawnFrom: CORPUS_PHANTOMS.get(drawnFrom)!, drawn: { seed, numPassages }, reading });
+    return loadTwin({ twin, drawnFrom: original!, drawn: { seed, numPassages }, reading });
   }
   if (dataDir === undefined) {
     throw new ConfigError(`loadCorpus: dataDir must be given for ${name}; got none. Set JOMED_DATA_DIR or pass it.`);

@@ -5,6 +5,7 @@ import type { Control, DataCard, DataSource, Task } from "../base/types";
 import { makeDisjoint, reportSharedGroups } from "../data/splits";
 import type { ReadRequest, SplitRule, TaskDefinition } from "../data/tasks/definition";
 import { TASKS } from "../data/tasks/tasks";
+import { findTaskPhantom } from "./find-phantom";
 import { PHANTOM_SIZES, type PhantomSize, phantomCard, phantomFolder, phantomPlace, type TaskPhantom } from "./phantom";
 import { TASK_PHANTOMS } from "./phantoms";
 
@@ -51,11 +52,13 @@ export function tasksFrom(source: DataSource): readonly string[] {
 /**
  * What is fixed about a task, whatever its files.
  *
+ * @param where who asks, for the error.
  * @throws ConfigError that lists the known names.
  */
-export function taskDefinition(name: string): TaskDefinition {
-  assertOneOf("loadTask: name", name, TASK_NAMES);
-  return TASKS.get(name) ?? TASK_PHANTOMS.get(name)!.task;
+export function taskDefinition(name: string, where = "loadTask: name"): TaskDefinition {
+  const found = TASKS.get(name) ?? findTaskPhantom(name)?.task;
+  if (found === undefined) assertOneOf(where, name, TASK_NAMES);
+  return found!;
 }
 
 const OPTION_NAMES: readonly (keyof LoadTaskOptions)[] = [
@@ -89,7 +92,7 @@ const sourceOf = ({ source, dataDir }: Wish): DataSource => source ?? (dataDir =
 /** The phantom that a wish means, where it means one. */
 function phantomOf(name: string, wish: Wish): TaskPhantom | null {
   if (sourceOf(wish) === "real") return null;
-  const phantom = TASK_PHANTOMS.get(name);
+  const phantom = findTaskPhantom(name);
   if (phantom !== undefined) return phantom;
   throw new ConfigError(
     `loadTask: source must be "real" for ${name}, which has no phantom; got "phantom". Pass dataDir.`,
@@ -111,7 +114,7 @@ export function isTaskDrawn(name: string, options: Wish = {}): boolean {
 }
 
 async function drawFiles(phantom: TaskPhantom, wish: Wish, control: Control): Promise<Origin> {
-  const { task, version, setting, description } = phantom;
+  const { task, version, description } = phantom;
   const place = placeOf(wish);
   const { title } = task.card;
   const what = TASKS.has(task.name)
@@ -122,7 +125,7 @@ async function drawFiles(phantom: TaskPhantom, wish: Wish, control: Control): Pr
     folder: await phantomFolder(task.name, phantom, { ...place, control }),
     files: "drawn",
     card: phantomCard(`${title} phantom`, `${what} ${description} No patient is behind it.`),
-    mark: ["phantom", `v${version}`, ...(setting === undefined ? [] : [setting]), place.seed].join(":"),
+    mark: ["phantom", `v${version}`, place.seed].join(":"),
   };
 }
 
@@ -180,15 +183,6 @@ export async function loadTask(name: string, options: LoadTaskOptions = {}): Pro
   }
   if (task.source === "real") reportSharedGroups(task, reading.control);
   return task;
-}
-
-/** Draws a task's phantom, or finds it, and reads it back; for a setting that is not in the table. */
-export async function loadDrawnTask(
-  phantom: TaskPhantom,
-  options: Pick<LoadTaskOptions, "seed" | "cacheDir" | "control"> = {},
-): Promise<Task> {
-  const reading = readingOf(options);
-  return readTask(phantom.task, await drawFiles(phantom, options, reading.control), reading);
 }
 
 async function readTask(

@@ -26,8 +26,6 @@ export interface PhantomRequest {
 export interface DrawnFiles {
   /** Raised whenever the same seed would give other files; part of the fingerprint. */
   readonly version: number;
-  /** What tells it from other settings of its world, for folder and fingerprint. Default the standard one. */
-  readonly setting?: string | undefined;
   readonly write: (request: PhantomRequest) => Promise<void>;
 }
 
@@ -140,10 +138,10 @@ const defaultPhantomsDir = (): string => join(repositoryRoot(), "data", "artifac
 /** Where a phantom's files lie once they are made. */
 export function phantomPlace(
   name: string,
-  { version, setting }: Pick<DrawnFiles, "version" | "setting">,
+  { version }: Pick<DrawnFiles, "version">,
   { seed, size, cacheDir = defaultPhantomsDir() }: PhantomPlace,
 ): string {
-  return join(cacheDir, name, [`v${version}`, size, seed, ...(setting === undefined ? [] : [setting])].join("-"));
+  return join(cacheDir, name, `v${version}-${size}-${seed}`);
 }
 
 /**
@@ -156,8 +154,8 @@ export async function phantomFolder(
   options: PhantomPlace & { readonly control: Control },
 ): Promise<string> {
   const { seed, size, control } = options;
-  const { version, setting } = phantom;
-  const facts = { phantom: name, version, ...(setting === undefined ? {} : { setting }), size, seed };
+  const { version } = phantom;
+  const facts = { phantom: name, version, size, seed };
   const { folder } = await keepFolder(
     { folder: phantomPlace(name, phantom, options), identity: facts },
     async (draft) => {

@@ -57,9 +57,10 @@ export interface GridStage {
 export interface GridSources {
   /** The grid's run, with the seed of a stage. */
   runOf(stage: GridStage): Run;
-  task(name: string): Promise<Task>;
-  /** What is searched for a task. */
-  corpusFor(task: string): Promise<Corpus>;
+  /** The task of a stage: what is drawn, is drawn by the stage's seed. */
+  task(stage: GridStage): Promise<Task>;
+  /** What is searched for it, likewise. */
+  corpus(stage: GridStage): Promise<Corpus>;
   encoder(): Promise<CheckpointFolder>;
   reader(backbone: string): Promise<CheckpointFolder>;
   /** The result of a stage that is needed, by its key; it is opened where it is computed with. */
@@ -96,6 +97,7 @@ export function gridGraph(settings: GridSettings): GridGraph {
   const cells: GridCell[] = [];
   const leftOut: LeftOut[] = [];
   const nodes = new Map<string, GridNode>();
+  const isDrawn = settings.source === "phantom";
   for (const task of settings.tasks) {
     const systems = settings.systems
       .map((name) => systemOf("gridGraph: systems", name))
@@ -106,10 +108,10 @@ export function gridGraph(settings: GridSettings): GridGraph {
       });
     for (const backbone of settings.backbones) {
       for (const seed of settings.seeds) {
-        const group = { task, backbone, seed };
+        const group = { task, backbone, seed, dataSeed: isDrawn ? seed : null };
         const answers = systems.map((system) => predictionsNode(group, system));
         for (const [i, answer] of answers.entries()) {
-          cells.push({ ...group, system: systems[i]!.name, stage: answer.stage.id });
+          cells.push({ task, backbone, seed, system: systems[i]!.name, stage: answer.stage.id });
           collect(answer, nodes);
         }
         if (answers.length > 0) collect(resultsNode(group, answers), nodes);
@@ -133,11 +135,19 @@ function whyNot(task: string, { refuses }: SystemDefinition): string | null {
 
 // One function a stage; each names the nodes it reads. A stage that a system brings along (its ownTraining) is one of them.
 
-type Group = Pick<GridCell, "task" | "backbone" | "seed">;
+/** A cell without its system. */
+interface Group extends Pick<GridCell, "task" | "backbone" | "seed"> {
+  /** Seed of data that is drawn, so that every seed of a grid asks about a world of its own; null where files are read. */
+  readonly dataSeed: number | null;
+}
+
+/** What the stages before any training are of: all seeds share those of files. */
+type DataGroup = Pick<Group, "task" | "dataSeed">;
+const dataOf = ({ task, dataSeed }: DataGroup) => ({ task, ...(dataSeed === null ? {} : { seed: dataSeed }) });
 
 interface NodeOptions {
   readonly kind: string;
-  readonly of: Pick<Group, "task"> & Partial<Group>;
+  readonly of: Pick<Group, "task"> & Partial<Pick<Group, "backbone" | "seed">>;
   readonly part?: readonly string[];
   readonly after?: readonly GridNode[];
   readonly enough?: GridStage["enough"];
@@ -146,37 +156,37 @@ interface NodeOptions {
 
 function nodeOf<S extends Stage>(
   { kind, of, part = [], after = [], enough = "all", keep = 1 }: NodeOptions,
-  define: (from: GridSources, run: Run) => Promise<S | null>,
+  define: (from: GridSources, run: Run, stage: GridStage) => Promise<S | null>,
 ): GridNode<S> {
   const { task, backbone = null, seed = null } = of;
   const id = [kind, task, backbone, seed, ...part].filter((word) => word !== null).join(".");
   const stage = { id, kind, task, backbone, seed, part, needs: after.map((node) => node.stage.id), enough };
-  return { stage, after, keep, define: (from) => define(from, from.runOf(stage)) };
+  return { stage, after, keep, define: (from) => define(from, from.runOf(stage), stage) };
 }
 
-function leaksNode(task: string): GridNode<StageOf<readonly Leak[]>> {
-  return nodeOf({ kind: "leaks", of: { task } }, async (from) =>
-    leaksStage(await from.corpusFor(task), await from.task(task)),
+function leaksNode(group: DataGroup): GridNode<StageOf<readonly Leak[]>> {
+  return nodeOf({ kind: "leaks", of: dataOf(group) }, async (from, _run, stage) =>
+    leaksStage(await from.corpus(stage), await from.task(stage)),
   );
 }
 
-function indexNode(task: string): GridNode<StageOf<Index>> {
-  const leaks = leaksNode(task);
-  return nodeOf({ kind: "index", of: { task }, after: [leaks] }, async (from, run) => {
+function indexNode(group: DataGroup): GridNode<StageOf<Index>> {
+  const leaks = leaksNode(group);
+  return nodeOf({ kind: "index", of: dataOf(group), after: [leaks] }, async (from, run, stage) => {
     const found = await from.find(leaks); // what leaks were found decides the key
     if (found === null) return null;
-    const [loaded, corpus] = [await from.task(task), await from.corpusFor(task)];
-    return indexStage(run, { task: loaded, corpus, leaks: found, encoder: await from.encoder() });
+    const [task, corpus] = [await from.task(stage), await from.corpus(stage)];
+    return indexStage(run, { task, corpus, leaks: found, encoder: await from.encoder() });
   });
 }
 
 function readerNode(group: Group, mode: ReaderMode): GridNode<StageOf<TunedReader>> {
   const { task, backbone } = group;
-  const index = mode === "retrieval" ? indexNode(task) : null;
+  const index = mode === "retrieval" ? indexNode(group) : null;
   const after = index === null ? [] : [index];
   // one with passages and one without
-  return nodeOf({ kind: "reader", of: group, part: [mode], after, keep: 2 }, async (from, run) => {
-    const loaded = await from.task(task);
+  return nodeOf({ kind: "reader", of: group, part: [mode], after, keep: 2 }, async (from, run, stage) => {
+    const loaded = await from.task(stage);
     return readerStage(run, {
       task: loaded,
       checkpoint: await from.reader(backbone),
@@ -187,7 +197,7 @@ function readerNode(group: Group, mode: ReaderMode): GridNode<StageOf<TunedReade
 }
 
 function scoresNode(group: Group, system: SystemDefinition): GridNode {
-  const [index, reader] = [indexNode(group.task), readerNode(group, "retrieval")];
+  const [index, reader] = [indexNode(group), readerNode(group, "retrieval")];
   const { training = {} } = system;
   // every training shares them, unless it changes which candidates are read or what the reader is asked
   const isOwn = "numCandidates" in training || "preference" in training;
@@ -198,12 +208,12 @@ function scoresNode(group: Group, system: SystemDefinition): GridNode {
 }
 
 function headNode(group: Group, head: Head, system: SystemDefinition): GridNode<StageOf<TunedHead>> {
-  const [index, reader] = [indexNode(group.task), readerNode(group, "retrieval")];
+  const [index, reader] = [indexNode(group), readerNode(group, "retrieval")];
   const after = [index, reader, scoresNode(group, system)];
   const part = [head, trainingVariant(system)];
-  return nodeOf({ kind: "retriever-head", of: group, part, after }, async (from, run) =>
+  return nodeOf({ kind: "retriever-head", of: group, part, after }, async (from, run, stage) =>
     headStage(run, {
-      task: await from.task(group.task),
+      task: await from.task(stage),
       head,
       index: from.result(index),
       reader: from.result(reader),
@@ -219,13 +229,13 @@ function stage2Of(run: Run, group: Group, { training }: SystemDefinition): Retri
 /** The nodes that a system's answers, and its own training, are made from; and what comes of them. */
 function partsOf(group: Group, system: SystemDefinition) {
   const { needs } = system;
-  const index = needs.retriever === null ? null : indexNode(group.task);
+  const index = needs.retriever === null ? null : indexNode(group);
   const reader = needs.reader === null ? null : readerNode(group, needs.reader);
   const heads = (needs.retriever ?? []).map((head) => [head, headNode(group, head, system)] as const);
   const after: GridNode[] = [index, reader, ...heads.map(([, node]) => node)].filter((node) => node !== null);
-  const inputs = async (from: GridSources, run: Run): Promise<PredictionInputs> => ({
+  const inputs = async (from: GridSources, run: Run, stage: GridStage): Promise<PredictionInputs> => ({
     system,
-    task: await from.task(group.task),
+    task: await from.task(stage),
     reader: reader === null ? null : from.result(reader),
     index: index === null ? null : from.result(index),
     heads: Object.fromEntries(heads.map(([head, node]) => [head, from.result(node)])),
@@ -237,8 +247,8 @@ function partsOf(group: Group, system: SystemDefinition) {
 /** A training that is a system's own: whatever it is, it comes before its answers. */
 function trainingNode(group: Group, system: SystemDefinition): GridNode {
   const { after, inputs } = partsOf(group, system);
-  return nodeOf({ kind: "system", of: group, part: [system.name], after }, async (from, run) =>
-    systemStage(run, await inputs(from, run)),
+  return nodeOf({ kind: "system", of: group, part: [system.name], after }, async (from, run, stage) =>
+    systemStage(run, await inputs(from, run, stage)),
   );
 }
 
@@ -246,17 +256,17 @@ function trainingNode(group: Group, system: SystemDefinition): GridNode {
 export function predictionsNode(group: Group, system: SystemDefinition): GridNode<StageOf<PredictResult>> {
   const { after: parts, inputs } = partsOf(group, system);
   const after = system.ownTraining === undefined ? parts : [...parts, trainingNode(group, system)];
-  return nodeOf({ kind: "predictions", of: group, part: [system.name], after }, async (from, run) =>
-    predictionsStage(run, await inputs(from, run)),
+  return nodeOf({ kind: "predictions", of: group, part: [system.name], after }, async (from, run, stage) =>
+    predictionsStage(run, await inputs(from, run, stage)),
   );
 }
 
 /** Of a grid with failures, the answers that are there are evaluated. */
 function resultsNode(group: Group, answers: readonly GridNode<StageOf<PredictResult>>[]): GridNode {
-  return nodeOf({ kind: "results", of: group, after: answers, enough: "any" }, async (from, run) => {
+  return nodeOf({ kind: "results", of: group, after: answers, enough: "any" }, async (from, run, stage) => {
     const found = await from.findAll(answers);
     if (found === null) return null;
     const predictions = found.flatMap((each) => each.predictions);
-    return resultsStage(run, { task: await from.task(group.task), predictions });
+    return resultsStage(run, { task: await from.task(stage), predictions });
   });
 }

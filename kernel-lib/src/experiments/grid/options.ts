@@ -4,8 +4,8 @@ import { ConfigError } from "../../base/errors";
 import type { DataSource } from "../../base/types";
 import { TASKS } from "../../data/tasks/tasks";
 import { readerKinds } from "../../models/architectures";
-import { CORPUS_NAMES, corpusFor } from "../../phantoms/load-corpus";
-import { TASK_NAMES, tasksFrom } from "../../phantoms/load-task";
+import { assertCorpusName, corpusFor } from "../../phantoms/load-corpus";
+import { taskDefinition, tasksFrom } from "../../phantoms/load-task";
 import { systemNames } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from "../run";
@@ -73,13 +73,14 @@ export function resolveGrid(options: GridOptions): GridSettings {
   const dataDir = defaultDataDir(options.dataDir);
   const source = options.source ?? dataDir.source;
   assertOneOf("planGrid: source", source, ["phantom", "real"]);
-  if (corpus !== null) assertOneOf("planGrid: corpus", corpus, CORPUS_NAMES);
+  if (corpus !== null) assertCorpusName("planGrid: corpus", corpus);
   const seeds = each("seeds", options.seeds ?? grid.seeds);
   for (const seed of seeds) assertInteger("planGrid: seeds", seed, 0, MAX_SEED);
+  for (const task of options.tasks ?? []) taskDefinition(task, "planGrid: tasks");
   const systems = options.systems ?? (grid.systems === "all" ? allSystems : grid.systems);
   return {
     profile,
-    tasks: names("tasks", options.tasks ?? gridTasks(source), TASK_NAMES),
+    tasks: each("tasks", options.tasks ?? gridTasks(source)),
     backbones: names("backbones", options.backbones ?? grid.backbones, readerKinds()),
     seeds,
     systems: names("systems", systems, allSystems),

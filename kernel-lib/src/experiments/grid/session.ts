@@ -14,31 +14,36 @@ import { corpusOf, type GridSettings } from "./options";
 
 /** Where a grid's data and models come from. Replaced in tests. */
 export interface GridWorld {
-  loadTask(name: string, control: Control): Promise<Task>;
+  /** `seed` decides what is drawn; null where all seeds of the grid share the data. */
+  loadTask(name: string, seed: number | null, control: Control): Promise<Task>;
   /** Whether a task and its corpus would only be read: false where a stand-in would have to be drawn first. */
-  isDrawn(name: string): boolean;
+  isDrawn(name: string, seed: number | null): boolean;
   /** Which corpus is searched for a task; tasks of the same one share it in memory. */
   corpusOf(task: string): string;
-  loadCorpus(corpus: string, control: Control): Promise<Corpus>;
+  loadCorpus(corpus: string, seed: number | null, control: Control): Promise<Corpus>;
   readonly encoderFolder: string;
   /** @throws DataError when there is no such model. */
   readerFolder(backbone: string): string;
 }
 
-/** Of data that is drawn: the same for every seed of the training, as in the notebooks. */
-const DATA = { seed: 7, size: "quick" } as const;
+/** Of pairs that are drawn to go with published files: the same for every seed of the training. */
+const SHARED_SEED = 7;
 
 /** The world of a grid's settings: tasks and corpus as the notebooks load them, models from the checkpoints' folder. */
 export function openWorld(settings: GridSettings): GridWorld {
   const { source, dataDir, artifactsDir } = settings;
   const checkpoints = settings.checkpointsDir ?? join(repositoryRoot(), "data", "checkpoints");
   return {
-    loadTask: (name, control) => loadTask(name, { ...DATA, source, dataDir, control }),
-    isDrawn: (name) => isCorpusDrawn(corpusOf(settings, name)) && isTaskDrawn(name, { ...DATA, source, dataDir }),
+    loadTask: (name, seed, control) => loadTask(name, { source, dataDir, control, seed: seed ?? SHARED_SEED }),
+    isDrawn: (name, asked) => {
+      const seed = asked ?? SHARED_SEED;
+      return isCorpusDrawn(corpusOf(settings, name), { seed }) && isTaskDrawn(name, { source, dataDir, seed });
+    },
     corpusOf: (task) => corpusOf(settings, task),
-    loadCorpus: (corpus, control) => {
-      if (isDrawnCorpus(corpus)) return loadCorpus(corpus, { control });
-      return loadCorpus(corpus, { source, dataDir, cacheDir: join(artifactsDir, "corpora"), control });
+    loadCorpus: (corpus, asked, control) => {
+      const seed = asked ?? SHARED_SEED;
+      if (isDrawnCorpus(corpus)) return loadCorpus(corpus, { control, seed });
+      return loadCorpus(corpus, { source, dataDir, seed, cacheDir: join(artifactsDir, "corpora"), control });
     },
     encoderFolder: join(checkpoints, "clip"),
     readerFolder: (backbone) => modelFolder(checkpoints, backbone),
@@ -119,12 +124,17 @@ export class GridSession implements GridSources {
     return { ...this.run, seed: seed ?? this.run.seed };
   }
 
-  task(name: string): Promise<Task> {
-    return this.data.task(name);
+  task(stage: GridStage): Promise<Task> {
+    return this.data.task(this.dataOf(stage));
   }
 
-  corpusFor(task: string): Promise<Corpus> {
-    return this.data.corpusFor(task);
+  corpus(stage: GridStage): Promise<Corpus> {
+    return this.data.corpus(this.dataOf(stage));
+  }
+
+  /** What a stage's data are drawn from: its seed, where anything is drawn by it. */
+  private dataOf({ task, seed }: GridStage): DataName {
+    return { task, seed: this.run.source === "phantom" ? seed : null };
   }
 
   encoder(): Promise<CheckpointFolder> {
@@ -183,7 +193,7 @@ export class GridSession implements GridSources {
 
   private async defineOrNull(node: GridNode): Promise<Stage | null> {
     const { world, how } = this.options;
-    if (how === "look" && !world.isDrawn(node.stage.task)) return null;
+    if (how === "look" && !world.isDrawn(node.stage.task, this.dataOf(node.stage).seed)) return null;
     for (const before of node.after)
       if ((await this.locate(before)) === null && node.stage.enough === "all") return null;
     try {
@@ -240,9 +250,15 @@ function free(kept: Map<string, unknown>, left: number): void {
   }
 }
 
+/** A task as it is drawn from a seed; seed null where files are read. */
+interface DataName {
+  readonly task: string;
+  readonly seed: number | null;
+}
+
 interface GridData {
-  task(name: string): Promise<Task>;
-  corpusFor(task: string): Promise<Corpus>;
+  task(name: DataName): Promise<Task>;
+  corpus(name: DataName): Promise<Corpus>;
 }
 
 /** Tasks and corpora in memory at once: this one, and another while a process passes by stages that are held. */
@@ -253,10 +269,10 @@ function openData(world: GridWorld, { control }: Run): GridData {
   const tasks = new Map<string, Promise<Task>>();
   const corpora = new Map<string, Promise<Corpus>>();
   return {
-    task: (name) => remember(tasks, name, () => world.loadTask(name, control)),
-    corpusFor: (name) => {
-      const corpus = world.corpusOf(name);
-      return remember(corpora, corpus, () => world.loadCorpus(corpus, control));
+    task: ({ task, seed }) => remember(tasks, `${task} ${seed}`, () => world.loadTask(task, seed, control)),
+    corpus: ({ task, seed }) => {
+      const corpus = world.corpusOf(task);
+      return remember(corpora, `${corpus} ${seed}`, () => world.loadCorpus(corpus, seed, control));
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Corpus } from "../../base/types";
 import { type CorpusPhantom, phantomCard, type TaskPhantom } from "../phantom";
-import { CASEBOOK_VARIANTS, type CasebookDials, type CasebookVariant, dialsKey, standardDials } from "./dials";
+import { CASEBOOK_VARIANTS, type CasebookDials, type CasebookVariant, standardDials } from "./dials";
+import { dialsMark, parseCasebookName } from "./names";
 import { casebookTask } from "./tasks";
 import { diagnosisNames, drawCasebook } from "./world";
 
@@ -13,38 +14,42 @@ export interface CasebookPhantom {
   readonly corpus: CorpusPhantom;
 }
 
-/** The name of the corpus that is searched for a variant. */
-const casebookCorpus = (variant: CasebookVariant): string => `${variant}-pairs`;
+const PAIRS = "-pairs";
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 function taskPhantom(variant: CasebookVariant, dials: CasebookDials): TaskPhantom {
-  const { task, write } = casebookTask(variant, diagnosisNames(variant, dials.numClasses));
+  const name = `${variant}${dialsMark(variant, dials)}`;
+  const { task, write } = casebookTask({ variant, name }, diagnosisNames(variant, dials.numClasses));
   return {
     task,
     version: CASEBOOK_VERSION,
-    setting: dialsKey(variant, dials),
     description: `${dials.numPatterns} patterns of signs, a table of ${dials.numClasses} diagnoses; ${percent(dials.knowledge)} of the cases are told by the corpus only.`,
     write: (request) => write(drawCasebook(variant, dials, request.seed), request),
   };
 }
 
 function corpusPhantom(variant: CasebookVariant, dials: CasebookDials): CorpusPhantom {
-  const name = casebookCorpus(variant);
+  const mark = dialsMark(variant, dials);
+  const name = `${variant}${PAIRS}${mark}`;
   const load = async ({ seed = 7, numPassages = dials.sizes.pairs }): Promise<Corpus> => {
     const passages = drawCasebook(variant, dials, seed).pairs(numPassages);
     const about = `${numPassages} procedural pairs of the casebook made from seed ${seed}, standing in for PMC-OA, MIMIC-CXR and ROCO. No patient is behind them.`;
-    const setting = dialsKey(variant, dials);
-    const marks = [`v${CASEBOOK_VERSION}`, ...(setting === undefined ? [] : [setting]), seed, numPassages];
     return {
       name,
       source: "phantom",
       passages,
       card: phantomCard("Casebook pairs", about),
-      fingerprint: ["corpus", name, ...marks].join(":"),
+      fingerprint: ["corpus", name, `v${CASEBOOK_VERSION}`, seed, numPassages].join(":"),
     };
   };
-  return { name, version: CASEBOOK_VERSION, tasks: [variant], load: (request) => load(request), isDrawn: () => true };
+  return {
+    name,
+    version: CASEBOOK_VERSION,
+    tasks: [`${variant}${mark}`],
+    load: (request) => load(request),
+    isDrawn: () => true,
+  };
 }
 
 /** What a setting draws. */
@@ -56,3 +61,16 @@ export function casebookPhantom(variant: CasebookVariant, dials: CasebookDials):
 export const CASEBOOKS: readonly CasebookPhantom[] = CASEBOOK_VARIANTS.map((variant) =>
   casebookPhantom(variant, standardDials(variant)),
 );
+
+/** The setting that a task is named by; null for other names. @throws ConfigError as parseCasebookName does. */
+export function casebookOfTask(name: string): CasebookPhantom | null {
+  const setting = parseCasebookName(name);
+  return setting === null ? null : casebookPhantom(setting.variant, setting.dials);
+}
+
+/** The setting that a corpus is named by, "casebook-pairs:knowledge=0.3"; null for other names. @throws ConfigError as parseCasebookName does. */
+export function casebookOfCorpus(name: string): CasebookPhantom | null {
+  const [variant = "", ...dials] = name.split(":");
+  if (!variant.endsWith(PAIRS)) return null;
+  return casebookOfTask([variant.slice(0, -PAIRS.length), ...dials].join(":"));
+}

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { assertInRange, assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import type { Split } from "../../base/types";
@@ -166,11 +165,4 @@ export function settleDials(variant: CasebookVariant, options: CasebookOptions =
   assertDials(dials);
   assertPatterns(variant, dials);
   return dials;
-}
-
-/** What names a setting in a folder and a fingerprint: nothing for the standard one. */
-export function dialsKey(variant: CasebookVariant, dials: CasebookDials): string | undefined {
-  const written = JSON.stringify(dials);
-  if (written === JSON.stringify(standardDials(variant))) return undefined;
-  return createHash("sha256").update(written).digest("hex").slice(0, 12);
 }

@@ -23,6 +23,12 @@ interface CasebookTask {
   readonly write: (world: CasebookWorld, request: PhantomRequest) => Promise<void>;
 }
 
+/** A variant, and what a setting of it is called. */
+interface CasebookNames {
+  readonly variant: CasebookVariant;
+  readonly name: string;
+}
+
 const SPLITS = ["train", "validation", "test"] as const;
 const MODALITY = "breast ultrasound";
 const NOTHING = { obtain: "nothing to obtain" };
@@ -38,10 +44,10 @@ const labelsOf = (names: readonly string[]): Label[] =>
 /** What all variants have in common. */
 const COMMON = { modality: MODALITY, replicaTraining: "profile", card: CARD } as const;
 
-function archiveTask(name: string, names: readonly string[]): CasebookTask {
+function archiveTask({ variant, name }: CasebookNames, names: readonly string[]): CasebookTask {
   const question = classQuestion(`which class is this ${MODALITY} ?`, names);
   const labels = labelsOf(names);
-  const file = `${name}.npz`;
+  const file = `${variant}.npz`;
   const counts = { train: 0, validation: 0, test: 0 }; // the archive says them itself
   const spec = { name, file, md5: null, labels, question, channels: 1, counts, card: NOTHING } as const;
   const task: TaskDefinition = {
@@ -179,8 +185,8 @@ function wordsTask(name: string): CasebookTask {
   return { task, write };
 }
 
-/** The task of a variant with these diagnoses. */
-export function casebookTask(variant: CasebookVariant, names: readonly string[]): CasebookTask {
-  if (variant === "casebook-set") return setTask(variant, names);
-  return variant === "casebook-words" ? wordsTask(variant) : archiveTask(variant, names);
+/** The task of a setting with these diagnoses. */
+export function casebookTask(of: CasebookNames, names: readonly string[]): CasebookTask {
+  if (of.variant === "casebook-set") return setTask(of.name, names);
+  return of.variant === "casebook-words" ? wordsTask(of.name) : archiveTask(of, names);
 }

@@ -58,7 +58,7 @@ describe("profile full", () => {
     const notLabelled = 5; // tasks with label sets or open answers
     expect(leftOut).toHaveLength(2 * notLabelled);
     expect(cells).toHaveLength((8 * SYSTEMS.length - leftOut.length) * readerKinds().length * 5);
-    expect(count(stages, "index")).toBe(8);
+    expect(count(stages, "index")).toBe(8 * 5); // every seed draws pictures of its own
     expect(count(stages, "reader")).toBe(8 * 2 * 5 * 2);
     expect(count(stages, "candidate-scores")).toBe(8 * 2 * 5);
     expect(new Set(stages.map(({ id }) => id)).size).toBe(stages.length);
@@ -102,7 +102,7 @@ test("profile paper counts a reader's steps in epochs, with the batch of each re
 });
 
 test("a stage that a system brings along comes before its answers; its own reading of candidates is a stage of its own", () => {
-  const group = { task: "breast-mnist", backbone: "qwen2-vl", seed: 7 } as const;
+  const group = { task: "breast-mnist", backbone: "qwen2-vl", seed: 7, dataSeed: 7 } as const;
   const jomed = systemOf("test", "jomed");
   const ownTraining = { version: 1, config: {}, train: async () => {} };
   const idsBefore = (system: SystemDefinition) => predictionsNode(group, system).stage.needs;
@@ -114,12 +114,32 @@ test("a stage that a system brings along comes before its answers; its own readi
   expect(head!.stage.needs.at(-1)).toBe("candidate-scores.breast-mnist.qwen2-vl.7.fewer");
 });
 
+test("seeds share the index of files that are read, and none that is drawn", () => {
+  const indexes = (source: "phantom" | "real") =>
+    list({ tasks: ["breast-mnist"], seeds: [7, 8], source })
+      .stages.filter(({ kind }) => kind === "index")
+      .map(({ id, seed }) => [id, seed]);
+  expect(indexes("real")).toEqual([["index.breast-mnist", null]]);
+  expect(indexes("phantom")).toEqual([
+    ["index.breast-mnist.7", 7],
+    ["index.breast-mnist.8", 8],
+  ]);
+});
+
+test("a setting of the casebook is a task by its name, with a corpus of its own", () => {
+  const { cells } = list({ tasks: ["casebook:knowledge=0.3"], systems: ["jomed"] });
+  expect(cells.map(({ task }) => task)).toEqual(["casebook:knowledge=0.3"]);
+  expect(corpusOf(resolveGrid({}), "casebook:knowledge=0.3")).toBe("casebook-pairs:knowledge=0.3");
+});
+
 test("closed-book alone needs no index", () => {
   const { stages } = list({ tasks: ["slake"], systems: ["closed-book"] });
   expect(stages.map(({ kind }) => kind)).toEqual(["reader", "predictions", "results"]);
 });
 
 test.each([
+  [{ tasks: ["casebook:knowledge=2"] }, /knowledge must be a number in \[0, 1\]; got 2/],
+  [{ corpus: "casebook-pairs:know=1" }, /casebook:know=1 must name dials as :dial=number; got "know=1"/],
   [{ tasks: ["breast"] }, /tasks must be one of breast-mnist, derma-mnist.*; got "breast"/],
   [{ backbones: ["llava"] }, /backbones must be one of pixtral, qwen2-vl; got "llava"/],
   [{ systems: ["jomed", "rad"] }, /systems must be one of closed-book, ft-rag, .*; got "rad"/],

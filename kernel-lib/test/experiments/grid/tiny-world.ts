@@ -27,7 +27,7 @@ export async function makeTinyModels(folder: string): Promise<void> {
 /** A grid's world of cut-down tasks, a small corpus and the models of `makeTinyModels`: a cell takes seconds. */
 export function tinyWorld(folder: string): GridWorld {
   return {
-    loadTask: async (name) => cutTask(await loadTask(name, { source: "phantom", seed: 7 })),
+    loadTask: async (name, seed) => cutTask(await loadTask(name, { source: "phantom", seed: seed ?? 7 })),
     isDrawn: () => true,
     corpusOf: () => "tiny",
     loadCorpus: () => loadCorpus("phantom", { seed: 3, numPassages: NUM_PASSAGES }),

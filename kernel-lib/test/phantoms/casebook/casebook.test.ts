@@ -10,6 +10,7 @@ import {
   settleDials,
   standardDials,
 } from "../../../src/phantoms/casebook/dials";
+import { casebookName, parseCasebookName } from "../../../src/phantoms/casebook/names";
 import { drawCasebook } from "../../../src/phantoms/casebook/world";
 import { vocabularyWords } from "../../../src/phantoms/general/vocabulary";
 import { loadCasebook } from "../../../src/phantoms/load-casebook";
@@ -45,7 +46,7 @@ test.each(CASEBOOK_VARIANTS)("%s is written in a publisher's format and read bac
     });
   }
   expect(corpus.passages).toHaveLength(SMALL.pairs);
-  expect(corpusFor(variant)).toBe(corpus.name);
+  expect(corpusFor(task.name)).toBe(corpus.name);
 });
 
 test("the same seed and dials give the same bytes in task and corpus; another seed its own table, pictures and pairs", async () => {
@@ -68,11 +69,11 @@ test("every dial is part of the fingerprints; standard dials are those of loadTa
   const [one, other] = [await small(), await small({ knowledge: 0.5 })];
   expect(other.task.fingerprint).not.toBe(one.task.fingerprint);
   expect(other.corpus.fingerprint).not.toBe(one.corpus.fingerprint);
-  expect(one.task.fingerprint).toMatch(/^casebook:phantom:v1:[0-9a-f]{12}:7:[0-9a-f]{16}$/);
-  expect(isTaskDrawn("casebook", { cacheDir })).toBe(false);
-  expect(readdirSync(join(cacheDir, "casebook")).every((name) => /^v1-quick-[78]-[0-9a-f]{12}(\.|$)/.test(name))).toBe(
-    true,
-  );
+  const sizes = ":sizes.train=40:sizes.validation=20:sizes.test=30:sizes.pairs=60";
+  expect([one.task.name, other.task.name]).toEqual([`casebook${sizes}`, `casebook:knowledge=0.5${sizes}`]);
+  expect(other.corpus.name).toBe(`casebook-pairs:knowledge=0.5${sizes}`);
+  expect(one.task.fingerprint).toMatch(/^casebook:sizes\.train=40.*:phantom:v1:7:[0-9a-f]{16}$/);
+  expect([isTaskDrawn("casebook", { cacheDir }), isTaskDrawn(one.task.name, { cacheDir })]).toEqual([false, true]);
 });
 
 test("loadTask and loadCorpus know the standard world under its names", async () => {
@@ -196,11 +197,9 @@ test("the archive is a MedMNIST file, the others lists beside a folder of pictur
   await small();
   await small({ variant: "casebook-set" });
   await small({ variant: "casebook-words" });
-  const filesOf = (name: string): string[] => {
-    const [setting] = readdirSync(join(cacheDir, name)).filter((entry) => /-[0-9a-f]{12}$/.test(entry));
-    return readdirSync(join(cacheDir, name, setting!)).filter(
-      (file) => !file.startsWith(".") && file !== "manifest.json",
-    );
+  const folderOf = (variant: CasebookVariant) => join(cacheDir, casebookName(variant, { sizes: SMALL }), "v1-quick-7");
+  const filesOf = (name: CasebookVariant): string[] => {
+    return readdirSync(folderOf(name)).filter((file) => !file.startsWith(".") && file !== "manifest.json");
   };
   expect(filesOf("casebook")).toContain("casebook.npz");
   expect(filesOf("casebook-set")).toEqual(
@@ -214,9 +213,32 @@ test("the archive is a MedMNIST file, the others lists beside a folder of pictur
   expect(filesOf("casebook-words")).toEqual(
     expect.arrayContaining(["images", "test.json", "train.json", "validate.json"]),
   );
-  const [setting] = readdirSync(join(cacheDir, "casebook-set")).filter((entry) => /-[0-9a-f]{12}$/.test(entry));
-  const csv = readFileSync(join(cacheDir, "casebook-set", setting!, "image_labels_test.csv"), "utf8");
+  const csv = readFileSync(join(folderOf("casebook-set"), "image_labels_test.csv"), "utf8");
   expect(csv.split("\n")[0]).toBe("image_id,river,lamp,stone,garden");
+});
+
+test("a setting has one name, by which it is found again", () => {
+  const name = casebookName("casebook-words", { alike: 0.5, captionShares: { sign: 0.2 }, sizes: { test: 90 } });
+  expect(name).toBe("casebook-words:alike=0.5:captionShares.sign=0.2:sizes.test=90");
+  const { variant, dials } = parseCasebookName(name)!;
+  expect([variant, dials.alike, dials.captionShares.sign, dials.sizes.test, dials.knowledge]).toEqual([
+    ...["casebook-words", 0.5, 0.2, 90],
+    standardDials("casebook-words").knowledge,
+  ]);
+  expect([casebookName("casebook"), parseCasebookName("breast-mnist")]).toEqual(["casebook", null]);
+});
+
+test.each([
+  [`casebook:knowledge=${standardDials("casebook").knowledge}`, /must be written casebook:/],
+  ["casebook:pull=0.5:visibility=0.5", /must be written casebook:visibility=0.5:pull=0.5/],
+  ["casebook:pull=0.50", /must be written casebook:pull=0.5/],
+  ["casebook:pull", /must name dials as :dial=number; got "pull"/],
+  ["casebook:pull=0.5=1", /got "pull=0.5=1"/],
+  ["casebook:pull=", /got "pull="/],
+  ["casebook:sizes=3", /got "sizes=3"\. Dials are knowledge, .*sizes.test/],
+  ["casebook:pull=1.5", /pull must be a number in \[0, 1\]; got 1.5/],
+])("the name %s is refused", (name, wording) => {
+  expect(() => parseCasebookName(name)).toThrow(wording);
 });
 
 test.each([
