@@ -2,6 +2,7 @@ import { assertOneOf } from "../../base/check";
 import { EnvironmentError, isKernelError } from "../../base/errors";
 import type { Figure } from "../../base/types";
 import { openChromium } from "./chromium";
+import { embedFonts } from "./embed-fonts";
 import { chromiumProgram, type DrawingEngine, type DrawingFormat, kaleidoFolder, MAX_TRIES } from "./engine";
 import { openKaleido } from "./kaleido";
 import { assertDrawable, drawingSize } from "./validate";
@@ -51,7 +52,8 @@ let engine: Promise<DrawingEngine> | null = null;
 let queue: Promise<unknown> = Promise.resolve();
 
 /**
- * Draws a figure without a screen: SVG text, or the bytes of a PNG. The same figure always gives the same bytes.
+ * Draws a figure without a screen: SVG text, or the bytes of a PNG. The same figure always gives the same bytes. An SVG holds the letters
+ * it needs, so that it looks the same where Open Sans is not installed.
  *
  * Engines: kaleido 0.2.1 of `.venv`; without it a system Chromium. `JOMED_DRAW_WITH` = "kaleido" | "chromium" forces one.
  *
@@ -91,7 +93,7 @@ async function drawNow(figure: Figure, options: DrawOptions): Promise<Drawing> {
       engine ??= openEngine();
       const opened = await engine;
       const drawn = await opened.draw(figure, format, size);
-      const content = typeof drawn === "string" ? sortAttributes(drawn) : drawn;
+      const content = typeof drawn === "string" ? await embedFonts(sortAttributes(drawn)) : drawn;
       return { content, width: size.width, height: size.height, drawnWith: opened.name };
     } catch (error) {
       if (isKernelError(error, "data")) throw error; // the figure's fault; the program is well
