@@ -29,6 +29,8 @@ export interface Example {
   readonly question: string;
   /** The true answer as the reader should write it: "1", "0, 3", "yes", "left lung". */
   readonly answer: string;
+  /** How each of the task's labels is written as an answer to this question, [C]. Default the labels' own answers. */
+  readonly wordings?: readonly string[];
   /** Indices into the task's labels, ascending: one for the forms "label" and "yesNo", any number for "labels", none for "words". */
   readonly labels: readonly number[];
   /** Default "label". */

@@ -70,8 +70,8 @@ function carveValidation(train: readonly Example[], seed: number): Record<"train
 /** Hash of everything a reader could see of the examples: the identity of a task made of many files. */
 function hashExamples(splits: Splits): string {
   const hash = createHash("sha256");
-  for (const { id, question, answer, group, image } of Object.values(splits).flat()) {
-    hash.update(JSON.stringify([id, question, answer, group, hashImage(image)]));
+  for (const { id, question, answer, group, image, wordings = [] } of Object.values(splits).flat()) {
+    hash.update(JSON.stringify([id, question, answer, group, hashImage(image), ...wordings]));
   }
   return hash.digest("hex").slice(0, 16);
 }

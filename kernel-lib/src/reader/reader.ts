@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { assertSameLength } from "../base/check";
 import type { Control, Example, Label, Passage, RasterImage } from "../base/types";
 
 /** One pass of the reader: a query with one passage, or closed-book (`passage` null). */
@@ -25,6 +26,34 @@ export interface Reader {
   dispose(): void;
 }
 
+/** The task's labels as they are written in answers to this example's question. */
+export function labelsFor({ id, wordings }: Example, labels: readonly Label[]): readonly Label[] {
+  if (wordings === undefined) return labels;
+  assertSameLength(`labelsFor: wordings of ${id}`, wordings.length, labels.length);
+  return labels.map((label, i) => ({ ...label, answer: wordings[i]! }));
+}
+
+/** Asks a reader for the scores of the labels, as each pair's question wants them written; pairs that want them alike are read together. */
+export async function scoreLabels(
+  reader: Reader,
+  pairs: readonly ReadPair[],
+  labels: readonly Label[],
+  control?: Control,
+): Promise<LabelScores[]> {
+  const groups = new Map<string, number[]>();
+  for (const [i, { example }] of pairs.entries()) {
+    const wanted = JSON.stringify(example.wordings ?? null);
+    groups.set(wanted, [...(groups.get(wanted) ?? []), i]);
+  }
+  const scores = new Array<LabelScores>(pairs.length);
+  for (const rows of groups.values()) {
+    const group = rows.map((row) => pairs[row]!);
+    const found = await reader.scoreLabels(group, labelsFor(group[0]!.example, labels), control);
+    for (const [i, row] of rows.entries()) scores[row] = found[i]!;
+  }
+  return scores;
+}
+
 const digests = new WeakMap<object, string>();
 
 function digestOnce(owner: object, make: () => string): string {
@@ -46,7 +75,9 @@ function imageDigest(image: RasterImage): string {
 /** Names one prompt by its contents, not by ids: 32 hex digits, the key of the score cache. */
 export function promptKey(pair: ReadPair): string {
   const { example, passage } = pair;
-  const query = digestOnce(example, () => hashOf([imageDigest(example.image), example.question]));
+  const query = digestOnce(example, () =>
+    hashOf([imageDigest(example.image), example.question, ...(example.wordings ?? [])]),
+  );
   if (passage === null) return hashOf([query, "closed-book"]);
   return hashOf([query, digestOnce(passage, () => hashOf([imageDigest(passage.image), passage.text]))]);
 }

@@ -5,7 +5,7 @@ import { assertSameLength } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Control, Label } from "../base/types";
 import { appendWhole } from "../store/files";
-import { type LabelScores, promptKey, type Reader, type ReadPair } from "./reader";
+import { type LabelScores, promptKey, type Reader, type ReadPair, scoreLabels } from "./reader";
 
 /*
  * A frozen reader's scores, each (query, passage) read once: first the scores by key, in memory and in an append-only file;
@@ -223,7 +223,7 @@ async function readMixed(
 ): Promise<LabelScores[]> {
   const labelled = pairs.filter(({ example }) => example.labels.length > 0);
   const open = pairs.filter(({ example }) => example.labels.length === 0);
-  const known = labelled.length === 0 ? [] : await reader.scoreLabels(labelled, labels, control);
+  const known = labelled.length === 0 ? [] : await scoreLabels(reader, labelled, labels, control);
   const written = await readOwnAnswers(reader, open, control);
   const [ofLabels, ofAnswers] = [known.values(), written.values()];
   return pairs.map(({ example }) => (example.labels.length > 0 ? ofLabels : ofAnswers).next().value as LabelScores);

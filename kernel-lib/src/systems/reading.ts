@@ -3,7 +3,7 @@ import { formOf, formsOf } from "../answers/forms";
 import { fusionWeights } from "../answers/fusion";
 import { DataError } from "../base/errors";
 import type { Control, Example, Label, Prediction, Reading, Retrieved } from "../base/types";
-import { promptKey, type Reader, type ReadPair } from "../reader/reader";
+import { labelsFor, promptKey, type Reader, type ReadPair, scoreLabels } from "../reader/reader";
 import { NO_PASSAGES, openFinder, openRandomFinder, type PassageFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts } from "./system";
 
@@ -100,11 +100,11 @@ async function readPairs(
   pairs: readonly ReadPair[],
   control: Control,
 ): Promise<Said[]> {
-  const scores = judge === null ? null : await reader.scoreLabels(pairs, labels, control);
+  const scores = judge === null ? null : await scoreLabels(reader, pairs, labels, control);
   const texts = await reader.writeAnswers(pairs, control);
   return texts.map((text, i): Said => {
     const judged = scores === null ? {} : judge!(scores[i]!.logits);
-    return { form: name, text, answer: parse(text, labels), ...judged } as Said;
+    return { form: name, text, answer: parse(text, labelsFor(pairs[i]!.example, labels)), ...judged } as Said;
   });
 }
 

@@ -54,6 +54,7 @@ export const SYSTEMS: readonly SystemDefinition[] = [
     ablates: "logits",
   },
   retrained("no-prior", { prior: "off" }, "no prior"),
+  retrained("half-learned", { learnedWeight: 0.5 }, "half learned"),
   retrained("learned-only", { learnedWeight: 1 }, "learned only"),
   retrained("perplexity-distillation", { loss: "perplexityDistillation" }, "perplexity distillation"),
   retrained("emdr2", { loss: "emdr2" }),

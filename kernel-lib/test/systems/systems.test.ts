@@ -17,6 +17,7 @@ describe("the table of systems", () => {
       ["text-head", "no image head"],
       ["logits", "logits"],
       ["no-prior", "no prior"],
+      ["half-learned", "half learned"],
       ["learned-only", "learned only"],
       ["perplexity-distillation", "perplexity distillation"],
     ]);

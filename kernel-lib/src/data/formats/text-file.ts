@@ -154,6 +154,18 @@ export function textField(row: JsonRow, field: string): string {
   return refuse(`${row.place}, field ${field}`, "be a text that is not empty", got.slice(0, 80), "Check the file.");
 }
 
+/** A field that must hold a list of texts that are not empty. @throws DataError naming row and field. */
+export function textsField(row: JsonRow, field: string): string[] {
+  const value = Object.hasOwn(row.fields, field) ? row.fields[field] : undefined;
+  if (Array.isArray(value) && value.length > 0) {
+    return value.map((text, i) =>
+      textField({ place: `${row.place}, field ${field}`, fields: { [i]: text } }, String(i)),
+    );
+  }
+  const got = value === undefined ? "no such field" : (JSON.stringify(value) ?? typeof value);
+  return refuse(`${row.place}, field ${field}`, "be a list of texts", got.slice(0, 80), "Check the file.");
+}
+
 /** A field that may be missing; null then, and where it is empty. */
 export function optionalText(row: JsonRow, field: string): string | null {
   const value = Object.hasOwn(row.fields, field) ? row.fields[field] : undefined;

@@ -36,6 +36,8 @@ export interface VqaRow {
   readonly question: string;
   readonly answer: string;
   readonly kind: "closed" | "open";
+  /** The answers to choose from, one for each of the task's labels, in their order; absent where the question has none. */
+  readonly choices?: readonly string[];
   readonly topic: string | null;
   /** What the picture comes from, where its name or its source says it. */
   readonly entities: readonly string[];
@@ -48,18 +50,32 @@ const isYesNo = (answer: string): boolean => /^(yes|no)$/i.test(answer);
 /** Closed or open, by the answer alone: for releases that do not say it. */
 export const kindByAnswer = (answer: string): "closed" | "open" => (isYesNo(answer) ? "closed" : "open");
 
+/** How a row is answered: by one of its choices, by yes or no, or in words. */
+function answered({ answer, choices, place }: VqaRow): Pick<Example, "answer" | "labels" | "form" | "wordings"> {
+  if (choices !== undefined) {
+    const label = choices.indexOf(answer);
+    if (label >= 0) return { answer, labels: [label], form: "label", wordings: choices };
+    throw new DataError(
+      `loadTask: ${place} must answer with one of ${choices.join(", ")}; got ${answer}. Check the file.`,
+      {
+        place,
+        choices,
+      },
+    );
+  }
+  if (!isYesNo(answer)) return { answer, labels: [], form: "words" };
+  const word = answer.toLowerCase();
+  return { answer: word, labels: [word === "yes" ? 0 : 1], form: "yesNo" };
+}
+
 function toExample(task: string, row: VqaRow, image: RasterImage): Example {
-  const yesNo = isYesNo(row.answer);
-  const answer = yesNo ? row.answer.toLowerCase() : row.answer;
   return {
     id: `${task}/${row.split}/${row.id}`,
     task,
     split: row.split,
     image,
     question: row.question,
-    answer,
-    labels: yesNo ? [answer === "yes" ? 0 : 1] : [],
-    form: yesNo ? "yesNo" : "words",
+    ...answered(row),
     kind: row.kind,
     ...(row.topic === null ? {} : { topic: row.topic }),
     ...(row.entities.length === 0 ? {} : { entities: row.entities }),

@@ -7,7 +7,7 @@ import { mergeLora } from "../../models/lora/lora";
 import { loadLora, saveLora } from "../../models/lora/peft-files";
 import { createLocalReader } from "../../reader/local-reader";
 import { PROMPT_VERSION } from "../../reader/prompt";
-import type { Reader, ReadPair } from "../../reader/reader";
+import { labelsFor, type Reader, type ReadPair } from "../../reader/reader";
 import { diagnoseLoss, diagnoseReader, joinHealth, type StageHealth } from "../../training/health";
 import { type ReadableExample, type ReaderStageOptions, trainReader } from "../../training/reader-stage";
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
@@ -42,10 +42,11 @@ async function measureReaderHealth(
 }
 
 /** An answer in a wording that is the same for equal answers; null when it cannot be read. */
-function wordingOf(text: string, { form = "label" }: Example, labels: readonly Label[]): string | null {
-  const { parse, wording } = formOf(form);
-  const answer = parse(text, labels);
-  return answer === null ? null : wording(answer, labels);
+function wordingOf(text: string, example: Example, labels: readonly Label[]): string | null {
+  const { parse, wording } = formOf(example.form ?? "label");
+  const own = labelsFor(example, labels);
+  const answer = parse(text, own);
+  return answer === null ? null : wording(answer, own);
 }
 
 /** "retrieval": reads each question with a retrieved candidate. "closedBook": with none. */

@@ -5,8 +5,14 @@ import type { AttributeName } from "../general/world";
 
 // Every dial of the casebook world: what it means, its range, what it is unless said otherwise, and the name of a setting.
 
-/** How the casebook asks: one of two classes, one of seven, any number of labels, or words. */
-export const CASEBOOK_VARIANTS = ["casebook", "casebook-seven", "casebook-set", "casebook-words"] as const;
+/** How the casebook asks: one of two classes, one of seven, any number of labels, words, or one of two answers of three words. */
+export const CASEBOOK_VARIANTS = [
+  "casebook",
+  "casebook-seven",
+  "casebook-set",
+  "casebook-words",
+  "casebook-phrases",
+] as const;
 export type CasebookVariant = (typeof CASEBOOK_VARIANTS)[number];
 
 /** How often a caption names each kind of thing, in [0, 1]. */
@@ -39,7 +45,7 @@ export interface CasebookDials {
   readonly visibility: number;
   /** How far apart the words of a nuisance lie, likewise: how strongly nuisances decide which pictures are alike. Default 1. */
   readonly pull: number;
-  /** Share of the look-alikes (patterns that differ in one sign) with the same diagnosis; the table comes as near as it can. Default 1/3. */
+  /** Share of the look-alikes (patterns that differ in one sign) with the same diagnosis; the table comes as near as it can. Default 1/6; of casebook-set 1/3. */
   readonly alike: number;
   /** Patterns of signs: 6, 12, 24, 36 or 72; `signsOf` says of which signs. At least twice the classes. Default 12, with seven classes 24. */
   readonly numPatterns: number;
@@ -89,6 +95,7 @@ const CLASSES: Readonly<Record<CasebookVariant, number>> = {
   "casebook-seven": 7,
   "casebook-set": 4,
   "casebook-words": 2,
+  "casebook-phrases": 2,
 };
 const CAPTION_SHARES: CaptionShares = { diagnosis: 0.9, sign: 0.7, nuisance: 0.9 };
 const SIZES: CasebookSizes = { train: 546, validation: 300, test: 1000, pairs: 4000, taskShare: 0.8 };
@@ -100,7 +107,7 @@ export function standardDials(variant: CasebookVariant): CasebookDials {
     knowledge: 0.7,
     visibility: 1,
     pull: 1,
-    alike: 1 / 3,
+    alike: variant === "casebook-set" ? 1 / 3 : 1 / 6, // tables of two that agree in so few are near copies of each other
     numPatterns: numClasses > 6 ? 24 : 12,
     numClasses,
     tail: 0,

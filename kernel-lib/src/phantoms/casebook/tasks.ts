@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { Label, Split } from "../../base/types";
 import { csvFlag, csvText, formatCsv, readCsv } from "../../data/formats/csv";
-import { textField } from "../../data/formats/text-file";
+import { type JsonRow, textField, textsField } from "../../data/formats/text-file";
 import { classQuestion, type ReadRequest, type TaskContent, type TaskDefinition } from "../../data/tasks/definition";
 import { MEDMNIST_PREFIX, readMedMnist } from "../../data/tasks/medmnist";
 import { LABEL_SET_FORMAT, type LabelSetRow, readLabelSets } from "../../data/tasks/multi-label";
 import { namedPicture, sideOf } from "../../data/tasks/pictures";
-import { jsonRows, kindField, readVqa, VQA_ANSWER_FORMAT, YES_NO } from "../../data/tasks/vqa";
+import { jsonRows, kindField, readVqa, VQA_ANSWER_FORMAT, type VqaRow, YES_NO } from "../../data/tasks/vqa";
 import { writeFileAtomic } from "../../store/files";
 import type { PhantomRequest } from "../phantom";
 import { formatMedMnist } from "../tasks/medmnist";
@@ -135,8 +135,46 @@ function setTask(name: string, names: readonly string[]): CasebookTask {
 
 const FILES = { train: "train.json", validation: "validate.json", test: "test.json" } as const;
 
+/** Side, letter and class in one answer: two nuisances that captions name, and the diagnosis. */
+const phraseOf = ({ facts }: CasebookCase, diagnosis: string): string =>
+  `${facts.words.side} ${facts.words.letter} ${diagnosis}`;
+
+const PHRASE_QUESTION = "what side , letter and class ?";
+
+/** The task's pictures with a question each, as lists beside a folder of pictures. */
+async function writeQuestions(
+  world: CasebookWorld,
+  request: PhantomRequest,
+  ask: (drawn: CasebookCase) => Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const rows = await writeCases(world, request);
+  for (const split of SPLITS) {
+    const own = rows.filter((row) => row.split === split);
+    const asked = own.map(({ i, name: img_name, drawn }) => ({ qid: numberOf(i), img_name, ...ask(drawn) }));
+    writeJson(join(request.folder, FILES[split]), asked);
+  }
+}
+
+type Asked = Omit<VqaRow, "picture" | "place" | "entities" | "split">;
+
+/** Reads what writeQuestions wrote. */
+async function readQuestions(name: string, request: ReadRequest, pick: (row: JsonRow) => Asked): Promise<TaskContent> {
+  const pictures = { folder: join(request.dataDir, IMAGES), field: "img_name", side: sideOf(request) };
+  const parts = SPLITS.map((split) =>
+    jsonRows(join(request.dataDir, FILES[split]), pictures, (row) => ({ ...pick(row), split })),
+  );
+  return readVqa(name, (await Promise.all(parts)).flat(), request);
+}
+
+const commonFields = (row: JsonRow) => ({
+  id: textField(row, "qid"),
+  question: textField(row, "question"),
+  answer: textField(row, "answer"),
+});
+
 /** A yes/no question about one diagnosis, as often right as wrong, or an open one whose answer also names two nuisances. */
-function askAbout({ facts, told, random }: CasebookCase, { names, dials }: CasebookWorld) {
+function askAbout(drawn: CasebookCase, { names, dials }: CasebookWorld) {
+  const { told, random } = drawn;
   const own = random.fork("question");
   const isClosed = own.chance(dials.yesNo);
   const asked = own.chance(0.5) ? told[0]! : own.pick(names.map((_, label) => label).filter((c) => c !== told[0]));
@@ -144,25 +182,17 @@ function askAbout({ facts, told, random }: CasebookCase, { names, dials }: Caseb
     const answer = asked === told[0] ? "yes" : "no";
     return { question: `is this lesion ${names[asked]} ?`, answer, answer_type: "CLOSED", content_type: "DIAGNOSIS" };
   }
-  const answer = `${facts.words.side} ${facts.words.letter} ${names[told[0]!]}`;
-  return { question: "what side , letter and class ?", answer, answer_type: "OPEN", content_type: "FINDINGS" };
+  const answer = phraseOf(drawn, names[told[0]!]!);
+  return { question: PHRASE_QUESTION, answer, answer_type: "OPEN", content_type: "FINDINGS" };
 }
 
 function wordsTask(name: string): CasebookTask {
-  const read = async (request: ReadRequest): Promise<TaskContent> => {
-    const pictures = { folder: join(request.dataDir, IMAGES), field: "img_name", side: sideOf(request) };
-    const parts = SPLITS.map((split) =>
-      jsonRows(join(request.dataDir, FILES[split]), pictures, (row) => ({
-        id: textField(row, "qid"),
-        split,
-        question: textField(row, "question"),
-        answer: textField(row, "answer"),
-        kind: kindField(row, "answer_type"),
-        topic: textField(row, "content_type"),
-      })),
-    );
-    return readVqa(name, (await Promise.all(parts)).flat(), request);
-  };
+  const read = (request: ReadRequest) =>
+    readQuestions(name, request, (row) => ({
+      ...commonFields(row),
+      kind: kindField(row, "answer_type"),
+      topic: textField(row, "content_type"),
+    }));
   const task: TaskDefinition = {
     ...COMMON,
     ...{ name, labels: YES_NO, question: null, read },
@@ -170,23 +200,36 @@ function wordsTask(name: string): CasebookTask {
     answerFormat: VQA_ANSWER_FORMAT,
     metrics: ["closedAccuracy", "tokenRecall"],
   };
-  const write: CasebookTask["write"] = async (world, request) => {
-    const rows = await writeCases(world, request);
-    for (const split of SPLITS) {
-      const own = rows.filter((row) => row.split === split);
-      const asked = own.map(({ i, name: img_name, drawn }) => ({
-        qid: numberOf(i),
-        img_name,
-        ...askAbout(drawn, world),
-      }));
-      writeJson(join(request.folder, FILES[split]), asked);
-    }
+  return { task, write: (world, request) => writeQuestions(world, request, (drawn) => askAbout(drawn, world)) };
+}
+
+/** One of two answers, which differ in their last word only: what tells a loss that contrasts labels from one that pays for words. */
+function phrasesTask(name: string, names: readonly string[]): CasebookTask {
+  const labels = labelsOf(names);
+  const read = (request: ReadRequest) =>
+    readQuestions(name, request, (row) => ({
+      ...commonFields(row),
+      kind: "closed",
+      topic: null,
+      choices: textsField(row, "choices"),
+    }));
+  const task: TaskDefinition = {
+    ...COMMON,
+    ...{ name, labels, question: PHRASE_QUESTION, read },
+    forms: ["label"],
+    answerFormat: "side, letter and class in three words",
+    metrics: ["accuracy", "macroF1"],
   };
-  return { task, write };
+  const ask = (drawn: CasebookCase, { names: diagnoses }: CasebookWorld) => {
+    const choices = diagnoses.map((diagnosis) => phraseOf(drawn, diagnosis));
+    return { question: PHRASE_QUESTION, answer: choices[drawn.told[0]!]!, choices };
+  };
+  return { task, write: (world, request) => writeQuestions(world, request, (drawn) => ask(drawn, world)) };
 }
 
 /** The task of a setting with these diagnoses. */
 export function casebookTask(of: CasebookNames, names: readonly string[]): CasebookTask {
   if (of.variant === "casebook-set") return setTask(of.name, names);
+  if (of.variant === "casebook-phrases") return phrasesTask(of.name, names);
   return of.variant === "casebook-words" ? wordsTask(of.name) : archiveTask(of, names);
 }

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createRandom } from "../../../src/base/random";
 import type { Task } from "../../../src/base/types";
 import { findSharedGroups } from "../../../src/data/splits";
-import { closedTask } from "../../../src/data/tasks/vqa";
+import { pictureOf } from "../../../src/data/tasks/pictures";
+import { closedTask, readVqa } from "../../../src/data/tasks/vqa";
 import { loadTask } from "../../../src/phantoms/load-task";
 import { dealQuestions } from "../../../src/phantoms/tasks/questions";
 import { drawRadiologyCase } from "../../../src/phantoms/tasks/radiology";
@@ -235,4 +236,36 @@ test.skipIf(reason !== "")(`the real VQA-RAD loads${reason && ` (skipped: ${reas
   expect([train.length + validation.length, last.length]).toEqual([3064, 451]);
   expect(last.filter(({ kind }) => kind === "closed")).toHaveLength(272);
   expect(findSharedGroups(task)).toHaveLength(203);
+});
+
+test("a question with choices is answered by one of them, as it is written; another answer is refused", async () => {
+  mkdirSync(join(folder, "images"));
+  await picture(join(folder, "images", "0.png"), 90);
+  const read = (answer: string) =>
+    readVqa(
+      "toy",
+      (["train", "validation", "test"] as const).map((split) => ({
+        ...{ id: "1", split, place: `${split}.json, row 0`, question: "which ?", answer, kind: "closed" as const },
+        ...{ choices: ["left lung", "right lung"], topic: null, entities: [] },
+        picture: pictureOf("0", "0.png", join(folder, "images", "0.png"), 64),
+      })),
+      {
+        dataDir: folder,
+        files: "drawn",
+        splitSeed: 1,
+        checksum: "strict",
+        imageSize: null,
+        maxBrokenShare: 0,
+        control: {},
+      },
+    );
+  expect((await read("right lung")).splits.test[0]).toMatchObject({
+    form: "label",
+    labels: [1],
+    answer: "right lung",
+    wordings: ["left lung", "right lung"],
+  });
+  expect((await refusal(() => read("heart"))).message).toMatch(
+    /row 0 must answer with one of left lung, right lung; got heart/,
+  );
 });

@@ -40,6 +40,7 @@ test.each(CASEBOOK_VARIANTS)("%s is written in a publisher's format and read bac
     expect(task.splits[split]).toHaveLength(SMALL[split]);
     task.splits[split].forEach((example, i) => {
       expect(bytesOf(example.image)).toBe(bytesOf(cases[i]!.draw()));
+      if (variant === "casebook-phrases") expect(example.wordings![cases[i]!.told[0]!]).toBe(example.answer);
       if (variant === "casebook-words") expect(example.question).toMatch(/\?$/);
       else expect(example.labels).toEqual(cases[i]!.told);
       expect(facts.words.get(example.id)).toMatchObject(cases[i]!.facts.words);
@@ -72,18 +73,18 @@ test("every dial is part of the fingerprints; standard dials are those of loadTa
   const sizes = ":sizes.train=40:sizes.validation=20:sizes.test=30:sizes.pairs=60";
   expect([one.task.name, other.task.name]).toEqual([`casebook${sizes}`, `casebook:knowledge=0.5${sizes}`]);
   expect(other.corpus.name).toBe(`casebook-pairs:knowledge=0.5${sizes}`);
-  expect(one.task.fingerprint).toMatch(/^casebook:sizes\.train=40.*:phantom:v1:7:[0-9a-f]{16}$/);
+  expect(one.task.fingerprint).toMatch(/^casebook:sizes\.train=40.*:phantom:v2:7:[0-9a-f]{16}$/);
   expect([isTaskDrawn("casebook", { cacheDir }), isTaskDrawn(one.task.name, { cacheDir })]).toEqual([false, true]);
 });
 
 test("loadTask and loadCorpus know the standard world under its names", async () => {
   const task = await loadTask("casebook", { cacheDir });
   expect(Object.values(task.splits).map((rows) => rows.length)).toEqual([546, 300, 1000]);
-  expect(task.fingerprint).toMatch(/^casebook:phantom:v1:7:[0-9a-f]{16}$/);
+  expect(task.fingerprint).toMatch(/^casebook:phantom:v2:7:[0-9a-f]{16}$/);
   expect(task.card.description).toContain("70 % of the cases are told by the corpus only");
   const corpus = await loadCorpus("casebook-pairs");
   expect(corpus.passages).toHaveLength(4000);
-  expect(corpus.fingerprint).toBe("corpus:casebook-pairs:v1:7:4000");
+  expect(corpus.fingerprint).toBe("corpus:casebook-pairs:v2:7:4000");
   const { passages } = await loadCorpus("casebook-pairs", { numPassages: 5 });
   expect(passages.map(({ text }) => text)).toEqual(corpus.passages.slice(0, 5).map(({ text }) => text));
 });
@@ -193,11 +194,22 @@ test("the four variants ask in the paper's forms of answer", async () => {
   );
 });
 
+test("phrases ask for two nuisances and the diagnosis; the choices differ in the diagnosis only", async () => {
+  const { task } = await small({ variant: "casebook-phrases" });
+  const [first] = task.splits.test;
+  expect(first).toMatchObject({ form: "label", question: "what side , letter and class ?" });
+  for (const { wordings, answer, labels } of Object.values(task.splits).flat()) {
+    const [one, other] = wordings!.map((text) => text.split(" "));
+    expect([one!.slice(0, 2), one![2], other![2]]).toEqual([other!.slice(0, 2), "malignant", "benign"]);
+    expect(wordings![labels[0]!]).toBe(answer);
+  }
+});
+
 test("the archive is a MedMNIST file, the others lists beside a folder of pictures", async () => {
   await small();
   await small({ variant: "casebook-set" });
   await small({ variant: "casebook-words" });
-  const folderOf = (variant: CasebookVariant) => join(cacheDir, casebookName(variant, { sizes: SMALL }), "v1-quick-7");
+  const folderOf = (variant: CasebookVariant) => join(cacheDir, casebookName(variant, { sizes: SMALL }), "v2-quick-7");
   const filesOf = (name: CasebookVariant): string[] => {
     return readdirSync(folderOf(name)).filter((file) => !file.startsWith(".") && file !== "manifest.json");
   };
