@@ -40,6 +40,7 @@ export {
   summarizeGrid,
   type SummaryRow,
 } from "./experiments/grid/results";
+export { type OpenedTask, openTask } from "./experiments/open-task";
 export { type Profile, profileOf } from "./experiments/profiles";
 export { openRun, type ProfileName, PROFILES, type Run, type RunOptions } from "./experiments/run";
 export {

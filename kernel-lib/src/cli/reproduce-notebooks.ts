@@ -35,11 +35,15 @@ export async function selectNotebooks(folder: string, beginnings: readonly strin
 
 type Settings = Readonly<Record<string, unknown>>;
 
+/** What the notebooks ask of real data unless told otherwise: the casebook is only drawn. */
+const REAL_TASK = "breast-mnist";
+
 /** Which values each notebook is given: nothing for the default run, else the settings it declares. */
 async function chooseSettings(files: readonly string[], options: ReproduceOptions): Promise<Map<string, Settings>> {
   // full is the grid of quick's sizes with more readers, seeds and systems: the notebooks' part of it is quick's
   const profile = options.profile === "full" ? "quick" : options.profile;
-  const given = { profile, seed: options.seed, source: options.source, ...options.parameters };
+  const task = options.source === "real" ? { taskName: REAL_TASK } : {};
+  const given = { profile, seed: options.seed, source: options.source, ...task, ...options.parameters };
   const settings = new Map<string, Settings>();
   const declared = new Set<string>();
   for (const file of files) {

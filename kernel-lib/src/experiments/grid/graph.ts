@@ -5,6 +5,7 @@ import type { SystemDefinition } from "../../systems/system";
 import { systemOf, trainingVariant } from "../../systems/systems";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
 import type { CheckpointFolder } from "../checkpoint-folder";
+import { drawnSeed } from "../open-task";
 import type { Run } from "../run";
 import { scoresStage } from "../stages/candidate-scores";
 import { leaksStage } from "../stages/corpus";
@@ -97,7 +98,6 @@ export function gridGraph(settings: GridSettings): GridGraph {
   const cells: GridCell[] = [];
   const leftOut: LeftOut[] = [];
   const nodes = new Map<string, GridNode>();
-  const isDrawn = settings.source === "phantom";
   for (const task of settings.tasks) {
     const systems = settings.systems
       .map((name) => systemOf("gridGraph: systems", name))
@@ -108,7 +108,7 @@ export function gridGraph(settings: GridSettings): GridGraph {
       });
     for (const backbone of settings.backbones) {
       for (const seed of settings.seeds) {
-        const group = { task, backbone, seed, dataSeed: isDrawn ? seed : null };
+        const group = { task, backbone, seed, dataSeed: drawnSeed({ source: settings.source, seed }) };
         const answers = systems.map((system) => predictionsNode(group, system));
         for (const [i, answer] of answers.entries()) {
           cells.push({ task, backbone, seed, system: systems[i]!.name, stage: answer.stage.id });

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { DataError, isKernelError, StateError } from "../../base/errors";
 import { repositoryRoot } from "../../base/paths";
 import type { Control, Corpus, Task } from "../../base/types";
-import { isCorpusDrawn, isDrawnCorpus, loadCorpus } from "../../phantoms/load-corpus";
+import { isCorpusDrawn, loadCorpus } from "../../phantoms/load-corpus";
 import { isTaskDrawn, loadTask } from "../../phantoms/load-task";
 import { type ArtifactPlace, artifactPlace, findArtifact } from "../../store/artifact";
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
+import { corpusOptions, drawnSeed, taskOptions } from "../open-task";
 import { openRun, type Run } from "../run";
 import { type Artifact, type Input, runStage, type Stage, type StageOf, stageKey } from "../stages/stage";
 import type { GridNode, GridSources, GridStage } from "./graph";
@@ -26,25 +27,19 @@ export interface GridWorld {
   readerFolder(backbone: string): string;
 }
 
-/** Of pairs that are drawn to go with published files: the same for every seed of the training. */
-const SHARED_SEED = 7;
-
 /** The world of a grid's settings: tasks and corpus as the notebooks load them, models from the checkpoints' folder. */
 export function openWorld(settings: GridSettings): GridWorld {
-  const { source, dataDir, artifactsDir } = settings;
   const checkpoints = settings.checkpointsDir ?? join(repositoryRoot(), "data", "checkpoints");
   return {
-    loadTask: (name, seed, control) => loadTask(name, { source, dataDir, control, seed: seed ?? SHARED_SEED }),
-    isDrawn: (name, asked) => {
-      const seed = asked ?? SHARED_SEED;
-      return isCorpusDrawn(corpusOf(settings, name), { seed }) && isTaskDrawn(name, { source, dataDir, seed });
+    loadTask: (name, seed, control) => loadTask(name, { ...taskOptions(settings, seed), control }),
+    isDrawn: (name, seed) => {
+      const corpus = corpusOf(settings, name);
+      return (
+        isCorpusDrawn(corpus, corpusOptions(settings, corpus, seed)) && isTaskDrawn(name, taskOptions(settings, seed))
+      );
     },
     corpusOf: (task) => corpusOf(settings, task),
-    loadCorpus: (corpus, asked, control) => {
-      const seed = asked ?? SHARED_SEED;
-      if (isDrawnCorpus(corpus)) return loadCorpus(corpus, { control, seed });
-      return loadCorpus(corpus, { source, dataDir, seed, cacheDir: join(artifactsDir, "corpora"), control });
-    },
+    loadCorpus: (corpus, seed, control) => loadCorpus(corpus, { ...corpusOptions(settings, corpus, seed), control }),
     encoderFolder: join(checkpoints, "clip"),
     readerFolder: (backbone) => modelFolder(checkpoints, backbone),
   };
@@ -134,7 +129,7 @@ export class GridSession implements GridSources {
 
   /** What a stage's data are drawn from: its seed, where anything is drawn by it. */
   private dataOf({ task, seed }: GridStage): DataName {
-    return { task, seed: this.run.source === "phantom" ? seed : null };
+    return { task, seed: seed === null ? null : drawnSeed({ source: this.run.source, seed }) };
   }
 
   encoder(): Promise<CheckpointFolder> {
