@@ -14,6 +14,7 @@ export { oracleFigure as oracle } from "./oracle-figure";
 export { preferenceFigure as preference } from "./preference-figure";
 export { recallFigure as recall } from "./recall-figure";
 export { type StagesOptions, stagesFigure as stages } from "./stages-figure";
+export { type SweepFigureOptions, sweepFigure as sweep } from "./sweep-figure";
 export { type TaskOracleOptions, taskOracleFigure as taskOracle } from "./task-oracle-figure";
 export { type TaskPanelsOptions, taskPanelsFigure as taskPanels } from "./task-panels-figure";
 export { composeFigure, type FigureContext, type FigureMeta, type FigureParts } from "./theme";

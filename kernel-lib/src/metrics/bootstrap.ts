@@ -1,4 +1,4 @@
-import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
+import { assertInRange, assertInteger, assertKnownKeys, assertSameLength } from "../base/check";
 import { NumericError, ShapeError } from "../base/errors";
 import { createRandom, type Random } from "../base/random";
 
@@ -23,32 +23,47 @@ export interface BootstrapOptions {
   readonly level?: number;
   /** Default 7. */
   readonly seed?: number;
+  /**
+   * A larger unit for each row, such as the seed of its training: as many of them as there are are drawn with replacement, then groups
+   * within each. Of three or five seeds it says about as much as so few can. Default none.
+   */
+  readonly outer?: readonly string[];
 }
 
 /** A number computed from some rows, given by their positions (a row may occur several times). */
 export type Statistic = (rows: readonly number[]) => number;
 
-const OPTION_NAMES: readonly (keyof BootstrapOptions)[] = ["numDraws", "level", "seed"];
+const OPTION_NAMES: readonly (keyof BootstrapOptions)[] = ["numDraws", "level", "seed", "outer"];
 
-function resolveOptions(where: string, options: BootstrapOptions): Required<BootstrapOptions> {
+type ResolvedOptions = Required<Omit<BootstrapOptions, "outer">> & { readonly outer: readonly string[] | null };
+
+function resolveOptions(where: string, options: BootstrapOptions): ResolvedOptions {
   assertKnownKeys(`${where}:`, options, OPTION_NAMES);
-  const { numDraws = 2000, level = 0.95, seed = 7 } = options;
+  const { numDraws = 2000, level = 0.95, seed = 7, outer = null } = options;
   assertInteger(`${where}: numDraws`, numDraws, 1);
   assertInRange(`${where}: level`, level, 0.5, 0.999);
   assertInteger(`${where}: seed`, seed, 0);
-  return { numDraws, level, seed };
+  return { numDraws, level, seed, outer };
 }
 
-/** Positions of the rows of each group, in order of first appearance. */
-function rowsByGroup(where: string, groups: readonly string[]): number[][] {
+/** The given rows by the unit of each, in order of first appearance. */
+function splitRows(rows: readonly number[], units: readonly string[]): number[][] {
+  const byUnit = new Map<string, number[]>();
+  for (const row of rows) {
+    const found = byUnit.get(units[row]!);
+    if (found === undefined) byUnit.set(units[row]!, [row]);
+    else found.push(row);
+  }
+  return [...byUnit.values()];
+}
+
+/** Positions of the rows of each group of each outer unit; one of all rows where none is named. */
+function nestRows(where: string, groups: readonly string[], outer: readonly string[] | null): number[][][] {
   if (groups.length === 0) throw new ShapeError(`${where}: groups must hold at least one row; got 0.`);
-  const byGroup = new Map<string, number[]>();
-  groups.forEach((group, row) => {
-    const rows = byGroup.get(group);
-    if (rows === undefined) byGroup.set(group, [row]);
-    else rows.push(row);
-  });
-  return [...byGroup.values()];
+  if (outer !== null) assertSameLength(`${where}: outer`, outer.length, groups.length);
+  const all = groups.map((_, row) => row);
+  const units = outer === null ? [all] : splitRows(all, outer);
+  return units.map((rows) => splitRows(rows, groups));
 }
 
 /** Quantile of sorted values, interpolated linearly between neighbours (NumPy's default). */
@@ -68,11 +83,17 @@ function drawRows(byGroup: readonly (readonly number[])[], random: Random): numb
   return drawn;
 }
 
-function draw(where: string, groups: readonly string[], statistic: Statistic, options: Required<BootstrapOptions>) {
-  const rows = rowsByGroup(where, groups);
+/** As many outer units as there are, drawn likewise, then the groups of each. A single one is not drawn: it is all there is. */
+function drawNested(units: readonly (readonly (readonly number[])[])[], random: Random): number[] {
+  if (units.length === 1) return drawRows(units[0]!, random);
+  return units.flatMap(() => drawRows(units[random.integer(units.length)]!, random));
+}
+
+function draw(where: string, groups: readonly string[], statistic: Statistic, options: ResolvedOptions) {
+  const units = nestRows(where, groups, options.outer);
   const random = createRandom(options.seed).fork("bootstrap");
   const draws = Float64Array.from({ length: options.numDraws }, () => {
-    const value = statistic(drawRows(rows, random));
+    const value = statistic(drawNested(units, random));
     if (Number.isFinite(value)) return value;
     throw new NumericError(`${where}: statistic must be finite on every draw; got ${value}.`, { value });
   });

@@ -20,5 +20,6 @@ export {
   type Statistic,
 } from "./bootstrap";
 export { brierScore, type CalibrationOptions, expectedCalibrationError } from "./calibration";
+export { pearson } from "./correlation";
 export { listOverlap, recallAtK } from "./lists";
 export { aggregateSeeds, type SeedOptions, type SeedSummary } from "./seeds";

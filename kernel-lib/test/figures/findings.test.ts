@@ -13,6 +13,7 @@ import { mainTableFigure } from "../../src/figures/main-table-figure";
 import { oracleFigure } from "../../src/figures/oracle-figure";
 import { preferenceFigure } from "../../src/figures/preference-figure";
 import { recallFigure } from "../../src/figures/recall-figure";
+import { sweepFigure } from "../../src/figures/sweep-figure";
 import { ideaInput, samplePrediction } from "./sample-rows";
 
 const titleOf = (figure: Figure): string => (figure.layout["meta"] as { title: string }).title;
@@ -125,6 +126,22 @@ describe("titles state what the rows show", () => {
       "hnsw, image view",
       "hnsw, image view",
     ]);
+  });
+
+  it("sweep: a rise is said only where the ends lie apart; without a line there is no rise to tell", () => {
+    const row = (knowledge: number, value: number, half = 0.01) => {
+      const dials = { knowledge, visibility: 1, pull: 1 };
+      return { task: `k${knowledge}`, ...dials, measure: "gain", value, low: value - half, high: value + half };
+    };
+    expect(titleOf(sweepFigure([row(1, 0.072), row(0, 0.001)]))).toBe(
+      "The more has to be looked up, the more training the retriever gains: +0.1 points at knowledge 0, +7.2 points at knowledge 1",
+    );
+    expect(titleOf(sweepFigure([row(1, 0.072, 0.05), row(0, 0.001, 0.05)]))).toMatch(
+      /^What training the retriever gains: /,
+    );
+    expect(titleOf(sweepFigure([row(1, 0.072)]))).toBe(
+      "What training the retriever gains, by setting: JOMED over FT RAG",
+    );
   });
 
   it("ablation: the baseline is named by the rows", () => {

@@ -9,8 +9,9 @@ import { inconsistencyFigure } from "../../src/figures/inconsistency-figure";
 import { mainTableFigure } from "../../src/figures/main-table-figure";
 import { oracleFigure } from "../../src/figures/oracle-figure";
 import { recallFigure } from "../../src/figures/recall-figure";
+import { sweepFigure } from "../../src/figures/sweep-figure";
 import { taskOracleFigure } from "../../src/figures/task-oracle-figure";
-import { ideaInput, predictionRows, recallRows, resultRows, samplePredictions } from "./sample-rows";
+import { ideaInput, predictionRows, recallRows, resultRows, samplePredictions, sweepRows } from "./sample-rows";
 
 function refusal(task: () => unknown): { code: string; message: string } {
   try {
@@ -40,6 +41,13 @@ describe("figures refuse rows they cannot draw", () => {
   it("a value that is no number", () => {
     const rows = resultRows().map((row) => ({ ...row, value: "high" }));
     expect(refusal(() => mainTableFigure(rows)).message).toContain('column "value" must hold finite numbers; got high');
+  });
+
+  it("a sweep without the gain that is asked for", () => {
+    const rows = sweepRows().filter((row) => "measure" in row && row.measure !== "ragGain");
+    const { code, message } = refusal(() => sweepFigure(rows, { measure: "ragGain" }));
+    expect(code).toBe("data");
+    expect(message).toContain("must hold the measure ragGain; got gain, predictedGain");
   });
 
   it("an unknown system lists the known ones", () => {

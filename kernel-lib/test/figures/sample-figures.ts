@@ -13,6 +13,7 @@ import { oracleFigure } from "../../src/figures/oracle-figure";
 import { preferenceFigure } from "../../src/figures/preference-figure";
 import { recallFigure } from "../../src/figures/recall-figure";
 import { stagesFigure } from "../../src/figures/stages-figure";
+import { sweepFigure } from "../../src/figures/sweep-figure";
 import { taskOracleFigure } from "../../src/figures/task-oracle-figure";
 import { taskPanelsFigure } from "../../src/figures/task-panels-figure";
 import { loadPublished } from "../../src/frames/result-frames";
@@ -27,6 +28,7 @@ import {
   resultRows,
   sampleEmbeddings,
   samplePredictions,
+  sweepRows,
   taskOracleRows,
   taskResultRows,
 } from "./sample-rows";
@@ -54,6 +56,7 @@ export const SAMPLE_FIGURES: Readonly<Record<string, () => Figure>> = {
   preference: () => preferenceFigure(preferenceRows(), { data: "phantom" }),
   recall: () => recallFigure(recallRows(), { n: 500, data: "phantom" }),
   stages: () => stagesFigure({ learnedWeight: PAPER_LEARNED_WEIGHT, numCandidates: 50 }),
+  sweep: () => sweepFigure(sweepRows(), { correlation: { value: 0.97, low: 0.91, high: 0.99 } }),
   "task-oracle": () => taskOracleFigure(taskOracleRows(), { data: "phantom", seeds: [7] }),
   "task-panels": () =>
     taskPanelsFigure(taskResultRows(), {

@@ -262,3 +262,21 @@ export function taskOracleRows(): Measurement[] {
     return [...measureInconsistency(predictions, { task }), ...measureOracle(predictions, { task })];
   });
 }
+
+/** A sweep of three dials, as measureSweep gives it: gains rise with knowledge and fall with visibility; predicted ones a little higher. */
+export function sweepRows(): object[] {
+  return [1, 0.5].flatMap((visibility) =>
+    [1, 0.5].flatMap((pull) =>
+      [0, 0.35, 0.7, 1].flatMap((knowledge) => {
+        const task = `casebook:knowledge=${knowledge}:visibility=${visibility}:pull=${pull}`;
+        const gain = 0.07 * knowledge * visibility * (pull === 1 ? 1 : 0.6) - 0.003;
+        const row = { task, knowledge, visibility, pull, alike: 1 / 6, n: 3000, seeds: 3 };
+        return [
+          { ...row, measure: "gain", value: gain, low: gain - 0.012, high: gain + 0.013 },
+          { ...row, measure: "predictedGain", value: 1.2 * gain + 0.002, low: null, high: null },
+          { ...row, measure: "ragGain", value: 4 * gain, low: 4 * gain - 0.02, high: 4 * gain + 0.02 },
+        ];
+      }),
+    ),
+  );
+}

@@ -58,6 +58,39 @@ describe("bootstrap", () => {
   });
 });
 
+describe("an outer unit", () => {
+  const random = createRandom(9);
+  const seeds = Array.from({ length: 300 }, (_, i) => `seed ${i % 3}`);
+  const shift = new Map(["seed 0", "seed 1", "seed 2"].map((seed, i) => [seed, i]));
+  const values = seeds.map((seed) => random.normal(shift.get(seed)!, 0.1));
+  const width = ({ low, high }: { low: number; high: number }) => high - low;
+
+  it("widens the interval by what the units differ in", () => {
+    const nested = bootstrap(names(300), mean(values), { outer: seeds });
+    // the mean of three of {0, 1, 2}, drawn with replacement, is 0 or 2 once in 27 draws each
+    expect(nested.low).toBeLessThan(0.2);
+    expect(nested.high).toBeGreaterThan(1.8);
+    expect(width(bootstrap(names(300), mean(values)))).toBeLessThan(0.3);
+  });
+
+  it("a single one changes nothing", () => {
+    const one = values.map(() => "seed 0");
+    expect(bootstrap(names(300), mean(values), { outer: one })).toEqual(bootstrap(names(300), mean(values)));
+  });
+
+  it("equal names of groups in different units are different groups", () => {
+    const groups = values.map((_, i) => `g${Math.floor(i / 3)}`); // each name once in every seed
+    const renamed = groups.map((group, i) => `${seeds[i]} ${group}`);
+    expect(bootstrap(groups, mean(values), { outer: seeds })).toEqual(
+      bootstrap(renamed, mean(values), { outer: seeds }),
+    );
+  });
+
+  it("must be named for every row", () => {
+    expect(() => bootstrap(["a", "b"], () => 0, { outer: ["x"] })).toThrow(/outer must have 2 entries; got 1/);
+  });
+});
+
 describe("pairedBootstrap", () => {
   const random = createRandom(5);
   const base = Array.from({ length: 200 }, () => random.normal(0, 5));

@@ -1,0 +1,202 @@
+import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
+import { ConfigError, DataError } from "../base/errors";
+import type { Corpus, Prediction, Task } from "../base/types";
+import type { PictureFacts } from "../phantoms/phantom";
+import { labelsNamed } from "./expectations";
+
+// Why a trained retriever helps, as a toy that can be checked. A reader that believes captions is right with a passage of the
+// question's own pattern, and with another one as often as such passages happen to have the same diagnosis (q). With m the share of own
+// passages a reading is right in m + (1 - m) q; training raises m; a vote over several readings hides part of it; and what the picture
+// tells by itself needs no passage. Everything is measured without asking what the reader answers.
+
+/** What a believing reader is told. Shares lie in [0, 1]. */
+export interface ToldShares {
+  /** m: share of the readings whose passage shows the question's own pattern, each drawn by itself; or their number, question by question. */
+  readonly same: number | readonly number[];
+  /** q: how often a passage of another pattern tells the right answer all the same. */
+  readonly otherAgreement: number;
+  /** How often a passage of the own pattern tells it: captions may be silent or wrong. Default 1. */
+  readonly sameAgreement?: number;
+  /** Readings of a question. Default 4. */
+  readonly numReadings?: number;
+  /** Possible answers, of which wrong readings give each as often. Default 2. */
+  readonly numClasses?: number;
+  /** Share of the questions that the picture answers by itself. Default 0. */
+  readonly known?: number;
+}
+
+const KEYS: readonly (keyof ToldShares)[] = [
+  "same",
+  "otherAgreement",
+  "sameAgreement",
+  "numReadings",
+  "numClasses",
+  "known",
+];
+const MOST_READINGS = 16;
+const MOST_CLASSES = 50;
+
+interface Settled extends Required<Omit<ToldShares, "same">> {
+  /** Of each question: how many readings are of its own pattern; null where each is drawn with the share `m`. */
+  readonly counts: readonly number[] | null;
+  readonly m: number;
+}
+
+function settle(where: string, told: ToldShares): Settled {
+  assertKnownKeys(`${where}:`, told, KEYS);
+  const { same, otherAgreement, sameAgreement = 1, numReadings = 4, numClasses = 2, known = 0 } = told;
+  for (const [name, share] of Object.entries({ otherAgreement, sameAgreement, known }))
+    assertInRange(`${where}: ${name}`, share, 0, 1);
+  assertInteger(`${where}: numReadings`, numReadings, 1, MOST_READINGS);
+  assertInteger(`${where}: numClasses`, numClasses, 2, MOST_CLASSES);
+  const rest = { otherAgreement, sameAgreement, numReadings, numClasses, known };
+  if (typeof same === "number") {
+    assertInRange(`${where}: same`, same, 0, 1);
+    return { ...rest, counts: null, m: same };
+  }
+  if (same.length === 0) throw new ConfigError(`${where}: same must hold a number for each question; got none.`);
+  for (const count of same) assertInteger(`${where}: same`, count, 0, numReadings);
+  const m = same.reduce((sum, count) => sum + count, 0) / (same.length * numReadings);
+  return { ...rest, counts: same, m };
+}
+
+/**
+ * How often one reading is right: m r + (1 - m) q, with r = `sameAgreement`, of the questions that the picture does not answer.
+ *
+ * @throws ConfigError on a share outside [0, 1].
+ * @example predictReading({ same: 0.6, otherAgreement: 0.3 })   // 0.6 + 0.4 * 0.3 = 0.72
+ */
+export function predictReading(told: ToldShares): number {
+  const { m, sameAgreement, otherAgreement } = settle("predictReading", told);
+  return m * sameAgreement + (1 - m) * otherAgreement;
+}
+
+/**
+ * How often the vote over all readings of a question is right, ties shared: known + (1 - known) vote. Readings are independent but for
+ * how many of a question's passages show its pattern, where `same` gives that question by question.
+ *
+ * @throws ConfigError on a share outside [0, 1], or numbers that do not fit the readings.
+ * @example predictAccuracy({ same: 0.5, otherAgreement: 0, numReadings: 2 })   // 1/4 + 1/2 * 1/2 = 0.5
+ */
+export function predictAccuracy(told: ToldShares): number {
+  const settled = settle("predictAccuracy", told);
+  const { counts, m, numReadings, known } = settled;
+  const byCount = Array.from({ length: numReadings + 1 }, (_, same) => voteWith(same, settled));
+  const vote =
+    counts === null
+      ? byCount.reduce((sum, right, same) => sum + right * binomial(same, numReadings, m), 0)
+      : counts.reduce((sum, same) => sum + byCount[same]!, 0) / counts.length;
+  return known + (1 - known) * vote;
+}
+
+/** The vote's accuracy where so many of the readings are of the own pattern. */
+function voteWith(same: number, { sameAgreement, otherAgreement, numReadings, numClasses }: Settled): number {
+  const others = numReadings - same;
+  let total = 0;
+  for (let a = 0; a <= same; a++) {
+    for (let b = 0; b <= others; b++) {
+      const weight = binomial(a, same, sameAgreement) * binomial(b, others, otherAgreement);
+      if (weight > 0) total += weight * winShare(a + b, numReadings - a - b, numClasses - 1);
+    }
+  }
+  return total;
+}
+
+/** How often `right` voices win against `wrong` ones that spread evenly over `others` answers; of a tie each winner gets its part. */
+function winShare(right: number, wrong: number, others: number): number {
+  /** Of the voices that are left to the answers that are left; `most` voices and how many answers have as many so far. */
+  const spread = (left: number, answers: number, ties: number): number => {
+    if (answers === 0) return left === 0 ? 1 / (1 + ties) : 0;
+    let share = 0;
+    for (let count = 0; count <= Math.min(left, right); count++) {
+      const weight = binomial(count, left, 1 / answers);
+      if (weight > 0) share += weight * spread(left - count, answers - 1, count === right ? ties + 1 : ties);
+    }
+    return share;
+  };
+  return right === 0 ? 0 : spread(wrong, others, 0);
+}
+
+/** Probability of `hits` in `draws`, each a hit with this chance. */
+function binomial(hits: number, draws: number, chance: number): number {
+  let ways = 1;
+  for (let i = 0; i < hits; i++) ways = (ways * (draws - i)) / (i + 1);
+  return ways * chance ** hits * (1 - chance) ** (draws - hits);
+}
+
+/**
+ * Share of the questions that somebody knows who is right in `accuracy` of them and guesses the rest: (accuracy - chance) / (1 - chance),
+ * at least 0. With a linear probe's accuracy: what a picture tells by itself.
+ *
+ * @throws ConfigError on a share outside [0, 1], or a chance of 1.
+ * @example knownShare(0.65, 0.5)   // 0.3
+ */
+export function knownShare(accuracy: number, chance: number): number {
+  assertInRange("knownShare: accuracy", accuracy, 0, 1);
+  assertInRange("knownShare: chance", chance, 0, 1 - 1e-9);
+  return Math.max(0, (accuracy - chance) / (1 - chance));
+}
+
+/** What a system's lists tell of the questions, by what is known of the pictures. */
+export interface MeasuredTold extends Required<Omit<ToldShares, "known" | "same">> {
+  /** Passages of the own pattern, question by question. */
+  readonly same: readonly number[];
+  /** m: their share. */
+  readonly sameShare: number;
+}
+
+/**
+ * Measures m, q and r over the passages that one system read: whose picture shows the question's own pattern, and what the captions of
+ * the others and of these tell. A caption that names no label, or several, counts as a guess. Not the reader's answers: these are what
+ * the theory is to predict.
+ *
+ * @param facts with the word "pattern" for examples and passages: a casebook's.
+ * @param predictions of one system, one label each, all with as many readings.
+ * @throws DataError where the pattern is unknown, a passage is not of the corpus, an answer is not one label, or readings are missing.
+ */
+export function measureTold(
+  { task, corpus, facts }: { readonly task: Task; readonly corpus: Corpus; readonly facts: PictureFacts },
+  predictions: readonly Prediction[],
+): MeasuredTold {
+  const refuse = (rule: string, id: string): DataError =>
+    new DataError(`measureTold: ${rule}; ${id} has not. Use the predictions of one reading system on a casebook.`, {
+      id,
+    });
+  const patternOf = (id: string): string => {
+    const pattern = facts.words.get(id)?.["pattern"];
+    if (pattern !== undefined) return pattern;
+    throw refuse("facts must say the pattern of every picture", id);
+  };
+  const texts = new Map(corpus.passages.map((passage) => [passage.id, passage.text]));
+  const numReadings = predictions[0]?.readings.length ?? 0;
+  const guess = 1 / task.labels.length;
+  const same: number[] = [];
+  const told: Record<"same" | "other", number[]> = { same: [], other: [] };
+  for (const { form, truth, exampleId, readings } of predictions) {
+    if (form !== "label" || readings.length !== numReadings || numReadings === 0)
+      throw refuse("predictions must be of one label, with equally many readings", exampleId);
+    const own = patternOf(exampleId);
+    let count = 0;
+    for (const { retrieved } of readings) {
+      const text = texts.get(retrieved?.passageId ?? "");
+      if (retrieved === null || text === undefined)
+        throw refuse("every reading must have a passage of the corpus", exampleId);
+      const kind = facts.words.get(retrieved.passageId)?.["pattern"] === own ? "same" : "other";
+      const named = labelsNamed(text, task);
+      told[kind].push(named.length === 1 ? Number(named[0] === truth) : guess);
+      if (kind === "same") count++;
+    }
+    same.push(count);
+  }
+  if (same.length === 0) throw new DataError("measureTold: predictions must hold at least one; got 0.");
+  const meanOr = (values: readonly number[], none: number): number =>
+    values.length === 0 ? none : values.reduce((sum, value) => sum + value, 0) / values.length;
+  return {
+    same,
+    numReadings,
+    numClasses: task.labels.length,
+    sameShare: told.same.length / (told.same.length + told.other.length),
+    sameAgreement: meanOr(told.same, 1), // where none was read it plays no part
+    otherAgreement: meanOr(told.other, guess),
+  };
+}

@@ -1,0 +1,119 @@
+import { expect, test } from "vitest";
+import type { Measurement } from "../../src/analysis/measurement";
+import { measureSweep, type SweepCell, type SweepRow, sweepCorrelation } from "../../src/analysis/sweep";
+import { type MeasuredTold, predictAccuracy } from "../../src/analysis/theory";
+import { predict } from "./helpers";
+
+const told = (same: readonly number[]): MeasuredTold => ({
+  ...{ same, sameShare: same.reduce((sum, count) => sum + count, 0) / (4 * same.length) },
+  ...{ otherAgreement: 0.3, sameAgreement: 1, numReadings: 4, numClasses: 2 },
+});
+
+const probe = (system: string, subset: string, value: number): Measurement => ({
+  ...{
+    task: "casebook",
+    system,
+    baseline: null,
+    subset,
+    splitBy: null,
+    metric: "accuracy",
+    value,
+    low: value,
+    high: value,
+  },
+  ...{ pValue: null, n: 300, seeds: 1, scale: "replica", data: "phantom" },
+});
+const EXPECTATIONS = [
+  ...[probe("linear probe", "label", 0.6), probe("chance", "label", 0.5)],
+  ...[
+    probe("linear probe", "sign grain", 0.9),
+    probe("linear probe", "sign ground", 0.8),
+    probe("linear probe", "sign mark", 0.1),
+  ],
+  probe("linear probe", "nuisance side", 0.2),
+];
+
+/** A cell of `n` questions of which the systems get so many right, from the first on; the readings of the last two disagree under FT RAG. */
+function cell(
+  task: string,
+  seed: number,
+  [closedBook, ftRag, jomed]: readonly [number, number, number],
+  n = 10,
+): SweepCell {
+  const of = (system: string, right: number) =>
+    Array.from({ length: n }, (_, i) => predict(system, `q${i}`, 0, i < n - 2 ? [0, 0] : [0, 1], i < right ? 0 : 1));
+  return {
+    ...{ task, seed, expectations: EXPECTATIONS },
+    predictions: [...of("closed-book", closedBook), ...of("ft-rag", ftRag), ...of("jomed", jomed)],
+    told: { before: told([2, 2, 4, 0]), after: told([3, 3, 4, 1]) },
+  };
+}
+
+const find = (rows: readonly SweepRow[], task: string, measure: SweepRow["measure"]): SweepRow =>
+  rows.find((row) => row.task === task && row.measure === measure)!;
+
+test("accuracies, gains and inconsistent questions over seeds, by hand", () => {
+  const rows = measureSweep([cell("casebook", 11, [5, 7, 9]), cell("casebook", 12, [6, 8, 9])]);
+  const value = (measure: SweepRow["measure"]) => find(rows, "casebook", measure).value;
+  expect(value("closedBook")).toBeCloseTo((5 + 6) / 20, 12);
+  expect(value("ragGain")).toBeCloseTo((7 - 5 + 8 - 6) / 20, 12);
+  expect(value("gain")).toBeCloseTo((9 - 7 + 9 - 8) / 20, 12);
+  expect(value("inconsistent")).toBeCloseTo(4 / 20, 12);
+  expect(value("gainOnConsistent")).toBeCloseTo((8 - 7 + 8 - 8) / 16, 12);
+  expect(value("gainOnInconsistent")).toBeCloseTo((1 + 1) / 4, 12);
+  expect(find(rows, "casebook", "gainOnInconsistent")).toMatchObject({ n: 4, seeds: 2, knowledge: 0.7, pull: 1 });
+  const { low, high } = find(rows, "casebook", "gain");
+  expect(low).toBeLessThan(0.15);
+  expect(high).toBeGreaterThan(0.15);
+});
+
+test("what the theory says comes from lists and probes alone", () => {
+  const rows = measureSweep([cell("casebook:knowledge=0.3", 11, [5, 7, 9])]);
+  const value = (measure: SweepRow["measure"]) => find(rows, "casebook:knowledge=0.3", measure).value;
+  expect(value("known")).toBeCloseTo((0.6 - 0.5) / 0.5, 12);
+  expect(value("reachable")).toBeCloseTo(0.9 * 0.8, 12);
+  expect([value("sameBefore"), value("sameAfter")]).toEqual([8 / 16, 11 / 16]);
+  const shared = { otherAgreement: 0.3, known: 0.2 };
+  const [before, after] = [
+    predictAccuracy({ ...shared, same: [2, 2, 4, 0] }),
+    predictAccuracy({ ...shared, same: [3, 3, 4, 1] }),
+  ];
+  expect(value("predictedGain")).toBeCloseTo(after - before, 12);
+  expect(value("predictedRagGain")).toBeCloseTo(before - (0.2 + 0.8 / 2), 12);
+  expect(value("predictedMost")).toBeCloseTo(predictAccuracy({ ...shared, same: 0.72 }) - before, 12);
+  expect(find(rows, "casebook:knowledge=0.3", "predictedGain")).toMatchObject({
+    low: null,
+    high: null,
+    knowledge: 0.3,
+  });
+});
+
+test("a kind of question that does not occur has no row", () => {
+  const one = cell("casebook", 11, [5, 7, 9]);
+  const agreed = one.predictions.map((prediction) => ({ ...prediction, readings: prediction.readings.slice(0, 1) }));
+  const rows = measureSweep([{ ...one, predictions: agreed as SweepCell["predictions"] }]);
+  expect(find(rows, "casebook", "inconsistent").value).toBe(0);
+  expect(find(rows, "casebook", "gainOnInconsistent")).toBeUndefined();
+});
+
+test("the correlation of predicted and measured gains is over settings", () => {
+  const rows = [0.1, 0.3, 0.5, 0.9].flatMap((knowledge, i) =>
+    (["gain", "predictedGain"] as const).map((measure) => ({
+      ...{ task: `casebook:knowledge=${knowledge}`, knowledge, visibility: 1, pull: 1, alike: 1 / 3 },
+      ...{ measure, value: measure === "gain" ? 0.1 * i : 0.05 * i + 0.01, low: null, high: null, n: 10, seeds: 1 },
+    })),
+  );
+  expect(sweepCorrelation(rows).value).toBeCloseTo(1, 9);
+  expect(() => sweepCorrelation(rows.slice(0, 6))).toThrow(/at least four settings; got 3/);
+});
+
+test("refuses no cell, a cell twice, other worlds, and a missing system", () => {
+  const one = cell("casebook", 11, [5, 7, 9]);
+  expect(() => measureSweep([])).toThrow(/at least one; got 0/);
+  expect(() => measureSweep([one, one])).toThrow(/casebook, seed 11 twice/);
+  expect(() => measureSweep([{ ...one, task: "breast-mnist" }])).toThrow(
+    /a setting of the casebook; got "breast-mnist"/,
+  );
+  const two = one.predictions.filter(({ system }) => system !== "jomed");
+  expect(() => measureSweep([{ ...one, predictions: two }])).toThrow(/must hold jomed; got closed-book, ft-rag/);
+});

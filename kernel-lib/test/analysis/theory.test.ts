@@ -1,0 +1,143 @@
+import { describe, expect, it } from "vitest";
+import { knownShare, measureTold, predictAccuracy, predictReading } from "../../src/analysis/theory";
+import { createRandom } from "../../src/base/random";
+import type { Corpus, Passage, Prediction } from "../../src/base/types";
+import { predict, toyExample, toyTask } from "./helpers";
+
+describe("predictReading", () => {
+  it("is m + (1 - m) q, and m r + (1 - m) q where captions are silent", () => {
+    expect(predictReading({ same: 0.6, otherAgreement: 0.3 })).toBeCloseTo(0.6 + 0.4 * 0.3, 12);
+    expect(predictReading({ same: 0.6, otherAgreement: 0.3, sameAgreement: 0.9 })).toBeCloseTo(0.54 + 0.12, 12);
+    expect(predictReading({ same: [4, 0], otherAgreement: 0.5 })).toBeCloseTo(0.5 + 0.5 * 0.5, 12);
+  });
+});
+
+describe("predictAccuracy", () => {
+  it("of one reading is the reading's, of two shares the tie", () => {
+    expect(predictAccuracy({ same: 0.6, otherAgreement: 0.3, numReadings: 1 })).toBeCloseTo(0.72, 12);
+    expect(predictAccuracy({ same: 0.5, otherAgreement: 0, numReadings: 2 })).toBeCloseTo(
+      1 / 4 + (1 / 2) * (1 / 2),
+      12,
+    );
+  });
+
+  it("of four readings and two answers is the binomial's, half of the ties", () => {
+    const p = 0.7 + 0.3 * 0.2;
+    const above = p ** 4 + 4 * p ** 3 * (1 - p);
+    const tied = 6 * p ** 2 * (1 - p) ** 2;
+    expect(predictAccuracy({ same: 0.7, otherAgreement: 0.2 })).toBeCloseTo(above + tied / 2, 12);
+  });
+
+  it("with three answers lets two different wrong readings tie with one right one", () => {
+    // one of three readings is right, the others are wrong: the same wrong answer in half of the cases, else all three tie
+    const told = { same: [1], otherAgreement: 0, numReadings: 3, numClasses: 3 };
+    expect(predictAccuracy(told)).toBeCloseTo((1 / 2) * 0 + (1 / 2) * (1 / 3), 12);
+  });
+
+  it("question by question: what one question has too many of does not help another", () => {
+    const told = { otherAgreement: 0, numReadings: 4 };
+    expect(predictAccuracy({ ...told, same: [4, 0] })).toBeCloseTo(1 / 2, 12);
+    expect(predictAccuracy({ ...told, same: [2, 2] })).toBeCloseTo(1 / 2, 12); // both tie
+    expect(predictAccuracy({ ...told, same: [3, 1] })).toBeCloseTo(1 / 2, 12);
+    expect(predictAccuracy({ ...told, same: [3, 3, 0] })).toBeCloseTo(2 / 3, 12);
+  });
+
+  it("what the picture tells needs no passage", () => {
+    const vote = predictAccuracy({ same: 0.7, otherAgreement: 0.2 });
+    expect(predictAccuracy({ same: 0.7, otherAgreement: 0.2, known: 0.3 })).toBeCloseTo(0.3 + 0.7 * vote, 12);
+    expect(predictAccuracy({ same: 0, otherAgreement: 0, known: 1 })).toBe(1);
+  });
+
+  it("laws: within [0, 1], grows with m, q and known; chance where nothing is told", () => {
+    const random = createRandom("theory");
+    for (let i = 0; i < 100; i++) {
+      const [same, otherAgreement, known] = [random.next(), random.next(), random.next()];
+      const [numReadings, numClasses] = [1 + random.integer(6), 2 + random.integer(5)];
+      const told = { same, otherAgreement, known, numReadings, numClasses };
+      const value = predictAccuracy(told);
+      expect(value).toBeGreaterThanOrEqual(0);
+      expect(value).toBeLessThanOrEqual(1 + 1e-12);
+      for (const name of ["same", "otherAgreement", "known"] as const) {
+        const more = { ...told, [name]: told[name] + (1 - told[name]) / 2 };
+        expect(predictAccuracy(more), name).toBeGreaterThanOrEqual(value - 1e-12);
+      }
+      const guessed = predictAccuracy({ same: 0, otherAgreement: 1 / numClasses, numReadings, numClasses });
+      expect(guessed).toBeCloseTo(1 / numClasses, 10);
+    }
+  });
+
+  it("refuses shares and numbers that cannot be", () => {
+    expect(() => predictAccuracy({ same: 1.2, otherAgreement: 0 })).toThrow(/same must be a number in \[0, 1\]/);
+    expect(() => predictAccuracy({ same: 0.5, otherAgreement: -0.1 })).toThrow(/otherAgreement must be/);
+    expect(() => predictAccuracy({ same: [5], otherAgreement: 0 })).toThrow(/same must be a whole number in \[0, 4\]/);
+    expect(() => predictAccuracy({ same: [], otherAgreement: 0 })).toThrow(/a number for each question; got none/);
+    expect(() => predictAccuracy({ same: 0.5, otherAgreement: 0, numClasses: 1 })).toThrow(/numClasses must be/);
+    expect(() => predictAccuracy({ same: 0.5, otherAgreement: 0, q: 1 } as never)).toThrow(/has no option "q"/);
+  });
+});
+
+describe("knownShare", () => {
+  it("takes guesses off, and is never negative", () => {
+    expect(knownShare(0.65, 0.5)).toBeCloseTo(0.3, 12);
+    expect(knownShare(0.4, 0.5)).toBe(0);
+    expect(() => knownShare(0.5, 1)).toThrow(/chance must be a number/);
+  });
+});
+
+describe("measureTold", () => {
+  const task = toyTask(
+    ["accuracy"],
+    ["a", "b"].map((id) => toyExample(id, { labels: [0] })),
+  );
+  const passage = (id: string, text: string): Passage => {
+    const image = { width: 1, height: 1, channels: 1, data: Uint8Array.of(0) } as const;
+    return { id, corpus: "toy", image, text, licence: "" };
+  };
+  const passages = [
+    passage("p", "says yes ."),
+    passage("q", "says no ."),
+    passage("r", "silent ."),
+    passage("s", "says yes ."),
+  ];
+  const corpus = { name: "toy", passages } as unknown as Corpus;
+  const words = new Map(
+    Object.entries({ a: "1", b: "2", p: "1", q: "2", r: "1", s: "3" }).map(([id, pattern]) => [id, { pattern }]),
+  );
+  const facts = { signs: [], nuisances: [], words };
+  const read = (id: string, ids: readonly string[]): Prediction => {
+    const made = predict(
+      "ft-rag",
+      id,
+      0,
+      ids.map(() => 0),
+      0,
+    );
+    const readings = made.readings.map((reading, k) => ({
+      ...reading,
+      retrieved: { passageId: ids[k]!, head: "image" as const, rank: k, score: 1 },
+    }));
+    return { ...made, readings };
+  };
+
+  it("counts passages of the own pattern, and what these and the others tell", () => {
+    const told = measureTold({ task, corpus, facts }, [read("a", ["p", "r", "q"]), read("b", ["q", "p", "s"])]);
+    expect(told.same).toEqual([2, 1]);
+    expect(told.sameShare).toBeCloseTo(3 / 6, 12);
+    expect(told.sameAgreement).toBeCloseTo((1 + 1 / 2 + 0) / 3, 12); // yes; silent: a guess of two; no
+    expect(told.otherAgreement).toBeCloseTo((0 + 1 + 1) / 3, 12);
+    expect(told).toMatchObject({ numReadings: 3, numClasses: 2 });
+  });
+
+  it("refuses unknown patterns, closed-book answers, passages from elsewhere, and nothing", () => {
+    const from = { task, corpus, facts };
+    expect(() => measureTold(from, [predict("closed-book", "a", 0, [0], 0)])).toThrow(
+      /a passage of the corpus; a has not/,
+    );
+    expect(() => measureTold(from, [read("a", ["z"])])).toThrow(/a passage of the corpus; a has not/);
+    expect(() => measureTold(from, [read("c", ["p"])])).toThrow(/the pattern of every picture; c has not/);
+    expect(() => measureTold(from, [read("a", ["p"]), read("b", ["p", "q"])])).toThrow(
+      /equally many readings; b has not/,
+    );
+    expect(() => measureTold(from, [])).toThrow(/at least one; got 0/);
+  });
+});
