@@ -4,6 +4,7 @@ import type { BootstrapOptions } from "../metrics/bootstrap";
 import type { PictureFacts } from "../phantoms/phantom";
 import { HEADS } from "../retriever/retrieve";
 import { createFlatIndex } from "../search/flat-index";
+import { labelsNamed, voteOfCaptions } from "../systems/caption-vote";
 import { trainLinearProbe } from "./linear-probe";
 import { type Measurement, type MeasureOptions, measure, ratioOf, shareOf } from "./measurement";
 
@@ -220,30 +221,10 @@ function agreementRows({ task, corpus }: FrozenCorpus, lists: Lists, trait: Trai
 
 // the vote of the captions
 
-const NUMBERED = /\b(?:class|level) ([\d ,]+)/;
-
-/** The labels that a caption names: by a part of the name, or by number after "class" or "level". */
-export function labelsNamed(text: string, { labels }: Pick<Task, "labels">): number[] {
-  const said = ` ${text.toLowerCase()} `;
-  const numbers: readonly string[] = NUMBERED.exec(said)?.[1]?.match(/\d+/g) ?? [];
-  return labels
-    .filter(({ name, answer }) => {
-      const parts = name.toLowerCase().split(/\s*,\s*/);
-      return numbers.includes(answer) || parts.some((part) => said.includes(` ${part} `));
-    })
-    .map(({ index }) => index);
-}
-
-/** Of single labels the most named, the first of equals; of sets all that more than half of the captions name. */
-function voteOf(named: readonly (readonly number[])[], form: Example["form"]): string {
-  const counts = new Map<number, number>();
-  for (const label of named.flat()) counts.set(label, (counts.get(label) ?? 0) + 1);
-  if (form === "labels") {
-    const held = [...counts].filter(([, count]) => 2 * count > named.length).map(([label]) => label);
-    return held.sort((a, b) => a - b).join();
-  }
-  const most = Math.max(0, ...counts.values());
-  return String([...counts].find(([, count]) => count === most)?.[0] ?? "none");
+/** What the captions elect, in a wording that is the same for equal answers. */
+function electedBy(named: readonly (readonly number[])[], form: Example["form"], numLabels: number): string {
+  const { label, set } = voteOfCaptions(named, numLabels);
+  return form === "labels" ? set.join() : String(label ?? "none");
 }
 
 function captionVote({ task, corpus }: FrozenCorpus, lists: Record<Head, Lists>, settings: MeasureOptions) {
@@ -252,14 +233,14 @@ function captionVote({ task, corpus }: FrozenCorpus, lists: Record<Head, Lists>,
   if (judged.length === 0) return [];
   const texts = new Map<number, readonly number[]>();
   const namedAt = (place: number): readonly number[] => {
-    const found = texts.get(place) ?? labelsNamed(corpus.passages[place]!.text, task);
+    const found = texts.get(place) ?? labelsNamed(corpus.passages[place]!.text, task.labels);
     texts.set(place, found);
     return found;
   };
   const row = (subset: string, heads: readonly Head[]): Measurement => {
     const statistic = shareOf(judged, ({ example, query }) => {
       const named = heads.flatMap((head) => lists[head][query]!.map(namedAt));
-      return voteOf(named, example.form) === example.labels.join();
+      return electedBy(named, example.form, task.labels.length) === example.labels.join();
     });
     const groups = judged.map(({ example }) => example.group);
     return measure({ system: "caption vote", metric: "accuracy", subset, groups, statistic }, settings);

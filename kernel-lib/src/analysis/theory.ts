@@ -2,7 +2,7 @@ import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
 import { ConfigError, DataError } from "../base/errors";
 import type { Corpus, Prediction, Task } from "../base/types";
 import type { PictureFacts } from "../phantoms/phantom";
-import { labelsNamed } from "./expectations";
+import { labelsNamed } from "../systems/caption-vote";
 
 // Why a trained retriever helps, as a toy that can be checked. A reader that believes captions is right with a passage of the
 // question's own pattern, and with another one as often as such passages happen to have the same diagnosis (q). With m the share of own
@@ -182,7 +182,7 @@ export function measureTold(
       if (retrieved === null || text === undefined)
         throw refuse("every reading must have a passage of the corpus", exampleId);
       const kind = facts.words.get(retrieved.passageId)?.["pattern"] === own ? "same" : "other";
-      const named = labelsNamed(text, task);
+      const named = labelsNamed(text, task.labels);
       told[kind].push(named.length === 1 ? Number(named[0] === truth) : guess);
       if (kind === "same") count++;
     }

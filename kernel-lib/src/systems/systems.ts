@@ -4,6 +4,7 @@ import type { AnswerForm } from "../base/types";
 import { findLoss } from "../losses/losses";
 import { needsLabels } from "../losses/retriever-loss";
 import type { RetrieverStageOptions } from "../training/retriever-options";
+import { CAPTION_VOTE } from "./caption-vote";
 import type { SystemDefinition, SystemNeeds } from "./system";
 
 /** A fine-tuned reader, asked without a passage. */
@@ -48,6 +49,7 @@ export const SYSTEMS: readonly SystemDefinition[] = [
   },
   { name: "image-head", label: "+ image head", kind: "system", color: "#7d5fb2", needs: IMAGE_HEAD },
   { name: "jomed", label: "JOMED", kind: "system", color: "#005b96", needs: BOTH_HEADS },
+  CAPTION_VOTE,
   { name: "random-pairs", label: "random pairs", kind: "control", needs: FROZEN, settings: { candidates: "random" } },
   {
     ...{ name: "logits", label: "logits", kind: "ablation", needs: BOTH_HEADS, settings: { fusion: "logits" } },

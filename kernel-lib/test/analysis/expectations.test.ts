@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type FrozenCorpus, labelsNamed, measureExpectations, smallestEffect } from "../../src/analysis/expectations";
+import { type FrozenCorpus, measureExpectations, smallestEffect } from "../../src/analysis/expectations";
 import { trainLinearProbe } from "../../src/analysis/linear-probe";
 import { findMeasurement, type Measurement } from "../../src/analysis/measurement";
 import { createRandom } from "../../src/base/random";
@@ -162,14 +162,6 @@ test("the smallest effect by hand, and that it is found four times in five", () 
   expect(found.filter(Boolean).length / found.length).toBeGreaterThan(0.74);
   expect(found.filter(Boolean).length / found.length).toBeLessThan(0.86);
   expect(aboutMetric("smallestEffect").unit).toBe("share");
-});
-
-test("a caption names a label by a part of its name, whole words only, or by its number", () => {
-  const labels = ["malignant", "normal, benign", "scar"].map((name, index) => ({ index, name, answer: String(index) }));
-  expect(labelsNamed("breast . benign lesion", { labels })).toEqual([1]);
-  expect(labelsNamed("premalignant lesion", { labels })).toEqual([]);
-  expect(labelsNamed("retina . class 0 , 2 dark", { labels })).toEqual([0, 2]);
-  expect(labelsNamed("Malignant or normal", { labels })).toEqual([0, 1]);
 });
 
 test.each([

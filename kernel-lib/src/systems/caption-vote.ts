@@ -1,0 +1,82 @@
+import { formOf } from "../answers/forms";
+import type { Control, Example, Label, Passage, Prediction } from "../base/types";
+import { openFinder, type PassageFinder } from "./retrieval";
+import type { System, SystemDefinition, SystemParts } from "./system";
+
+// A vote of the retrieved captions, without any reader: how far one comes by believing what is retrieved. A reader that does no better
+// adds nothing to its retriever.
+
+const NUMBERED = /\b(?:class|level) ([\d ,]+)/;
+
+/** The labels that a caption names: by a part of the name, or by number after "class" or "level". */
+export function labelsNamed(text: string, labels: readonly Label[]): number[] {
+  const said = ` ${text.toLowerCase()} `;
+  const numbers: readonly string[] = NUMBERED.exec(said)?.[1]?.match(/\d+/g) ?? [];
+  return labels
+    .filter(({ name, answer }) => {
+      const parts = name.toLowerCase().split(/\s*,\s*/);
+      return numbers.includes(answer) || parts.some((part) => said.includes(` ${part} `));
+    })
+    .map(({ index }) => index);
+}
+
+/**
+ * How many captions name each label, and what that elects: of single labels the most named, the first named of equals, null where none
+ * is named; of sets all that more than half of the captions name.
+ */
+export function voteOfCaptions(named: readonly (readonly number[])[], numLabels: number) {
+  const counts = new Array<number>(numLabels).fill(0);
+  for (const label of named.flat()) counts[label]! += 1;
+  const most = Math.max(0, ...counts);
+  const first = named.flat().find((label) => counts[label] === most) ?? null;
+  const held = counts.flatMap((count, label) => (2 * count > named.length ? [label] : []));
+  return { counts, label: first, set: held };
+}
+
+function answerOf(example: Example, named: readonly (readonly number[])[], { name, task }: SystemParts): Prediction {
+  const { id: exampleId, group, form = "label" } = example;
+  const { counts, label, set } = voteOfCaptions(named, task.labels.length);
+  const known = { system: name, exampleId, group, weights: [], readings: [] } as const;
+  if (form === "labels") return { form, ...known, truth: formOf(form).truth(example), answer: set } as Prediction;
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const probabilities = counts.map((count) => (total === 0 ? 1 / counts.length : count / total));
+  return { form: "label", ...known, truth: formOf("label").truth(example), answer: label, probabilities } as Prediction;
+}
+
+function createVote(parts: SystemParts, finder: PassageFinder): System {
+  const { labels } = parts.task;
+  const namedIn = new Map<Passage, readonly number[]>();
+  const named = (id: string): readonly number[] => {
+    const passage = finder.passages.get(id)!;
+    const found = namedIn.get(passage) ?? labelsNamed(passage.text, labels);
+    namedIn.set(passage, found);
+    return found;
+  };
+  return {
+    answer: async (examples, control: Control = {}) => {
+      const lists = await finder.find(examples, control);
+      return examples.map((example, i) =>
+        answerOf(
+          example,
+          lists[i]!.map(({ passageId }) => named(passageId)),
+          parts,
+        ),
+      );
+    },
+    dispose: () => finder.dispose(),
+  };
+}
+
+/** The captions of the frozen retriever's passages vote. */
+export const CAPTION_VOTE: SystemDefinition = {
+  name: "caption-vote",
+  label: "caption vote",
+  kind: "control",
+  needs: { reader: null, retriever: [] },
+  settings: { version: 1 },
+  refuses: (forms) =>
+    forms.every((form) => form === "label" || form === "labels")
+      ? null
+      : "captions name labels, and some of the questions want other answers",
+  open: async (parts) => createVote(parts, openFinder(parts)),
+};
