@@ -28,6 +28,8 @@ function refuse(place: string, rule: string, got: string): never {
 interface CsvRecord {
   readonly fields: string[];
   readonly line: number;
+  /** Nothing stands on its line, not even quotes. */
+  readonly isBlank: boolean;
 }
 
 const PLAIN = /[^",\r\n]*/y;
@@ -36,7 +38,7 @@ const PLAIN = /[^",\r\n]*/y;
 function* splitRecords(text: string, file: string): Generator<CsvRecord> {
   let [at, line] = [0, 1];
   while (at < text.length) {
-    const first = line;
+    const [first, start] = [line, at];
     const fields: string[] = [];
     for (;;) {
       const place = `${file}, line ${line}`;
@@ -56,11 +58,12 @@ function* splitRecords(text: string, file: string): Generator<CsvRecord> {
       at++;
     }
     const place = `${file}, line ${line}`;
+    const isBlank = at === start;
     if (text.startsWith("\r\n", at)) at += 2;
     else if (text[at] === "\n") at++;
     else if (at < text.length) refuse(place, "quote whole fields only", JSON.stringify(text.slice(at, at + 20)));
     line++;
-    yield { fields, line: first };
+    yield { fields, line: first, isBlank };
   }
 }
 
@@ -84,8 +87,8 @@ export function parseCsv(bytes: Uint8Array, file: string, columns: readonly stri
   if (missing.length > 0) refuse(`${file}, header`, `hold ${missing.join(", ")}`, header.join(", ") || "an empty file");
   if (new Set(header).size !== header.length) refuse(`${file}, header`, "name each column once", header.join(", "));
   const rows: CsvRow[] = [];
-  for (const { fields, line } of records) {
-    if (fields.length === 1 && fields[0] === "") continue;
+  for (const { fields, line, isBlank } of records) {
+    if (isBlank) continue;
     const place = `${file}, line ${line}`;
     if (fields.length !== header.length) refuse(place, `have ${header.length} fields`, String(fields.length));
     rows.push({ place, fields: new Map(header.map((name: string, i: number) => [name, fields[i]!])) });

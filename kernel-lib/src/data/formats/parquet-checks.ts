@@ -13,11 +13,19 @@ interface Hyparquet {
 /** A column, or a group of columns. */
 interface SchemaNode {
   readonly children: readonly SchemaNode[];
-  readonly element: { readonly name: string; readonly repetition_type?: string };
+  readonly element: {
+    readonly name: string;
+    readonly repetition_type?: string;
+    readonly converted_type?: string;
+    readonly logical_type?: { readonly type: string };
+  };
 }
 
 const hasList = ({ children, element }: SchemaNode): boolean =>
   element.repetition_type === "REPEATED" || children.some(hasList);
+
+const hasDecimals = ({ children, element }: SchemaNode): boolean =>
+  element.converted_type === "DECIMAL" || element.logical_type?.type === "DECIMAL" || children.some(hasDecimals);
 
 interface RowGroup {
   readonly num_rows: bigint;
@@ -106,10 +114,12 @@ function readHeader(reader: { view: DataView; offset: number }): PageHeader {
 
 /** Why a page is not sound, or null. A value takes a bit at least in run-length pages, so counts are held to the column's. */
 function faultOf(page: PageHeader, bytes: Uint8Array, span: PageSpan): string | null {
-  const { size, packed, values, nulls, levelBytes, crc } = page;
+  const { type, size, packed, values, nulls, levelBytes, crc } = page;
   if (!(size >= 0 && packed >= 0 && packed <= bytes.length)) return "a page beyond its column";
   if (size > MEBIBYTE && size > span.maxRatio * packed) return `a page of ${packed} bytes that declares ${size}`;
-  if (!(values >= 0 && values <= span.numValues)) return `a page of ${values} values in a column of ${span.numValues}`;
+  // a dictionary may hold words that no row of this group has; each takes a byte at least
+  const most = type === DICTIONARY_PAGE ? size : span.numValues;
+  if (!(values >= 0 && values <= most)) return `a page of ${values} values in a column of ${most}`;
   if (!(nulls >= 0 && nulls <= values)) return `a page with ${nulls} of ${values} values missing`;
   const levels = levelBytes[0] + levelBytes[1];
   if (!(Math.min(...levelBytes) >= 0 && levels <= Math.min(packed, size))) return "a page with levels beyond its end";
@@ -195,6 +205,20 @@ function assertSound(groups: readonly RowGroup[], numRows: number, columns: read
   }
 }
 
+/** The wanted columns are there, and of forms that are read. Decimals are not: a binary number would have other digits. */
+function assertColumns(fields: readonly SchemaNode[], columns: readonly string[], file: string): void {
+  const names = fields.map(({ element }) => element.name);
+  const missing = columns.filter((name) => !names.includes(name));
+  if (missing.length > 0)
+    refuseParquet(file, `hold the column ${missing.join(", ")}`, names.join(", "), "Check the file.");
+  for (const field of fields.filter(({ element }) => columns.includes(element.name))) {
+    const place = `${file}, column ${field.element.name}`;
+    if (hasList(field)) refuseParquet(place, "hold one value a row", "lists", "Lists are not read.");
+    if (hasDecimals(field))
+      refuseParquet(place, "hold no decimals", "DECIMAL", "Cast the column to a text, a whole number or a double.");
+  }
+}
+
 /**
  * Looks through a whole file before anything is unpacked: columns, codecs, declared sizes, page headers, checksums.
  *
@@ -218,14 +242,7 @@ export function assertParquet(
   const { buffer } = bytes;
   const metadata = hyparquet.parquetMetadata(buffer);
   const fields = hyparquet.parquetSchema(metadata).children;
-  const names = fields.map(({ element }) => element.name);
-  const missing = columns.filter((name) => !names.includes(name));
-  if (missing.length > 0)
-    refuseParquet(file, `hold the column ${missing.join(", ")}`, names.join(", "), "Check the file.");
-  const list = fields.find((field) => columns.includes(field.element.name) && hasList(field));
-  if (list !== undefined) {
-    refuseParquet(`${file}, column ${list.element.name}`, "hold one value a row", "lists", "Lists are not read.");
-  }
+  assertColumns(fields, columns, file);
   const source = { file, buffer, limits: { maxBytes, maxRatio, maxRows } };
   assertSound(metadata.row_groups, Number(metadata.num_rows), columns, source);
   return metadata.row_groups.map((group) => Number(group.num_rows));

@@ -2,8 +2,15 @@ import { createRequire } from "node:module";
 import { DataError } from "../../base/errors";
 import type { RasterImage } from "../../base/types";
 
+/** A node of a parsed template. */
+interface JinjaNode {
+  readonly type: string;
+  readonly [part: string]: unknown;
+}
+
 /** The part of `@huggingface/jinja` in use; the package ships CommonJS, but declares types for ES modules only. */
 interface JinjaTemplate {
+  readonly parsed: JinjaNode;
   render(values: Readonly<Record<string, unknown>>): string;
 }
 const { Template } = createRequire(__filename)("@huggingface/jinja") as {
@@ -33,6 +40,38 @@ interface TemplateTokens {
   readonly end: string | null;
 }
 
+/** Parts of a statement that hold what is written one after the other. */
+const BODIES = ["body", "alternate", "defaultBlock"];
+const COMPARISONS: readonly unknown[] = ["==", "!=", "<", ">", "<=", ">=", "in", "not in"];
+const WORDS: readonly unknown[] = ["true", "false", "none", "True", "False", "None"];
+
+/** Whether an expression gives true, false or none, as far as its form says. */
+function isTruth(node: JinjaNode): boolean {
+  const [operator, left, right] = [node["operator"], node["left"], node["right"]];
+  const word = (operator as { value?: unknown } | undefined)?.value;
+  if (node.type === "BinaryExpression" && (word === "and" || word === "or"))
+    return isTruth(left as JinjaNode) || isTruth(right as JinjaNode);
+  if (node.type === "BinaryExpression") return COMPARISONS.includes(word);
+  if (node.type === "Ternary") return isTruth(node["trueExpr"] as JinjaNode) || isTruth(node["falseExpr"] as JinjaNode);
+  return (
+    node.type === "TestExpression" ||
+    (node.type === "UnaryExpression" && word === "not") ||
+    (node.type === "Identifier" && WORDS.includes(node["value"]))
+  );
+}
+
+/** Refuses a template that writes a truth value: Python's jinja2 says True where this one says true. */
+function refuseTruths(node: JinjaNode): void {
+  for (const part of BODIES) {
+    const statements = node[part];
+    if (!Array.isArray(statements)) continue;
+    for (const statement of statements as JinjaNode[]) {
+      if (isTruth(statement)) throw new Error("it writes a truth value or None, which is not supported");
+      refuseTruths(statement);
+    }
+  }
+}
+
 const parsed = new Map<string, JinjaTemplate>();
 
 /**
@@ -52,6 +91,7 @@ export function renderChat(
   try {
     if (compiled === undefined) {
       compiled = new Template(template);
+      refuseTruths(compiled.parsed);
       parsed.set(template, compiled);
     }
     const visible = messages.map(({ role, content }) => ({
@@ -66,7 +106,7 @@ export function renderChat(
     });
   } catch (cause) {
     throw new DataError(
-      "renderChat: the chat template cannot be rendered. Check the checkpoint's chat template.",
+      `renderChat: the chat template cannot be rendered: ${(cause as Error).message}. Check the checkpoint's chat template.`,
       {},
       cause,
     );

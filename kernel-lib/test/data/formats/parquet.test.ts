@@ -47,6 +47,16 @@ test.each(["cui", "boxes"])("the list %s is refused by its name", async (column)
   );
 });
 
+test("decimals are refused by name: a binary number would have other digits", async () => {
+  const error = await refusal(() => readParquet(join(FOLDER, "decimals.parquet"), ["c0"]));
+  expect(error.message).toMatch(/decimals\.parquet, column c0 must hold no decimals; got DECIMAL\. Cast the column/);
+});
+
+test("a dictionary may hold words that no row of its group has", async () => {
+  const rows = await readParquet(join(FOLDER, "words-of-others.parquet"), ["c0"]);
+  expect(rows.map((row) => row["c0"])).toEqual(["a", "b", "c", "a"]);
+});
+
 test("only the wanted columns are read", async () => {
   expect(await readParquet(join(FOLDER, "snappy-v1.parquet"), ["answer"])).toEqual(
     REFERENCE.answers.map((answer) => ({ answer })),

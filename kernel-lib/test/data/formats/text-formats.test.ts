@@ -18,6 +18,15 @@ test("parseCsv reads quotes, commas, line ends and blank lines by RFC 4180", () 
   expect(rows.map(({ place }) => place)).toEqual(["a.csv, line 2", "a.csv, line 5"]);
 });
 
+test("an empty field in quotes is a row of a table of one column; an empty line is none", () => {
+  const rows = parseCsv(Buffer.from('text\n""\n\n"a"\n""\n'), "a.csv", ["text"]);
+  expect(rows.map(({ place, fields }) => [place, fields.get("text")])).toEqual([
+    ["a.csv, line 2", ""],
+    ["a.csv, line 4", "a"],
+    ["a.csv, line 5", ""],
+  ]);
+});
+
 test("formatCsv reads back", () => {
   const rows = [
     ["1", 'a "quoted", text'],

@@ -27,6 +27,23 @@ describe("renderChat", () => {
   });
 });
 
+test.each([
+  "{{ loop is defined }}",
+  "{% for m in messages %}{{ m.role == 'user' }}{% endfor %}",
+  "{% if true %}{{ not messages }}{% endif %}",
+  "{{ 'x' if messages else none }}",
+  "{% macro m() %}{{ true }}{% endmacro %}{{ m() }}",
+])("a template that writes True, False or None is refused, for they are written otherwise here: %s", (template) => {
+  expect(() => renderChat(template, [{ role: "user", content: "a" }], "closed")).toThrow(
+    /writes a truth value or None, which is not supported/,
+  );
+});
+
+test("truth values that only decide are no part of the text", () => {
+  const template = "{% set a = true %}{% if a and not false %}{{ 'yes' if a is defined else 'no' }}{% endif %}";
+  expect(renderChat(template, [{ role: "user", content: "a" }], "closed")).toBe("yes");
+});
+
 test("tokenizePrompt expands each placeholder to the tokens of its own picture", () => {
   const model = tinyModel();
   const { inputIds, images } = tokenizePrompt(model, ask(noiseImage(1), noiseImage(2, 8), "spiky"));

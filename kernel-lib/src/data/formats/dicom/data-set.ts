@@ -110,6 +110,32 @@ function completed(bytes: Buffer, file: string): Buffer {
   return Buffer.concat([front, bytes.subarray(start, end), syntaxElement(named), data]);
 }
 
+const PIXELS = "x7fe00010";
+
+/**
+ * The file without zeros behind the pixels that are too few for an element, as pydicom passes them over; null where something else
+ * is wrong. Zeros that fill whole elements are read as such.
+ *
+ * @param found what was read before the parser tripped.
+ */
+function withoutTail(bytes: Buffer, found: DataSet | undefined): Buffer | null {
+  const elements = Object.values(found?.elements ?? {});
+  if (found?.elements[PIXELS] === undefined) return null;
+  const ends = elements.map(({ dataOffset, length }) => dataOffset + length); // marks of their ends included
+  const rest = bytes.subarray(Math.max(...ends));
+  return rest.length > 0 && rest.every((byte) => byte === 0) ? bytes.subarray(0, -rest.length) : null;
+}
+
+function parseWhole(bytes: Buffer): DataSet {
+  try {
+    return parseDicom(bytes);
+  } catch (cause) {
+    const sound = withoutTail(bytes, (cause as { dataSet?: DataSet }).dataSet);
+    if (sound === null) throw cause;
+    return parseDicom(sound);
+  }
+}
+
 /**
  * The elements of a DICOM file, its transfer syntax among them.
  *
@@ -118,7 +144,7 @@ function completed(bytes: Buffer, file: string): Buffer {
  */
 export function readDataSet(bytes: Uint8Array, file: string): DataSet {
   try {
-    return parseDicom(completed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), file));
+    return parseWhole(completed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), file));
   } catch (cause) {
     if (isKernelError(cause)) throw cause;
     const { message, exception } = cause as { message?: string; exception?: unknown };

@@ -83,6 +83,24 @@ test.each([
   expect(message).not.toMatch(/Download/);
 });
 
+test.each(["shown-linear-2", "shown-voi-implicit", "shown-voi-big-endian", "rle-12bit", "jpeg-lossless-1"])(
+  "%s with any number of zeros behind it is read as without them",
+  async (name) => {
+    const folder = name.startsWith("rle") ? join(FOLDER, "../data") : FOLDER;
+    const bytes = readFileSync(join(folder, `${name}.dcm`));
+    const expected = await readDicom(bytes, "a.dcm");
+    for (const count of [1, 2, 7, 8, 13, 512, 515]) {
+      const padded = Buffer.concat([bytes, Buffer.alloc(count)]);
+      expect((await readDicom(padded, "a.dcm")).values, `${count}`).toEqual(expected.values);
+    }
+  },
+);
+
+test("anything else behind the pixels is no sound file", async () => {
+  const padded = Buffer.concat([fileOf("shown-linear-2"), Buffer.from([1, 2, 3])]);
+  expect((await refusal(() => readDicom(padded, "a.dcm"))).message).toMatch(/must be sound DICOM/);
+});
+
 test("a file that is cut off is to be downloaded again", async () => {
   const { message } = await refusal(() => readDicom(fileOf("bare-explicit").subarray(0, -20), "a.dcm"));
   expect(message).toMatch(/Download the file again\.$/);
