@@ -41,6 +41,13 @@ export {
   type SummaryRow,
 } from "./experiments/grid/results";
 export { type OpenedTask, openTask } from "./experiments/open-task";
+export {
+  hasResults,
+  loadResults,
+  type ReportedRow,
+  type ResultsManifest,
+  type ResultsTable,
+} from "./experiments/stored-results";
 export { type Profile, profileOf } from "./experiments/profiles";
 export { openRun, type ProfileName, PROFILES, type Run, type RunOptions } from "./experiments/run";
 export {
@@ -51,6 +58,7 @@ export {
   type Index,
   type RecallMeasurement,
 } from "./experiments/stages/corpus-index";
+export { expect } from "./experiments/stages/expectations";
 export { predict, type Predictions, type PredictOptions, type PredictResult } from "./experiments/stages/predictions";
 export {
   READER_MODES,

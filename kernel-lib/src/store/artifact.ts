@@ -116,7 +116,7 @@ export async function findArtifact(place: ArtifactPlace, touch: "use" | "look"):
 }
 
 /** The code that ran: the repository's commit (null outside git), Node, and the installed version of each dependency. */
-interface CodeVersion {
+export interface CodeVersion {
   readonly commit: string | null;
   readonly node: string;
   readonly platform: string;

@@ -4,7 +4,7 @@ import { fusionWeights } from "../answers/fusion";
 import { DataError } from "../base/errors";
 import type { Control, Example, Label, Prediction, Reading, Retrieved } from "../base/types";
 import { labelsFor, promptKey, type Reader, type ReadPair, scoreLabels } from "../reader/reader";
-import { NO_PASSAGES, openFinder, openRandomFinder, type PassageFinder } from "./retrieval";
+import { NO_PASSAGES, openCorpusFinder, openFinder, openRandomFinder, type PassageFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts } from "./system";
 
 /** What a system that reads is made of. The reader stays its owner's; the finder becomes the system's. */
@@ -40,12 +40,13 @@ export function createReadingSystem(parts: ReadingParts): System {
   };
 }
 
+const FINDERS = { best: openFinder, random: openRandomFinder, corpus: openCorpusFinder } as const;
+
 /** Opens a system of the table in its own way, or as one that reads: closed-book without an index, else over its retriever's passages. */
 export async function openSystem(system: SystemDefinition, parts: SystemParts): Promise<System> {
   if (system.open !== undefined) return system.open(parts);
   const { fusion = "probabilities", candidates = "best" } = system.settings ?? {};
-  const open = candidates === "random" ? openRandomFinder : openFinder;
-  const finder = parts.index === null ? NO_PASSAGES : open(parts);
+  const finder = parts.index === null ? NO_PASSAGES : FINDERS[candidates](parts);
   return createReadingSystem({ name: parts.name, labels: parts.task.labels, reader: parts.reader!, finder, fusion });
 }
 

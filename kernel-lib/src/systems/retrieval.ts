@@ -1,10 +1,10 @@
-import { createRandom } from "../base/random";
+import { createRandom, type Random } from "../base/random";
 import type { Control, Example, Head, Passage, Retrieved } from "../base/types";
 import { loadDualEncoder } from "../models/architectures";
 import { type DualEncoder, encodeImages } from "../models/dual-encoder/encoder";
 import { createDualHead, type DualHeadRetriever } from "../retriever/dual-head";
 import { type LearnedTower, loadLearnedTower } from "../retriever/learned-tower";
-import { type CorpusViews, rerankAtRandom, retrieve } from "../retriever/retrieve";
+import { type CorpusViews, HEADS, rerankAtRandom, retrieve } from "../retriever/retrieve";
 import type { SystemParts } from "./system";
 
 /** Where the passages come from that a system reads. */
@@ -99,4 +99,32 @@ export function openRandomFinder(parts: SystemParts): PassageFinder {
       return lists.map((list, i) => rerankAtRandom(list, { numPerHead, random: random.fork(examples[i]!.id) }));
     },
   };
+}
+
+/**
+ * The other control: as many passages as usual, drawn from the whole corpus, each query's own. No encoder is opened, and all scores are 0,
+ * so that the readings count alike.
+ */
+export function openCorpusFinder({ index, numPerHead, seed }: SystemParts): PassageFinder {
+  const { passages } = index!.corpus;
+  const random = createRandom(seed).fork("corpus candidates");
+  const drawFor = (id: string): Retrieved[] => {
+    const drawn = drawPlaces(passages.length, HEADS.length * numPerHead, random.fork(id));
+    return drawn.map((place, i) => {
+      const [head, rank] = [HEADS[Math.floor(i / numPerHead)]!, i % numPerHead];
+      return { passageId: passages[place]!.id, head, rank, score: 0 };
+    });
+  };
+  return {
+    passages: new Map(passages.map((passage) => [passage.id, passage])),
+    find: async (examples) => examples.map(({ id }) => drawFor(id)),
+    dispose: () => {},
+  };
+}
+
+/** Different places of a list by chance; all of them where it is short. */
+function drawPlaces(length: number, count: number, random: Random): number[] {
+  const drawn = new Set<number>();
+  while (drawn.size < Math.min(count, length)) drawn.add(random.integer(length));
+  return [...drawn];
 }

@@ -65,8 +65,11 @@ export interface SystemTraining {
 export interface ReadingSettings {
   /** Default "probabilities" (paper); "logits" is the reference code's. */
   readonly fusion?: Fusion;
-  /** "best": the passages of highest score. "random": as many drawn at random among the ten best of each head, a control. Default "best". */
-  readonly candidates?: "best" | "random";
+  /**
+   * "best": the passages of highest score. Controls read as many, drawn by chance: "random" among the ten best of each head (what a better order
+   * of near passages is worth), "corpus" among all passages (what a near passage is worth). Default "best".
+   */
+  readonly candidates?: "best" | "random" | "corpus";
 }
 
 /**

@@ -34,7 +34,7 @@ function withoutLabels(forms: readonly AnswerForm[]): string | null {
 }
 
 /**
- * Every system, once, in the order of tables and figures: from plain to full, then the control, then JOMED with one thing changed at a
+ * Every system, once, in the order of tables and figures: from plain to full, then the controls, then JOMED with one thing changed at a
  * time. Whatever names systems asks this table.
  *
  * Paper: arXiv 2508.17394v3: "FT RAG" is its baseline, one learned head after the other its way from there to JOMED, perplexity
@@ -50,7 +50,14 @@ export const SYSTEMS: readonly SystemDefinition[] = [
   { name: "image-head", label: "+ image head", kind: "system", color: "#7d5fb2", needs: IMAGE_HEAD },
   { name: "jomed", label: "JOMED", kind: "system", color: "#005b96", needs: BOTH_HEADS },
   CAPTION_VOTE,
-  { name: "random-pairs", label: "random pairs", kind: "control", needs: FROZEN, settings: { candidates: "random" } },
+  {
+    ...{ name: "random-pairs", label: "random among the ten best", kind: "control", needs: FROZEN },
+    settings: { candidates: "random" },
+  },
+  {
+    ...{ name: "corpus-pairs", label: "random pairs of the corpus", kind: "control", needs: FROZEN },
+    settings: { candidates: "corpus" },
+  },
   {
     ...{ name: "logits", label: "logits", kind: "ablation", needs: BOTH_HEADS, settings: { fusion: "logits" } },
     ablates: "logits",

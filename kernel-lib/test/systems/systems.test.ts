@@ -11,7 +11,7 @@ describe("the table of systems", () => {
 
   it("lists five systems from plain to full, the controls, and what is changed one thing at a time", () => {
     expect(systemNames("system")).toEqual(["closed-book", "ft-rag", "text-head", "image-head", FULL_SYSTEM]);
-    expect(systemNames("control")).toEqual(["caption-vote", "random-pairs"]);
+    expect(systemNames("control")).toEqual(["caption-vote", "random-pairs", "corpus-pairs"]);
     expect(ablations().map(({ name, ablates }) => [name, ablates])).toEqual([
       ["ft-rag", "no heads"],
       ["text-head", "no image head"],

@@ -1,0 +1,205 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Measurement } from "../analysis/measurement";
+import type { SweepMeasure, SweepRow } from "../analysis/sweep";
+import { sweepCorrelation } from "../analysis/sweep";
+import { DataError } from "../base/errors";
+import { hasResults, loadResults, type ReportedRow, type ResultsTable } from "../experiments/stored-results";
+import { percent, points } from "../figures/text";
+import { aboutMetric } from "../metrics/known-metrics";
+import { writeFileAtomic } from "../store/files";
+import { BASELINE_SYSTEM, predictionName, SYSTEMS } from "../systems/systems";
+
+// Tables in pages, drawn from data/results: between <!-- results: NAME --> and <!-- /results --> stands what the stored table says.
+
+/** Pages with such tables. */
+export const RESULT_PAGES: readonly string[] = ["README.md", "docs/results.md"];
+
+const BLOCK = /<!-- results: ([a-z0-9-]+) -->\n[\s\S]*?<!-- \/results -->/g;
+
+type Draw = (name: string) => string;
+
+/** A page with each of its tables drawn. @throws DataError for a table's start without its end. */
+export function withResults(page: string, text: string, draw: Draw = drawStored): string {
+  const starts = text.match(/<!-- results: /g)?.length ?? 0;
+  if (starts !== (text.match(BLOCK)?.length ?? 0)) {
+    throw new DataError(
+      `results: ${page} must end each "<!-- results: NAME -->" with "<!-- /results -->"; one does not.`,
+      { page },
+    );
+  }
+  return text.replaceAll(
+    BLOCK,
+    (_block, name: string) => `<!-- results: ${name} -->\n${draw(name)}\n<!-- /results -->`,
+  );
+}
+
+/** Brings the pages up to date. @returns those that changed. */
+export function writePages(root: string): string[] {
+  return RESULT_PAGES.filter((page) => {
+    const file = join(root, page);
+    const before = readFileSync(file, "utf8");
+    const after = withResults(page, before);
+    if (after === before) return false;
+    writeFileAtomic(file, after);
+    return true;
+  });
+}
+
+/** The stored table of a report, or that there is none yet. */
+function drawStored(name: string): string {
+  return hasResults(name) ? resultsMarkdown(loadResults(name)) : `*Not run yet: \`npm run results -- ${name}\`.*`;
+}
+
+/** A table as Markdown, with a line on where it comes from. */
+export function resultsMarkdown({ manifest, rows }: ResultsTable): string {
+  const { kind, tasks, seeds, source, madeAt, code } = manifest;
+  const body =
+    kind === "sweep"
+      ? sweepTable(rows as readonly SweepRow[])
+      : tasks.length === 1
+        ? systemsTable(rows as readonly ReportedRow[])
+        : tasksTable(rows as readonly ReportedRow[]);
+  const commit = code.commit === null ? "" : `, commit ${code.commit.slice(0, 8)}`;
+  const about = `Replica scale, ${source === "real" ? "real data" : "phantom"}, ${seeds.length > 1 ? "seeds" : "seed"} ${seeds.join(", ")}, per cent, 95 % intervals over seeds and questions (${madeAt.slice(0, 10)}${commit}).`;
+  return `${about}\n\n${body}`;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(header), `|${"---|".repeat(header.length)}`, ...rows.map(line)].join("\n");
+}
+
+const withInterval = ({ value, low, high }: Pick<Measurement, "value" | "low" | "high">): string =>
+  `${percent(value)} (${percent(low)} to ${percent(high)})`;
+const difference = ({ value, low, high }: Pick<Measurement, "value" | "low" | "high">): string =>
+  `${points(value)} (${points(low)} to ${points(high)})`;
+
+/** What a system is called in tables. */
+function labelOf(name: string): string {
+  return SYSTEMS.find((system) => predictionName(system) === name)?.label ?? name;
+}
+
+const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
+
+/** Of one task: a line for each system, with what it gains over FT RAG. */
+function systemsTable(rows: readonly ReportedRow[]): string {
+  const own = rows.filter(
+    ({ baseline, subset, metric }) => baseline === null && subset === "all" && metric !== "inconsistency",
+  );
+  const metrics = distinct(own.map(({ metric }) => metric));
+  const [first] = metrics;
+  const find = (wanted: Partial<ReportedRow>): ReportedRow | undefined =>
+    rows.find((row) =>
+      Object.entries({ subset: "all", ...wanted }).every(([name, value]) => row[name as keyof ReportedRow] === value),
+    );
+  const lines = distinct(own.map(({ system }) => system)).map((system) => {
+    const gain = (subset: string, metric: string): string => {
+      const row = find({ system, metric, subset, baseline: BASELINE_SYSTEM });
+      return row === undefined
+        ? "–"
+        : row.value === 0 && row.low === 0 && row.high === 0
+          ? "0, identical"
+          : difference(row);
+    };
+    const values = metrics.map((metric) => {
+      const row = find({ system, metric, baseline: null });
+      return row === undefined ? "–" : withInterval(row);
+    });
+    return [
+      labelOf(system),
+      ...values,
+      gain("all", first!),
+      gain("inconsistent", "accuracy"),
+      gain("consistent", "accuracy"),
+    ];
+  });
+  const share = find({ system: BASELINE_SYSTEM, metric: "inconsistency", baseline: null });
+  const note =
+    share === undefined
+      ? ""
+      : `\n\n${percent(share.value)} % of the ${share.n.toLocaleString("en-US")} questions are inconsistent under FT RAG.`;
+  const header = [
+    "system",
+    ...metrics.map((metric) => aboutMetric(metric).label),
+    "over FT RAG, paired",
+    "on inconsistent questions",
+    "on the others",
+  ];
+  return `${table(header, lines)}${note}`;
+}
+
+/** Of several tasks: a line for each metric of each, a column for each system. */
+function tasksTable(rows: readonly ReportedRow[]): string {
+  const own = rows.filter(
+    ({ baseline, subset, metric }) => baseline === null && subset === "all" && metric !== "inconsistency",
+  );
+  const systems = distinct(own.map(({ system }) => system));
+  const last = systems.includes("jomed") ? "jomed" : systems.at(-1)!;
+  const names = distinct(own.map(({ task, metric }) => JSON.stringify([task, metric])));
+  const lines = names.map((name) => {
+    const [task, metric] = JSON.parse(name) as [string, string];
+    const ofLine = rows.filter((row) => row.task === task && row.metric === metric && row.subset === "all");
+    const values = systems.map((system) => {
+      const row = ofLine.find((each) => each.system === system && each.baseline === null);
+      return row === undefined ? "–" : percent(row.value);
+    });
+    const gain = ofLine.find((each) => each.system === last && each.baseline === BASELINE_SYSTEM);
+    const n = ofLine[0]!.n.toLocaleString("en-US");
+    return [
+      `${task} (${n})`,
+      aboutMetric(metric as ReportedRow["metric"]).label,
+      ...values,
+      gain === undefined ? "–" : difference(gain),
+    ];
+  });
+  return table(["task (questions)", "metric", ...systems.map(labelOf), `${labelOf(last)} over FT RAG, paired`], lines);
+}
+
+/** Of a sweep: a line for each setting. */
+function sweepTable(rows: readonly SweepRow[]): string {
+  const lines = distinct(rows.map(({ task }) => task)).map((task) => {
+    const find = (measure: SweepMeasure) => rows.find((row) => row.task === task && row.measure === measure)!;
+    const { knowledge, visibility, pull } = find("gain");
+    const value = (measure: SweepMeasure): string => percent(find(measure).value);
+    const interval = (measure: SweepMeasure): string => {
+      const { value: middle, low, high } = find(measure);
+      return `${points(middle)} (${points(low!)} to ${points(high!)})`;
+    };
+    const [before, after] = [value("sameBefore"), value("sameAfter")];
+    return [
+      ...[String(knowledge), String(visibility), String(pull), value("closedBook"), value("ftRag"), value("jomed")],
+      ...[
+        interval("ragGain"),
+        points(find("predictedRagGain").value),
+        interval("gain"),
+        points(find("predictedGain").value),
+      ],
+      ...[value("inconsistent"), `${before} → ${after}`],
+    ];
+  });
+  const header = [
+    "knowledge",
+    "visibility",
+    "pull",
+    "closed-book",
+    "FT RAG",
+    "JOMED",
+    "FT RAG over closed-book",
+    "predicted",
+    "JOMED over FT RAG",
+    "predicted",
+    "inconsistent",
+    "same pattern, before → after",
+  ];
+  const note = lines.length < 4 ? "" : `\n\n${correlations(rows)}`;
+  return `${table(header, lines)}${note}`;
+}
+
+function correlations(rows: readonly SweepRow[]): string {
+  const say = (measure: "gain" | "ragGain", what: string): string => {
+    const { value, low, high } = sweepCorrelation(rows, measure);
+    return `${what} ${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+  };
+  return `Correlation of predicted and measured gains over the settings: ${say("ragGain", "of retrieval")}, ${say("gain", "of training the retriever")}.`;
+}

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { measureEvaluation } from "../../src/analysis/evaluation";
+import { findMeasurement } from "../../src/analysis/measurement";
+import { measureOverSeeds, type SeedAnswers } from "../../src/analysis/over-seeds";
+import { predict, toyExample, toyTask } from "./helpers";
+
+/** Ten questions; each system is right on so many, from the first on; under FT RAG the readings of the last four disagree. */
+function answers(seed: number, right: Readonly<Record<string, number>>): SeedAnswers {
+  const ids = Array.from({ length: 10 }, (_, i) => `q${i}`);
+  const task = toyTask(
+    ["accuracy", "macroF1"],
+    ids.map((id, i) => toyExample(id, { labels: [i % 2] })),
+  );
+  const predictions = Object.entries(right).flatMap(([system, count]) =>
+    ids.map((id, i) => {
+      const readings = system === "closed-book" ? [i % 2] : i < 6 ? [0, 0] : [0, 1];
+      return predict(system, id, i % 2, readings, i < count ? i % 2 : 1 - (i % 2));
+    }),
+  );
+  return { seed, task, predictions };
+}
+const FEW = { bootstrap: { numDraws: 100 } };
+const TWO = [
+  answers(11, { "closed-book": 5, "ft-rag": 6, jomed: 9 }),
+  answers(12, { "closed-book": 4, "ft-rag": 8, jomed: 9 }),
+];
+
+test("values and paired differences over seeds, on all, consistent and inconsistent questions", () => {
+  const rows = measureOverSeeds(TWO, FEW);
+  const value = (system: string, more: object = {}) => findMeasurement(rows, { system, metric: "accuracy", ...more });
+  expect(value("jomed")).toMatchObject({ value: (9 + 9) / 20, n: 20, seeds: 2 });
+  const gain = value("jomed", { baseline: "ft-rag" });
+  expect(gain.value).toBeCloseTo((9 - 6 + 9 - 8) / 20, 12);
+  expect(gain.low).toBeLessThanOrEqual(gain.value);
+  expect(value("jomed", { baseline: "ft-rag", subset: "inconsistent" })).toMatchObject({
+    value: (3 - 0 + 3 - 2) / 8,
+    n: 8,
+    splitBy: "ft-rag",
+  });
+  expect(value("jomed", { baseline: "ft-rag", subset: "consistent" }).value).toBeCloseTo(0, 12);
+  expect(findMeasurement(rows, { system: "ft-rag", metric: "inconsistency" }).value).toBeCloseTo(8 / 20, 12);
+});
+
+test("a metric that is no mean of questions is averaged over seeds", () => {
+  const f1 = TWO.map(
+    ({ task, predictions }) =>
+      findMeasurement(measureEvaluation(task, predictions, FEW).rows, { system: "jomed", metric: "macroF1" }).value,
+  );
+  const rows = measureOverSeeds(TWO, FEW);
+  expect(findMeasurement(rows, { system: "jomed", metric: "macroF1" }).value).toBeCloseTo((f1[0]! + f1[1]!) / 2, 12);
+});
+
+test("one seed gives what measureEvaluation gives", () => {
+  const [{ task, predictions }] = [TWO[0]!];
+  const alone = measureEvaluation(task, predictions, FEW);
+  const rows = measureOverSeeds([TWO[0]!], FEW);
+  for (const { system, metric, baseline, value, low, high } of [...alone.rows, ...alone.differences]) {
+    const found = findMeasurement(rows, { system, metric, baseline });
+    for (const [got, wanted] of [
+      [found.value, value],
+      [found.low, low],
+      [found.high, high],
+    ])
+      expect(got).toBeCloseTo(wanted!, 12);
+  }
+});
+
+test("refuses no seed, a seed twice, other tasks, and a seed that lacks a system", () => {
+  expect(() => measureOverSeeds([])).toThrow(/at least one; got 0/);
+  expect(() => measureOverSeeds([TWO[0]!, TWO[0]!])).toThrow(/once each; got 11, 11/);
+  const other = { ...TWO[1]!, task: { ...TWO[1]!.task, name: "other" } };
+  expect(() => measureOverSeeds([TWO[0]!, other])).toThrow(/of one task; got toy, other/);
+  const fewer = answers(12, { "closed-book": 4, "ft-rag": 8 });
+  expect(() => measureOverSeeds([TWO[0]!, fewer])).toThrow(/seed 12 has others than seed 11/);
+});

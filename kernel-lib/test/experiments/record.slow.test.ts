@@ -1,0 +1,103 @@
+import { mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { SweepRow } from "../../src/analysis/sweep";
+import { planGrid } from "../../src/experiments/grid/plan";
+import { runGrid } from "../../src/experiments/grid/run-grid";
+import type { Protocol, ReportPlan } from "../../src/experiments/protocol";
+import { type RecordOptions, recordGrid, recordReport } from "../../src/experiments/record";
+import { digestOf, loadResults, type ReportedRow, writeResults } from "../../src/experiments/stored-results";
+import { makeTinyModels } from "./grid/tiny-world";
+
+const folder = mkdtempSync(join(tmpdir(), "record-"));
+beforeAll(async () => {
+  await makeTinyModels(folder);
+  renameSync(join(folder, "reader"), join(folder, "qwen2-vl"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const SIZES = { train: 24, validation: 12, test: 16, pairs: 60 };
+const MARK = ":sizes.train=24:sizes.validation=12:sizes.test=16:sizes.pairs=60";
+const REPORT: ReportPlan = {
+  ...{ name: "tiny", what: "a test", needs: [], source: "phantom", profile: "test", tasks: [`casebook${MARK}`] },
+  ...{
+    backbones: ["qwen2-vl"],
+    seeds: [11, 12],
+    systems: ["closed-book", "ft-rag", "jomed", "caption-vote", "corpus-pairs"],
+  },
+};
+const { tasks: _tasks, ...REST } = REPORT;
+const SWEEP: ReportPlan = {
+  ...REST,
+  ...{ name: "tiny-sweep", systems: ["closed-book", "ft-rag", "jomed"] },
+  sweep: { variant: "casebook", dials: { knowledge: [0, 0.7] }, sizes: SIZES },
+};
+const PROTOCOL: Protocol = {
+  development: [{ seeds: [101], what: "dials", since: "2026-11-30" }],
+  fresh: { seeds: [11, 12], what: "reports", since: "2026-11-30" },
+  choices: [],
+  reports: [REPORT, SWEEP],
+};
+const OPTIONS: RecordOptions = { artifactsDir: join(folder, "artifacts"), checkpointsDir: folder };
+
+async function compute(report: ReportPlan, options: RecordOptions = OPTIONS): Promise<void> {
+  const { failures } = await runGrid(await planGrid(recordGrid(report, options)));
+  expect(failures).toEqual([]);
+}
+
+test("a report is refused while a prediction is missing, then has every system over its seeds, and its manifest", async () => {
+  await expect(recordReport(PROTOCOL, REPORT, OPTIONS)).rejects.toMatchObject({
+    code: "state",
+    message: expect.stringContaining("all predictions of tiny must be stored; 10 are missing"),
+  });
+  await compute(REPORT);
+  const { manifest, rows } = await recordReport(PROTOCOL, REPORT, OPTIONS);
+  const own = (rows as readonly ReportedRow[]).filter(
+    ({ metric, subset, baseline }) => metric === "accuracy" && subset === "all" && baseline === null,
+  );
+  expect(own.map(({ system }) => system)).toEqual([
+    "closed-book",
+    "ft-rag",
+    "jomed",
+    "caption vote",
+    "random pairs of the corpus",
+  ]);
+  expect(own.every(({ n, seeds, backbone }) => n === 32 && seeds === 2 && backbone === "qwen2-vl")).toBe(true);
+  expect(manifest).toMatchObject({
+    name: "tiny",
+    seeds: [11, 12],
+    kind: "systems",
+    status: "reported",
+    rows: digestOf(rows),
+  });
+  expect(manifest.models).toEqual({
+    clip: expect.stringMatching(/^clip:/),
+    "qwen2-vl": expect.stringMatching(/^qwen2-vl:/),
+  });
+  writeResults({ manifest, rows }, join(folder, "tiny.json"));
+  expect(loadResults("tiny", join(folder, "tiny.json")).rows).toEqual(rows);
+});
+
+test("a sweep has what was measured and what was predicted of each world, and the same rows again", async () => {
+  await compute(SWEEP);
+  const { manifest, rows } = await recordReport(PROTOCOL, SWEEP, OPTIONS);
+  const sweep = rows as readonly SweepRow[];
+  expect([...new Set(sweep.map(({ task }) => task))]).toEqual([`casebook:knowledge=0${MARK}`, `casebook${MARK}`]);
+  for (const measure of ["gain", "ragGain", "predictedGain", "predictedRagGain", "sameBefore", "known"] as const)
+    expect(sweep.filter((row) => row.measure === measure).map(({ knowledge }) => knowledge)).toEqual([0, 0.7]);
+  expect(manifest.kind).toBe("sweep");
+  expect((await recordReport(PROTOCOL, SWEEP, OPTIONS)).rows).toEqual(rows);
+});
+
+test("other seeds are a trial; seeds that were used to choose, and fresh ones in a trial, are refused", async () => {
+  const trial = { ...OPTIONS, seeds: [101] };
+  await compute(REPORT, trial);
+  expect((await recordReport(PROTOCOL, REPORT, trial)).manifest).toMatchObject({ status: "trial", seeds: [101] });
+  await expect(recordReport(PROTOCOL, REPORT, { ...OPTIONS, seeds: [12] })).rejects.toThrow(
+    /must not use fresh seeds; got 12/,
+  );
+  await expect(recordReport(PROTOCOL, { ...REPORT, seeds: [101] }, OPTIONS)).rejects.toThrow(
+    /used to choose; got 101 \(dials\)/,
+  );
+});
