@@ -31,6 +31,8 @@ const METRICS: ReadonlyMap<string, MetricAbout> = new Map([
   ["oracleGap", share("oracle minus accuracy", { better: "neither" })],
   ["agreement", share("agreement")],
   ["knownTruth", share("passages of known truth", { better: "neither" })],
+  ["trust", share("probability of what the caption says", { better: "neither" })],
+  ["followsCaption", share("readings that follow the caption", { better: "neither" })],
   ["smallestEffect", share("smallest effect that shows", { better: "lower" })],
   // training curves
   ["loss", { label: "loss", unit: "nats", better: "lower" }],
