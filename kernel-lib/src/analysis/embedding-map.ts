@@ -16,9 +16,12 @@ export interface MapRow {
   /** Share of the view's variance along x and along y. */
   readonly explainedX: number;
   readonly explainedY: number;
-  /** Share of the view's passages whose nearest other passage on the map shows the same thing, and what chance gives. */
-  readonly agreement: number;
-  readonly chance: number;
+  /**
+   * Of the view's passages of which is known what they show: the share whose nearest other such passage on the map shows the same, and what chance
+   * gives. Null where fewer than two are known.
+   */
+  readonly agreement: number | null;
+  readonly chance: number | null;
 }
 
 /**
@@ -40,10 +43,10 @@ export function embeddingMapRows(
     );
   }
   const plane = principalPlane(embeddings);
-  const truths = passages.map(({ truth }) => truth ?? "unknown");
+  const truths = passages.map(({ truth }) => truth ?? UNKNOWN);
   const ofView = {
     ...{ explainedX: plane.explained[0], explainedY: plane.explained[1] },
-    ...{ agreement: neighbourAgreement(plane.points, truths), chance: chanceAgreement(truths) },
+    ...agreementOf(plane.points, truths),
   };
   const retrieved = new Set(query?.retrievedIds ?? []);
   const at = (points: Matrix, row: number): { x: number; y: number } => ({
@@ -60,6 +63,21 @@ export function embeddingMapRows(
     rows.push({ view, id: query.id, truth: query.truth, role: "query", ...at(point, 0), ...ofView });
   }
   return rows;
+}
+
+/** What a passage shows of which nobody knows it: no finding. */
+const UNKNOWN = "unknown";
+
+/** Agreement and chance among the points of which something is known. */
+function agreementOf(points: Matrix, truths: readonly string[]): Pick<MapRow, "agreement" | "chance"> {
+  const known = truths.flatMap((truth, row) => (truth === UNKNOWN ? [] : [row]));
+  if (known.length < 2) return { agreement: null, chance: null };
+  const data = Float32Array.from(known.flatMap((row) => [points.data[2 * row]!, points.data[2 * row + 1]!]));
+  const shown = known.map((row) => truths[row]!);
+  return {
+    agreement: neighbourAgreement({ data, rows: known.length, cols: 2 }, shown),
+    chance: chanceAgreement(shown),
+  };
 }
 
 /** Share of points whose nearest other point shows the same thing. */

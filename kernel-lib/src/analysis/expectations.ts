@@ -1,10 +1,12 @@
+import { wordingOf } from "../answers/forms";
 import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
-import type { Corpus, Example, Head, Matrix, Passage, Task } from "../base/types";
+import type { Control, Corpus, Example, Head, Matrix, Passage, Task } from "../base/types";
 import type { BootstrapOptions } from "../metrics/bootstrap";
 import type { PictureFacts } from "../phantoms/phantom";
+import type { Reader } from "../reader/reader";
 import { HEADS } from "../retriever/retrieve";
 import { createFlatIndex } from "../search/flat-index";
-import { labelsNamed, voteOfCaptions } from "../systems/caption-vote";
+import { labelsNamed, voteOfCaptions, withOtherLabel } from "../systems/caption-vote";
 import { trainLinearProbe } from "./linear-probe";
 import { type Measurement, type MeasureOptions, measure, ratioOf, shareOf } from "./measurement";
 
@@ -29,12 +31,18 @@ export interface ExpectationOptions {
   readonly facts?: PictureFacts;
   /** Passages of each head. Default 2, as the systems read. */
   readonly numPerHead?: number;
+  /** A reader that reads passages: whether it follows captions is measured too. Stays its owner's. Default none. */
+  readonly reader?: Reader;
+  /** Stops the reader. */
+  readonly control?: Control;
   /** Shares of the questions that two systems answer unlike each other in being right. Default 0.1 and 0.2. */
   readonly changedShares?: readonly number[];
   readonly bootstrap?: BootstrapOptions;
 }
 
-const OPTION_NAMES: readonly (keyof ExpectationOptions)[] = ["facts", "numPerHead", "changedShares", "bootstrap"];
+const OPTION_NAMES: readonly (keyof ExpectationOptions)[] = [
+  ...(["facts", "numPerHead", "reader", "control", "changedShares", "bootstrap"] as const),
+];
 /** Enough to fit a probe, and quick with the largest tasks. */
 const MOST_PROBED = 2000;
 
@@ -46,6 +54,8 @@ const MOST_PROBED = 2000;
  *   "text head, nuisance side"); the label's only where passages have a known truth;
  * - `chance`: for each of these, the commonest answer's share, or that of passages drawn at random;
  * - `caption vote`, `accuracy`: the label that most captions of both heads name, without any reader; tasks with labels only;
+ * - `reader`, `captionSwap`: with a reader, how many of its readings change when the caption names another label instead (64 questions
+ *   at most, each with its best passage that names one); no row where captions do not;
  * - `power`, `smallestEffect`: the difference between two systems that a paired test on the test split finds in four of five
  *   experiments (two-sided, 5 %), where they differ in 10 and in 20 % of the questions.
  * Questions that are answered in words have neither probe nor vote of their label.
@@ -61,12 +71,12 @@ export function measureExpectations(
   const { numPerHead = 2, changedShares = [0.1, 0.2] } = options;
   assertInteger("measureExpectations: numPerHead", numPerHead, 1);
   for (const share of changedShares) assertInRange("measureExpectations: changedShares", share, 0, 1);
-  return collect(frozen, options.facts ?? null, { numPerHead, changedShares }, settingsOf(frozen.task, options));
+  return collect(frozen, options, { numPerHead, changedShares }, settingsOf(frozen.task, options));
 }
 
 async function collect(
   frozen: FrozenTask | FrozenCorpus,
-  facts: PictureFacts | null,
+  { facts = null, reader, control = {} }: Omit<ExpectationOptions, "facts"> & { readonly facts?: PictureFacts | null },
   { numPerHead, changedShares }: { readonly numPerHead: number; readonly changedShares: readonly number[] },
   settings: MeasureOptions,
 ): Promise<Measurement[]> {
@@ -79,7 +89,8 @@ async function collect(
   const agreement = HEADS.flatMap((head) =>
     traitsOf(frozen.task, head, facts).flatMap((trait) => agreementRows(frozen, lists[head], trait, settings)),
   );
-  return [...probes, ...agreement, ...captionVote(frozen, lists, settings), ...power];
+  const swaps = reader === undefined ? [] : await captionSwaps(frozen, lists, { reader, control, settings });
+  return [...probes, ...agreement, ...captionVote(frozen, lists, settings), ...swaps, ...power];
 }
 
 function settingsOf(task: Task, { bootstrap }: ExpectationOptions): MeasureOptions {
@@ -246,6 +257,58 @@ function captionVote({ task, corpus }: FrozenCorpus, lists: Record<Head, Lists>,
     return measure({ system: "caption vote", metric: "accuracy", subset, groups, statistic }, settings);
   };
   return [row("all", HEADS), ...HEADS.map((head) => row(`${head} head`, [head]))];
+}
+
+// whether a reader follows captions
+
+/** Questions that a reader is asked. */
+const MOST_SWAPPED = 64;
+
+interface Swapping {
+  readonly reader: Reader;
+  readonly control: Control;
+  readonly settings: MeasureOptions;
+}
+
+/** A question with a passage, and with the same passage whose caption names another label. */
+interface Swap {
+  readonly example: Example;
+  readonly told: Passage;
+  readonly swapped: Passage;
+}
+
+async function captionSwaps(frozen: FrozenCorpus, lists: Record<Head, Lists>, { reader, control, settings }: Swapping) {
+  const { task, corpus } = frozen;
+  const possible = task.splits.validation.flatMap((example, query): Swap[] => {
+    for (const place of HEADS.flatMap((head) => lists[head][query]!)) {
+      const told = corpus.passages[place]!;
+      const text = withOtherLabel(told.text, task.labels, (named) => (named + 1) % task.labels.length);
+      if (text === null) continue;
+      const { id, corpus: source, image, licence } = told;
+      return [{ example, told, swapped: { id: `${id} swapped`, corpus: source, image, licence, text } }];
+    }
+    return [];
+  });
+  const step = Math.max(1, possible.length / MOST_SWAPPED);
+  const swaps = Array.from(
+    { length: Math.min(MOST_SWAPPED, possible.length) },
+    (_, i) => possible[Math.floor(i * step)]!,
+  );
+  if (swaps.length === 0) return [];
+  const read = async (kind: "told" | "swapped"): Promise<(string | null)[]> => {
+    const texts = await reader.writeAnswers(
+      swaps.map((swap) => ({ example: swap.example, passage: swap[kind] })),
+      control,
+    );
+    return texts.map((text, i) => wordingOf(text, swaps[i]!.example, task.labels));
+  };
+  const [before, after] = [await read("told"), await read("swapped")];
+  const groups = swaps.map(({ example }) => example.group);
+  const statistic = shareOf(
+    swaps.map((_, i) => i),
+    (i) => before[i] !== after[i],
+  );
+  return [measure({ system: "reader", metric: "captionSwap", groups, statistic }, settings)];
 }
 
 // power

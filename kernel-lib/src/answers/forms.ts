@@ -1,5 +1,6 @@
 import { DataError } from "../base/errors";
-import type { AnswerForm, Example, Prediction } from "../base/types";
+import type { AnswerForm, Example, Label, Prediction } from "../base/types";
+import { labelsFor } from "../reader/reader";
 import type { Form } from "./form";
 import { label } from "./label";
 import { labels } from "./labels";
@@ -68,4 +69,12 @@ export function answerWordings({ form, truth, answer, readings }: Prediction): A
 export function isCorrect(prediction: Prediction): boolean {
   const { truth, answer } = answerWordings(prediction);
   return answer !== null && answer === truth;
+}
+
+/** What somebody wrote as the answer to an example, in a wording that is the same for equal answers; null when it cannot be read. */
+export function wordingOf(text: string, example: Example, labels: readonly Label[]): string | null {
+  const { parse, wording } = formOf(example.form ?? "label");
+  const written = labelsFor(example, labels);
+  const answer = parse(text, written);
+  return answer === null ? null : wording(answer, written);
 }

@@ -7,10 +7,12 @@ import { escapeText, joinWords, points } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, type Trace } from "./theme";
 
 export interface AblationOptions extends FigureContext {
-  /** Name of the system the differences are taken to. Default: the rows' column `baseline`, else "JOMED". */
+  /** The system the differences are taken to. Default: the rows' column `baseline`, else the full one. */
   readonly full?: string | undefined;
   /** Which metric of the rows. Default: the first. */
   readonly metric?: string | undefined;
+  /** By variant: which other gives the very same answers, as `ablate` tells. Said in place of a number. Default none. */
+  readonly identical?: Readonly<Record<string, string>> | undefined;
 }
 
 const LINE_HEIGHT = 50;
@@ -27,7 +29,8 @@ export function ablationFigure(rows: Table, options: AblationOptions = {}): Figu
   const all = rowsOf("ablationFigure: rows", rows, ["system", "metric", "value"]);
   const results = readResults("ablationFigure: rows", all);
   const metric = options.metric ?? results[0]!.metric;
-  const full = options.full ?? baselineOf(results);
+  const full = options.full === undefined ? baselineOf(results) : labelOf(options.full);
+  const { identical = {} } = options;
   const shown = results.filter((entry) => entry.metric === metric);
   const { lines, colors, labels } = systemLines(shown.map((entry) => entry.system));
   const sides = shown.map(sideOf);
@@ -38,7 +41,7 @@ export function ablationFigure(rows: Table, options: AblationOptions = {}): Figu
       y: line + 0.08,
       color: colors[line]!,
       name: labels[line]!,
-      text: points(shown[line]!.value),
+      text: textOf(shown[line]!, identical[shown[line]!.system]),
     }));
     return { ...dotTrace(dots, { fill, panel: 1 }), textfont: { size: 12, color: COLORS.ink } };
   };
@@ -56,7 +59,9 @@ export function ablationFigure(rows: Table, options: AblationOptions = {}): Figu
     bodyHeight: LINE_HEIGHT * shown.length + 66,
     margin: { l: lines.marginLeft, b: 56, t: 34 },
     title: titleOf(shown, labels, full),
-    caption: shown.map((entry, line) => `${labels[line]} ${points(entry.value)}${interval(entry)}`).join("; "),
+    caption: shown
+      .map((entry, line) => `${labels[line]} ${textOf(entry, identical[entry.system])}${interval(entry)}`)
+      .join("; "),
     note: "paired 95 % intervals; filled: zero lies outside",
     context: { ...contextOf(all), ...options },
   });
@@ -73,8 +78,17 @@ function sideNotes(full: string): Layout[] {
 
 function baselineOf(results: readonly Result[]): string {
   const names = [...new Set(results.map(({ baseline }) => baseline ?? FULL_SYSTEM))];
-  const name = names.length === 1 ? names[0]! : FULL_SYSTEM;
+  return labelOf(names.length === 1 ? names[0]! : FULL_SYSTEM);
+}
+
+/** A system's label; other names as they are. */
+function labelOf(name: string): string {
   return systemStyles([name]).get(name)!.label;
+}
+
+/** The difference in points, and whose very answers these are where another variant has given them. */
+function textOf(entry: Result, same: string | undefined): string {
+  return same === undefined ? points(entry.value) : `${points(entry.value)}, identical answers to ${labelOf(same)}`;
 }
 
 type Side = "worse" | "better" | "open";

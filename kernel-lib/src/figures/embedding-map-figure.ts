@@ -1,17 +1,19 @@
 import type { Figure } from "../base/types";
-import { contextOf, distinct, groupRows, numberIn, type Row, rowsOf, type Table, textIn } from "./tables";
+import { contextOf, distinct, groupRows, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./tables";
 import { escapeText, joinWords, percent, shortenText } from "./text";
 import { COLORS, composeFigure, type FigureContext, type Layout, note, SERIES_COLORS, type Trace } from "./theme";
 
 const PANEL = 370;
+/** As embeddingMapRows calls what nobody knows. */
+const UNKNOWN = "unknown";
 
 /** One view of the corpus, drawn in a panel of its own. */
 interface View {
   readonly name: string;
   readonly rows: readonly Row[];
-  /** Share of passages whose nearest neighbour on the map shows the same thing, and what chance gives. */
-  readonly agreement: number;
-  readonly chance: number;
+  /** Share of passages whose nearest neighbour on the map shows the same thing, and what chance gives; null where nothing is known. */
+  readonly agreement: number | null;
+  readonly chance: number | null;
 }
 
 const WHERE = "embeddingMapFigure: rows";
@@ -26,7 +28,7 @@ const WHERE = "embeddingMapFigure: rows";
 export function embeddingMapFigure(rows: Table, options: FigureContext = {}): Figure {
   const all = rowsOf(WHERE, rows, ["view", "id", "x", "y", "truth", "role", "agreement", "chance"]);
   const views = [...groupRows(all, "view")].map(([name, own]): View => {
-    const [agreement, chance] = ["agreement", "chance"].map((column) => numberIn(WHERE, own[0]!, column));
+    const [agreement, chance] = ["agreement", "chance"].map((column) => numberOrNull(own[0]!, column));
     return { name, rows: own, agreement: agreement!, chance: chance! };
   });
   const passages = all.filter((row) => textIn(row, "role") !== "query");
@@ -96,12 +98,13 @@ function viewTraces(rows: readonly Row[], truths: readonly string[], panel: numb
     rows.filter((row) => textIn(row, "role") !== "query"),
     "truth",
   );
-  const clouds = truths.map((truth, index) => ({
+  const colors = colorsOf(truths);
+  const clouds = truths.map((truth) => ({
     ...base,
     ...place(passages.get(truth) ?? []),
     name: escapeText(shortenText(truth, 180, 12)),
     legendgroup: truth,
-    marker: { size: 5, color: colorAt(index), opacity: 0.55 },
+    marker: { size: 5, color: colors.get(truth), opacity: 0.55 },
   }));
   const retrieved = rows.filter((row) => textIn(row, "role") === "retrieved");
   const query = rows.filter((row) => textIn(row, "role") === "query");
@@ -116,18 +119,26 @@ function viewTraces(rows: readonly Row[], truths: readonly string[], panel: numb
   return [...clouds, ...top];
 }
 
-function colorAt(index: number): string {
-  return SERIES_COLORS[index % SERIES_COLORS.length]!;
+/** What is not known is grey: it is no finding. */
+function colorsOf(truths: readonly string[]): Map<string, string> {
+  const known = truths.filter((truth) => truth !== UNKNOWN);
+  const colors = known.map((truth, i) => [truth, SERIES_COLORS[i % SERIES_COLORS.length]!] as const);
+  return new Map([...colors, [UNKNOWN, COLORS.line]]);
 }
 
 function neighbourText({ agreement, chance }: View): string {
-  return `${percent(agreement, 0)} % of neighbours agree, ${percent(chance, 0)} % by chance`;
+  if (agreement === null || chance === null) return "nothing is known of what the passages show";
+  return `${percent(agreement, 0)} % of neighbours agree, ${percent(chance, 0)} % by chance, among passages of which is known what they show`;
 }
 
 function titleOf(views: readonly View[]): string {
-  const chance = percent(views[0]!.chance, 0);
-  const parts = views.map(({ name, agreement }) => `${percent(agreement, 0)} % in the ${name}`);
-  if (views.every((view) => view.agreement <= view.chance + 0.03)) {
+  const known = views.flatMap(({ name, agreement, chance }) =>
+    agreement === null || chance === null ? [] : [{ name, agreement, chance }],
+  );
+  if (known.length === 0) return "The corpus as the encoder sees it; what its passages show is not known";
+  const chance = percent(known[0]!.chance, 0);
+  const parts = known.map(({ name, agreement }) => `${percent(agreement, 0)} % in the ${name}`);
+  if (known.every((view) => view.agreement <= view.chance + 0.03)) {
     return `On the map neighbours agree no more than chance gives (${joinWords(parts)}; chance ${chance} %)`;
   }
   return `Neighbours on the map show the same finding: ${joinWords(parts)} (chance ${chance} %)`;

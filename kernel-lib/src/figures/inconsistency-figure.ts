@@ -1,7 +1,7 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
 import { type Dot, dotTrace, focusOf, systemLines } from "./dot-plot";
-import { contextOf, findResult, type Result, readResults, rowsOf, type Table } from "./tables";
+import { contextOf, findResult, pairedResult, type Result, readResults, rowsOf, type Table } from "./tables";
 import { percent, points } from "./text";
 import { composeFigure, type FigureContext, type Layout, percentAxis } from "./theme";
 
@@ -122,25 +122,13 @@ function titleOf({ results, lines, under, numConsistent, numInconsistent }: Spli
   const share = percent(numInconsistent / (numConsistent + numInconsistent));
   const value = `${percent(focus!.inconsistent!.value)} %`;
   const start = `On the ${share} % of queries where candidates disagree, ${focus!.label}`;
-  const difference = differenceOf(results, names.focus, names.baseline);
+  const part = { metric: "accuracy", subset: "inconsistent" };
+  const difference = pairedResult(results, [names.focus, names.baseline], part);
   if (difference === null) return `${start} is right for ${value}`;
   if (points(difference.value) === "0.0") return `${start} and ${baseline!.label} do equally well (${value})`;
   const much = `${points(Math.abs(difference.value)).slice(1)} points ${difference.value > 0 ? "more" : "less"}`;
   const doubt = difference.low <= 0 && difference.high >= 0 ? ", which may be chance" : "";
   return `${start} is right for ${value}, ${much} than ${baseline!.label}${doubt}`;
-}
-
-/** Accuracy of `first` minus `second` on the inconsistent queries, from the row that has either sign; null where there is none. */
-function differenceOf(
-  results: readonly Result[],
-  first: string,
-  second: string,
-): { readonly value: number; readonly low: number; readonly high: number } | null {
-  const part = { metric: "accuracy", subset: "inconsistent" };
-  const row = findResult(results, { ...part, system: first, baseline: second });
-  if (row !== undefined) return { value: row.value, low: row.low!, high: row.high! };
-  const mirrored = findResult(results, { ...part, system: second, baseline: first });
-  return mirrored === undefined ? null : { value: -mirrored.value, low: -mirrored.high!, high: -mirrored.low! };
 }
 
 function captionOf({ lines, under }: Split): string {

@@ -6,7 +6,9 @@ import {
   findResult,
   isOwnValue,
   isShownAs,
+  type PairedResult,
   type PublishedResult,
+  pairedResult,
   type Result,
   readPublished,
   readResults,
@@ -32,13 +34,14 @@ const LINE_HEIGHT = 58;
  * The main result: each system's metrics with 95 % intervals, the paper's published values as hollow marks beside them.
  *
  * Paper: arXiv 2508.17394v3, main result table. Rows: results frame (system, metric, value, low, high, n, seeds, scale, data),
- * values as shares of 1.
+ * values as shares of 1; with paired differences among them (baseline) the title says whether the systems differ.
  *
  * @throws DataError when rows are missing or lack a column.
  */
 export function mainTableFigure(rows: Table, options: MainTableOptions = {}): Figure {
   const all = rowsOf("mainTableFigure: rows", rows, ["system", "metric", "value"]);
-  const results = readResults("mainTableFigure: rows", all).filter(isOwnValue);
+  const measured = readResults("mainTableFigure: rows", all);
+  const results = measured.filter(isOwnValue);
   const published = readPublished("mainTableFigure: published", options.published, options.task);
   const metrics = [...new Set(results.map(({ metric }) => metric))].slice(0, 3);
   const systems = [...new Set(results.map(({ system }) => system))];
@@ -60,7 +63,7 @@ export function mainTableFigure(rows: Table, options: MainTableOptions = {}): Fi
     layout: { ...layout, shapes: [...lines.bands, ...separator(systems.length, labels.length)] },
     bodyHeight: LINE_HEIGHT * labels.length + 66,
     margin: { l: lines.marginLeft, b: 56 },
-    title: titleOf(results, systems, labels),
+    title: titleOf(measured, systems, labels),
     caption: captionOf(results, metrics, (system) => labels[systems.indexOf(system)]!),
     note,
     context: { ...contextOf(all), ...options },
@@ -148,8 +151,9 @@ function separator(ours: number, all: number): Layout[] {
   return [{ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: y, y1: y, line }];
 }
 
-function titleOf(results: readonly Result[], systems: readonly string[], labels: readonly string[]): string {
+function titleOf(measured: readonly Result[], systems: readonly string[], labels: readonly string[]): string {
   const { focus, baseline } = focusOf(systems);
+  const results = measured.filter(isOwnValue);
   const metric = results.some((entry) => entry.metric === "accuracy") ? "accuracy" : results[0]!.metric;
   const label = (system: string): string => labels[systems.indexOf(system)]!;
   const first = findResult(results, { system: focus, metric });
@@ -158,32 +162,32 @@ function titleOf(results: readonly Result[], systems: readonly string[], labels:
   if (metric !== "accuracy" || second === undefined || focus === baseline) {
     return `${label(focus)} reaches ${percent(first.value)} % ${aboutMetric(metric).label}`;
   }
-  const sentence = comparisonSentence(first, second, { focus: label(focus), baseline: label(baseline) });
+  const paired = pairedResult(measured, [focus, baseline], { metric });
+  const sentence = comparisonSentence(first, second, paired, { focus: label(focus), baseline: label(baseline) });
   const best = results.filter((entry) => entry.metric === metric).reduce((a, b) => (b.value > a.value ? b : a));
   const other = best.value > Math.max(first.value, second.value);
   return other ? `${sentence}; best is ${label(best.system)} (${percent(best.value)} %)` : sentence;
 }
 
-/**
- * The sentence a comparison of two systems supports: more, less or the same, and whether their intervals overlap.
- *
- * @param names how the two are called in the sentence.
- */
-function comparisonSentence(focus: Result, baseline: Result, names: { focus: string; baseline: string }): string {
-  const difference = focus.value - baseline.value;
+/** How the two are called in a sentence. */
+interface Names {
+  readonly focus: string;
+  readonly baseline: string;
+}
+
+/** The sentence that a comparison of two systems supports: more, less or the same; whether that is chance, the paired difference alone tells. */
+function comparisonSentence(focus: Result, baseline: Result, paired: PairedResult | null, names: Names): string {
+  const difference = paired?.value ?? focus.value - baseline.value;
   const value = `${percent(focus.value)} %`;
   if (points(difference) === "0.0") {
     return `${names.focus} and ${names.baseline} answer equally many questions right (${value})`;
   }
-  const much = `${points(Math.abs(difference)).slice(1)} points`;
   const direction = difference > 0 ? "more" : "less";
-  const known = focus.low !== null && focus.high !== null && baseline.low !== null && baseline.high !== null;
-  if (!known)
-    return `${names.focus} answers ${value} of the questions right, ${much} ${direction} than ${names.baseline}`;
-  const overlap = focus.low! <= baseline.high! && baseline.low! <= focus.high!;
-  return overlap
-    ? `${names.focus} answers ${value} of the questions right, ${much} ${direction} than ${names.baseline}, but the intervals overlap`
-    : `${names.focus} answers ${value} of the questions right, clearly ${direction} than ${names.baseline} (${points(difference)} points)`;
+  const start = `${names.focus} answers ${value} of the questions right`;
+  if (paired !== null && (paired.low > 0 || paired.high < 0))
+    return `${start}, clearly ${direction} than ${names.baseline} (${points(difference)} points, paired)`;
+  const much = `${points(Math.abs(difference)).slice(1)} points ${direction} than ${names.baseline}`;
+  return paired === null ? `${start}, ${much}` : `${start}, ${much}, which may be chance`;
 }
 
 function captionOf(

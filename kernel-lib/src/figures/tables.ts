@@ -134,6 +134,32 @@ export function findResult(results: readonly Result[], wanted: Partial<Result>):
   return results.find((result) => asked.every(([column, value]) => result[column as keyof Result] === value));
 }
 
+/** A paired difference with its interval. */
+export interface PairedResult {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * `first` minus `second` on the same questions, from the row that has either sign; null where none was measured. Whether two systems differ is
+ * said by this alone, never by whether their own intervals overlap.
+ */
+export function pairedResult(
+  results: readonly Result[],
+  [first, second]: readonly [string, string],
+  part: Partial<Result>,
+): PairedResult | null {
+  const withBounds = (row: Result | undefined): PairedResult | null =>
+    row === undefined || row.low === null || row.high === null
+      ? null
+      : { value: row.value, low: row.low, high: row.high };
+  const row = withBounds(findResult(results, { ...part, system: first, baseline: second }));
+  if (row !== null) return row;
+  const mirrored = withBounds(findResult(results, { ...part, system: second, baseline: first }));
+  return mirrored === null ? null : { value: -mirrored.value, low: -mirrored.high, high: -mirrored.low };
+}
+
 /** One number as the paper prints it, as a share of 1. */
 export interface PublishedResult {
   /** As the paper names it: "JOMED (Qwen2-VL)". */

@@ -8,6 +8,7 @@ import {
   isOwnValue,
   isShownAs,
   type PublishedResult,
+  pairedResult,
   type Result,
   type Row,
   readPublished,
@@ -30,6 +31,8 @@ export interface TaskPanelsOptions extends FigureContext {
 interface Panel {
   readonly task: string;
   readonly metric: string;
+  /** All of the metric: values, and differences where the rows have them. */
+  readonly measured: readonly Result[];
   readonly ours: readonly Result[];
   readonly theirs: readonly PublishedResult[];
   readonly n: number | null;
@@ -47,7 +50,8 @@ const WHERE = "taskPanelsFigure: rows";
  * One metric of every task side by side: a panel per task, a line per system, 95 % intervals, the published values hollow.
  * Each panel has its own axis.
  *
- * Rows: results frame with a column `task`, one metric per task (task, system, metric, value, low, high, n, seeds, scale, data).
+ * Rows: results frame with a column `task`, one metric per task (task, system, metric, value, low, high, n, seeds, scale, data); paired
+ * differences among them (baseline) say on how many tasks the systems differ.
  * @throws DataError when rows are missing or lack a column.
  */
 export function taskPanelsFigure(rows: Table, options: TaskPanelsOptions = {}): Figure {
@@ -88,11 +92,12 @@ export function taskPanelsFigure(rows: Table, options: TaskPanelsOptions = {}): 
 
 function panelOf(task: string, own: readonly Row[], systems: readonly string[], published?: Table): Panel {
   const metric = textIn(own[0]!, "metric");
-  const ours = readResults(WHERE, own).filter((entry) => entry.metric === metric && isOwnValue(entry));
+  const measured = readResults(WHERE, own).filter((entry) => entry.metric === metric);
+  const ours = measured.filter(isOwnValue);
   const theirs = readPublished("taskPanelsFigure: published", published, task).filter(
     (entry) => isPublishedAs(entry.metric, metric) && systems.some((name) => isShownAs(entry, name)),
   );
-  return { task, metric, ours, theirs, n: ours[0]!.n };
+  return { task, metric, measured, ours, theirs, n: ours[0]?.n ?? null };
 }
 
 interface Place {
@@ -160,11 +165,11 @@ function titleOf(panels: readonly Panel[], systems: readonly string[], labels: r
   });
   if (pairs.length === 0 || focus === baseline) return `${named(focus)} on ${panels.length} tasks`;
   const ahead = pairs.filter(({ first, second }) => first.value > second.value).length;
-  const apart = pairs.filter(
-    ({ first, second }) => first.low !== null && second.high !== null && first.low > second.high,
-  ).length;
-  const clearly = apart === 0 ? "on none by more than the intervals" : `on ${apart} by more than the intervals`;
-  return `${named(focus)} is above ${named(baseline)} on ${ahead} of ${pairs.length} tasks, ${clearly}`;
+  const start = `${named(focus)} is above ${named(baseline)} on ${ahead} of ${pairs.length} tasks`;
+  const paired = panels.flatMap(({ measured, metric }) => pairedResult(measured, [focus, baseline], { metric }) ?? []);
+  if (paired.length === 0) return start;
+  const clear = paired.filter(({ low }) => low > 0).length;
+  return `${start}, ${clear === 0 ? "on none" : `on ${clear}`} by more than chance (paired)`;
 }
 
 function captionOf(panels: readonly Panel[], systems: readonly string[], labels: readonly string[]): string {

@@ -34,6 +34,7 @@ const METRICS: ReadonlyMap<string, MetricAbout> = new Map([
   ["trust", share("probability of what the caption says", { better: "neither" })],
   ["followsCaption", share("readings that follow the caption", { better: "neither" })],
   ["smallestEffect", share("smallest effect that shows", { better: "lower" })],
+  ["captionSwap", share("readings that follow a swapped caption", { better: "neither" })],
   // training curves
   ["loss", { label: "loss", unit: "nats", better: "lower" }],
   ["likelihood", { label: "likelihood", unit: "nats", better: "higher" }],

@@ -21,6 +21,27 @@ export function labelsNamed(text: string, labels: readonly Label[]): number[] {
 }
 
 /**
+ * A caption with another label in the place of the one that it names; null where it does not name exactly one, or does not name the other after
+ * the exchange. All else stays.
+ */
+export function withOtherLabel(
+  text: string,
+  labels: readonly Label[],
+  other: (named: number) => number,
+): string | null {
+  const [named, ...more] = labelsNamed(text, labels);
+  if (named === undefined || more.length > 0) return null;
+  const [from, to] = [labels[named]!, labels[other(named)]!];
+  const word = to.name.split(/\s*,\s*/)[0]!;
+  const parts = from.name.split(/\s*,\s*/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const exchanged = text
+    .replaceAll(new RegExp(`(?<=^| )(?:${parts.join("|")})(?= |$)`, "gi"), () => word)
+    .replaceAll(new RegExp(`\\b(class|level) ${from.answer}\\b`, "g"), (_all, unit: string) => `${unit} ${to.answer}`);
+  const after = labelsNamed(exchanged, labels);
+  return after.length === 1 && after[0] === to.index ? exchanged : null;
+}
+
+/**
  * How many captions name each label, and what that elects: of single labels the most named, the first named of equals, null where none
  * is named; of sets all that more than half of the captions name.
  */

@@ -48,6 +48,18 @@ describe("embeddingMapRows", () => {
     expect(mixed.map(({ agreement }) => agreement)).toEqual([0, 0, 0, 0]);
   });
 
+  it("counts no passage of which nobody knows what it shows, neither as a point nor as a neighbour", () => {
+    const of = (...places: readonly (readonly [number, string | undefined])[]) => {
+      const data = Float32Array.from(places.flatMap(([x]) => [x, 0]));
+      const passages = places.map(([, truth], i) => ({ id: `p${i}`, truth }));
+      return embeddingMapRows("image view", { data, rows: places.length, cols: 2 }, passages)[0]!;
+    };
+    // without the unknown ones: a a b b, whose nearest agree
+    const mixed = of([0, "a"], [0.1, undefined], [1, "a"], [8.9, undefined], [9, "b"], [10, "b"], [10.1, undefined]);
+    expect(mixed).toMatchObject({ agreement: 1, chance: 1 / 3 });
+    expect(of([0, "a"], [1, undefined], [2, undefined])).toMatchObject({ agreement: null, chance: null });
+  });
+
   it("sets the query into the passages' plane and marks what was retrieved for it", () => {
     const data = Float32Array.from([3, 0, -3, 0, 0, 1, 0, -1]);
     const passages = ["p0", "p1", "p2", "p3"].map((id) => ({ id }));

@@ -6,6 +6,7 @@ import { createRandom } from "../../src/base/random";
 import type { Example, Matrix, Passage, RasterImage, Split, Task } from "../../src/base/types";
 import { aboutMetric } from "../../src/metrics/known-metrics";
 import type { PictureFacts } from "../../src/phantoms/phantom";
+import type { Reader } from "../../src/reader/reader";
 import { refusal } from "../data/helpers";
 
 const PIXEL: RasterImage = { width: 1, height: 1, channels: 1, data: new Uint8Array(1) };
@@ -172,4 +173,40 @@ test.each([
   const error = await refusal(async () => measureExpectations(toy().frozen, options as object));
   expect(error.code).toBe("config");
   expect(error.message).toMatch(wording);
+});
+
+test("a reader that follows captions is moved by all swapped ones, one that looks at pictures by none", async () => {
+  const { frozen } = toy();
+  const asked: (string | null)[] = [];
+  const reader = (answer: (caption: string) => string): Reader => ({
+    fingerprint: "toy",
+    scoreLabels: () => Promise.reject(new Error("not asked")),
+    writeAnswers: async (pairs) =>
+      pairs.map(({ passage }) => {
+        asked.push(passage?.text ?? null);
+        return answer(passage?.text ?? "");
+      }),
+    dispose: () => {},
+  });
+  const rowOf = async (one: Reader): Promise<Measurement> =>
+    findMeasurement(await measureExpectations(frozen, { reader: one }), { system: "reader", metric: "captionSwap" });
+  expect(await rowOf(reader((caption) => (caption.includes("malignant") ? "0" : "1")))).toMatchObject({
+    value: 1,
+    n: COUNTS.validation,
+  });
+  const halves = [asked.slice(0, COUNTS.validation), asked.slice(COUNTS.validation)];
+  expect(new Set(asked)).toEqual(new Set(["a malignant lesion", "a benign lesion"]));
+  expect(halves[0]!.every((caption, i) => caption !== halves[1]![i])).toBe(true);
+  expect((await rowOf(reader(() => "1"))).value).toBe(0);
+  expect(aboutMetric("captionSwap").label).toBe("readings that follow a swapped caption");
+});
+
+test("without captions that name a label there is nothing to swap, and without a reader nobody to ask", async () => {
+  const { frozen } = toy();
+  const passages = frozen.corpus.passages.map((passage) => ({ ...passage, text: "a lesion" }));
+  const reader = { writeAnswers: () => Promise.reject(new Error("asked")) } as unknown as Reader;
+  const silent = { ...frozen, corpus: { ...frozen.corpus, passages } };
+  const systems = (rows: readonly Measurement[]) => rows.map(({ system }) => system);
+  expect(systems(await measureExpectations(silent, { reader }))).not.toContain("reader");
+  expect(systems(await measureExpectations(frozen))).not.toContain("reader");
 });

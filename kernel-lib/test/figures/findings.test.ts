@@ -14,6 +14,7 @@ import { oracleFigure } from "../../src/figures/oracle-figure";
 import { preferenceFigure } from "../../src/figures/preference-figure";
 import { recallFigure } from "../../src/figures/recall-figure";
 import { sweepFigure } from "../../src/figures/sweep-figure";
+import { taskPanelsFigure } from "../../src/figures/task-panels-figure";
 import { ideaInput, samplePrediction } from "./sample-rows";
 
 const titleOf = (figure: Figure): string => (figure.layout["meta"] as { title: string }).title;
@@ -48,14 +49,26 @@ const inconsistencyOf = (...made: Parameters<typeof predictions>): Figure =>
 const oracleOf = (made: readonly Prediction[]): Figure => oracleFigure(measureOracle(made));
 
 describe("titles state what the rows show", () => {
-  it("main table: more, less, the same, and overlapping intervals", () => {
-    expect(titleOf(mainTableFigure(results(0.9, 0.8)))).toContain("clearly more than FT RAG (+10.0 points)");
-    expect(titleOf(mainTableFigure(results(0.7, 0.8)))).toContain("clearly less than FT RAG (−10.0 points)");
+  it("main table: more, less and the same; whether that is chance, the paired difference alone tells", () => {
+    const paired = (value: number, half: number): object => ({
+      ...{ system: "jomed", baseline: "ft-rag", metric: "accuracy" },
+      ...{ value, low: value - half, high: value + half },
+    });
+    const overlapping = results(0.82, 0.8, 0.05); // intervals of their own that overlap decide nothing
+    expect(titleOf(mainTableFigure([...overlapping, paired(0.02, 0.01)]))).toBe(
+      "JOMED answers 82.0 % of the questions right, clearly more than FT RAG (+2.0 points, paired)",
+    );
+    expect(titleOf(mainTableFigure([...results(0.9, 0.8), paired(0.1, 0.12)]))).toBe(
+      "JOMED answers 90.0 % of the questions right, 10.0 points more than FT RAG, which may be chance",
+    );
+    expect(titleOf(mainTableFigure([...results(0.7, 0.8), paired(-0.1, 0.02)]))).toContain(
+      "clearly less than FT RAG (−10.0",
+    );
+    expect(titleOf(mainTableFigure(results(0.9, 0.8)))).toBe(
+      "JOMED answers 90.0 % of the questions right, 10.0 points more than FT RAG",
+    );
     expect(titleOf(mainTableFigure(results(0.8, 0.8)))).toBe(
       "JOMED and FT RAG answer equally many questions right (80.0 %)",
-    );
-    expect(titleOf(mainTableFigure(results(0.82, 0.8, 0.05)))).toContain(
-      "2.0 points more than FT RAG, but the intervals overlap",
     );
   });
 
@@ -79,6 +92,18 @@ describe("titles state what the rows show", () => {
       "FT RAG is clearly worse than JOMED; mine is clearly better than JOMED; no clear difference for + text head",
     );
     expect(titleOf(ablationFigure([row("ft-rag", -0.1, 0.01)]))).toContain("No variant differs");
+    expect(titleOf(ablationFigure([row("mine", 0.01, 0.1)], { full: "jomed" }))).toBe(
+      "mine is clearly better than JOMED",
+    );
+  });
+
+  it("ablation: identical answers are said, with whose they are", () => {
+    const row = (system: string): object => ({ system, metric: "accuracy", value: -0.02, low: -0.03, high: -0.01 });
+    const figure = ablationFigure([row("no heads"), row("no prior")], { identical: { "no prior": "no heads" } });
+    expect(figure.data.flatMap((trace) => trace["text"])).toEqual(["−2.0", "−2.0, identical answers to no heads"]);
+    expect((figure.layout["meta"] as { caption: string }).caption).toContain(
+      "no prior −2.0, identical answers to no heads",
+    );
   });
 
   it("inconsistency: gain on the disputed queries, and none to speak of", () => {
@@ -167,6 +192,30 @@ describe("titles state what the rows show", () => {
       `The reader moves 40 % of the weight (KL ${kl.toFixed(3)} nats); candidate 1 gains most, from 50.0 to 90.0 %`,
     );
     expect(titleOf(preferenceFigure([row(0.5, 0.5), row(0.5, 0.5)]))).toContain("no preference");
+  });
+
+  it("embedding map: unknown passages are no finding, and grey", () => {
+    const data = Float32Array.from([0, 0, 1, 0, 9, 0, 10, 0]);
+    const passages = ["a", "b", "c", "d"].map((id) => ({ id }));
+    const figure = embeddingMapFigure(embeddingMapRows("image view", { data, rows: 4, cols: 2 }, passages));
+    expect(titleOf(figure)).toBe("The corpus as the encoder sees it; what its passages show is not known");
+    expect(figure.data[0]).toMatchObject({ name: "unknown", marker: { color: "#9aa5b1" } });
+  });
+
+  it("task panels: how many tasks differ is counted by paired differences", () => {
+    const row = (task: string, system: string, value: number, more: object = {}): object => ({
+      ...{ task, system, baseline: null, metric: "accuracy", value, low: value - 0.05, high: value + 0.05, n: 100 },
+      ...more,
+    });
+    const values = ["a", "b"].flatMap((task) => [row(task, "ft-rag", 0.8), row(task, "jomed", 0.82)]);
+    expect(titleOf(taskPanelsFigure(values))).toBe("JOMED is above FT RAG on 2 of 2 tasks");
+    const paired = [
+      row("a", "jomed", 0.02, { baseline: "ft-rag", low: 0.01, high: 0.03 }),
+      row("b", "jomed", 0.02, { baseline: "ft-rag", low: -0.01 }),
+    ];
+    expect(titleOf(taskPanelsFigure([...values, ...paired]))).toBe(
+      "JOMED is above FT RAG on 2 of 2 tasks, on 1 by more than chance (paired)",
+    );
   });
 
   it("embedding map: neighbours that agree, and neighbours that do not", () => {

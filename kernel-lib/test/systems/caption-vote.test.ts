@@ -7,7 +7,7 @@ import { openBackend } from "../../src/compute/backend";
 import { saveClip } from "../../src/models/clip/weights";
 import { createReplicaClip } from "../../src/replicas/replica-encoders";
 import { createFlatIndex } from "../../src/search/flat-index";
-import { CAPTION_VOTE, labelsNamed, voteOfCaptions } from "../../src/systems/caption-vote";
+import { CAPTION_VOTE, labelsNamed, voteOfCaptions, withOtherLabel } from "../../src/systems/caption-vote";
 import { openSystem } from "../../src/systems/reading";
 
 const labels: Label[] = ["malignant", "normal, benign", "cyst"].map((name, index) => ({
@@ -29,6 +29,17 @@ test("a caption names labels by a part of their name or by number, as whole word
   expect(labelsNamed("premalignant lesion", labels)).toEqual([]);
   expect(labelsNamed("retina . class 0 , 2 dark", labels)).toEqual([0, 2]);
   expect(labelsNamed("Malignant or normal", labels)).toEqual([0, 1]);
+});
+
+test("a caption with another label in its place keeps all else; where it names none, several or cannot, there is none", () => {
+  const next = (named: number) => (named + 1) % labels.length;
+  expect(withOtherLabel("breast . Malignant lesion left", labels, next)).toBe("breast . normal lesion left");
+  expect(withOtherLabel("benign lesion , benign", labels, next)).toBe("cyst lesion , cyst");
+  expect(withOtherLabel("premalignant cyst", labels, next)).toBe("premalignant malignant");
+  expect(withOtherLabel("retina . class 0 dark", labels, next)).toBe("retina . class 1 dark");
+  expect(withOtherLabel("retina . dark", labels, next)).toBeNull();
+  expect(withOtherLabel("malignant or normal", labels, next)).toBeNull();
+  expect(withOtherLabel("retina . class 0 , 2", labels, next)).toBeNull();
 });
 
 test("single labels: the most named, the first named of equals, none where none is named; sets: what more than half name", () => {

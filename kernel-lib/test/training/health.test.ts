@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { CurvePoint } from "../../src/base/types";
 import {
   diagnoseLoss,
+  diagnosePotential,
   diagnoseReader,
   diagnoseRetriever,
   joinHealth,
@@ -42,6 +43,42 @@ describe("a loss that is flat from the start", () => {
     const { findings, measured } = diagnoseLoss(curveOf({ "validation loss": [1, 0.995], "train loss": [1, 1.1] }));
     expect(measured["validationFall"]).toBeCloseTo(0.005, 9);
     expect(findings[0]!.seen).toBe("the loss fell by 0.5 % on validation and 0.0 % in training");
+  });
+});
+
+describe("before stage 2: whether there is anything to learn", () => {
+  const world = { captionVote: 0.82, alone: 0.64, moved: 0.97, numSwapped: 64 };
+
+  test("a world where captions know more and are believed is well; its numbers are kept", () => {
+    expect(diagnosePotential(world)).toEqual({
+      findings: [],
+      measured: { captionVote: 0.82, alone: 0.64, captionSwap: 0.97 },
+    });
+  });
+
+  test("captions that know no more than the picture, at or below it", () => {
+    for (const captionVote of [0.64, 0.5]) {
+      const health = diagnosePotential({ ...world, captionVote });
+      expect(signs(health)).toEqual(["captions-tell-nothing"]);
+    }
+    expect(diagnosePotential({ ...world, captionVote: 0.5 }).findings[0]!.seen).toBe(
+      "a vote of the retrieved captions is right on 50.0 % of the validation questions, the picture by itself tells 64.0 %",
+    );
+  });
+
+  test("a reader that fewer than a fifth of the swapped captions move, where enough were swapped", () => {
+    expect(signs(diagnosePotential({ ...world, moved: 0.19 }))).toEqual(["captions-ignored"]);
+    expect(signs(diagnosePotential({ ...world, moved: 0.2 }))).toEqual([]);
+    expect(signs(diagnosePotential({ ...world, moved: 0, numSwapped: 15 }))).toEqual([]);
+    expect(signs(diagnosePotential({ ...world, captionVote: 0.6, moved: 0.09 }))).toHaveLength(2);
+  });
+
+  test("what could not be measured is no finding", () => {
+    expect(diagnosePotential({ captionVote: null, alone: null, moved: null, numSwapped: 0 })).toEqual({
+      findings: [],
+      measured: {},
+    });
+    expect(signs(diagnosePotential({ ...world, alone: null, captionVote: 0.1 }))).toEqual([]);
   });
 });
 

@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { measureExpectations } from "../../analysis/expectations";
+import type { Measurement } from "../../analysis/measurement";
 import type { Control } from "../../base/types";
 import type { ReadPair } from "../../reader/reader";
 import {
@@ -10,6 +12,7 @@ import {
   scoreWidth,
 } from "../../reader/score-cache";
 import { HEADS } from "../../retriever/retrieve";
+import { diagnosePotential, type StageHealth } from "../../training/health";
 import type { Preference } from "../../training/judge-candidates";
 import { frozenCandidates, type Index } from "./corpus-index";
 import type { TunedReader } from "./reader";
@@ -41,6 +44,8 @@ const QUERIES_PER_BATCH = 32;
  * The stage that reads every training and validation query with the frozen retriever's candidates of both heads, once, so that every
  * training of a retriever (both heads, every ablation) starts from the same known scores.
  *
+ * Its health says whether there is anything to learn; the heads that start from it say it again.
+ *
  * The batches are fixed, so the scores do not depend on which training asks first.
  */
 export function scoresStage(
@@ -52,11 +57,27 @@ export function scoresStage(
     version: VERSION,
     config: { numCandidates, ...(preference === "tokens" ? { preference } : {}) },
     inputs: [index, reader],
-    compute: async (workDir, { control }) => {
+    compute: async (workDir, { control, report }) => {
       const scoring = { index: await index.open(), reader: await reader.open(), preference };
+      report(await measurePotential(scoring, control));
       await computeScores(workDir, scoring, numCandidates, control);
     },
   };
+}
+
+/** Whether there is anything for a retriever to learn from this reader, on validation: what an untrained list's captions know, and whether they are believed. */
+async function measurePotential({ index, reader }: Scoring, { signal }: Control): Promise<StageHealth> {
+  const control: Control = signal === undefined ? {} : { signal };
+  const rows = await measureExpectations(index, { reader: reader.reader, control, bootstrap: { numDraws: 1 } });
+  const find = (system: string, metric: string, subset: string): Measurement | undefined =>
+    rows.find((row) => row.system === system && row.metric === metric && row.subset === subset);
+  const moved = find("reader", "captionSwap", "all");
+  return diagnosePotential({
+    captionVote: find("caption vote", "accuracy", "all")?.value ?? null,
+    alone: find("linear probe", "accuracy", "label")?.value ?? null,
+    moved: moved?.value ?? null,
+    numSwapped: moved?.n ?? 0,
+  });
 }
 
 async function computeScores(

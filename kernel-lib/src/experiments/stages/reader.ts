@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import { formOf } from "../../answers/forms";
+import { wordingOf } from "../../answers/forms";
 import { assertOneOf } from "../../base/check";
-import type { Control, CurvePoint, Example, Label, Passage, Split, Task } from "../../base/types";
+import type { Control, CurvePoint, Label, Passage, Split, Task } from "../../base/types";
 import { loadReaderModel } from "../../models/architectures";
 import { mergeLora } from "../../models/lora/lora";
 import { loadLora, saveLora } from "../../models/lora/peft-files";
 import { createLocalReader } from "../../reader/local-reader";
 import { PROMPT_VERSION } from "../../reader/prompt";
-import { labelsFor, type Reader, type ReadPair } from "../../reader/reader";
+import type { Reader, ReadPair } from "../../reader/reader";
 import { diagnoseLoss, diagnoseReader, joinHealth, type StageHealth } from "../../training/health";
 import { type ReadableExample, type ReaderStageOptions, trainReader } from "../../training/reader-stage";
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
@@ -39,14 +39,6 @@ async function measureReaderHealth(
     texts.map((text, i) => wordingOf(text, asked[i]!.example, labels)),
     asked.map(({ example }) => wordingOf(example.answer, example, labels) ?? example.answer),
   );
-}
-
-/** An answer in a wording that is the same for equal answers; null when it cannot be read. */
-function wordingOf(text: string, example: Example, labels: readonly Label[]): string | null {
-  const { parse, wording } = formOf(example.form ?? "label");
-  const own = labelsFor(example, labels);
-  const answer = parse(text, own);
-  return answer === null ? null : wording(answer, own);
 }
 
 /** "retrieval": reads each question with a retrieved candidate. "closedBook": with none. */

@@ -80,6 +80,8 @@ export interface AblateOptions {
 /** Every variant's answers and its difference to the full system, "jomed". */
 export interface AblateResult extends EvaluateResult {
   readonly predictions: Predictions;
+  /** By variant: the first of the others before it, the full system among them, that gives the very same answers. */
+  readonly identical: Readonly<Record<string, string>>;
 }
 
 /**
@@ -108,5 +110,21 @@ export async function ablate(run: Run, options: AblateOptions): Promise<AblateRe
     answers.push(...(await predict(run, { ...shared, system, heads: own, name: variant })).predictions);
   }
   const evaluation = await evaluate(run, { task, predictions: answers, baseline: FULL_SYSTEM });
-  return { ...evaluation, predictions: answers };
+  return { ...evaluation, predictions: answers, identical: findIdentical(answers) };
+}
+
+/** Which system answers every question as one before it does, whatever it read. */
+function findIdentical(predictions: Predictions): Record<string, string> {
+  const answers = new Map<string, Map<string, string>>();
+  for (const { system, exampleId, answer } of predictions) {
+    const own = answers.get(system) ?? new Map<string, string>();
+    answers.set(system, own.set(exampleId, JSON.stringify(answer)));
+  }
+  const systems = [...answers];
+  return Object.fromEntries(
+    systems.flatMap(([system, own], i) => {
+      const same = systems.slice(0, i).find(([, other]) => [...own].every(([id, answer]) => other.get(id) === answer));
+      return same === undefined ? [] : [[system, same[0]]];
+    }),
+  );
 }

@@ -7,7 +7,7 @@ import { loadDualEncoder } from "../../models/architectures";
 import { createLearnedTower, type EncoderTower } from "../../retriever/learned-tower";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { HEADS } from "../../retriever/retrieve";
-import { diagnoseRetriever, type StageHealth } from "../../training/health";
+import { diagnoseRetriever, joinHealth, type StageHealth } from "../../training/health";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
 import { trainRetrieverHead } from "../../training/retriever-stage";
 import { profileOf } from "../profiles";
@@ -192,7 +192,8 @@ async function trainTower(
   );
   tower.save(join(workDir, TOWER_FILE));
   const numCandidates = Math.min(settings.numCandidates, corpus.passages.length);
-  report(diagnoseRetriever(curve, { numCandidates, bestStep }));
+  const before = scored.manifest.health ?? { findings: [], measured: {} };
+  report(joinHealth(before, diagnoseRetriever(curve, { numCandidates, bestStep })));
   const reads = countReads(curve, work, cacheSize() - numKnown);
   writeJson(workDir, "curve.json", { curve, bestStep, bestScore, reads });
 }

@@ -9,7 +9,7 @@ import { ablate, evaluate } from "../../../src/experiments/stages/results";
 import { tuneRetriever } from "../../../src/experiments/stages/retriever";
 import { loadQwen2Vl } from "../../../src/models/qwen2-vl/weights";
 import { fingerprintReader } from "../../../src/reader/local-reader";
-import { systemNames } from "../../../src/systems/systems";
+import { ablations, systemNames } from "../../../src/systems/systems";
 import { bytesOf, type SmallWorld, smallWorld } from "../helpers/small-world";
 
 const FIVE_SYSTEMS = systemNames("system");
@@ -92,7 +92,8 @@ describe("the whole chain on untrained models", () => {
       expect(Object.values(health!.measured).every(Number.isFinite)).toBe(true);
     }
     expect(first.reader.health!.measured).toHaveProperty("commonestAnswer");
-    expect(first.heads.heads.text!.health!.measured).toHaveProperty("frozenOverlap");
+    for (const measured of ["frozenOverlap", "captionVote", "alone", "captionSwap"])
+      expect(first.heads.heads.text!.health!.measured).toHaveProperty(measured);
     expect(trainings(again).map(({ health }) => health)).toEqual(trainings(first).map(({ health }) => health));
     free(first);
     free(again);
@@ -190,7 +191,15 @@ test("evaluate gives rows with intervals and paired differences; ablate one diff
   expect(differences).toHaveLength(2 * (FIVE_SYSTEMS.length - 1));
   const { index, reader, heads } = all;
   const ablation = await ablate(run, { task: world.task, index, reader, heads });
-  expect(new Set(ablation.differences.map((row) => row.system)).size).toBe(6);
+  expect(new Set(ablation.differences.map((row) => row.system)).size).toBe(ablations().length);
+  const answersOf = (system: string) =>
+    ablation.predictions.filter((each) => each.system === system).map(({ answer }) => answer);
+  for (const [variant, other] of Object.entries(ablation.identical))
+    expect(answersOf(variant)).toEqual(answersOf(other));
+  const odd = ablations()
+    .map(({ ablates }) => ablates)
+    .filter((variant) => !(variant in ablation.identical));
+  for (const variant of odd) expect(answersOf(variant)).not.toEqual(answersOf("jomed"));
   const value = (system: string) =>
     ablation.rows.find((row) => row.system === system && row.metric === "accuracy")!.value;
   for (const row of ablation.differences.filter((each) => each.metric === "accuracy")) {
