@@ -7,7 +7,7 @@ import type { CasebookDials } from "../phantoms/casebook/dials";
 import { parseCasebookName } from "../phantoms/casebook/names";
 import { BASELINE_SYSTEM, FULL_SYSTEM } from "../systems/systems";
 import { isInconsistent } from "./inconsistency";
-import { bySystem, findMeasurement, type Measurement } from "./measurement";
+import { bySystem, findMeasurement, type Measurement, shareOf } from "./measurement";
 import { knownShare, type MeasuredTold, predictAccuracy } from "./theory";
 
 // Worlds that differ in their dials, each with several seeds: what a retriever gains over none, what training it gains on top, and what the
@@ -157,10 +157,8 @@ function measuredOf(
   settings: BootstrapOptions,
 ): [SweepMeasure, Interval, number][] {
   const all = cells.flat();
-  const share =
-    (rows: readonly Asked[], name: Compared | "inconsistent"): Statistic =>
-    (picked) =>
-      picked.filter((i) => rows[i]![name]).length / picked.length;
+  const share = (rows: readonly Asked[], name: Compared | "inconsistent"): Statistic =>
+    shareOf(rows, (row) => row[name]);
   const nested = (rows: readonly Asked[]) =>
     [rows.map(({ group }) => group), { ...settings, outer: rows.map(({ seed }) => seed) }] as const;
   const own = (name: Compared | "inconsistent"): [SweepMeasure, Interval, number] => {

@@ -74,19 +74,20 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
 }
 
-/** As many groups as there are, drawn with replacement: the positions of all their rows. */
-function drawRows(byGroup: readonly (readonly number[])[], random: Random): number[] {
-  const drawn: number[] = [];
+/** Adds as many groups as there are, drawn with replacement: the positions of all their rows. */
+function drawRows(byGroup: readonly (readonly number[])[], random: Random, drawn: number[]): void {
   for (let i = 0; i < byGroup.length; i++) {
-    for (const row of byGroup[random.integer(byGroup.length)]!) drawn.push(row);
+    const rows = byGroup[random.integer(byGroup.length)]!;
+    for (let r = 0; r < rows.length; r++) drawn.push(rows[r]!);
   }
-  return drawn;
 }
 
 /** As many outer units as there are, drawn likewise, then the groups of each. A single one is not drawn: it is all there is. */
 function drawNested(units: readonly (readonly (readonly number[])[])[], random: Random): number[] {
-  if (units.length === 1) return drawRows(units[0]!, random);
-  return units.flatMap(() => drawRows(units[random.integer(units.length)]!, random));
+  const drawn: number[] = [];
+  if (units.length === 1) drawRows(units[0]!, random, drawn);
+  else for (let u = 0; u < units.length; u++) drawRows(units[random.integer(units.length)]!, random, drawn);
+  return drawn;
 }
 
 function draw(where: string, groups: readonly string[], statistic: Statistic, options: ResolvedOptions) {
