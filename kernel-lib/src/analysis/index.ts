@@ -15,5 +15,13 @@ export { findMeasurement, type MeasureOptions } from "./measurement";
 export { isOracleCorrect, measureOracle } from "./oracle";
 export { measureOverSeeds, type OverSeedsOptions, type SeedAnswers } from "./over-seeds";
 export { measureSweep, type SweepCell, type SweepMeasure, type SweepRow, sweepCorrelation } from "./sweep";
-export { knownShare, type MeasuredTold, measureTold, predictAccuracy, predictReading, type ToldShares } from "./theory";
+export {
+  knownShare,
+  listOf,
+  type MeasuredTold,
+  measureTold,
+  predictAccuracy,
+  predictReading,
+  type ToldShares,
+} from "./theory";
 export { measureTrust, RELATIONS, type TrustInputs } from "./trust";

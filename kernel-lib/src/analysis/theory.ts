@@ -1,8 +1,10 @@
 import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
 import { ConfigError, DataError } from "../base/errors";
 import type { Corpus, Prediction, Task } from "../base/types";
+import { exampleOf, examplesById } from "../data/splits";
 import type { PictureFacts } from "../phantoms/phantom";
 import { labelsNamed } from "../systems/caption-vote";
+import type { RetrievedList } from "./agreement";
 
 // Why a trained retriever helps, as a toy that can be checked. A reader that believes captions is right with a passage of the
 // question's own pattern, and with another one as often as such passages happen to have the same diagnosis (q). With m the share of own
@@ -146,49 +148,42 @@ export interface MeasuredTold extends Required<Omit<ToldShares, "known" | "same"
 }
 
 /**
- * Measures m, q and r over the passages that one system read: whose picture shows the question's own pattern, and what the captions of
- * the others and of these tell. A caption that names no label, or several, counts as a guess. Not the reader's answers: these are what
- * the theory is to predict.
+ * Measures m, q and r over retrieved lists: whose picture shows the question's own pattern, and what the captions of these and of the others
+ * tell. A caption that names no label, or several, counts as a guess. No reader is asked: its answers are what the theory is to predict.
  *
  * @param facts with the word "pattern" for examples and passages: a casebook's.
- * @param predictions of one system, one label each, all with as many readings.
- * @throws DataError where the pattern is unknown, a passage is not of the corpus, an answer is not one label, or readings are missing.
+ * @param lists of questions of one label each, all equally long: frozen ones, or those that a system read.
+ * @throws DataError where a pattern is unknown, a question or passage is not of the task or corpus, an answer is not one label, or lists differ in length.
+ * @example measureTold({ task, corpus, facts }, ftRag.map(listOf))
  */
 export function measureTold(
   { task, corpus, facts }: { readonly task: Task; readonly corpus: Corpus; readonly facts: PictureFacts },
-  predictions: readonly Prediction[],
+  lists: readonly Pick<RetrievedList, "exampleId" | "hits">[],
 ): MeasuredTold {
   const refuse = (rule: string, id: string): DataError =>
-    new DataError(`measureTold: ${rule}; ${id} has not. Use the predictions of one reading system on a casebook.`, {
-      id,
-    });
-  const patternOf = (id: string): string => {
-    const pattern = facts.words.get(id)?.["pattern"];
-    if (pattern !== undefined) return pattern;
-    throw refuse("facts must say the pattern of every picture", id);
-  };
+    new DataError(`measureTold: ${rule}; ${id} has not. Use the lists of one retrieving system on a casebook.`, { id });
+  const numReadings = lists[0]?.hits.length ?? 0;
+  const examples = examplesById(task);
   const texts = new Map(corpus.passages.map((passage) => [passage.id, passage.text]));
-  const numReadings = predictions[0]?.readings.length ?? 0;
   const guess = 1 / task.labels.length;
   const same: number[] = [];
   const told: Record<"same" | "other", number[]> = { same: [], other: [] };
-  for (const { form, truth, exampleId, readings } of predictions) {
-    if (form !== "label" || readings.length !== numReadings || numReadings === 0)
-      throw refuse("predictions must be of one label, with equally many readings", exampleId);
-    const own = patternOf(exampleId);
-    let count = 0;
-    for (const { retrieved } of readings) {
-      const text = texts.get(retrieved?.passageId ?? "");
-      if (retrieved === null || text === undefined)
-        throw refuse("every reading must have a passage of the corpus", exampleId);
-      const kind = facts.words.get(retrieved.passageId)?.["pattern"] === own ? "same" : "other";
+  for (const { exampleId, hits } of lists) {
+    const { labels } = exampleOf("measureTold", examples, exampleId);
+    const own = facts.words.get(exampleId)?.["pattern"];
+    if (own === undefined) throw refuse("facts must say the pattern of every question", exampleId);
+    if (labels.length !== 1) throw refuse("questions must have one label", exampleId);
+    if (hits.length !== numReadings || numReadings === 0) throw refuse("lists must be equally long", exampleId);
+    const isSame = hits.map(({ passageId }) => facts.words.get(passageId)?.["pattern"] === own);
+    hits.forEach(({ passageId }, i) => {
+      const text = texts.get(passageId);
+      if (text === undefined) throw refuse("passages must be of the corpus", passageId);
       const named = labelsNamed(text, task.labels);
-      told[kind].push(named.length === 1 ? Number(named[0] === truth) : guess);
-      if (kind === "same") count++;
-    }
-    same.push(count);
+      told[isSame[i] ? "same" : "other"].push(named.length === 1 ? Number(named[0] === labels[0]) : guess);
+    });
+    same.push(isSame.filter(Boolean).length);
   }
-  if (same.length === 0) throw new DataError("measureTold: predictions must hold at least one; got 0.");
+  if (same.length === 0) throw new DataError("measureTold: lists must hold at least one; got 0.");
   const meanOr = (values: readonly number[], none: number): number =>
     values.length === 0 ? none : values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
@@ -199,4 +194,9 @@ export function measureTold(
     sameAgreement: meanOr(told.same, 1), // where none was read it plays no part
     otherAgreement: meanOr(told.other, guess),
   };
+}
+
+/** The passages that a prediction's readings read. */
+export function listOf({ exampleId, readings }: Prediction): Pick<RetrievedList, "exampleId" | "hits"> {
+  return { exampleId, hits: readings.flatMap(({ retrieved }) => retrieved ?? []) };
 }

@@ -1,6 +1,6 @@
 import { measureOverSeeds } from "../analysis/over-seeds";
 import { measureSweep, type SweepCell, type SweepRow } from "../analysis/sweep";
-import { measureTold } from "../analysis/theory";
+import { listOf, measureTold } from "../analysis/theory";
 import { assertNotInterrupted } from "../base/check";
 import { ConfigError, StateError } from "../base/errors";
 import type { Control, Prediction } from "../base/types";
@@ -188,11 +188,7 @@ async function worldOf(
   const index = await buildIndex(run, { task, corpus, encoderFolder });
   try {
     const from = { task, corpus, facts: facts! };
-    const of = (system: string) =>
-      measureTold(
-        from,
-        predictions.filter((each) => each.system === system),
-      );
+    const of = (system: string) => measureTold(from, predictions.filter((each) => each.system === system).map(listOf));
     return {
       told: { before: of(BASELINE_SYSTEM), after: of(FULL_SYSTEM) },
       expectations: await expect(run, { index, facts }),

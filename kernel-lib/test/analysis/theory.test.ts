@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { knownShare, measureTold, predictAccuracy, predictReading } from "../../src/analysis/theory";
+import { knownShare, listOf, measureTold, predictAccuracy, predictReading } from "../../src/analysis/theory";
 import { createRandom } from "../../src/base/random";
-import type { Corpus, Passage, Prediction } from "../../src/base/types";
+import type { Corpus, Passage } from "../../src/base/types";
 import { predict, toyExample, toyTask } from "./helpers";
 
 describe("predictReading", () => {
@@ -85,42 +85,25 @@ describe("knownShare", () => {
 });
 
 describe("measureTold", () => {
-  const task = toyTask(
-    ["accuracy"],
-    ["a", "b"].map((id) => toyExample(id, { labels: [0] })),
-  );
+  const examples = ["a", "b", "c"].map((id) => toyExample(id, { labels: [0] }));
+  const task = toyTask(["accuracy"], [...examples, toyExample("d", { labels: [0, 1] })]);
   const passage = (id: string, text: string): Passage => {
     const image = { width: 1, height: 1, channels: 1, data: Uint8Array.of(0) } as const;
     return { id, corpus: "toy", image, text, licence: "" };
   };
-  const passages = [
-    passage("p", "says yes ."),
-    passage("q", "says no ."),
-    passage("r", "silent ."),
-    passage("s", "says yes ."),
-  ];
+  const texts = { p: "says yes .", q: "says no .", r: "silent .", s: "says yes ." };
+  const passages = Object.entries(texts).map(([id, text]) => passage(id, text));
   const corpus = { name: "toy", passages } as unknown as Corpus;
-  const words = new Map(
-    Object.entries({ a: "1", b: "2", p: "1", q: "2", r: "1", s: "3" }).map(([id, pattern]) => [id, { pattern }]),
-  );
-  const facts = { signs: [], nuisances: [], words };
-  const read = (id: string, ids: readonly string[]): Prediction => {
-    const made = predict(
-      "ft-rag",
-      id,
-      0,
-      ids.map(() => 0),
-      0,
-    );
-    const readings = made.readings.map((reading, k) => ({
-      ...reading,
-      retrieved: { passageId: ids[k]!, head: "image" as const, rank: k, score: 1 },
-    }));
-    return { ...made, readings };
-  };
+  const patterns = Object.entries({ a: "1", b: "2", d: "1", p: "1", q: "2", r: "1", s: "3" });
+  const facts = { signs: [], nuisances: [], words: new Map(patterns.map(([id, pattern]) => [id, { pattern }])) };
+  const from = { task, corpus, facts };
+  const list = (exampleId: string, ids: readonly string[]) => ({
+    exampleId,
+    hits: ids.map((passageId, rank) => ({ passageId, head: "image" as const, rank, score: 1 })),
+  });
 
   it("counts passages of the own pattern, and what these and the others tell", () => {
-    const told = measureTold({ task, corpus, facts }, [read("a", ["p", "r", "q"]), read("b", ["q", "p", "s"])]);
+    const told = measureTold(from, [list("a", ["p", "r", "q"]), list("b", ["q", "p", "s"])]);
     expect(told.same).toEqual([2, 1]);
     expect(told.sameShare).toBeCloseTo(3 / 6, 12);
     expect(told.sameAgreement).toBeCloseTo((1 + 1 / 2 + 0) / 3, 12); // yes; silent: a guess of two; no
@@ -128,16 +111,20 @@ describe("measureTold", () => {
     expect(told).toMatchObject({ numReadings: 3, numClasses: 2 });
   });
 
-  it("refuses unknown patterns, closed-book answers, passages from elsewhere, and nothing", () => {
-    const from = { task, corpus, facts };
-    expect(() => measureTold(from, [predict("closed-book", "a", 0, [0], 0)])).toThrow(
-      /a passage of the corpus; a has not/,
-    );
-    expect(() => measureTold(from, [read("a", ["z"])])).toThrow(/a passage of the corpus; a has not/);
-    expect(() => measureTold(from, [read("c", ["p"])])).toThrow(/the pattern of every picture; c has not/);
-    expect(() => measureTold(from, [read("a", ["p"]), read("b", ["p", "q"])])).toThrow(
-      /equally many readings; b has not/,
-    );
+  it("takes the lists of predictions, and refuses those of a system that reads none", () => {
+    const made = predict("ft-rag", "a", 0, [0], 0);
+    const [hit] = list("a", ["p"]).hits;
+    const read = { ...made, readings: [{ ...made.readings[0]!, retrieved: hit! }] };
+    expect(listOf(read)).toEqual(list("a", ["p"]));
+    expect(() => measureTold(from, [listOf(made)])).toThrow(/lists must be equally long; a has not/);
+  });
+
+  it("refuses unknown patterns, several labels, passages and questions from elsewhere, lists of other lengths, and nothing", () => {
+    expect(() => measureTold(from, [list("c", ["p"])])).toThrow(/the pattern of every question; c has not/);
+    expect(() => measureTold(from, [list("d", ["p"])])).toThrow(/one label; d has not/);
+    expect(() => measureTold(from, [list("a", ["z"])])).toThrow(/passages must be of the corpus; z has not/);
+    expect(() => measureTold(from, [list("z", ["p"])])).toThrow(/z/);
+    expect(() => measureTold(from, [list("a", ["p"]), list("b", ["p", "q"])])).toThrow(/equally long; b has not/);
     expect(() => measureTold(from, [])).toThrow(/at least one; got 0/);
   });
 });
