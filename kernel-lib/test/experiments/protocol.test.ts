@@ -13,6 +13,7 @@ import {
 } from "../../src/experiments/protocol";
 import { assertReportable, assertTrial } from "../../src/experiments/record";
 import { hasResults, loadResults } from "../../src/experiments/stored-results";
+import { standardDials } from "../../src/phantoms/casebook/dials";
 
 const REPORT: ReportPlan = {
   ...{ name: "main", what: "", needs: ["dials"], source: "phantom", profile: "test", tasks: ["casebook"] },
@@ -37,6 +38,11 @@ describe("the committed protocol", () => {
     expect(protocol.reports.map(({ name }) => name)).toEqual(
       expect.arrayContaining(["casebook", "sweep", "phantoms", "real"]),
     );
+  });
+
+  it("says the dials that the casebook's standard world has", () => {
+    const chosen = loadProtocol().choices.find(({ name }) => name === "casebook-dials")!;
+    expect(standardDials("casebook")).toMatchObject(chosen.value);
   });
 
   it("names the runs behind every stored table, on the seeds that the table says", () => {
