@@ -18,5 +18,7 @@ export {
   type Scene,
   type SceneOptions,
 } from "./general/world";
+export { type KnowledgeDials, PHANTOM_DIALS } from "./knowledge/dials";
 export { type Casebook, type LoadCasebookOptions, loadCasebook } from "./load-casebook";
+export { loadPhantomFacts, type PhantomFactsOptions } from "./load-facts";
 export type { PictureFacts } from "./phantom";

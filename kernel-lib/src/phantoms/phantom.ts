@@ -35,7 +35,14 @@ export interface TaskPhantom extends DrawnFiles {
   readonly task: TaskDefinition;
   /** What is drawn, for the data card. */
   readonly description: string;
+  /** By id of an example, what is known of its picture; drawn anew, without the files. */
+  readonly facts?: (
+    request: Pick<PhantomRequest, "seed" | "size">,
+  ) => Iterable<readonly [id: string, words: FactWords]>;
 }
+
+/** What is true of one picture, by name. */
+export type FactWords = Readonly<Record<string, string>>;
 
 /** What a phantom knows of its pictures besides their labels. Read by analyses, never by training. */
 export interface PictureFacts {
@@ -44,7 +51,7 @@ export interface PictureFacts {
   /** What varies freely. */
   readonly nuisances: readonly string[];
   /** By id of an example or a passage: the word of each sign, of each nuisance, and of whatever else is known. */
-  readonly words: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  readonly words: ReadonlyMap<string, FactWords>;
 }
 
 /** Which pairs are drawn. */
@@ -69,6 +76,8 @@ export interface CorpusPhantom {
   readonly load: (request: CorpusRequest) => Promise<Corpus>;
   /** Whether `load` would draw nothing. */
   readonly isDrawn: (request: CorpusRequest) => boolean;
+  /** By id of a passage, what is known of its picture; drawn anew. */
+  readonly facts?: (request: CorpusRequest) => Iterable<readonly [id: string, words: FactWords]>;
 }
 
 /** The stand-in for a published corpus: pairs of a drawn one, in the format that the corpus is read from. */

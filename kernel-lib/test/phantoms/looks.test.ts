@@ -15,6 +15,7 @@ import {
 import { drawClasses, drawPoisson } from "../../src/phantoms/phantom";
 import { drawSkinPhantom } from "../../src/phantoms/tasks/derma";
 import { drawFundusPhantom } from "../../src/phantoms/tasks/fundus";
+import { shownPlan } from "./plans";
 
 test("areas cover their inside, nothing outside, and combine", () => {
   const disc = ellipse({ x: 0, y: 0, rx: 0.5, ry: 0.25 });
@@ -58,12 +59,13 @@ const spread = (values: number[]) => {
 };
 
 test.each([
-  ["fundus", 5, drawFundusPhantom, 1.5], // how it was taken outweighs the grade
-  ["dermoscopy", 7, drawSkinPhantom, 0.8], // classes differ in colour, and overlap
+  ["fundus", 5, drawFundusPhantom, 1.5, "retina-mnist"], // how it was taken outweighs the grade
+  ["dermoscopy", 7, drawSkinPhantom, 1.5, "derma-mnist"],
 ] as const)(
   "%s: the same stream gives the same bytes, and brightness alone tells no class",
-  (_, labels, draw, ratio) => {
-    const of = (label: number, i: number) => draw(label, createRandom(`look/${label}/${i}`)).image;
+  (_, labels, draw, ratio, task) => {
+    const of = (label: number, i: number) =>
+      draw(label, shownPlan(task, `${label}/${i}`), createRandom(`look/${label}/${i}`)).image;
     expect(of(1, 0)).toEqual(of(1, 0));
     const byClass = Array.from({ length: labels }, (_row, label) =>
       Array.from({ length: 30 }, (_cell, i) => meanOf(of(label, i))),
@@ -74,11 +76,14 @@ test.each([
   },
 );
 
+const PLAN = shownPlan("retina-mnist");
+
 test("the grade raises the number of spots, and grades overlap", () => {
   const spots = (grade: number) =>
-    Array.from({ length: 200 }, (_, i) => drawFundusPhantom(grade, createRandom(`spots/${grade}/${i}`), 8).signs).map(
-      ({ bleedings, exudates }) => bleedings + exudates,
-    );
+    Array.from(
+      { length: 200 },
+      (_, i) => drawFundusPhantom(grade, PLAN, createRandom(`spots/${grade}/${i}`), 8).signs,
+    ).map(({ bleedings, exudates }) => bleedings + exudates);
   const [none, mild, moderate, severe] = [spots(0), spots(1), spots(2), spots(3)];
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   expect(mean(severe)).toBeGreaterThan(mean(none) + 4);

@@ -7,13 +7,14 @@ import { drawPool, POOL_LOOKS } from "../../src/phantoms/corpora/pool";
 import { loadTask } from "../../src/phantoms/load-task";
 import { type BreastDiagnosis, type BreastPhantom, drawBreastPhantom } from "../../src/phantoms/tasks/breast";
 import { contactSheet } from "./contact-sheet";
+import { shownPlan } from "./plans";
 
 const COLUMNS = 10;
 const TASKS = ["breast-mnist", "derma-mnist", "retina-mnist", "vindr-pcxr", "brset", "vqa-rad", "slake", "path-vqa"];
 
 const first = <T>(list: readonly T[]): T[] => list.slice(0, COLUMNS);
 const draw = (diagnosis: BreastDiagnosis, name: string): BreastPhantom =>
-  drawBreastPhantom(diagnosis, createRandom(name));
+  drawBreastPhantom(diagnosis, shownPlan("breast-mnist", name), createRandom(name));
 
 /** Rows: benign, and the same pictures (same stream, so same nuisances, noise and chance) drawn as malignant. */
 export function diagnosisSheet(): Promise<Buffer> {

@@ -15,6 +15,7 @@ import { drawPathologyCase } from "../../src/phantoms/tasks/pathology";
 import { drawRadiologyCase } from "../../src/phantoms/tasks/radiology";
 import { cutWords } from "../../src/replicas/tokenizers";
 import { refusal } from "../data/helpers";
+import { PATHOLOGY_WORLD, RADIOLOGY_WORLD, shownPlan } from "./plans";
 
 const VOCABULARY = new Set(vocabularyWords().map((entry) => entry.word));
 const READER_VOCABULARY = new Set(readerWords().map((entry) => entry.word));
@@ -91,11 +92,13 @@ test("a body's fill darkens its middle by hand", () => {
   expect(image.data[27 * 28 + 27]).toBe(Math.round(0.5 * 255)); // the corner
 });
 
+const PLAN = shownPlan("breast-mnist");
+
 test("with contrast 0 the signs do not depend on the diagnosis; with 1.4 they do", () => {
   const spiky = (diagnosis: "malignant" | "benign", contrast: number) =>
-    Array.from({ length: 100 }, (_, i) => drawBreastPhantom(diagnosis, createRandom(`sign/${i}`), { contrast })).filter(
-      (phantom) => phantom.signs.includes("spiky"),
-    ).length / 100;
+    Array.from({ length: 100 }, (_, i) =>
+      drawBreastPhantom(diagnosis, PLAN, createRandom(`sign/${i}`), { contrast }),
+    ).filter((phantom) => phantom.signs.includes("spiky")).length / 100;
   expect(spiky("malignant", 0)).toBe(spiky("benign", 0));
   expect(spiky("malignant", 1.4) - spiky("benign", 1.4)).toBeGreaterThan(0.5);
 });
@@ -158,7 +161,7 @@ test("the readers know every word and sign of the questions, labels and phantom 
   ]);
   for (let i = 0; i < 40; i++) {
     const random = createRandom(`asked/${i}`);
-    const cases = [drawRadiologyCase(random, 8), drawPathologyCase(random, 8)];
+    const cases = [drawRadiologyCase(RADIOLOGY_WORLD, random, 8), drawPathologyCase(PATHOLOGY_WORLD, random, 8)];
     texts.push(...cases.flatMap(({ questions }) => questions.flatMap(({ question, answer }) => [question, answer])));
   }
   const cut = texts.flatMap((text) => text.match(/\p{L}+|\p{N}|[^\p{L}\p{N}\s]/gu) ?? []);

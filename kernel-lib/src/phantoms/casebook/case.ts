@@ -1,7 +1,7 @@
 import type { Random } from "../../base/random";
 import type { RasterImage } from "../../base/types";
 import { type Blob, renderScene, type SceneLatents } from "../general/render";
-import { type AttributeName, attributeOf, drawSpots, drawValue } from "../general/world";
+import { type AttributeName, attributeOf, drawClear, drawSpots, drawValue } from "../general/world";
 import type { CasebookDials } from "./dials";
 
 // One case: the words that are true of it, the picture that shows them, and the caption that names some of them.
@@ -30,8 +30,6 @@ export interface CaseFacts {
 }
 
 const SIZE = { width: 28, height: 28, channels: 1 } as const;
-/** Share of a word's range, around its middle, that a sign is drawn from. */
-const SIGN_RANGE = 0.3;
 const CONTRASTS: Readonly<Record<string, number>> = { dark: 1.2, dim: 1, bright: 0.85 };
 /** What a body's brightness is where neither "deep" nor "pale" shows. */
 const PLAIN_FILL = -0.2;
@@ -58,17 +56,10 @@ export function drawWords(
 
 /** A value of the word, moved towards the middle of all words' values as far as its strength lacks. */
 function drawStrong(name: AttributeName, word: string, how: Strength, random: Random): number {
-  const { words, bounds } = attributeOf(name);
+  const { bounds } = attributeOf(name);
   const middle = (bounds[0]! + bounds.at(-1)!) / 2;
-  const value = how.isSign
-    ? drawMiddle(bounds[words.indexOf(word)]!, bounds[words.indexOf(word) + 1]!, random)
-    : drawValue(name, word, random);
+  const value = how.isSign ? drawClear(name, word, random) : drawValue(name, word, random);
   return middle + how.strength * (value - middle);
-}
-
-function drawMiddle(low: number, high: number, random: Random): number {
-  const margin = ((1 - SIGN_RANGE) / 2) * (high - low);
-  return random.uniform(low + margin, high - margin);
 }
 
 /** How strongly a feature shows, 0 to 1. */

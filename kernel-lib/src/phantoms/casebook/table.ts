@@ -1,16 +1,15 @@
 import type { Random } from "../../base/random";
-import { type AttributeName, attributeOf } from "../general/world";
 
-// The knowledge of the casebook world: which pattern of signs means which diagnosis. A table is drawn, not thought out: it is balanced in
+// The knowledge of a drawn world: which pattern of signs means which diagnosis. A table is drawn, not thought out: it is balanced in
 // every single word, so that no sign tells anything by itself, and of two patterns that differ in one sign it says the same or not.
 
 /** One word for each sign. */
 export type Pattern = readonly string[];
 
 /** Every combination of the signs' words, the last sign's changing fastest. */
-export function patternsOf(signs: readonly AttributeName[]): Pattern[] {
-  return signs.reduce<Pattern[]>(
-    (list, sign) => list.flatMap((pattern) => attributeOf(sign).words.map((word) => [...pattern, word])),
+export function patternsOf(words: readonly (readonly string[])[]): Pattern[] {
+  return words.reduce<Pattern[]>(
+    (list, ofSign) => list.flatMap((pattern) => ofSign.map((word) => [...pattern, word])),
     [[]],
   );
 }
@@ -44,16 +43,23 @@ export function alikeShare(patterns: readonly Pattern[], classes: readonly numbe
  * patterns, rounded up or down.
  */
 export function imbalance(patterns: readonly Pattern[], classes: readonly number[], numClasses: number): number {
-  return imbalanceOf(groupsOf(patterns), classes, numClasses);
+  const shares = new Array<number>(numClasses).fill(1 / numClasses);
+  return imbalanceOf(groupsOf(patterns), classes, shares);
 }
 
-function imbalanceOf(groups: readonly (readonly number[])[], classes: readonly number[], numClasses: number): number {
+function imbalanceOf(
+  groups: readonly (readonly number[])[],
+  classes: readonly number[],
+  shares: readonly number[],
+): number {
   let sum = 0;
   for (const group of groups) {
-    const counts = new Array<number>(numClasses).fill(0);
+    const counts = new Array<number>(shares.length).fill(0);
     for (const i of group) counts[classes[i]!]! += 1;
-    const fair = group.length / numClasses;
-    for (const count of counts) sum += Math.max(0, Math.floor(fair) - count, count - Math.ceil(fair));
+    for (const [label, count] of counts.entries()) {
+      const fair = group.length * shares[label]!;
+      sum += Math.max(0, Math.floor(fair + ROUNDING) - count, count - Math.ceil(fair - ROUNDING));
+    }
   }
   return sum;
 }
@@ -65,30 +71,44 @@ const SWAPS = 1500;
 /** Costs that differ by rounding only are equal. */
 const ROUNDING = 1e-9;
 
+/** What a table is to be like. */
+export interface TableWish {
+  readonly numClasses: number;
+  /** Share of the look-alikes with the same class. */
+  readonly alike: number;
+  /** Patterns of each class, [numClasses]. Default as equal as whole numbers allow. */
+  readonly counts?: readonly number[];
+}
+
 interface Search {
   readonly cost: number;
   readonly classes: readonly number[];
 }
 
 /**
- * A class for each pattern: all classes as frequent as whole numbers allow, within every word too, and `alike` of the look-alikes with
+ * A class for each pattern: every class as frequent as it is to be (all alike unless `counts` says more), within every word too, and `alike` of the look-alikes with
  * the same class, as nearly as twelve searches from random beginnings come. Another stream gives another table.
  *
  * @returns [number of patterns], classes 0 … numClasses - 1.
  */
 export function drawTable(
   patterns: readonly Pattern[],
-  { numClasses, alike }: { readonly numClasses: number; readonly alike: number },
+  { numClasses, alike, counts }: TableWish,
   random: Random,
 ): readonly number[] {
+  const given = counts?.flatMap((count, label) => new Array<number>(count).fill(label));
+  const unordered = given ?? patterns.map((_, i) => i % numClasses);
+  const shares = Array.from({ length: numClasses }, (_, c) =>
+    counts === undefined ? 1 / numClasses : counts[c]! / patterns.length,
+  );
   const [pairs, groups] = [lookAlikes(patterns), groupsOf(patterns)];
   const cost = (classes: readonly number[]): number => {
     const same = pairs.filter(([i, j]) => classes[i] === classes[j]).length / pairs.length;
-    return BALANCE_WEIGHT * imbalanceOf(groups, classes, numClasses) + Math.abs(same - alike);
+    return BALANCE_WEIGHT * imbalanceOf(groups, classes, shares) + Math.abs(same - alike);
   };
   let best: Search | null = null;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const begun = random.shuffle(patterns.map((_, i) => i % numClasses));
+    const begun = random.shuffle(unordered);
     const found = swapDown(begun, cost, random.fork(String(attempt)));
     if (best === null || found.cost < best.cost - ROUNDING) best = found;
   }

@@ -2,6 +2,7 @@ import { createRandom, type Random } from "../../base/random";
 import type { Passage, RasterImage, Split } from "../../base/types";
 import { lazyPassage, OTHER_MODALITIES, SUB_CORPORA } from "../corpora/breast-corpus";
 import { pickClass } from "../corpora/pool";
+import { attributeOf } from "../general/world";
 import type { PictureFacts } from "../phantom";
 import { type CaseFacts, drawCasePicture, drawWords, nuisancesOf, writeCaseCaption } from "./case";
 import { type CasebookDials, type CasebookVariant, signsOf } from "./dials";
@@ -59,7 +60,7 @@ export interface CasebookWorld {
 function drawCasebookTable(variant: CasebookVariant, dials: CasebookDials, random: Random): CasebookTable {
   const { numPatterns, numClasses, alike } = dials;
   const signs = signsOf(numPatterns);
-  const patterns = patternsOf(signs);
+  const patterns = patternsOf(signs.map((sign) => attributeOf(sign).words));
   if (variant !== "casebook-set") {
     const classes = drawTable(patterns, { numClasses, alike }, random);
     return { signs, patterns, diagnoses: classes.map((label) => [label]), alike: alikeShare(patterns, classes) };

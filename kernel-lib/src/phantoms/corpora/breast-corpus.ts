@@ -4,8 +4,9 @@ import type { Corpus, Passage, RasterImage } from "../../base/types";
 import { BREAST_MNIST } from "../../data/tasks/breast-mnist";
 import { type Blob, renderScene, type SceneLatents } from "../general/render";
 import { drawSpots, drawValue, wordFor } from "../general/world";
-import { type CorpusPhantom, phantomCard } from "../phantom";
-import { BREAST_VERSION, type BreastPhantom, drawBreastPhantom, MALIGNANT_SHARE } from "../tasks/breast";
+import { factsOfPlan, type RuleWorld, ruleWorld } from "../knowledge/rule";
+import { type CorpusPhantom, type FactWords, phantomCard } from "../phantom";
+import { BREAST_VERSION, type BreastPhantom, drawBreastPhantom, MALIGNANT_SHARE, planBreast } from "../tasks/breast";
 
 const BREAST_CORPUS_NAME = "phantom";
 
@@ -61,9 +62,9 @@ function writeBreastCaption({ diagnosis, nuisances, signs }: BreastPhantom, rand
 }
 
 /** Draws a breast ultrasound picture with its caption. */
-export function drawBreastPair(random: Random): DrawnPair & { readonly truth: string } {
-  const { truth, draw } = beginBreastPair(random);
-  return { ...draw(), truth };
+export function drawBreastPair(world: RuleWorld, random: Random): Required<DrawnPair> & Pick<BreastPair, "facts"> {
+  const { truth, draw, facts } = beginBreastPair(world, random);
+  return { ...draw(), truth, facts };
 }
 
 /** A kind of picture that is not the task's: it makes retrieval a choice. */
@@ -142,17 +143,26 @@ export interface BegunPair {
   readonly draw: () => DrawnPair;
 }
 
-function beginBreastPair(random: Random): Required<BegunPair> {
-  const diagnosis = random.chance(MALIGNANT_SHARE) ? "malignant" : "benign";
-  const draw = (): DrawnPair => {
-    const phantom = drawBreastPhantom(diagnosis, random);
-    return { image: phantom.image, text: writeBreastCaption(phantom, random) };
-  };
-  return { truth: BREAST_MNIST.labels[diagnosis === "malignant" ? 0 : 1]!.name, draw };
+interface BreastPair extends Required<BegunPair> {
+  readonly facts: FactWords;
 }
 
-function beginPassage(id: string, taskShare: number, random: Random): Passage {
-  if (random.chance(taskShare)) return lazyPassage(id, random.pick(SUB_CORPORA.breast), beginBreastPair(random));
+function beginBreastPair(world: RuleWorld, random: Random): BreastPair {
+  const diagnosis = random.chance(MALIGNANT_SHARE) ? "malignant" : "benign";
+  const plan = planBreast(diagnosis, world, random);
+  const draw = (): DrawnPair => {
+    const phantom = drawBreastPhantom(diagnosis, plan, random);
+    return { image: phantom.image, text: writeBreastCaption(phantom, random) };
+  };
+  return {
+    truth: BREAST_MNIST.labels[diagnosis === "malignant" ? 0 : 1]!.name,
+    draw,
+    facts: factsOfPlan(plan),
+  };
+}
+
+function beginPassage(id: string, taskShare: number, world: RuleWorld, random: Random): Passage {
+  if (random.chance(taskShare)) return lazyPassage(id, random.pick(SUB_CORPORA.breast), beginBreastPair(world, random));
   const modality = random.pick(OTHER_MODALITIES);
   const corpus = random.pick(modality.name === "chest" ? SUB_CORPORA.chest : SUB_CORPORA.breast);
   return lazyPassage(id, corpus, { draw: () => modality.draw(random) });
@@ -179,6 +189,11 @@ export function lazyPassage(id: string, corpus: string, { truth, draw }: BegunPa
   };
 }
 
+const SEED = 7;
+const NUM_PASSAGES = 3000;
+const TASK_SHARE = 0.7;
+const passageId = (i: number): string => `phantom/${String(i).padStart(6, "0")}`;
+
 /**
  * Draws the stand-in for the three corpora: pairs of a picture and a caption in words.
  *
@@ -186,13 +201,14 @@ export function lazyPassage(id: string, corpus: string, { truth, draw }: BegunPa
  * @throws ConfigError when an option is out of range.
  */
 export function drawCorpusPhantom(options: CorpusPhantomOptions = {}): Corpus {
-  const { seed = 7, numPassages = 3000, taskShare = 0.7 } = options;
+  const { seed = SEED, numPassages = NUM_PASSAGES, taskShare = TASK_SHARE } = options;
   assertInteger("drawCorpusPhantom: seed", seed, 0);
   assertInteger("drawCorpusPhantom: numPassages", numPassages, 1, 1_000_000);
   assertInRange("drawCorpusPhantom: taskShare", taskShare, 0, 1);
   const random = createRandom(`corpus-phantom/${seed}`);
+  const world = ruleWorld(BREAST_MNIST.name, seed);
   const passages = Array.from({ length: numPassages }, (_, i) =>
-    beginPassage(`phantom/${String(i).padStart(6, "0")}`, taskShare, random.fork(String(i))),
+    beginPassage(passageId(i), taskShare, world, random.fork(String(i))),
   );
   return {
     name: BREAST_CORPUS_NAME,
@@ -213,4 +229,14 @@ export const BREAST_CORPUS: CorpusPhantom = {
   tasks: [BREAST_MNIST.name],
   load: async ({ seed, numPassages }) => drawCorpusPhantom({ seed, numPassages }),
   isDrawn: () => true,
+  facts: ({ seed = SEED, numPassages = NUM_PASSAGES }) => {
+    const random = createRandom(`corpus-phantom/${seed}`);
+    const world = ruleWorld(BREAST_MNIST.name, seed);
+    return Array.from({ length: numPassages }, (_, i) => i).flatMap((i) => {
+      const own = random.fork(String(i));
+      if (!own.chance(TASK_SHARE)) return [];
+      own.pick(SUB_CORPORA.breast);
+      return [[passageId(i), beginBreastPair(world, own).facts] as const];
+    });
+  },
 };

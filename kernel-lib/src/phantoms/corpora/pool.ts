@@ -4,24 +4,36 @@ import { DataError } from "../../base/errors";
 import { createRandom, type Random } from "../../base/random";
 import type { Control, Corpus, Passage } from "../../base/types";
 import { openPack, readPackSummary, writePack } from "../../data/corpora/passage-pack";
+import { BREAST_MNIST } from "../../data/tasks/breast-mnist";
 import { BRSET } from "../../data/tasks/brset";
 import { DERMA_MNIST } from "../../data/tasks/derma-mnist";
+import { PATH_VQA } from "../../data/tasks/path-vqa";
 import { RETINA_MNIST } from "../../data/tasks/retina-mnist";
 import { VINDR_PCXR } from "../../data/tasks/vindr-pcxr";
+import { VQA_RAD } from "../../data/tasks/vqa-rad";
+import { factsOfPlan, type RuleWorld, ruleWorld } from "../knowledge/rule";
 import { writeChestCaption } from "../looks/chest-film";
 import { writeSkinCaption } from "../looks/dermoscopy";
 import { drawFundusNuisances, writeFundusCaption } from "../looks/fundus";
-import { type CorpusPhantom, type CorpusRequest, phantomCard, phantomFolder, phantomPlace } from "../phantom";
-import { drawSkinPhantom, SKIN_SHARES } from "../tasks/derma";
-import { DISEASE_SHARES, drawEyePhantom, drawFundusPhantom, GRADE_SHARES } from "../tasks/fundus";
+import {
+  type CorpusPhantom,
+  type CorpusRequest,
+  type FactWords,
+  phantomCard,
+  phantomFolder,
+  phantomPlace,
+} from "../phantom";
+import { drawSkinPhantom, planSkin, SKIN_SHARES } from "../tasks/derma";
+import { DISEASE_SHARES, drawEyePhantom, drawFundusPhantom, GRADE_SHARES, planEye, planGrade } from "../tasks/fundus";
 import { drawPathologyCase, writeHistologyCaption } from "../tasks/pathology";
 import { drawRadiologyCase, writeRadiologyCaption } from "../tasks/radiology";
-import { CHEST_SHARES, drawChestLabels, drawChestPhantom } from "../tasks/vindr";
+import { CHEST_SHARES, drawChestLabels, drawChestPhantom, planChest } from "../tasks/vindr";
 import { type DrawnPair, drawBreastPair } from "./breast-corpus";
 
 /** A pair of the pool, and which corpus such a pair would stand in. */
 interface PoolPair extends DrawnPair {
   readonly corpus: "pmc-oa-phantom" | "mimic-cxr-phantom" | "roco-phantom";
+  readonly facts: FactWords;
 }
 
 /** Chest films and larger fundus photographs are drawn at the size their tasks are read at, pixels. */
@@ -38,28 +50,51 @@ export function pickClass(weights: readonly number[], random: Random): number {
   return found < 0 ? weights.length - 1 : found; // rounding may leave a trace of the sum
 }
 
-/** Roots of the task's shares: the order of frequencies stays, the rarest come up often enough to be found. */
-const drawLabel = (shares: readonly number[], random: Random): number => pickClass(shares.map(Math.sqrt), random);
+/** Between a share and its root: the order of frequencies stays, and the rarest come up often enough to be found. */
+const FLATTENING = 0.75;
+const drawLabel = (shares: readonly number[], random: Random): number =>
+  pickClass(
+    shares.map((share) => share ** FLATTENING),
+    random,
+  );
 
-function drawSkin(random: Random): PoolPair {
+function drawSkin(world: RuleWorld, random: Random): PoolPair {
   const label = drawLabel(SKIN_SHARES, random);
-  const phantom = drawSkinPhantom(label, random);
+  const phantom = drawSkinPhantom(label, planSkin(label, world, random), random);
   const text = writeSkinCaption(label, phantom, random.fork("caption"));
-  return { image: phantom.image, text, truth: DERMA_MNIST.labels[label]!.name, corpus: "pmc-oa-phantom" };
+  return {
+    image: phantom.image,
+    text,
+    truth: DERMA_MNIST.labels[label]!.name,
+    facts: factsOfPlan(phantom.plan),
+    corpus: "pmc-oa-phantom",
+  };
 }
 
-function drawRetina(random: Random): PoolPair {
+function drawRetina(world: RuleWorld, random: Random): PoolPair {
   const grade = drawLabel(GRADE_SHARES, random);
-  const phantom = drawFundusPhantom(grade, random);
+  const phantom = drawFundusPhantom(grade, planGrade(grade, world, random), random);
   const text = writeFundusCaption(`level ${grade}`, phantom, random.fork("caption"));
-  return { image: phantom.image, text, truth: RETINA_MNIST.labels[grade]!.name, corpus: "pmc-oa-phantom" };
+  return {
+    image: phantom.image,
+    text,
+    truth: RETINA_MNIST.labels[grade]!.name,
+    facts: factsOfPlan(phantom.plan),
+    corpus: "pmc-oa-phantom",
+  };
 }
 
-function drawChest(random: Random): PoolPair {
+function drawChest(world: RuleWorld, random: Random): PoolPair {
   const labels = drawChestLabels(drawLabel(CHEST_SHARES, random), random);
-  const phantom = drawChestPhantom(labels, random, READ_SIDE);
+  const phantom = drawChestPhantom(labels, planChest(labels, world, random), random, READ_SIDE);
   const text = writeChestCaption(labels, phantom, random.fork("caption"));
-  return { image: phantom.image, text, truth: VINDR_PCXR.labels[labels[0]!]!.name, corpus: "mimic-cxr-phantom" };
+  return {
+    image: phantom.image,
+    text,
+    truth: VINDR_PCXR.labels[labels[0]!]!.name,
+    facts: factsOfPlan(phantom.plan),
+    corpus: "mimic-cxr-phantom",
+  };
 }
 
 /** The diseases of an eye: none, or one by the roots of the shares, with each of the others by its own share. */
@@ -69,45 +104,61 @@ function drawDiseases(random: Random): number[] {
   return DISEASE_SHARES.flatMap((share, disease) => (random.chance(share) || disease === first ? [disease] : []));
 }
 
-function drawFundus(random: Random): PoolPair {
+function drawFundus(world: RuleWorld, random: Random): PoolPair {
   const diseases = drawDiseases(random);
   const nuisances = drawFundusNuisances(random);
-  const { image, signs } = drawEyePhantom(diseases, nuisances, random, READ_SIDE);
+  const drawn = drawEyePhantom(diseases, { nuisances, plan: planEye(diseases, world, random) }, random, READ_SIDE);
   const labels = diseases.length === 0 ? [DISEASE_SHARES.length] : diseases; // the last label of the task is "normal"
-  const text = writeFundusCaption(`class ${labels.join(" , ")}`, { image, signs, nuisances }, random.fork("caption"));
-  return { image, text, truth: BRSET.labels[labels[0]!]!.name, corpus: "pmc-oa-phantom" };
+  const text = writeFundusCaption(`class ${labels.join(" , ")}`, drawn, random.fork("caption"));
+  return {
+    image: drawn.image,
+    text,
+    truth: BRSET.labels[labels[0]!]!.name,
+    facts: factsOfPlan(drawn.plan),
+    corpus: "pmc-oa-phantom",
+  };
 }
 
 /** Chest films stand in MIMIC-CXR, slices in ROCO. Questions have no label, so these pairs have no truth. */
-function drawRadiology(random: Random): PoolPair {
-  const drawn = drawRadiologyCase(random);
+function drawRadiology(world: RuleWorld, random: Random): PoolPair {
+  const drawn = drawRadiologyCase(world, random);
   const corpus = drawn.facts.organ === "chest" ? "mimic-cxr-phantom" : "roco-phantom";
-  return { image: drawn.image, text: writeRadiologyCaption(drawn, random.fork("caption")), corpus };
+  return {
+    image: drawn.image,
+    text: writeRadiologyCaption(drawn, random.fork("caption")),
+    facts: factsOfPlan(drawn.plan),
+    corpus,
+  };
 }
 
-function drawHistology(random: Random): PoolPair {
-  const drawn = drawPathologyCase(random);
-  return { image: drawn.image, text: writeHistologyCaption(drawn, random.fork("caption")), corpus: "pmc-oa-phantom" };
+function drawHistology(world: RuleWorld, random: Random): PoolPair {
+  const drawn = drawPathologyCase(world, random);
+  return {
+    image: drawn.image,
+    text: writeHistologyCaption(drawn, random.fork("caption")),
+    facts: factsOfPlan(drawn.plan),
+    corpus: "pmc-oa-phantom",
+  };
 }
 
-function drawBreast(random: Random): PoolPair {
-  return { ...drawBreastPair(random), corpus: random.chance(0.5) ? "pmc-oa-phantom" : "roco-phantom" };
+function drawBreast(world: RuleWorld, random: Random): PoolPair {
+  return { ...drawBreastPair(world, random), corpus: random.chance(0.5) ? "pmc-oa-phantom" : "roco-phantom" };
 }
 
-/** How the pictures of each look are drawn and described: those of the tasks, in the paper's order. */
+/** How the pictures of each look are drawn and described: those of the task whose dials they have, in the paper's order. */
 export const POOL_LOOKS = {
-  breast: drawBreast,
-  skin: drawSkin,
-  retina: drawRetina,
-  chest: drawChest,
-  fundus: drawFundus,
-  radiology: drawRadiology,
-  histology: drawHistology,
+  breast: { task: BREAST_MNIST.name, draw: drawBreast },
+  skin: { task: DERMA_MNIST.name, draw: drawSkin },
+  retina: { task: RETINA_MNIST.name, draw: drawRetina },
+  chest: { task: VINDR_PCXR.name, draw: drawChest },
+  fundus: { task: BRSET.name, draw: drawFundus },
+  radiology: { task: VQA_RAD.name, draw: drawRadiology },
+  histology: { task: PATH_VQA.name, draw: drawHistology },
 } as const;
 type PoolLook = keyof typeof POOL_LOOKS;
 
 /** Raised whenever the same seed would give other pairs. */
-const POOL_VERSION = 4;
+const POOL_VERSION = 5;
 
 const LOOKS = Object.keys(POOL_LOOKS) as PoolLook[];
 
@@ -116,17 +167,22 @@ const LOOKS = Object.keys(POOL_LOOKS) as PoolLook[];
  *
  * Every pair has a stream of its own, which no task shares. The look stands in the id: "pool/skin/000001".
  */
-export function* drawPool({
-  seed,
-  numPassages,
-}: {
+export function* drawPool(wish: PoolWish): Generator<Passage> {
+  for (const { facts: _, ...passage } of drawPairs(wish)) yield passage;
+}
+
+/** How many pairs of which seed. */
+interface PoolWish {
   readonly seed: number;
   readonly numPassages: number;
-}): Generator<Passage> {
+}
+
+function* drawPairs({ seed, numPassages }: PoolWish): Generator<Passage & Pick<PoolPair, "facts">> {
   const random = createRandom(`phantom-pool/${seed}`);
+  const worlds = LOOKS.map((look) => ruleWorld(POOL_LOOKS[look].task, seed));
   for (let i = 0; i < numPassages; i++) {
     const look = LOOKS[i % LOOKS.length]!;
-    const pair = POOL_LOOKS[look](random.fork(String(i)));
+    const pair = POOL_LOOKS[look].draw(worlds[i % LOOKS.length]!, random.fork(String(i)));
     yield { id: `pool/${look}/${String(i).padStart(6, "0")}`, licence: "CC0-1.0", ...pair };
   }
 }
@@ -193,5 +249,9 @@ export const POOL: CorpusPhantom = {
   isDrawn: (request) => {
     const { name, place } = placeOf(request);
     return existsSync(phantomPlace(name, { version: POOL_VERSION }, place));
+  },
+  facts: (request) => {
+    const { seed, numPassages } = placeOf(request);
+    return [...drawPairs({ seed, numPassages })].map(({ id, facts }) => [id, facts] as const);
   },
 };

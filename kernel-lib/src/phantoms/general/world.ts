@@ -83,6 +83,17 @@ export function drawValue(name: AttributeName, word: string, random: Random): nu
   return random.uniform(bounds[index]!, bounds[index + 1]!);
 }
 
+/** Share of a word's range, around its middle, that a clear value is drawn from. */
+const CLEAR_RANGE = 0.3;
+
+/** A value of the word that cannot be taken for another word's: from the middle of its range. */
+export function drawClear(name: AttributeName, word: string, random: Random): number {
+  const { words, bounds } = attributeOf(name);
+  const [low, high] = [bounds[words.indexOf(word)]!, bounds[words.indexOf(word) + 1]!];
+  const margin = ((1 - CLEAR_RANGE) / 2) * (high - low);
+  return random.uniform(low + margin, high - margin);
+}
+
 /** How one asks for an attribute, e.g. "what is the border ?". The answer is its word. */
 export function attributeQuestion(name: AttributeName): string {
   return `what is the ${name} ?`;

@@ -5,14 +5,12 @@ import {
   type Canvas,
   type Colour,
   createCanvas,
-  EVERYWHERE,
   ellipse,
   grey,
   overlap,
   paint,
   ring,
   stroke,
-  tint,
 } from "./canvas";
 
 /** A slice through a body. */
@@ -23,8 +21,6 @@ export interface SliceScene {
   readonly mass?: { readonly side: "left" | "right"; readonly level: "bright" | "dark"; readonly radius: number };
   /** Size of the fluid spaces over the usual size. */
   readonly fluid: number;
-  /** Overall brightness, 0.75 to 1.2. */
-  readonly exposure: number;
   /** Size in the picture, 0.75 to 1. */
   readonly zoom: number;
 }
@@ -129,7 +125,7 @@ function paintAbdomen(canvas: Canvas, { modality, fluid, zoom }: SliceScene, ran
 
 /** Draws an axial slice: a head with folded brain and fluid spaces, or an abdomen with liver, kidneys and spine. */
 export function drawBodySlice(side: number, scene: SliceScene, random: Random): Canvas {
-  const { mass, exposure, organ, zoom } = scene;
+  const { mass, organ, zoom } = scene;
   const canvas = createCanvas(side, side, grey(0.02));
   (organ === "head" ? paintHead : paintAbdomen)(canvas, scene, random);
   if (mass !== undefined) {
@@ -147,6 +143,5 @@ export function drawBodySlice(side: number, scene: SliceScene, random: Random): 
     paint(canvas, area, grey(mass.level === "bright" ? 0.95 : 0.08), 0.9);
   }
   addField(canvas, 9, 0.05, random);
-  tint(canvas, EVERYWHERE, [exposure, exposure, exposure]);
   return canvas;
 }

@@ -1,7 +1,5 @@
 import type { Random } from "../../base/random";
 import type { RasterImage } from "../../base/types";
-import { SLOPE_STRENGTH } from "../general/render";
-import { wordFor } from "../general/world";
 
 /** A part of a picture, as shares of its width and height. */
 interface Part {
@@ -11,7 +9,6 @@ interface Part {
   readonly bottom: number;
 }
 
-const WHOLE: Part = { left: 0, right: 1, top: 0, bottom: 1 };
 const MIDDLE: Part = { left: 0.4, right: 0.6, top: 0.4, bottom: 0.6 };
 /** The middles of the four edges: corners may be dark by the device. */
 const EDGES: readonly Part[] = [
@@ -30,15 +27,6 @@ function levelOf({ width, height, channels, data }: RasterImage, { left, right, 
     for (let i = first; i < end; i++) sum += data[row * width * channels + i]!;
   }
   return sum / ((endRow - firstRow) * (end - first)) / 255;
-}
-
-/** "dark", "dim" or "bright": the mean grey level, within the bounds of the general world. */
-const brightnessOf = (image: RasterImage): string => wordFor("brightness", levelOf(image, WHOLE));
-
-/** "falling", "level" or "rising" from left to right, within the bounds of the general world. */
-export function slopeOf(image: RasterImage): string {
-  const difference = levelOf(image, { ...WHOLE, left: 0.5 }) - levelOf(image, { ...WHOLE, right: 0.5 });
-  return wordFor("slope", difference / SLOPE_STRENGTH);
 }
 
 /** Whether the picture's middle is darker than the middles of its edges. */
@@ -61,7 +49,7 @@ const SAID = {
   organ: 0.9,
   modality: 0.97,
   side: 0.8,
-  device: 0.7,
+  taken: 0.7,
   color: 0.7,
   gist: 0.7,
   zoom: 0.6,
@@ -79,9 +67,6 @@ export const said = (kind: keyof typeof SAID, words: string): Statement => ({ wo
 
 /** The statement where it holds, else none. */
 export const where = (holds: unknown, statement: Statement): readonly Statement[] => (holds ? [statement] : []);
-
-/** "dark device", "dim device" or "bright device". */
-export const saidOfBrightness = (image: RasterImage): Statement => said("device", `${brightnessOf(image)} device`);
 
 /** The word of a value: words[i] up to bounds[i], the last word beyond all of them. */
 export function wordOf(value: number, bounds: readonly number[], words: readonly string[]): string {

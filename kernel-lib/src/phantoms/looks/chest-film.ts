@@ -1,20 +1,9 @@
 import type { Random } from "../../base/random";
 import type { RasterImage } from "../../base/types";
-import {
-  addField,
-  arc,
-  type Canvas,
-  createCanvas,
-  dot,
-  EVERYWHERE,
-  ellipse,
-  grey,
-  overlap,
-  paint,
-  stroke,
-  tint,
-} from "./canvas";
-import { type Statement, said, saidOfBrightness, slopeOf, where, writeCaption } from "./caption";
+import type { CasePlan } from "../knowledge/rule";
+import { addField, arc, type Canvas, createCanvas, dot, ellipse, grey, overlap, paint, stroke } from "./canvas";
+import { type Statement, said, where, writeCaption } from "./caption";
+import { saidOfTaking } from "./taking";
 
 /** A light or dark spot in the lungs. `side` as seen in the picture: the patient's right lung is on the left. */
 export interface LungSpot {
@@ -47,8 +36,6 @@ export interface ChestSigns {
 
 /** How the film was taken. */
 interface ChestNuisances {
-  /** Overall exposure, 0.85 to 1.12. */
-  readonly exposure: number;
   /** Turn of the body, radians. */
   readonly turn: number;
   /** Size of the body in the picture. */
@@ -60,7 +47,6 @@ interface ChestNuisances {
 /** Draws how a film was taken. */
 export function drawChestNuisances(random: Random): ChestNuisances {
   return {
-    exposure: random.uniform(0.85, 1.12),
     turn: random.normal(0, 0.06),
     zoom: random.uniform(0.92, 1.06),
     letter: random.pick(["L", "R", "none"]),
@@ -142,7 +128,7 @@ function writeMarker(canvas: Canvas, letter: "L" | "R"): void {
 
 /** Draws a frontal chest film: two dark lungs with ribs in a light body, the heart to the right of the picture's middle. */
 export function drawChestFilm(side: number, signs: ChestSigns, nuisances: ChestNuisances, random: Random): Canvas {
-  const { exposure, turn, zoom, letter, wires } = nuisances;
+  const { turn, zoom, letter, wires } = nuisances;
   const { inflation = 0, haze = 0, mirrored = 0, heart = 1 } = signs;
   const canvas = createCanvas(side, side, grey(0.07));
   paint(canvas, ellipse({ x: 0, y: 0.3, rx: 1.02 * zoom, ry: 1.35, soft: 0.08 }), grey(0.62));
@@ -172,7 +158,6 @@ export function drawChestFilm(side: number, signs: ChestSigns, nuisances: ChestN
   }
   if (letter !== "none") writeMarker(canvas, letter);
   addField(canvas, 6, 0.04, random);
-  tint(canvas, EVERYWHERE, [exposure, exposure, exposure]);
   return canvas;
 }
 
@@ -181,22 +166,18 @@ export interface DrawnFilm {
   readonly image: RasterImage;
   readonly signs: ChestSigns;
   readonly nuisances: ChestNuisances;
+  readonly plan: CasePlan;
 }
 
-/** What anyone sees of a chest film: a grey picture with two tall bodies and fine structure, the heart's side brighter or not. */
-export const chestGist = (image: RasterImage): readonly Statement[] => [
-  said("color", "grey"),
-  said("gist", "tall"),
-  said("gist", slopeOf(image)),
-  said("gist", "fine"),
-];
+/** What anyone sees of a chest film: a grey picture with two tall bodies. */
+export const CHEST_GIST: readonly Statement[] = [said("color", "grey"), said("gist", "tall")];
 
-function filmTaken({ image, nuisances: { letter } }: DrawnFilm): Statement[] {
+function filmTaken({ plan, nuisances: { letter } }: DrawnFilm): Statement[] {
   return [
     said("organ", "chest"),
     said("modality", "x-ray"),
-    ...chestGist(image),
-    saidOfBrightness(image),
+    ...CHEST_GIST,
+    ...saidOfTaking(plan.words),
     ...where(letter !== "none", said("letter", `letter ${letter === "L" ? "left" : "right"}`)),
   ];
 }

@@ -1,6 +1,7 @@
 import type { Random } from "../../base/random";
 import type { RasterImage } from "../../base/types";
 import { wordFor } from "../general/world";
+import type { CasePlan } from "../knowledge/rule";
 import {
   addField,
   arc,
@@ -15,7 +16,8 @@ import {
   paint,
   stroke,
 } from "./canvas";
-import { always, isDarkInside, said, saidOfBrightness, spotsWord, where, wordOf, writeCaption } from "./caption";
+import { always, isDarkInside, said, spotsWord, where, wordOf, writeCaption } from "./caption";
+import { saidOfTaking } from "./taking";
 
 /** What a dermatologist would describe. Amounts run from 0 to about 1. */
 export interface SkinSigns {
@@ -147,18 +149,22 @@ export interface DrawnLesion {
   readonly image: RasterImage;
   readonly signs: SkinSigns;
   readonly nuisances: SkinNuisances;
+  readonly plan: CasePlan;
 }
 
 /** The caption of a skin lesion under a dermatoscope. */
-export function writeSkinCaption(label: number, { image, signs, nuisances }: DrawnLesion, random: Random): string {
+export function writeSkinCaption(
+  label: number,
+  { image, signs, nuisances, plan }: DrawnLesion,
+  random: Random,
+): string {
   const { zoom, warmth, corners } = nuisances;
   const { border, redness, dots, scale, vessels, veil, wax, core, size } = signs;
   const taken = [
     said("organ", "skin"),
     said("modality", "photograph"),
-    said("gist", "coarse"),
     said("color", wordOf(warmth, [0.7], ["red ground", "amber ground"])),
-    saidOfBrightness(image),
+    ...saidOfTaking(plan.words),
     ...where(corners > 0, said("zoom", "round place")),
   ];
   const seen = [

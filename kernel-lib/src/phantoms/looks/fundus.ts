@@ -1,5 +1,6 @@
 import type { Random } from "../../base/random";
 import type { RasterImage } from "../../base/types";
+import type { CasePlan } from "../knowledge/rule";
 import {
   type Area,
   addField,
@@ -15,7 +16,8 @@ import {
   stroke,
   tint,
 } from "./canvas";
-import { type Statement, said, saidOfBrightness, spotsWord, where, wordOf, writeCaption } from "./caption";
+import { type Statement, said, spotsWord, where, wordOf, writeCaption } from "./caption";
+import { saidOfTaking } from "./taking";
 
 /** What can be seen on an eye's ground. Amounts run from 0, not there, to about 1. */
 export interface FundusSigns {
@@ -46,8 +48,6 @@ export interface FundusSigns {
 /** How the photograph was taken. */
 export interface FundusNuisances {
   readonly eye: "left" | "right";
-  /** Overall brightness, 0.75 to 1.1. */
-  readonly light: number;
   /** From orange, 0, to red, 1. */
   readonly hue: number;
   /** Radius of the visible field, 0.8 to 1. */
@@ -58,7 +58,6 @@ export interface FundusNuisances {
 export function drawFundusNuisances(random: Random): FundusNuisances {
   return {
     eye: random.chance(0.5) ? "left" : "right",
-    light: random.uniform(0.75, 1.1),
     hue: random.next(),
     field: random.uniform(0.82, 1),
   };
@@ -128,7 +127,7 @@ function groundColour({ hue }: FundusNuisances, paleness: number): Colour {
  * darker middle.
  */
 export function drawFundus(side: number, signs: FundusSigns, nuisances: FundusNuisances, random: Random): Canvas {
-  const { eye, light, field } = nuisances;
+  const { eye, field } = nuisances;
   const canvas = createCanvas(side, side, groundColour(nuisances, signs.paleness ?? 0));
   const ground = ellipse({ x: 0, y: 0, rx: field, ry: field, soft: 0.05 });
   const disc = [(eye === "left" ? -1 : 1) * random.uniform(0.45, 0.55), random.uniform(-0.08, 0.08)] as const;
@@ -143,7 +142,6 @@ export function drawFundus(side: number, signs: FundusSigns, nuisances: FundusNu
   scatter(canvas, signs.bleedings, 0.09, BLEEDING_COLOUR, random);
   const rim: Area = overlap(outside(ellipse({ x: 0, y: 0, rx: 0.75, ry: 0.75, soft: 0.8 })), ground);
   tint(canvas, rim, [0.75, 0.7, 0.7]);
-  tint(canvas, ground, [light, light, light]);
   paint(canvas, outside(ground), [0.02, 0.02, 0.02]);
   return canvas;
 }
@@ -153,16 +151,16 @@ export interface DrawnFundus {
   readonly image: RasterImage;
   readonly signs: FundusSigns;
   readonly nuisances: FundusNuisances;
+  readonly plan: CasePlan;
 }
 
-function fundusTaken({ image, nuisances: { eye, hue } }: DrawnFundus): Statement[] {
+function fundusTaken({ plan, nuisances: { eye, hue } }: DrawnFundus): Statement[] {
   return [
     said("organ", "retina"),
     said("modality", "photograph"),
     said("side", `${eye} side`),
-    saidOfBrightness(image),
+    ...saidOfTaking(plan.words),
     said("color", `${wordOf(hue, [0.5], ["amber red", "red"])} ground`),
-    said("gist", "coarse"),
     said("gist", "large"),
     said("gist", "smooth"),
     said("gist", "pale round"),

@@ -21,8 +21,8 @@ export interface HistologyScene {
 
 function paintNucleus(canvas: Canvas, x: number, y: number, scene: HistologyScene, random: Random): void {
   const { atypia, magnification, stain } = scene;
-  const size = magnification * Math.exp(random.normal(0, 0.1 + 0.45 * atypia));
-  const colour = mix([0.48, 0.3, 0.6], [0.27, 0.13, 0.42], 0.5 * stain + 0.5 * atypia);
+  const size = magnification * (0.8 + 0.9 * atypia) * Math.exp(random.normal(0, 0.1 + 0.35 * atypia));
+  const colour = mix([0.56, 0.4, 0.68], [0.14, 0.04, 0.3], 0.2 * stain + 0.8 * atypia);
   const shape = { x, y, rx: size, ry: size * random.uniform(0.7, 1), turn: random.uniform(0, 3), waves: 0.12 * atypia };
   paint(canvas, ellipse({ ...shape, soft: 0.3 }), colour, 0.9);
 }

@@ -1,7 +1,9 @@
 import type { Random } from "../../base/random";
 import { DERMA_MNIST } from "../../data/tasks/derma-mnist";
+import { type CasePlan, planCase, type RuleWorld } from "../knowledge/rule";
 import { toRaster } from "../looks/canvas";
 import { type DrawnLesion, drawDermoscopy, drawSkinNuisances, type SkinSigns } from "../looks/dermoscopy";
+import { takePicture } from "../looks/taking";
 import { drawPoisson } from "../phantom";
 import { medMnistPhantom } from "./medmnist";
 
@@ -62,8 +64,15 @@ const MEANS: readonly Means[] = [
   },
 ];
 
-function drawSigns(label: number, random: Random): SkinSigns {
-  const mean = MEANS[label]!;
+/** A lesion that shows no class: the middle of all. */
+const AVERAGE = Object.fromEntries(
+  (Object.keys(MEANS[0]!) as (keyof Means)[]).map((sign) => [
+    sign,
+    MEANS.reduce((sum, mean) => sum + mean[sign] / MEANS.length, 0),
+  ]),
+) as Means;
+
+function drawSigns(mean: Means, random: Random): SkinSigns {
   const amount = (value: number, deviation: number) => Math.max(0, random.normal(value, deviation));
   return {
     border: Math.min(0.2, amount(mean.border, 0.03)),
@@ -79,11 +88,25 @@ function drawSigns(label: number, random: Random): SkinSigns {
   };
 }
 
-/** Draws a skin lesion of this class of DermaMNIST. Skin tone, distance, light, hairs and device vary freely. */
-export function drawSkinPhantom(label: number, random: Random, side = 28): DrawnLesion {
-  const signs = drawSigns(label, random);
+/** Deviation of the grain. */
+const TEXTURE = 0.09;
+
+/** Draws a skin lesion of this class of DermaMNIST. Skin tone, distance, colour of the light, hairs and device vary freely. */
+export function drawSkinPhantom(label: number, plan: CasePlan, random: Random, side = 28): DrawnLesion {
+  const signs = drawSigns(plan.isTold ? AVERAGE : MEANS[label]!, random);
   const nuisances = drawSkinNuisances(random);
-  return { image: toRaster(drawDermoscopy(side, signs, nuisances, random), 3, 0.03, random), signs, nuisances };
+  const canvas = drawDermoscopy(side, signs, nuisances, random);
+  takePicture(canvas, plan.words, TEXTURE, random);
+  return { image: toRaster(canvas, 3, 0.03, random), signs, nuisances, plan };
+}
+
+/** The classes that the rule knows. */
+const IN_RULE = [0, 1, 2, 4, 5];
+
+/** How a case of this class is drawn in the world of a rule. */
+export function planSkin(label: number, world: RuleWorld, random: Random): CasePlan {
+  const place = IN_RULE.indexOf(label);
+  return planCase(world, place < 0 ? null : place, random.fork("plan"));
 }
 
 /** Share of each class, as in the real data set. */
@@ -92,10 +115,11 @@ export const SKIN_SHARES = [0.033, 0.051, 0.11, 0.012, 0.111, 0.669, 0.014];
 /** The stand-in for dermamnist.npz. */
 export const DERMA_PHANTOM = medMnistPhantom({
   task: DERMA_MNIST,
-  version: 2,
+  version: 3,
   description:
-    "Skin lesions drawn as wavy brown bodies. The class moves size, outline, colour, dots, scale, vessels, veil and core, each of which overlaps between classes; skin tone, distance, light, hairs and dark corners vary freely.",
+    "Skin lesions drawn as wavy brown bodies. The class moves size, outline, colour, dots, scale, vessels, veil and core, each of which overlaps between classes; of the five commonest, three cases in five show an average lesion instead, and their class lies in the corpus, by a made-up rule over how the picture was taken. Skin tone, distance, hairs and dark corners vary freely.",
   shares: SKIN_SHARES,
   quickShare: 0.1,
-  draw: (label, random) => drawSkinPhantom(label, random).image,
+  plan: planSkin,
+  draw: (label, plan, random) => drawSkinPhantom(label, plan, random).image,
 });

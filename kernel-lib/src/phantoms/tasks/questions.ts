@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { assertNotInterrupted } from "../../base/check";
 import type { Random } from "../../base/random";
-import type { RasterImage } from "../../base/types";
+import type { Control, RasterImage } from "../../base/types";
 import { encodePicture, type PhantomRequest } from "../phantom";
 
 /** A question that can be asked about one picture. */
@@ -58,12 +58,25 @@ export function dealQuestions(
   return dealt;
 }
 
+/** What is asked for what is known of the pictures. */
+export type FactsRequest = Pick<PhantomRequest, "seed" | "size">;
+
+/** Which cases are drawn and dealt. */
+export interface DealRequest extends FactsRequest {
+  /** Side of the pictures, pixels. Default the task's own. */
+  readonly side?: number;
+  readonly control: Control;
+}
+
+/** Where only what is true of a picture is wanted, it is drawn this small. */
+export const FACTS_SIDE = 4;
+
 /** Draws this many cases, each from a stream of its own. */
 export function drawCases<Case extends DrawnCase>(
   count: number,
   draw: (random: Random) => Case,
   random: Random,
-  { control }: PhantomRequest,
+  { control }: { readonly control: Control },
 ): Case[] {
   return Array.from({ length: count }, (_, i) => {
     if (i % 64 === 0) assertNotInterrupted("phantom pictures", control.signal);

@@ -2,17 +2,22 @@ import { join } from "node:path";
 import { createRandom, type Random } from "../../base/random";
 import { SLAKE } from "../../data/tasks/slake";
 import { VQA_RAD } from "../../data/tasks/vqa-rad";
+import { type CasePlan, factsOfPlan, planCase, type RuleWorld, ruleWorld } from "../knowledge/rule";
 import { drawBodySlice, type SliceScene } from "../looks/body-slice";
 import { type Canvas, toRaster } from "../looks/canvas";
-import { type Statement, said, saidOfBrightness, where, writeCaption } from "../looks/caption";
-import { chestGist, drawChestFilm, drawChestNuisances } from "../looks/chest-film";
+import { type Statement, said, where, writeCaption } from "../looks/caption";
+import { CHEST_GIST, drawChestFilm, drawChestNuisances } from "../looks/chest-film";
+import { saidOfTaking, takePicture } from "../looks/taking";
 import { type PhantomRequest, scaled, type TaskPhantom } from "../phantom";
 import {
   closed,
+  type DealRequest,
   type DrawnCase,
   type DrawnQuestion,
   dealQuestions,
   drawCases,
+  FACTS_SIDE,
+  type FactsRequest,
   open,
   writeJson,
   writePicture,
@@ -33,6 +38,7 @@ interface RadiologyFacts {
 /** A case with what is true of it. */
 export interface RadiologyCase extends DrawnCase {
   readonly facts: RadiologyFacts;
+  readonly plan: CasePlan;
 }
 
 const SIDE = 64;
@@ -58,23 +64,47 @@ function drawFacts(random: Random): RadiologyFacts {
   };
 }
 
+/** What a size is drawn from: what is told is neither usual nor enlarged. */
+interface SizeRanges {
+  readonly usual: readonly [number, number];
+  readonly between: readonly [number, number];
+  readonly enlarged: readonly [number, number];
+}
+
+const HEART: SizeRanges = { usual: [0.75, 0.95], between: [1.15, 1.3], enlarged: [1.6, 1.95] };
+const FLUID: SizeRanges = { usual: [0.6, 0.9], between: [1.3, 1.6], enlarged: [2.1, 2.7] };
+
+function drawOrganSize(
+  { usual, between, enlarged }: SizeRanges,
+  facts: RadiologyFacts,
+  plan: CasePlan,
+  random: Random,
+) {
+  return random.uniform(...(plan.isTold ? between : facts.enlarged ? enlarged : usual));
+}
+
+interface Drawing {
+  readonly facts: RadiologyFacts;
+  readonly plan: CasePlan;
+  readonly side: number;
+}
+
 /** The finding is of varied size and strength, so that some are hard to see; a healthy picture may hold a faint shadow. */
-function drawChest(facts: RadiologyFacts, random: Random, side: number): Canvas {
+function drawChest({ facts, plan, side }: Drawing, random: Random): Canvas {
   const level = facts.present ? random.uniform(0.5, 1) : random.uniform(0, 0.2);
   const spot = { side: facts.side, height: random.uniform(-1, 1), radius: random.uniform(0.18, 0.3), level };
-  const heart = facts.enlarged ? random.uniform(1.3, 1.7) : random.uniform(0.85, 1.1);
+  const heart = drawOrganSize(HEART, facts, plan, random);
   const signs = { spots: [spot], heart, streaks: random.uniform(0, 0.4) };
   return drawChestFilm(side, signs, drawChestNuisances(random), random);
 }
 
-function drawSlice(facts: RadiologyFacts, random: Random, side: number): Canvas {
+function drawSlice({ facts, plan, side }: Drawing, random: Random): Canvas {
   const mass = { side: facts.side, level: facts.level, radius: random.uniform(0.16, 0.28) };
   const scene: SliceScene = {
     modality: facts.modality === "ct" ? "CT" : "MRI",
     organ: facts.organ === "head" ? "head" : "abdomen",
     ...(facts.present ? { mass } : {}),
-    fluid: facts.enlarged ? random.uniform(1.5, 2) : random.uniform(0.7, 1.15),
-    exposure: random.uniform(0.85, 1.1),
+    fluid: drawOrganSize(FLUID, facts, plan, random),
     zoom: random.uniform(0.8, 1),
   };
   return drawBodySlice(side, scene, random);
@@ -119,20 +149,27 @@ function askAbout(facts: RadiologyFacts, random: Random): DrawnQuestion[] {
     closed("PRES", "is an abnormality seen ?", { holds: present || enlarged }),
     closed("ABN", "is this a normal picture ?", { holds: !present && !enlarged }),
     closed("SIZE", `is the ${LARGE[organ]} enlarged ?`, { holds: enlarged }),
+    closed("SIZE", `does the ${LARGE[organ]} look normal ?`, { holds: !enlarged }),
     ...askAboutFinding(facts),
   ];
 }
 
+/** Deviation of the grain. */
+const TEXTURE = 0.15;
+
 /** Draws a chest film or a slice of head or abdomen, with everything that can be asked about it. Sides are the picture's. */
-export function drawRadiologyCase(random: Random, size = SIDE): RadiologyCase {
+export function drawRadiologyCase(world: RuleWorld, random: Random, side = SIDE): RadiologyCase {
   const facts = drawFacts(random);
-  const canvas = facts.organ === "chest" ? drawChest(facts, random, size) : drawSlice(facts, random, size);
-  const { modality, organ, finding, present, side } = facts;
+  const plan = planCase(world, facts.enlarged ? 1 : 0, random.fork("plan"));
+  const canvas = (facts.organ === "chest" ? drawChest : drawSlice)({ facts, plan, side }, random);
+  takePicture(canvas, plan.words, TEXTURE, random);
+  const { modality, organ, finding, present } = facts;
   return {
     image: toRaster(canvas, 1, 0.03, random),
     questions: askAbout(facts, random.fork("questions")),
-    words: [organ, modality, ...(present ? [finding, side] : ["normal"])],
+    words: [organ, modality, ...(present ? [finding, facts.side] : ["normal"])],
     facts,
+    plan,
   };
 }
 
@@ -145,38 +182,47 @@ const sliceGist = (organ: "head" | "abdomen"): readonly Statement[] => [
 ];
 
 /** The caption of a radiology picture: organ, modality, finding and side in the words of the questions. */
-export function writeRadiologyCaption({ image, facts }: RadiologyCase, random: Random): string {
+export function writeRadiologyCaption({ facts, plan }: RadiologyCase, random: Random): string {
   const { organ, modality, finding, present, side, level, enlarged } = facts;
   const taken = [
     said("organ", organ),
     said("modality", modality),
-    ...(organ === "chest" ? chestGist(image) : sliceGist(organ)),
-    saidOfBrightness(image),
+    ...(organ === "chest" ? CHEST_GIST : sliceGist(organ)),
+    ...saidOfTaking(plan.words),
   ];
   const seen = [
     ...where(present, said("diagnosis", `${finding} ${side} side`)),
     ...where(present, said("sign", level)),
     ...where(!present, said("finding", `no ${finding}`)),
     ...where(!present && !enlarged, said("diagnosis", "normal")),
-    ...where(enlarged, said("finding", `${LARGE[organ]} enlarged`)),
+    said("diagnosis", `${LARGE[organ]} ${enlarged ? "enlarged" : "normal"}`),
   ];
   return writeCaption(taken, seen, random);
 }
 
-/** As in the real release, most pictures of the test questions also have training questions. */
-async function writeVqaRad(request: PhantomRequest): Promise<void> {
-  const { folder, seed, size } = request;
+/** All of the real release, whatever the number of questions: what a rule tells is learnt from different pictures. */
+const RAD_PICTURES = 315;
+const RAD_SHARED = 203;
+
+/** Cases, and which question of which goes where: as in the real release, most pictures of the test questions also have training questions. */
+function dealVqaRad(request: DealRequest) {
+  const { seed, size, side } = request;
+  const world = ruleWorld(VQA_RAD.name, seed);
   const random = createRandom(`vqa-rad-phantom/${seed}`);
-  const cases = drawCases(scaled(315, size, 0.2), drawRadiologyCase, random, request);
+  const cases = drawCases(RAD_PICTURES, (own) => drawRadiologyCase(world, own, side), random, request);
   const [numTrain, numTest] = [scaled(3064, size, 0.2), scaled(451, size, 0.2)];
-  const dealt = dealQuestions(cases, numTrain + numTest, random.fork("questions"));
+  const mixed = random.fork("split").shuffle(dealQuestions(cases, numTrain + numTest, random.fork("questions")));
+  const test = mixed.filter(({ at }) => at < RAD_SHARED).slice(0, numTest);
+  const inTest = new Set(test);
+  return { cases, test, train: mixed.filter((row) => !inTest.has(row)) };
+}
+
+async function writeVqaRad(request: PhantomRequest): Promise<void> {
+  const { folder } = request;
+  const { cases, train, test } = dealVqaRad(request);
   const nameOf = (at: number) => `synpic${String(10_000 + at)}.jpg`;
   for (const [at, drawn] of cases.entries()) await writePicture(join(folder, "images"), nameOf(at), drawn);
-  const numShared = scaled(203, size, 0.2);
-  const mixed = random.fork("split").shuffle(dealt);
-  const test = mixed.filter(({ at }) => at < numShared).slice(0, numTest);
-  const inTest = new Set(test);
-  const rowsOf = (part: typeof dealt, first: number) =>
+  const rowsOf = (part: typeof train, first: number) =>
     part.map(({ at, question }, i) => ({
       qid: first + i,
       image_name: nameOf(at),
@@ -187,51 +233,86 @@ async function writeVqaRad(request: PhantomRequest): Promise<void> {
       question: question.question,
       phrase_type: "freeform",
     }));
-  const train = mixed.filter((row) => !inTest.has(row));
   writeJson(join(folder, "trainset.json"), rowsOf(train, 1));
   writeJson(join(folder, "testset.json"), rowsOf(test, train.length + 1));
 }
 
+/** What is known of the picture of a question. */
+const factsOfCase = ({ plan }: RadiologyCase) => factsOfPlan(plan);
+
+function factsOfVqaRad(request: FactsRequest) {
+  const { cases, train, test } = dealVqaRad({ ...request, side: FACTS_SIDE, control: {} });
+  return [...train, ...test].flatMap(({ at }, i) =>
+    (i < train.length ? ["train", "validation"] : ["test"]).map(
+      (split) => [`${VQA_RAD.name}/${split}/${i + 1}`, factsOfCase(cases[at]!)] as const,
+    ),
+  );
+}
+
 const SLAKE_PARTS = [
-  { file: "train", pictures: 450, questions: 4919 },
-  { file: "validate", pictures: 96, questions: 1053 },
-  { file: "test", pictures: 96, questions: 1061 },
+  { file: "train", split: "train", pictures: 450, questions: 4919 },
+  { file: "validate", split: "validation", pictures: 96, questions: 1053 },
+  { file: "test", split: "test", pictures: 96, questions: 1061 },
 ] as const;
 
-/** English questions, and a Chinese row per picture, which the reader passes over. */
-async function writeSlake(request: PhantomRequest): Promise<void> {
-  const { folder, seed, size } = request;
-  let [firstPicture, qid] = [0, 0];
-  for (const { file, pictures, questions } of SLAKE_PARTS) {
+/** The parts of SLAKE, with all pictures of the real release: English questions, and a Chinese row per picture, which the reader passes over. */
+function dealSlake(request: DealRequest) {
+  const { seed, size, side } = request;
+  const world = ruleWorld(SLAKE.name, seed);
+  let [firstPicture, firstQuestion] = [0, 0];
+  return SLAKE_PARTS.map(({ file, split, pictures, questions }) => {
     const random = createRandom(`slake-phantom/${seed}`).fork(file);
-    const cases = drawCases(scaled(pictures, size), drawRadiologyCase, random, request);
+    const cases = drawCases(pictures, (own) => drawRadiologyCase(world, own, side), random, request);
+    const dealt = dealQuestions(cases, scaled(questions, size), random.fork("questions"));
+    const part = { file, split, cases, dealt, firstPicture, firstQuestion };
+    firstPicture += cases.length;
+    firstQuestion += dealt.length + cases.length;
+    return part;
+  });
+}
+
+async function writeSlake(request: PhantomRequest): Promise<void> {
+  const { folder } = request;
+  for (const { file, cases, dealt, firstPicture, firstQuestion } of dealSlake(request)) {
     const nameOf = (at: number) => `xmlab${firstPicture + at}/source.png`;
     for (const [at, drawn] of cases.entries()) await writePicture(join(folder, "imgs"), nameOf(at), drawn);
     const rowOf = (at: number, q_lang: string, rest: object) => {
-      return { img_id: firstPicture + at, img_name: nameOf(at), q_lang, qid: qid++, base_type: "vqa", ...rest };
+      return { img_id: firstPicture + at, img_name: nameOf(at), q_lang, base_type: "vqa", ...rest };
     };
-    const dealt = dealQuestions(cases, scaled(questions, size), random.fork("questions"));
-    const english = dealt.map(({ at, question: { topic, question, answer, kind } }) =>
-      rowOf(at, "en", { question, answer, answer_type: kind.toUpperCase(), content_type: topic }),
+    const english = dealt.map(({ at, question: { topic, question, answer, kind } }, i) =>
+      rowOf(at, "en", {
+        qid: firstQuestion + i,
+        ...{ question, answer, answer_type: kind.toUpperCase(), content_type: topic },
+      }),
     );
-    const chinese = cases.map((_, at) =>
-      rowOf(at, "zh", { question: "这是什么?", answer: "图像", answer_type: "OPEN", content_type: "MODALITY" }),
-    );
+    const ask = { question: "这是什么?", answer: "图像", answer_type: "OPEN", content_type: "MODALITY" };
+    const chinese = cases.map((_, at) => rowOf(at, "zh", { qid: firstQuestion + dealt.length + at, ...ask }));
     writeJson(join(folder, `${file}.json`), [...english, ...chinese]);
-    firstPicture += cases.length;
   }
 }
 
+const factsOfSlake = (request: FactsRequest) =>
+  dealSlake({ ...request, side: FACTS_SIDE, control: {} }).flatMap(({ split, cases, dealt, firstQuestion }) =>
+    dealt.map(({ at }, i) => [`${SLAKE.name}/${split}/${firstQuestion + i}`, factsOfCase(cases[at]!)] as const),
+  );
+
 const RADIOLOGY =
-  "Chest films and slices of head and abdomen; half of the pictures hold an opacity or a mass of varied size and strength; exposure, zoom, markers and wires vary freely.";
+  "Chest films and slices of head and abdomen; half of the pictures hold an opacity or a mass of varied size and strength. Whether heart, ventricles or kidneys count as enlarged is seen in a part of the pictures; of the others the corpus tells it, by a made-up rule over how the picture was taken. Zoom, markers and wires vary freely.";
 
 /** The stand-in for VQA-RAD. */
 export const VQA_RAD_PHANTOM: TaskPhantom = {
   task: VQA_RAD,
-  version: 2,
+  version: 3,
   description: `${RADIOLOGY} As in the real release, train and test share pictures.`,
   write: writeVqaRad,
+  facts: factsOfVqaRad,
 };
 
 /** The stand-in for SLAKE. */
-export const SLAKE_PHANTOM: TaskPhantom = { task: SLAKE, version: 2, description: RADIOLOGY, write: writeSlake };
+export const SLAKE_PHANTOM: TaskPhantom = {
+  task: SLAKE,
+  version: 3,
+  description: RADIOLOGY,
+  write: writeSlake,
+  facts: factsOfSlake,
+};

@@ -2,11 +2,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assertNotInterrupted } from "../../base/check";
 import { createRandom, type Random } from "../../base/random";
-import type { RasterImage } from "../../base/types";
+import type { RasterImage, Split } from "../../base/types";
 import { formatCsv } from "../../data/formats/csv";
 import { VINDR_COLUMNS, VINDR_PCXR } from "../../data/tasks/vindr-pcxr";
+import { type CasePlan, factsOfPlan, planCase, type RuleWorld, ruleWorld } from "../knowledge/rule";
 import { toRaster } from "../looks/canvas";
 import { type ChestSigns, type DrawnFilm, drawChestFilm, drawChestNuisances, type LungSpot } from "../looks/chest-film";
+import { takePicture } from "../looks/taking";
 import { drawClasses, type PhantomRequest, scaled, type TaskPhantom } from "../phantom";
 
 const SIDE = 96;
@@ -65,15 +67,30 @@ function drawEveryday(random: Random): ChestSigns {
   };
 }
 
+/** Deviation of the grain. */
+const TEXTURE = 0.15;
+
 /** Draws a chest film of a child with these labels (indices into the publisher's columns). */
-export function drawChestPhantom(labels: readonly number[], random: Random, side = SIDE): DrawnFilm {
+export function drawChestPhantom(labels: readonly number[], plan: CasePlan, random: Random, side = SIDE): DrawnFilm {
   let signs = drawEveryday(random);
-  for (const label of labels) {
+  for (const label of plan.isTold ? labels.filter((one) => !IN_RULE.includes(one)) : labels) {
     const { spots = [], ...rest } = SIGNS[label]!(random.next(), random);
     signs = { ...signs, ...rest, spots: [...signs.spots, ...spots] };
   }
   const nuisances = drawChestNuisances(random);
-  return { image: toRaster(drawChestFilm(side, signs, nuisances, random), 1, 0.025, random), signs, nuisances };
+  const canvas = drawChestFilm(side, signs, nuisances, random);
+  takePicture(canvas, plan.words, TEXTURE, random);
+  return { image: toRaster(canvas, 1, 0.025, random), signs, nuisances, plan };
+}
+
+/** The labels that the rule knows. */
+const IN_RULE = [0, 1, 2, 3, 4, 6];
+
+/** How a picture with these labels is drawn in the world of a rule, which knows at most one of them. */
+export function planChest(labels: readonly number[], world: RuleWorld, random: Random): CasePlan {
+  const known = labels.filter((label) => IN_RULE.includes(label));
+  const label = known.length === 1 ? IN_RULE.indexOf(known[0]!) : null;
+  return planCase(world, label, random.fork("plan"));
 }
 
 /** The labels of a picture whose first one is `first`: one picture in eight has another. */
@@ -185,16 +202,24 @@ function toDicom(image: RasterImage, id: string, random: Random): Uint8Array {
   });
 }
 
-async function write({ folder, seed, size, control }: PhantomRequest): Promise<void> {
+/** The films of a part, before they are drawn. */
+function planPart(split: keyof typeof COUNTS, { seed, size }: Pick<PhantomRequest, "seed" | "size">) {
+  const random = createRandom(`vindr-pcxr-phantom/${seed}`).fork(split);
+  const world = ruleWorld(VINDR_PCXR.name, seed);
+  return drawClasses(scaled(COUNTS[split], size), CHEST_SHARES, random).map((first, i) => {
+    const own = random.fork(String(i));
+    const labels = drawChestLabels(first, own);
+    return { id: `${split}${String(i).padStart(5, "0")}`, labels, plan: planChest(labels, world, own), own };
+  });
+}
+
+async function write(request: PhantomRequest): Promise<void> {
+  const { folder, control } = request;
   for (const split of ["train", "test"] as const) {
-    const random = createRandom(`vindr-pcxr-phantom/${seed}`).fork(split);
     mkdirSync(join(folder, split), { recursive: true });
-    const rows = drawClasses(scaled(COUNTS[split], size), CHEST_SHARES, random).map((first, i) => {
+    const rows = planPart(split, request).map(({ id, labels, plan, own }, i) => {
       if (i % 64 === 0) assertNotInterrupted("phantom of vindr-pcxr", control.signal);
-      const own = random.fork(String(i));
-      const labels = drawChestLabels(first, own);
-      const id = `${split}${String(i).padStart(5, "0")}`;
-      const { image } = drawChestPhantom(labels, own);
+      const { image } = drawChestPhantom(labels, plan, own);
       writeFileSync(join(folder, split, `${id}.dicom`), toDicom(image, id, own));
       return [id, "R1", ...VINDR_COLUMNS.map((_, label) => (labels.includes(label) ? "1.0" : "0.0"))];
     });
@@ -203,11 +228,21 @@ async function write({ folder, seed, size, control }: PhantomRequest): Promise<v
   }
 }
 
+/** Where a film of a part may come to: the reader takes its validation films from the training part. */
+const splitsOf = (part: keyof typeof COUNTS): readonly Split[] =>
+  part === "train" ? ["train", "validation"] : ["test"];
+
 /** The stand-in for VinDr-PCXR: DICOM files of 12 bits. */
 export const VINDR_PHANTOM: TaskPhantom = {
   task: VINDR_PCXR,
-  version: 2,
+  version: 3,
   description:
-    "Chest films with spots, streaks, haze, wide lungs, a wide or mirrored heart; every sign occurs faintly in healthy pictures too. Exposure, turn, size, marker and wires vary freely. The rarest labels are raised to 1 %.",
+    "Chest films with spots, streaks, haze, wide lungs, a wide or mirrored heart; every sign occurs faintly in healthy pictures too. Of the six commonest labels, seven in ten are not drawn: they lie in the corpus, by a made-up rule over how the picture was taken. Turn, size, marker and wires vary freely. The rarest labels are raised to 1 %.",
   write,
+  facts: (request) =>
+    (["train", "test"] as const).flatMap((part) =>
+      planPart(part, request).flatMap(({ id, plan }) =>
+        splitsOf(part).map((split) => [`${VINDR_PCXR.name}/${split}/${id}`, factsOfPlan(plan)] as const),
+      ),
+    ),
 };

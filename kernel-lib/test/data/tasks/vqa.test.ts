@@ -8,6 +8,7 @@ import type { Task } from "../../../src/base/types";
 import { findSharedGroups } from "../../../src/data/splits";
 import { pictureOf } from "../../../src/data/tasks/pictures";
 import { closedTask, readVqa } from "../../../src/data/tasks/vqa";
+import { ruleWorld } from "../../../src/phantoms/knowledge/rule";
 import { loadTask } from "../../../src/phantoms/load-task";
 import { dealQuestions } from "../../../src/phantoms/tasks/questions";
 import { drawRadiologyCase } from "../../../src/phantoms/tasks/radiology";
@@ -220,7 +221,7 @@ test("the phantom of VQA-RAD shares pictures between train and test, as the real
 
 test("dealQuestions asks no question twice and spreads them evenly", () => {
   const random = createRandom("deal");
-  const cases = Array.from({ length: 5 }, (_, i) => drawRadiologyCase(random.fork(String(i))));
+  const cases = Array.from({ length: 5 }, (_, i) => drawRadiologyCase(ruleWorld("vqa-rad", 7), random.fork(String(i))));
   const dealt = dealQuestions(cases, 40, random);
   expect(new Set(dealt.map(({ at, question }) => `${at} ${question.question}`)).size).toBe(40);
   for (let at = 0; at < 5; at++) expect(dealt.filter((row) => row.at === at)).toHaveLength(8);

@@ -7,11 +7,13 @@ import type { Corpus, DataSource, Example, RasterImage, Task } from "../../../sr
 import { openRun } from "../../../src/experiments/run";
 import { checkLeaks } from "../../../src/experiments/stages/corpus";
 import { drawChestPhantom } from "../../../src/phantoms/tasks/vindr";
+import { shownPlan } from "../../phantoms/plans";
 
 const artifactsDir = mkdtempSync(join(tmpdir(), "check-leaks-"));
 afterAll(() => rmSync(artifactsDir, { recursive: true }));
 
-const film = (name: string): RasterImage => drawChestPhantom([0], createRandom(name), 64).image;
+const film = (name: string): RasterImage =>
+  drawChestPhantom([0], shownPlan("vindr-pcxr"), createRandom(name), 64).image;
 const films = (name: string, count: number) => Array.from({ length: count }, (_, i) => film(`${name}/${i}`));
 const card = (source: DataSource) => ({ title: "", source, description: "", licence: "", citation: "", obtain: "" });
 

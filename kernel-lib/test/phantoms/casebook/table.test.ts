@@ -17,14 +17,15 @@ const WORLDS = [
   [72, 7],
 ] as const;
 
+const wordsOf = (numPatterns: number) => signsOf(numPatterns).map((sign) => attributeOf(sign).words);
 const draw = (numPatterns: number, numClasses: number, alike = 1 / 3, seed = "table") => {
-  const patterns = patternsOf(signsOf(numPatterns));
+  const patterns = patternsOf(wordsOf(numPatterns));
   return { patterns, classes: drawTable(patterns, { numClasses, alike }, createRandom(seed)) };
 };
 
 test.each([6, 12, 24, 36, 72])("%i patterns are all combinations of their signs' words, each once", (numPatterns) => {
   const signs = signsOf(numPatterns);
-  const patterns = patternsOf(signs);
+  const patterns = patternsOf(wordsOf(numPatterns));
   expect(new Set(patterns.map((words) => words.join())).size).toBe(numPatterns);
   expect(signs.reduce((product, sign) => product * attributeOf(sign).words.length, 1)).toBe(numPatterns);
 });

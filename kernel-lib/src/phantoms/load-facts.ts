@@ -1,0 +1,41 @@
+import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
+import { ConfigError } from "../base/errors";
+import { PHANTOM_DIALS } from "./knowledge/dials";
+import { ruleWorld } from "./knowledge/rule";
+import { corpusFor } from "./load-corpus";
+import { PHANTOM_SIZES, type PhantomSize, type PictureFacts } from "./phantom";
+import { CORPUS_PHANTOMS, TASK_PHANTOMS } from "./phantoms";
+
+/** Options of loadPhantomFacts; as those of the task and of its corpus. */
+export interface PhantomFactsOptions {
+  /** Default 7. */
+  readonly seed?: number;
+  /** Default "quick". */
+  readonly size?: PhantomSize;
+  /** Pairs of the corpus. Default the corpus's own number. */
+  readonly numPassages?: number;
+}
+
+/**
+ * What is known of the pictures of a realistic phantom and of the corpus that is searched for it: the signs that the rule reads, the pattern
+ * they make, and `shown`, the class where something else in the picture shows it. For analyses; no training reads it. Takes seconds: the
+ * corpus is drawn anew.
+ *
+ * @throws ConfigError for a task without a rule, or an option.
+ * @example measureExpectations(index, { facts: loadPhantomFacts("derma-mnist") })
+ */
+export function loadPhantomFacts(task: string, options: PhantomFactsOptions = {}): PictureFacts {
+  assertKnownKeys("loadPhantomFacts:", options, ["seed", "size", "numPassages"]);
+  assertOneOf("loadPhantomFacts: task", task, Object.keys(PHANTOM_DIALS));
+  const { seed = 7, size = "quick", numPassages } = options;
+  assertInteger("loadPhantomFacts: seed", seed, 0);
+  assertOneOf("loadPhantomFacts: size", size, PHANTOM_SIZES);
+  if (numPassages !== undefined) assertInteger("loadPhantomFacts: numPassages", numPassages, 1);
+  const ofTask = TASK_PHANTOMS.get(task)?.facts?.({ seed, size });
+  const ofCorpus = CORPUS_PHANTOMS.get(corpusFor(task))?.facts?.({ seed, numPassages });
+  if (ofTask === undefined || ofCorpus === undefined) {
+    throw new ConfigError(`loadPhantomFacts: task must have a phantom that tells its facts; got ${task}.`, { task });
+  }
+  const { rule } = ruleWorld(task, seed);
+  return { signs: [...rule.signs, "shown"], nuisances: [], words: new Map([...ofTask, ...ofCorpus]) };
+}
