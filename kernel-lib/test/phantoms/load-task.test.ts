@@ -46,7 +46,7 @@ test("the phantom has the sizes, labels and question of the real data set", asyn
   expect(example.answer).toBe(String(example.labels[0]));
   expect(task.splits.test.filter((row) => row.labels[0] === 0)).toHaveLength(Math.round(156 * 0.4));
   expect(task.source).toBe("phantom");
-  expect(task.fingerprint).toBe("breast-mnist:phantom:v1:7:d8f3bdf9d2d117f8");
+  expect(task.fingerprint).toBe("breast-mnist:phantom:v2:7:369beb172fe6728f");
 });
 
 test("the same seed gives the same task, another seed another fingerprint", async () => {

@@ -6,14 +6,17 @@ import { createRandom } from "../../../src/base/random";
 import type { Corpus, DataSource, Example, RasterImage, Task } from "../../../src/base/types";
 import { openRun } from "../../../src/experiments/run";
 import { checkLeaks } from "../../../src/experiments/stages/corpus";
-import { drawChestPhantom } from "../../../src/phantoms/tasks/vindr";
-import { shownPlan } from "../../phantoms/plans";
+import { toRaster } from "../../../src/phantoms/looks/canvas";
+import { drawChestFilm, drawChestNuisances } from "../../../src/phantoms/looks/chest-film";
 
 const artifactsDir = mkdtempSync(join(tmpdir(), "check-leaks-"));
 afterAll(() => rmSync(artifactsDir, { recursive: true }));
 
-const film = (name: string): RasterImage =>
-  drawChestPhantom([0], shownPlan("vindr-pcxr"), createRandom(name), 64).image;
+/** A healthy chest film, without what a rule adds to it. */
+function film(name: string): RasterImage {
+  const random = createRandom(name);
+  return toRaster(drawChestFilm(64, { spots: [] }, drawChestNuisances(random), random), 1, 0.025, random);
+}
 const films = (name: string, count: number) => Array.from({ length: count }, (_, i) => film(`${name}/${i}`));
 const card = (source: DataSource) => ({ title: "", source, description: "", licence: "", citation: "", obtain: "" });
 
