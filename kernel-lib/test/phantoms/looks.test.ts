@@ -12,6 +12,7 @@ import {
   stroke,
   toRaster,
 } from "../../src/phantoms/looks/canvas";
+import { takePicture } from "../../src/phantoms/looks/taking";
 import { drawClasses, drawPoisson } from "../../src/phantoms/phantom";
 import { drawSkinPhantom } from "../../src/phantoms/tasks/derma";
 import { drawFundusPhantom } from "../../src/phantoms/tasks/fundus";
@@ -89,4 +90,30 @@ test("the grade raises the number of spots, and grades overlap", () => {
   expect(mean(severe)).toBeGreaterThan(mean(none) + 4);
   expect(Math.min(...mild)).toBeLessThan(Math.max(...none));
   expect(Math.min(...severe)).toBeLessThan(mean(moderate));
+});
+
+test("takePicture: brightness is the mean grey level, light falls or rises, coarse grain is wider than fine", () => {
+  const take = (words: Record<string, string>, texture = 0) => {
+    const canvas = createCanvas(32, 32, [0.3, 0.3, 0.3]);
+    paint(canvas, ellipse({ x: 0, y: 0, rx: 0.6, ry: 0.6 }), [0.8, 0.6, 0.5]);
+    takePicture(canvas, { brightness: "dim", slope: "rising", grain: "fine", ...words }, texture, createRandom("take"));
+    return toRaster(canvas, 1, 0, createRandom("take"));
+  };
+  const levels = ["dark", "dim", "bright"].map((brightness) => meanOf(take({ brightness })) / 255);
+  for (const [i, level] of levels.entries()) {
+    expect(level).toBeGreaterThan([0.22, 0.38, 0.55][i]!);
+    expect(level).toBeLessThan([0.38, 0.55, 0.75][i]!);
+  }
+  const half = ({ data }: RasterImage, isRight: boolean) =>
+    data.reduce((sum, value, p) => (p % 32 >= 16 === isRight ? sum + value : sum), 0);
+  for (const [slope, isBrighter] of [
+    ["rising", true],
+    ["falling", false],
+  ] as const) {
+    const image = take({ slope });
+    expect(half(image, true) > half(image, false)).toBe(isBrighter);
+  }
+  const roughness = ({ data }: RasterImage) =>
+    data.reduce((sum, value, p) => (p % 32 === 0 ? sum : sum + Math.abs(value - data[p - 1]!)), 0);
+  expect(roughness(take({ grain: "fine" }, 0.2))).toBeGreaterThan(1.5 * roughness(take({ grain: "coarse" }, 0.2)));
 });

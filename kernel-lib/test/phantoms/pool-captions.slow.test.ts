@@ -57,10 +57,10 @@ function levelWhere({ width, height, channels, data }: RasterImage, holds: (x: n
 const isMiddle = (value: number) => Math.abs(value - 0.5) < 0.13;
 const isEdge = (value: number) => Math.abs(value - 0.5) > 0.43;
 const middle = (image: RasterImage) => levelWhere(image, (x, y) => isMiddle(x) && isMiddle(y));
+const inside = (image: RasterImage) => levelWhere(image, (x, y) => Math.abs(x - 0.5) < 0.3 && Math.abs(y - 0.5) < 0.3);
 const edges = (image: RasterImage) =>
   levelWhere(image, (x, y) => (isMiddle(x) && isEdge(y)) || (isMiddle(y) && isEdge(x)));
 const corners = (image: RasterImage) => levelWhere(image, (x, y) => isEdge(x) && isEdge(y));
-const rise = (image: RasterImage) => levelWhere(image, (x) => x > 0.5) - levelWhere(image, (x) => x < 0.5);
 
 const TAKEN: Claims<{ readonly image: RasterImage; readonly plan: CasePlan }> = [
   ["dark device", within(0.2, 0.4)],
@@ -68,8 +68,8 @@ const TAKEN: Claims<{ readonly image: RasterImage; readonly plan: CasePlan }> = 
   ["bright device", within(0.53, 0.77)],
   ["coarse image", ({ plan }) => plan.words["grain"] === "coarse"],
   ["fine image", ({ plan }) => plan.words["grain"] === "fine"],
-  ["falling", ({ image }) => rise(image) < 0],
-  ["rising", ({ image }) => rise(image) > 0],
+  ["falling", ({ plan }) => plan.words["slope"] === "falling"],
+  ["rising", ({ plan }) => plan.words["slope"] === "rising"],
 ];
 
 const SKIN: Claims<DrawnLesion & { label: number }> = [
@@ -106,7 +106,7 @@ const FUNDUS: Claims<DrawnFundus> = [
   ["right side", ({ nuisances }) => nuisances.eye === "right"],
   ...TAKEN,
   ["amber red ground", ({ nuisances }) => nuisances.hue < 0.5],
-  ["pale round", ({ image }) => middle(image) > corners(image) + 0.05],
+  ["pale round", ({ image }) => inside(image) > corners(image)],
   ["no red spots", ({ signs }) => signs.bleedings === 0],
   ["speckled red spots", ({ signs }) => signs.bleedings >= 4],
   ["no amber spots", ({ signs }) => signs.exudates === 0],
@@ -173,7 +173,7 @@ const RADIOLOGY: Claims<RadiologyCase> = [
   ...TAKEN,
   ["large tall", ({ facts }) => facts.organ === "head"],
   ["large wide", ({ facts }) => facts.organ === "abdomen"],
-  ["pale", ({ image }) => middle(image) > corners(image) + 0.05],
+  ["pale", ({ image }) => inside(image) > corners(image)],
 ];
 const HISTOLOGY: Claims<PathologyCase> = [
   ["glandular tissue", ({ facts }) => facts.pattern === "gland"],
@@ -198,7 +198,7 @@ test("captions of radiology and histology answer the questions truly", () => {
     return { drawn, text: writeRadiologyCaption(drawn, random) };
   });
   expectTrue(HISTOLOGY, (_, random) => {
-    const drawn = drawPathologyCase(PATHOLOGY_WORLD, random, 8);
+    const drawn = drawPathologyCase(PATHOLOGY_WORLD, random, 16); // eight pixels of noise would move the mean
     return { drawn, text: writeHistologyCaption(drawn, random) };
   });
 });

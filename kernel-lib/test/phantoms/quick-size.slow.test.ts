@@ -16,7 +16,7 @@ const TASKS = [
   "brset:phantom:v3:7:946486381773647f",
   "vqa-rad:phantom:v3:7:c23233f233eb7179",
   "slake:phantom:v3:7:c86769c6fbcca4a7",
-  "path-vqa:phantom:v3:7:b617bc3b0a0126b7",
+  "path-vqa:phantom:v3:7:4121d0814f1d3c23",
 ];
 const CORPORA = [
   "corpus:pmc-oa:639217586c4930a53af0ffb9:phantom",

@@ -11,8 +11,14 @@ const HALVINGS = 24;
 const FLATTEST = 0.1;
 const STEEPEST = 8;
 
-/** The exponent that brings the mean of these values to `target`: what a display's gamma does. */
-function gammaFor(data: Float32Array, target: number): number {
+/** A change of every value. */
+interface Exposure {
+  readonly gamma: number;
+  readonly gain: number;
+}
+
+/** What brings the mean of these values to `target`: a display's gamma, and a gain where white is too much of the picture for that. */
+function exposureFor(data: Float32Array, target: number): Exposure {
   const counts = new Float64Array(LEVELS);
   for (const value of data) counts[Math.min(LEVELS - 1, Math.max(0, Math.floor(value * LEVELS)))]! += 1;
   const meanAt = (gamma: number) =>
@@ -23,7 +29,9 @@ function gammaFor(data: Float32Array, target: number): number {
     if (meanAt(middle) > target) low = middle;
     else high = middle;
   }
-  return Math.sqrt(low * high);
+  const gamma = Math.sqrt(low * high);
+  const isSteepest = meanAt(STEEPEST) > target;
+  return { gamma, gain: isSteepest ? target / meanAt(gamma) : 1 };
 }
 
 /** How much brighter the right edge is than the middle where the slope is 1. */
@@ -55,7 +63,7 @@ export function takePicture(
   random: Random,
 ): void {
   const { data, width, height } = canvas;
-  const gamma = gammaFor(data, drawClear("brightness", brightness!, random));
+  const { gamma, gain } = exposureFor(data, drawClear("brightness", brightness!, random));
   const tilt = TILT * drawClear("slope", slope!, random);
   const noise = noiseField(CELLS[grain!]!, random);
   const amplitude = texture * random.uniform(0.75, 1.25);
@@ -64,7 +72,7 @@ export function takePicture(
     for (let j = 0; j < width; j++) {
       const u = j / (width - 1);
       const added = tilt * (2 * u - 1) + amplitude * noise(u, v);
-      for (let c = 0; c < 3; c++, at++) data[at] = Math.max(0, data[at]!) ** gamma + added;
+      for (let c = 0; c < 3; c++, at++) data[at] = gain * Math.max(0, data[at]!) ** gamma + added;
     }
   }
 }
