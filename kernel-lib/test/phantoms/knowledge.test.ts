@@ -31,6 +31,16 @@ test("docs/phantoms.md prints the dials as they are", () => {
   expect(page.split("\n").filter((line) => rows.includes(line))).toEqual(rows);
 });
 
+test("the dials are those of the protocol", () => {
+  const { choices } = JSON.parse(readFileSync(join(repositoryRoot(), "data", "protocol.json"), "utf8")) as {
+    readonly choices: readonly { readonly name: string; readonly value: unknown }[];
+  };
+  const settled = choices.find(({ name }) => name === "phantom-dials")?.value;
+  expect(settled).toEqual(
+    Object.fromEntries(Object.entries(PHANTOM_DIALS).map(([task, { knowledge }]) => [task, knowledge])),
+  );
+});
+
 test("patternCounts: proportions with at least one, by hand", () => {
   expect(patternCounts([0.4, 0.6], 12)).toEqual([5, 7]);
   expect(patternCounts([1, 1, 2], 12)).toEqual([3, 3, 6]);
