@@ -89,12 +89,29 @@ export function splitLines(text: string): string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }
 
+const isText = (value: unknown): value is string | readonly string[] =>
+  typeof value === "string" || (Array.isArray(value) && value.every((line) => typeof line === "string"));
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Whether an output has the parts that nbformat asks of its kind. */
+function isOutput(value: unknown): value is Output {
+  if (!isObject(value)) return false;
+  if (value["output_type"] === "stream") return typeof value["name"] === "string" && isText(value["text"]);
+  if (value["output_type"] === "error") {
+    const named = [value["ename"], value["evalue"]].every((each) => typeof each === "string");
+    return named && Array.isArray(value["traceback"]) && isText(value["traceback"]);
+  }
+  const shows = value["output_type"] === "display_data" || value["output_type"] === "execute_result";
+  return shows && isObject(value["data"]) && (value["metadata"] === undefined || isObject(value["metadata"]));
+}
+
 function readOutput(output: Output): Output {
   if (output.output_type === "stream") return { ...output, text: joinLines(output.text) };
   if (output.output_type === "error") return output;
   const data = Object.entries(output.data).map(([type, value]) => [
     type,
-    Array.isArray(value) && TEXT_TYPE.test(type) ? joinLines(value as string[]) : value,
+    TEXT_TYPE.test(type) && isText(value) ? joinLines(value) : value,
   ]);
   return { ...output, data: Object.fromEntries(data) };
 }
@@ -106,16 +123,20 @@ function readCell(value: unknown, index: number, file: string): Cell {
   if (!["code", "markdown", "raw"].includes(String(cell.cell_type)))
     refuse(file, `${where} must have cell_type code, markdown or raw`, cell.cell_type);
   const source = cell.source as unknown;
-  if (typeof source !== "string" && !(Array.isArray(source) && source.every((line) => typeof line === "string")))
-    refuse(file, `${where} must have a source of text`, source);
+  if (!isText(source)) return refuse(file, `${where} must have a source of text`, source);
+  if (!isObject(cell.metadata ?? {})) refuse(file, `${where} must have metadata, an object`, cell.metadata);
   const base = {
     ...cell,
     id: typeof cell.id === "string" && CELL_ID.test(cell.id) ? cell.id : randomBytes(4).toString("hex"),
     metadata: cell.metadata ?? {},
-    source: joinLines(source as string | string[]),
+    source: joinLines(source),
   };
   if (cell.cell_type !== "code") return base as Cell;
-  const outputs = (cell.outputs ?? []).map(readOutput);
+  const found: unknown = cell.outputs ?? [];
+  if (!Array.isArray(found)) return refuse(file, `${where} must have outputs, a list`, found);
+  const unsound = found.find((output) => !isOutput(output)) as unknown;
+  if (unsound !== undefined) refuse(file, `${where} must have outputs as nbformat has them`, unsound);
+  const outputs = found.map(readOutput);
   return { ...base, cell_type: "code", execution_count: cell.execution_count ?? null, outputs };
 }
 
@@ -135,6 +156,7 @@ export async function readNotebook(file: string): Promise<Notebook> {
       cause,
     );
   }
+  if (!isObject(parsed?.metadata ?? {})) refuse(file, "metadata must be an object", parsed?.metadata);
   if (parsed?.nbformat !== 4) refuse(file, "nbformat must be 4", parsed?.nbformat);
   if (!Array.isArray(parsed.cells)) refuse(file, "cells must be a list", parsed.cells);
   const cells = parsed.cells.map((cell, index) => readCell(cell, index, file));

@@ -3,7 +3,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../base/errors";
 import type { Matrix } from "../base/types";
-import { digestOfFile, publishFile } from "../store/files";
+import { digestOfFile, isUnbroken, publishFile, sealedJson } from "../store/files";
 
 const SCHEMA = 1;
 
@@ -52,7 +52,7 @@ export async function saveIndexFiles(folder: string, sidecar: Sidecar, write: (f
     publishFile(binaryFile(folder, sidecar.kind), async (binary) => {
       await write(binary);
       const stored: StoredSidecar = { schema: SCHEMA, ...sidecar, file: await describeFile(binary) };
-      await writeFile(description, JSON.stringify(stored));
+      await writeFile(description, sealedJson(stored));
     });
   await publishFile(sidecarFile(folder, sidecar.kind), writeBoth);
 }
@@ -84,6 +84,7 @@ export async function readIndexFiles(where: string, folder: string, kind: string
     refuse(name, "be JSON", error);
   }
   if (!isSidecar(sidecar, kind)) return refuse(name, `describe a ${kind} index with one distinct id per vector`);
+  if (!isUnbroken(sidecar)) return refuse(name, "be as it was written");
   const binary = binaryFile(folder, kind);
   const found = await describeFile(binary).catch((error) => refuse(binary, "be readable", error));
   if (found.bytes !== sidecar.file.bytes || found.sha256 !== sidecar.file.sha256) {

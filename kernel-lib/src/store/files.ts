@@ -183,6 +183,21 @@ export function assertDiskRoom(where: string, folder: string, bytes: number, adv
 /** "gitBlob" is the SHA-1 that git names a file's content by. MD5 and SHA-1 name a file; only SHA-256 proves what it is. */
 type DigestKind = "md5" | "sha256" | "gitBlob";
 
+const SEAL = "seal";
+
+const sealOf = (value: object): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+
+/** JSON of an object, and behind its fields the SHA-256 of them, so that a change of the file shows. */
+export function sealedJson(value: object, indent = 0): string {
+  return JSON.stringify({ ...value, [SEAL]: sealOf(value) }, null, indent);
+}
+
+/** Whether an object is as it was sealed; one without a seal comes from an older program and passes. */
+export function isUnbroken(found: object): boolean {
+  const { [SEAL]: seal, ...value } = found as Readonly<Record<string, unknown>>;
+  return seal === undefined || seal === sealOf(value);
+}
+
 /** What a publisher says of a file's content. */
 export interface FileDigest {
   readonly kind: DigestKind;

@@ -2,7 +2,15 @@ import { readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, isAbsolute, join, normalize, relative, sep } from "node:path";
 import { DataError, isKernelError, StateError } from "../base/errors";
 import type { Control } from "../base/types";
-import { besideOf, digestOfFile, makeFolder, removeHalfWritten, writeFileAtomic } from "./files";
+import {
+  besideOf,
+  digestOfFile,
+  isUnbroken,
+  makeFolder,
+  removeHalfWritten,
+  sealedJson,
+  writeFileAtomic,
+} from "./files";
 import { type Lock, withLock } from "./lock";
 
 /**
@@ -45,7 +53,7 @@ export interface KeptFolder<Facts> {
   readonly origin: "computed" | "found";
 }
 
-/** How closely a folder is looked at: size and SHA-256 of every file (once a process), or, for gigabytes, its size only. */
+/** How closely a folder is looked at: size and SHA-256 of every file (once a process), or, of files of gigabytes, their size only. */
 type FolderCheck = "contents" | "sizes";
 
 /** Where the folder is being made, and the file that is there meanwhile. */
@@ -167,7 +175,7 @@ async function makeDraft<Facts extends object>(
     await removeHalfWritten(folder);
     const files = await listFiles(folder);
     if (files.length === 0) throw new StateError(`${where}: ${what} must write at least one file; got none.`);
-    writeFileAtomic(join(folder, MANIFEST_NAME), `${JSON.stringify({ schema: SCHEMA, ...facts, files }, null, 2)}\n`);
+    writeFileAtomic(join(folder, MANIFEST_NAME), `${sealedJson({ schema: SCHEMA, ...facts, files }, 2)}\n`);
   } catch (error) {
     if (afterInterruption === "anew") await rm(folder, { recursive: true, force: true });
     throw error;
@@ -245,6 +253,7 @@ export async function readManifest<Facts extends object>(
   if (!Array.isArray(manifest.files) || !manifest.files.every(isKeptFile)) {
     return refuse(file, "list files with path, bytes and sha256");
   }
+  if (!isUnbroken(manifest)) return refuse(file, "be as it was written");
   return manifest as Manifest<Facts>;
 }
 
@@ -288,6 +297,9 @@ async function listFiles(folder: string): Promise<KeptFile[]> {
   return files;
 }
 
+/** Larger files are not read where only sizes are looked at. */
+const LARGE_BYTES = 64 * 2 ** 20;
+
 /** What is wrong with the listed files ("metrics.json is missing", "… is altered"), or null when each is as listed. */
 async function findDamage(folder: string, files: readonly KeptFile[], check: FolderCheck): Promise<string | null> {
   for (const { path, bytes, sha256 } of files) {
@@ -298,7 +310,8 @@ async function findDamage(folder: string, files: readonly KeptFile[], check: Fol
     );
     if (size === null) return `${path} is missing`;
     if (size !== bytes) return `${path} has ${size} bytes instead of ${bytes}`;
-    if (check === "contents" && (await sha256Of(file)) !== sha256) return `${path} is altered (its SHA-256 differs)`;
+    const isRead = check === "contents" || bytes <= LARGE_BYTES;
+    if (isRead && (await sha256Of(file)) !== sha256) return `${path} is altered (its SHA-256 differs)`;
   }
   return null;
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../base/errors";
@@ -34,6 +35,14 @@ export function restoreValues(variables: readonly tf.Variable[], values: readonl
 
 const flat = (data: Float32Array): StoredTensor => ({ dtype: "F32", shape: [data.length], data });
 
+/** SHA-256 of everything in a state's file: a step from damaged numbers would look like any other. */
+function digestOf(facts: string, tensors: Iterable<readonly [string, StoredTensor]>): string {
+  const hash = createHash("sha256").update(facts);
+  for (const [name, { data }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1)))
+    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return hash.digest("hex");
+}
+
 /** Writes the state as one safetensors file, atomically: after a crash the old one or the new one is there. */
 export async function writeTrainingState(file: string, state: TrainingState): Promise<void> {
   const { values, bestValues, optimiser, ...rest } = state;
@@ -44,7 +53,7 @@ export async function writeTrainingState(file: string, state: TrainingState): Pr
     ["optimiser.variance", flat(optimiser.variance)],
   ];
   const facts = JSON.stringify({ ...rest, optimiserStep: optimiser.step, numValues: values.length });
-  writeSafetensors(file, tensors, { format: FORMAT, facts });
+  writeSafetensors(file, tensors, { format: FORMAT, facts, sha256: digestOf(facts, tensors) });
 }
 
 type Facts = Omit<TrainingState, "values" | "bestValues" | "optimiser"> & { optimiserStep: number; numValues: number };
@@ -65,7 +74,11 @@ export async function readTrainingState(
     throw new DataError(`readTrainingState: ${file} must ${rule}. Delete it to start the training again.`, { file });
   };
   if (metadata["format"] !== FORMAT) refuse(`have format ${FORMAT}; got ${metadata["format"]}`);
-  const facts = JSON.parse(metadata["facts"] ?? "{}") as Facts;
+  const text = metadata["facts"] ?? "{}";
+  // states of older versions have no digest
+  if (metadata["sha256"] !== undefined && metadata["sha256"] !== digestOf(text, tensors))
+    refuse("be as it was written");
+  const facts = JSON.parse(text) as Facts;
   if (facts.stage !== stage) refuse(`belong to stage "${stage}"; got "${facts.stage}"`);
   if (facts.numValues !== variables.length) refuse(`hold ${variables.length} variables; got ${facts.numValues}`);
   const take = (name: string, size: number | null): Float32Array => {

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -6,6 +7,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -63,6 +65,7 @@ describe("keepFolder", () => {
             sha256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", // of "hello"
           },
         ],
+        seal: expect.stringMatching(/^[0-9a-f]{64}$/),
       },
     });
     expect(drafts).toEqual([{ folder: workFolderOf(place.folder), resumeDir: expect.any(String), begun: "fresh" }]);
@@ -177,17 +180,46 @@ describe("keepFolder", () => {
 });
 
 describe("findFolder", () => {
-  it("sees an altered byte, and by sizes alone only another size", async () => {
+  it("sees an altered byte, by sizes alone too, where a file is not of gigabytes", async () => {
     const { place, keep } = toy();
     await keep();
     const file = join(place.folder, "deep", "result");
     writeFileSync(file, "hullo");
     expect(await findFolder(place)).toBeNull();
-    expect(await findFolder(place, { check: "sizes" })).not.toBeNull();
-    writeFileSync(file, "hell");
     expect(await findFolder(place, { check: "sizes" })).toBeNull();
     rmSync(file);
     expect(await findFolder(place, { check: "sizes" })).toBeNull();
+  });
+
+  it("does not read a large file for sizes alone, and sees another size of it", async () => {
+    const place = { folder: join(temporaryFolder(), "large"), identity: {} };
+    const write = async ({ folder }: { readonly folder: string }) => {
+      writeFileSync(join(folder, "large"), "");
+      truncateSync(join(folder, "large"), 65 * 2 ** 20);
+      return {};
+    };
+    await keepFolder(place, write, { where: "test", what: "a large file" });
+    const file = join(place.folder, "large");
+    appendFileSync(file, "x");
+    truncateSync(file, 65 * 2 ** 20 - 1);
+    expect(await findFolder(place, { check: "sizes" })).toBeNull();
+    appendFileSync(file, "x"); // the size is right again, the last byte is not
+    expect(await findFolder(place, { check: "sizes" })).not.toBeNull();
+    expect(await findFolder(place)).toBeNull();
+  });
+
+  it("does not take a manifest in which anything was changed", async () => {
+    const { place, keep } = toy();
+    await keep();
+    const file = join(place.folder, "manifest.json");
+    const whole = readFileSync(file, "utf8");
+    const manifest = JSON.parse(whole) as Record<string, unknown>;
+    writeFileSync(file, JSON.stringify({ ...manifest, note: "added" }));
+    expect(await findFolder(place)).toBeNull();
+    const { seal, ...older } = manifest;
+    expect(seal).toMatch(/^[0-9a-f]{64}$/);
+    writeFileSync(file, JSON.stringify(older)); // as manifests were before they had a seal
+    expect(await findFolder(place)).not.toBeNull();
   });
 
   it("notes a use in the folder's time of change, a look does not", async () => {

@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Passage, RasterImage } from "../../base/types";
-import { openStoredBytes, readStoredBytes, type StoredBytes } from "../../store/files";
+import { isUnbroken, openStoredBytes, readStoredBytes, type StoredBytes, sealedJson } from "../../store/files";
 import { readLines } from "../formats/text-file";
 
 /** What stands beside a pack: how many passages it holds and what they are. */
@@ -45,7 +45,7 @@ export async function writePack(
     try {
       const { count, hash } = await writeRows(passages, data, rows);
       const summary: PackSummary = { schema: 1, count, hash, ...about() };
-      await writeFile(join(folder, SUMMARY), JSON.stringify(summary)); // last: a pack without it is unfinished
+      await writeFile(join(folder, SUMMARY), sealedJson(summary)); // last: a pack without it is unfinished
     } finally {
       await rows.close(); // also when the passages end in an error: nothing is written into a folder that is gone
     }
@@ -112,15 +112,45 @@ function lazyPassage(file: StoredBytes, [id, corpus, licence, group, size, truth
   };
 }
 
-/** The summary of a finished pack; null when there is none. */
+function refuse(folder: string, file: string, rule: string): never {
+  throw new DataError(`openPack: ${join(folder, file)} must ${rule}. Delete its folder and load the corpus again.`, {
+    folder,
+    file,
+  });
+}
+
+/** The summary of a finished pack; null when there is none. @throws DataError when it is damaged. */
 export async function readPackSummary(folder: string): Promise<PackSummary | null> {
   const text = await readFile(join(folder, SUMMARY), "utf8").catch(() => null);
   if (text === null) return null;
-  const summary = JSON.parse(text) as PackSummary;
+  const summary = parse(text) as PackSummary | null | undefined;
+  if (typeof summary !== "object" || summary === null || !isUnbroken(summary))
+    return refuse(folder, SUMMARY, "be as it was written");
   return summary.schema === 1 ? summary : null;
 }
 
-/** The passages of a finished pack; about 300 bytes each are held in memory. */
+/** The value of a JSON text; undefined when it is none. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a line of rows.jsonl says where text and pixels of a passage lie. */
+function isRow(value: unknown): value is WrittenRow {
+  if (!Array.isArray(value)) return false;
+  const [id, corpus, licence, group, size, truth, entities] = value as unknown[];
+  const texts = [id, corpus, licence].every((each) => typeof each === "string");
+  const optional = [group, truth].every((each) => each === undefined || each === null || typeof each === "string");
+  const whole = Array.isArray(size) && size.length === 5 && size.every((n) => Number.isSafeInteger(n) && n >= 0);
+  const names =
+    entities === undefined || (Array.isArray(entities) && entities.every((each) => typeof each === "string"));
+  return texts && optional && whole && names;
+}
+
+/** The passages of a finished pack; about 300 bytes each are held in memory. @throws DataError naming a line that is damaged. */
 export async function openPack(folder: string): Promise<Passage[]> {
   const file = openStoredBytes(join(folder, DATA));
   const texts = new Map<string, string>();
@@ -129,8 +159,10 @@ export async function openPack(folder: string): Promise<Passage[]> {
     return texts.get(text)!;
   };
   const passages: Passage[] = [];
-  for await (const { text: line } of readLines(join(folder, ROWS))) {
-    const [id, corpus, licence, group, size, truth, entities] = JSON.parse(line) as WrittenRow;
+  for await (const { text: line, number } of readLines(join(folder, ROWS))) {
+    const row = parse(line);
+    if (!isRow(row)) return refuse(folder, ROWS, `hold a passage on line ${number}`);
+    const [id, corpus, licence, group, size, truth, entities] = row;
     const known = typeof truth === "string" ? shared(truth) : null;
     passages.push(lazyPassage(file, [id, shared(corpus), shared(licence), group, size, known, entities]));
   }

@@ -27,7 +27,18 @@ export interface CellRecord {
   readonly answers: readonly string[];
 }
 
-const CELL_FIELDS = ["kind", "profile", "source", "task", "backbone", "seed", "system", "key", "answers"] as const;
+const CELL_FIELDS = [
+  "id",
+  "kind",
+  "profile",
+  "source",
+  "task",
+  "backbone",
+  "seed",
+  "system",
+  "key",
+  "answers",
+] as const;
 
 /** A stage that failed when it was last tried. */
 interface FailureRecord {
@@ -134,15 +145,22 @@ async function readAll<T extends object>(folder: string, fields: readonly (keyof
   return texts.flatMap((text, i) => (text === null ? [] : [toRecord<T>(text, join(folder, names[i]!), fields)]));
 }
 
+/** Whether a field of a record is of its type: a number, keys, a name or null, or a text. */
+function isSound(field: string, value: unknown): boolean {
+  if (field === "seed") return Number.isSafeInteger(value);
+  if (field === "answers") return Array.isArray(value) && value.every((key) => typeof key === "string");
+  return typeof value === "string" || (field === "system" && value === null);
+}
+
 function toRecord<T extends object>(text: string, file: string, fields: readonly (keyof T & string)[]): T {
   try {
     const found = JSON.parse(text) as T;
-    if (fields.every((field) => field in found)) return found;
+    if (fields.every((field) => isSound(field, found[field]))) return found;
   } catch {
     // said below
   }
   throw new DataError(
-    `gridResults: ${file} must be JSON with ${fields.join(", ")}. Delete it; the next run of the grid writes it again.`,
+    `gridResults: ${file} must be JSON with ${fields.join(", ")}, as the grid writes them. Delete it; the next run of the grid writes it again.`,
     { file },
   );
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isKernelError } from "../../../src/base/errors";
 import { createRandom, type Random } from "../../../src/base/random";
 import { parseCsv } from "../../../src/data/formats/csv";
-import { readDicom } from "../../../src/data/formats/dicom/dicom";
+import { readDicom, renderDicom } from "../../../src/data/formats/dicom/dicom";
 import { formatNpz, readNpz, storeNpz } from "../../../src/data/formats/npz";
 import { parseParquet } from "../../../src/data/formats/parquet";
 import { decodePicture } from "../../../src/data/formats/picture-file";
@@ -49,7 +49,11 @@ const parquet = (name: string, columns: readonly string[], count: number): Reade
 const dicom = (name: string, folder: string): Reader => ({
   name: `dicom ${name}`,
   sound: readFileSync(join(folder, `${name}.dcm`)),
-  read: (bytes) => readDicom(bytes, "a.dcm"),
+  read: async (bytes) => {
+    const picture = await readDicom(bytes, "a.dcm");
+    renderDicom(picture);
+    return picture;
+  },
   accepts: ({
     width,
     height,
@@ -76,6 +80,15 @@ const CODED_NAMES = [
   "jpeg-2000-12bit",
   "jpeg-2000-rct",
   "jpeg-2000-tiles",
+  // how grey is shown
+  "shown-voi-12bit",
+  "shown-voi-big-endian",
+  "shown-modality-voi",
+  "shown-rescaled-sigmoid",
+  "shown-padding-range",
+  // as archives leave files
+  "bare-implicit",
+  "no-syntax-explicit",
 ];
 
 const TAR: [string, Uint8Array][] = [
