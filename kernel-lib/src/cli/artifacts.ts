@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { assertInRange, assertOneOf } from "../base/check";
 import { ConfigError, isKernelError } from "../base/errors";
+import { visibleText } from "../base/plain-text";
 import { defaultArtifactsDir } from "../experiments/run";
 import type { StageFacts } from "../experiments/stages/stage";
 import {
@@ -45,7 +46,7 @@ export async function main(argv: readonly string[], say: (line: string) => void 
 }
 
 function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${visibleText(line)}\n`);
 }
 
 function readOptions(argv: readonly string[]): Options | "help" {

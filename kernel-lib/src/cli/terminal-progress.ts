@@ -1,4 +1,5 @@
 import { isKernelError } from "../base/errors";
+import { visibleText } from "../base/plain-text";
 import type { Control } from "../base/types";
 import { createProgressClock } from "../notebook/progress";
 
@@ -69,12 +70,18 @@ function createSparse(stream: LineStream, now: () => number): TerminalProgress {
 }
 
 /**
- * Progress on a terminal, or, where the stream is none (CI, a pipe), as sparse lines.
+ * Progress on a terminal, or, where the stream is none (CI, a pipe), as sparse lines. Names and texts of files are shown, whatever they
+ * hold: an ANSI code in a file's name does not act.
  *
  * @param now clock in ms; replaced in tests. Default Date.now.
  */
 export function createTerminalProgress(stream: LineStream, now: () => number = Date.now): TerminalProgress {
-  return stream.isTTY ? createLive(stream) : createSparse(stream, now);
+  const { update, finish, say } = stream.isTTY ? createLive(stream) : createSparse(stream, now);
+  return {
+    update: (job, line) => update(job, visibleText(line)),
+    finish: (job, line = "") => finish(job, visibleText(line)),
+    say: (line) => say(visibleText(line)),
+  };
 }
 
 /** How a command watches and stops long steps of the library: a line per stage, warnings as lines that stay. */

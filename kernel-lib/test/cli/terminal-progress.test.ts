@@ -24,6 +24,20 @@ describe("createTerminalProgress", () => {
     expect(screen).not.toContain("a".repeat(31));
   });
 
+  it.each([true, false])("shows what names and messages hold, and obeys none of it (terminal: %s)", (isTTY) => {
+    let screen = "";
+    const progress = createTerminalProgress({ write: (text) => (screen += text), isTTY });
+    const hostile = "x\u001b[2J\u001b]8;;http://a.example\u0007\u202egnp.exe\rhidden";
+    const shown = "x␛[2J␛]8;;http://a.example␇\\u202egnp.exe␍hidden";
+    progress.update("a", hostile);
+    progress.finish("a", `done ${hostile}`);
+    progress.say(`broken: ${hostile}`);
+    terminalControl(progress).onWarn?.("pictures", hostile, {});
+    for (const line of [shown, `done ${shown}`, `broken: ${shown}`, `warning: ${shown}`])
+      expect(screen).toContain(line);
+    for (const acting of ["\u0007", "\r", "\u202e", "\u001b]", "\u001b[2J"]) expect(screen).not.toContain(acting);
+  });
+
   it("terminalControl shows stages and warnings", () => {
     const written: string[] = [];
     const control = terminalControl(createTerminalProgress({ write: (text) => written.push(text) }));
