@@ -24,6 +24,8 @@ export interface SweepCell {
   readonly told: { readonly before: MeasuredTold; readonly after: MeasuredTold };
   /** What measureExpectations gives with the world's facts. */
   readonly expectations: readonly Measurement[];
+  /** Share of the reader's readings that follow a swapped caption, on validation; null where it was not measured. */
+  readonly believed: number | null;
 }
 
 /**
@@ -35,6 +37,8 @@ export interface SweepCell {
  * - `sameBefore`, `sameAfter`: m, the share of passages of the question's own pattern that FT RAG and JOMED read; `otherAgreement`: q, of FT RAG;
  * - `known`: share of the questions that a linear probe tells from the picture alone; `reachable`: how often it would tell the whole pattern, the
  *   product of its accuracies on the signs, beyond which training can hardly raise m;
+ * - `believed`: how many of the reader's readings follow a swapped caption, where that was measured; the theory takes it for 1, and is wrong where
+ *   it is not;
  * - `predictedRagGain`, `predictedGain`: the toy theory's (theory.ts) from m, q and `known`; `predictedMost`: with m at `reachable`.
  */
 export type SweepMeasure =
@@ -51,6 +55,7 @@ export type SweepMeasure =
   | "otherAgreement"
   | "known"
   | "reachable"
+  | "believed"
   | "predictedRagGain"
   | "predictedGain"
   | "predictedMost";
@@ -102,7 +107,7 @@ function rowsOfSetting(task: string, cells: readonly SweepCell[], settings: Boot
     return { ...about, measure, value, low, high, n: count };
   };
   const measured = measuredOf(asked, settings).map(([measure, interval, count]) => row(measure, interval, count));
-  const worked = workedOut(cells).map(
+  const worked = [...workedOut(cells), ...believedIn(cells)].map(
     ([measure, value]): SweepRow => ({ ...about, measure, value, low: null, high: null, n }),
   );
   return [...measured, ...worked];
@@ -200,6 +205,13 @@ function workedOut(cells: readonly SweepCell[]): [SweepMeasure, number][] {
     name,
     seeds.reduce((sum, values) => sum + values[name], 0) / seeds.length,
   ]);
+}
+
+/** The mean of the seeds; no row where one was not measured. */
+function believedIn(cells: readonly SweepCell[]): [SweepMeasure, number][] {
+  const known = cells.flatMap(({ believed }) => believed ?? []);
+  if (known.length < cells.length) return [];
+  return [["believed", known.reduce((sum, value) => sum + value, 0) / known.length]];
 }
 
 const SIGN = "sign ";

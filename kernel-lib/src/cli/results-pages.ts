@@ -175,7 +175,7 @@ function sweepTable(rows: readonly SweepRow[]): string {
         interval("gain"),
         points(find("predictedGain").value),
       ],
-      ...[value("inconsistent"), `${before} → ${after}`],
+      ...[value("inconsistent"), `${before} → ${after}`, find("believed") === undefined ? "–" : value("believed")],
     ];
   });
   const header = [
@@ -191,6 +191,7 @@ function sweepTable(rows: readonly SweepRow[]): string {
     "predicted",
     "inconsistent",
     "same pattern, before → after",
+    "readings that follow a swapped caption",
   ];
   const note = lines.length < 4 ? "" : `\n\n${correlations(rows)}`;
   return `${table(header, lines)}${note}`;

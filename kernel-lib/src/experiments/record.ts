@@ -4,7 +4,7 @@ import { listOf, measureTold } from "../analysis/theory";
 import { assertNotInterrupted } from "../base/check";
 import { ConfigError, StateError } from "../base/errors";
 import type { Control, Prediction } from "../base/types";
-import { artifactPlace, codeVersion } from "../store/artifact";
+import { artifactPlace, codeVersion, findArtifact } from "../store/artifact";
 import { BASELINE_SYSTEM, FULL_SYSTEM } from "../systems/systems";
 import { checkpointFor } from "./checkpoint-folder";
 import { type GridPlan, type PlannedStage, planGrid } from "./grid/plan";
@@ -16,6 +16,7 @@ import { openRun, type Run } from "./run";
 import { buildIndex } from "./stages/corpus-index";
 import { expect } from "./stages/expectations";
 import { readPredictions } from "./stages/predictions";
+import type { StageFacts } from "./stages/stage";
 import { digestOf, type ReportedRow, type ResultsTable } from "./stored-results";
 
 /** What a report is made with besides the protocol. */
@@ -179,12 +180,12 @@ async function sweepRows(plan: GridPlan, stored: Stored, open: OpenRun): Promise
 /** What is known of a world without asking the reader: its expectations, and what the passages that were read tell. */
 async function worldOf(
   run: Run,
-  { settings }: GridPlan,
+  plan: GridPlan,
   name: string,
   predictions: readonly Prediction[],
-): Promise<Pick<SweepCell, "told" | "expectations">> {
+): Promise<Pick<SweepCell, "told" | "expectations" | "believed">> {
   const { task, corpus, facts } = await openTask(run, name);
-  const { encoderFolder } = openWorld(settings);
+  const { encoderFolder } = openWorld(plan.settings);
   const index = await buildIndex(run, { task, corpus, encoderFolder });
   try {
     const from = { task, corpus, facts: facts! };
@@ -192,10 +193,25 @@ async function worldOf(
     return {
       told: { before: of(BASELINE_SYSTEM), after: of(FULL_SYSTEM) },
       expectations: await expect(run, { index, facts }),
+      believed: await believedOf(plan, { task: name, seed: run.seed }),
     };
   } finally {
     index.dispose();
   }
+}
+
+/** How many readings follow a swapped caption: the health of the scores that every training of a retriever starts from says it. */
+async function believedOf(
+  { settings, stages }: GridPlan,
+  { task, seed }: Pick<Group, "task" | "seed">,
+): Promise<number | null> {
+  const scores = stages.find(
+    (stage) => stage.kind === "candidate-scores" && stage.task === task && stage.seed === seed,
+  );
+  if (scores === undefined || scores.key === null) return null;
+  const found = await findArtifact(artifactPlace(settings.artifactsDir, scores.kind, scores.key), "look");
+  const { health } = (found?.manifest ?? {}) as Partial<StageFacts>;
+  return health?.measured["captionSwap"] ?? null;
 }
 
 async function modelsOf(run: Run, { settings }: GridPlan): Promise<Record<string, string>> {

@@ -43,7 +43,7 @@ function cell(
   const of = (system: string, right: number) =>
     Array.from({ length: n }, (_, i) => predict(system, `q${i}`, 0, i < n - 2 ? [0, 0] : [0, 1], i < right ? 0 : 1));
   return {
-    ...{ task, seed, expectations: EXPECTATIONS },
+    ...{ task, seed, expectations: EXPECTATIONS, believed: seed === 11 ? 0.9 : null },
     predictions: [...of("closed-book", closedBook), ...of("ft-rag", ftRag), ...of("jomed", jomed)],
     told: { before: told([2, 2, 4, 0]), after: told([3, 3, 4, 1]) },
   };
@@ -59,6 +59,7 @@ test("accuracies, gains and inconsistent questions over seeds, by hand", () => {
   expect(value("ragGain")).toBeCloseTo((7 - 5 + 8 - 6) / 20, 12);
   expect(value("gain")).toBeCloseTo((9 - 7 + 9 - 8) / 20, 12);
   expect(value("inconsistent")).toBeCloseTo(4 / 20, 12);
+  expect(find(rows, "casebook", "believed")).toBeUndefined(); // of one seed only
   expect(value("gainOnConsistent")).toBeCloseTo((8 - 7 + 8 - 8) / 16, 12);
   expect(value("gainOnInconsistent")).toBeCloseTo((1 + 1) / 4, 12);
   expect(find(rows, "casebook", "gainOnInconsistent")).toMatchObject({ n: 4, seeds: 2, knowledge: 0.7, pull: 1 });
@@ -81,6 +82,7 @@ test("what the theory says comes from lists and probes alone", () => {
   expect(value("predictedGain")).toBeCloseTo(after - before, 12);
   expect(value("predictedRagGain")).toBeCloseTo(before - (0.2 + 0.8 / 2), 12);
   expect(value("predictedMost")).toBeCloseTo(predictAccuracy({ ...shared, same: 0.72 }) - before, 12);
+  expect(value("believed")).toBe(0.9);
   expect(find(rows, "casebook:knowledge=0.3", "predictedGain")).toMatchObject({
     low: null,
     high: null,

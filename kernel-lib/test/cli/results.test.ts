@@ -97,7 +97,7 @@ describe("tables of pages", () => {
     );
     const text = resultsMarkdown({ manifest: manifest({ kind: "sweep" }), rows });
     expect(text).toContain(
-      "| 0.3 | 1 | 1 | 4.0 | 4.0 | 4.0 | +4.0 (+3.0 to +5.0) | +4.0 | +4.0 (+3.0 to +5.0) | +4.0 | 4.0 | 4.0 → 4.0 |",
+      "| 0.3 | 1 | 1 | 4.0 | 4.0 | 4.0 | +4.0 (+3.0 to +5.0) | +4.0 | +4.0 (+3.0 to +5.0) | +4.0 | 4.0 | 4.0 → 4.0 | – |",
     );
     expect(text).toContain("of training the retriever 1.00");
   });

@@ -84,7 +84,15 @@ test("a sweep has what was measured and what was predicted of each world, and th
   const { manifest, rows } = await recordReport(PROTOCOL, SWEEP, OPTIONS);
   const sweep = rows as readonly SweepRow[];
   expect([...new Set(sweep.map(({ task }) => task))]).toEqual([`casebook:knowledge=0${MARK}`, `casebook${MARK}`]);
-  for (const measure of ["gain", "ragGain", "predictedGain", "predictedRagGain", "sameBefore", "known"] as const)
+  for (const measure of [
+    "gain",
+    "ragGain",
+    "predictedGain",
+    "predictedRagGain",
+    "sameBefore",
+    "known",
+    "believed",
+  ] as const)
     expect(sweep.filter((row) => row.measure === measure).map(({ knowledge }) => knowledge)).toEqual([0, 0.7]);
   expect(manifest.kind).toBe("sweep");
   expect((await recordReport(PROTOCOL, SWEEP, OPTIONS)).rows).toEqual(rows);

@@ -55,9 +55,9 @@ describe("a grid on untrained models", () => {
     const before = await plan(options);
     expect(existsSync(join(folder, "whole"))).toBe(false);
     const keyOf = (id: string) => before.stages.find((stage) => stage.id === id)!.key;
-    expect(keyOf("leaks.breast-mnist")).toMatch(/^[0-9a-f]{32}$/);
+    expect(keyOf("leaks.breast-mnist.7")).toMatch(/^[0-9a-f]{32}$/);
     expect(keyOf("reader.breast-mnist.qwen2-vl.7.closedBook")).toMatch(/^[0-9a-f]{32}$/);
-    expect(keyOf("index.breast-mnist")).toBeNull();
+    expect(keyOf("index.breast-mnist.7")).toBeNull();
     expect(before.stages.every(({ state, estimate }) => state === "missing" && estimate === "table")).toBe(true);
   });
 
@@ -150,7 +150,7 @@ describe("when something goes wrong", () => {
       writeFileSync(join(place, "results.toy.json"), text);
       await expect(gridResults(join(folder, "records"))).rejects.toMatchObject({
         code: "data",
-        message: expect.stringContaining("results.toy.json must be JSON with kind, profile"),
+        message: expect.stringContaining("results.toy.json must be JSON with id, kind, profile"),
       });
     }
   });
@@ -174,7 +174,7 @@ describe("when something goes wrong", () => {
     const outcome = await runGrid(planned, { world: broken });
     expect(outcome.failures.map(({ stage }) => stage.id)).toEqual([
       "reader.retina-mnist.qwen2-vl.7.closedBook",
-      "leaks.retina-mnist",
+      "leaks.retina-mnist.7",
     ]);
     expect(outcome.computed.every(({ task }) => task === "breast-mnist")).toBe(true);
     const status = await gridStatus(planned);
