@@ -51,7 +51,7 @@ exports.FLOORS = [
     rooms: [
       { name: "frames", holds: "Arquero tables with documented columns" },
       { name: "figures", holds: "a table and options become a Plotly figure; theme, export, gallery" },
-      { name: "kernel", holds: "the Jupyter wire protocol and its client" },
+      { name: "kernel", holds: "the TypeScript kernel: protocol, cells, compiler, types; and the client that runs notebooks" },
       { name: "notebook", holds: "what a cell sees: show, progress, interrupt; the runner" },
       { name: "cli", holds: "one file a command of package.json" },
     ],

@@ -100,9 +100,8 @@ export {
   type ShowImagesOptions,
   showMarkdown,
   showTable,
-  type ShowTableOptions,
-  type TableLike,
 } from "./notebook/show";
+export type { ShowTableOptions, TableLike } from "./notebook/tables";
 
 // namespaces
 export * as analysis from "./analysis/index";

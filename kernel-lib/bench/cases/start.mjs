@@ -26,9 +26,9 @@ export function openStart() {
 /** From nothing to the first answer of a notebook's kernel, and its end. */
 export function openKernelStart() {
   const { startKernel } = from("kernel/client");
-  const { createTslabSpec } = from("notebook/runner");
+  const { createKernelSpec } = from("notebook/runner");
   const run = async () => {
-    const { client } = await startKernel(createTslabSpec(ROOT, ROOT));
+    const { client } = await startKernel(createKernelSpec(ROOT, ROOT));
     try {
       const { status } = await client.execute("1 + 1");
       if (status !== "ok") throw new Error(`bench: the kernel must run a cell; got status ${status}.`);

@@ -1,10 +1,24 @@
 import { join } from "node:path";
 import { writeWhole } from "../stamps.mjs";
 
-const FIXES = "kernel-lib/dist/notebook/tslab-fixes.js";
-const FILE = ".venv/share/jupyter/kernels/tslab/kernel.json";
+const PROGRAM = "kernel-lib/dist/kernel/serve/main.js";
+const FOLDER = ".venv/share/jupyter/kernels/tslab";
+const FILE = `${FOLDER}/kernel.json`;
 
-/** The TypeScript kernel of JupyterLab: this Node and the tslab of this checkout. */
+/**
+ * What a Jupyter front end reads to start the kernel of this checkout. The spec keeps the name "tslab", which the notebooks
+ * carry: where only tslab's own kernel is installed, they open in that.
+ */
+export function kernelSpecOf(root) {
+  return {
+    argv: [process.execPath, join(root, PROGRAM), "{connection_file}"],
+    display_name: "TypeScript (kernel-lib)",
+    language: "typescript",
+    interrupt_mode: "message",
+  };
+}
+
+/** The TypeScript kernel of JupyterLab: this Node and the library of this checkout. */
 export const kernelSpec = {
   name: "kernel-spec",
   title: "TypeScript kernel",
@@ -13,14 +27,7 @@ export const kernelSpec = {
   after: ["python"],
   inputs: ({ root }) => ({ node: process.execPath, place: root }),
   async run({ root }) {
-    const tslab = join(root, "node_modules/tslab/bin/tslab");
-    const spec = {
-      // the preload ends a kernel whose server died and lets cells use shorthand properties, which tslab alone gets wrong
-      argv: [process.execPath, "--require", join(root, FIXES), tslab, "kernel", "--config-path", "{connection_file}"],
-      display_name: "TypeScript",
-      language: "typescript",
-    };
-    writeWhole(join(root, FILE), `${JSON.stringify(spec, null, 2)}\n`);
-    return [FILE, "node_modules/tslab/bin/tslab", process.execPath];
+    writeWhole(join(root, FILE), `${JSON.stringify(kernelSpecOf(root), null, 2)}\n`);
+    return [FILE, process.execPath];
   },
 };

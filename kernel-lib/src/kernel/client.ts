@@ -35,7 +35,7 @@ interface Pending {
   readonly settle: () => void;
 }
 
-/** How long a kernel may be silent after its reply. tslab can lose its "idle" message behind a large picture. */
+/** How long a kernel may be silent after its reply: some lose their "idle" message behind a large picture. */
 const IDLE_PATIENCE_MS = 10_000;
 
 /** A running kernel and the sockets to it. Made by startKernel; ended by shutdown(). */

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { sep } from "node:path";
+import { kernelHost } from "../kernel/host";
 import type { MimeBundle } from "./notebook-file";
 
 /** Where a display is written: a new one, or one shown before, found again by its id. */
@@ -8,52 +9,40 @@ interface DisplayTarget {
   readonly mode?: "new" | "update";
 }
 
-type WriteDisplayData = (content: unknown, update: boolean) => void;
 type RawDisplay = { raw(type: string, value: unknown): void };
 
-const INTERNALS = ["tslab", "dist", "jupyter.js"].join(sep);
-const PUBLIC = ["tslab", "dist", "public.js"].join(sep);
-
-const modules = createRequire(__filename).cache;
-
-function loaded(file: string): Record<string, unknown>[] {
-  return Object.entries(modules)
-    .filter(([path]) => path.endsWith(sep + file))
-    .map(([, module]) => module?.exports as Record<string, unknown>);
+/** What tslab's own kernel brings: cells there can be shown one format at a time, and nothing is updated. */
+function plainTslab(): RawDisplay | undefined {
+  const file = sep + ["tslab", "dist", "public.js"].join(sep);
+  const modules = Object.entries(createRequire(__filename).cache);
+  const found = modules.find(([path]) => path.endsWith(file))?.[1]?.exports as { display?: RawDisplay } | undefined;
+  return found?.display;
 }
 
-/**
- * The function the running kernel shows things with; it is another one in every cell.
- * The kernel's own copy of tslab is looked up among the loaded modules: another copy would know nothing of the cell.
- * Null outside a notebook.
- */
-export function currentCell(): WriteDisplayData | null {
-  for (const internals of loaded(INTERNALS)) {
-    const write = internals["lastWriteDisplayData"];
-    if (typeof write === "function") return write as WriteDisplayData;
-  }
-  return null;
+/** Number of the cell that this code works for; null outside of this library's kernel. */
+export function currentCell(): number | null {
+  return kernelHost()?.cell ?? null;
 }
 
 /** Whether this code runs inside a notebook's kernel. */
 export function isInsideNotebook(): boolean {
-  return currentCell() !== null || loaded(PUBLIC).length > 0;
+  return kernelHost() !== null || plainTslab() !== undefined;
 }
 
 /**
- * Shows one bundle: the same thing in several formats, of which each viewer takes the best it knows.
- * Where the kernel's internals differ, each format is shown by its public display function. Outside a notebook nothing happens.
+ * Shows one bundle: the same thing in several formats, of which each viewer takes the best it knows. In tslab's own kernel only
+ * the best one is shown. Outside a notebook nothing happens.
  */
 export function writeDisplay(data: MimeBundle, target: DisplayTarget = {}): void {
-  const write = currentCell();
-  if (write !== null) {
+  const host = kernelHost();
+  if (host !== null) {
     const transient = target.id === undefined ? {} : { display_id: target.id };
-    write({ data, metadata: {}, transient }, target.mode === "update");
+    const type = target.mode === "update" ? "update_display_data" : "display_data";
+    host.publish(type, { data, metadata: {}, transient });
     return;
   }
-  const display = loaded(PUBLIC)[0]?.["display"] as RawDisplay | undefined;
-  if (display === undefined || target.mode === "update") return;
+  if (target.mode === "update") return;
   const types = ["application/vnd.plotly.v1+json", "text/html", "text/markdown", "text/plain"];
   const best = types.find((type) => type in data);
-  if (best !== undefined) display.raw(best, data[best]);
+  if (best !== undefined) plainTslab()?.raw(best, data[best]);
 }

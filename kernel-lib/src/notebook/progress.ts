@@ -111,8 +111,8 @@ function onInterrupt(): void {
 
 /** The signal of the running cell: aborted by an interrupt, fresh again in the next cell. */
 function interruptSignal(): AbortSignal {
-  // not at once: the kernel runs a cell's first part with its own SIGINT watch, whose end would switch off a handler
-  // installed meanwhile, and an interrupt would then end the process
+  // not at once: a cell's first part runs with a SIGINT watch of its own, whose end would switch off a handler installed
+  // meanwhile
   if (current === null) setImmediate(() => process.on("SIGINT", onInterrupt));
   const isOver = current?.controller.signal.aborted === true && current.cell !== currentCell();
   if (current === null || isOver) current = { controller: new AbortController(), cell: null };

@@ -21,33 +21,39 @@ import {
 import { injectParameters, type Parameters } from "./parameters";
 
 /**
- * How to start the TypeScript kernel (tslab) for a notebook in this folder. It ends when this process does.
+ * How to start the TypeScript kernel for a notebook in this folder. It ends when this process does.
  *
- * @param root folder of the project; tslab and kernel-lib are looked up in its node_modules.
- * @throws EnvironmentError when one of them is missing.
+ * @param root folder of the project; kernel-lib is looked up in its node_modules.
+ * @throws EnvironmentError when it is missing.
  */
-export function createTslabSpec(root: string, cwd: string, env: NonNullable<KernelSpec["env"]> = {}): KernelSpec {
-  const { resolve } = createRequire(join(root, "package.json"));
-  const find = (name: string, file: string): string => {
-    try {
-      const path = join(dirname(resolve(`${name}/package.json`)), file);
-      if (existsSync(path)) return path;
-    } catch {
-      // not installed: said below
-    }
-    throw new EnvironmentError(`createTslabSpec: ${name}/${file} must exist; it does not. Run npm run setup.`, {
-      name,
-      file,
-    });
-  };
-  const preload = find("kernel-lib", "dist/notebook/tslab-fixes.js");
-  const program = find("tslab", "bin/tslab");
+export function createKernelSpec(root: string, cwd: string, env: NonNullable<KernelSpec["env"]> = {}): KernelSpec {
+  const program = kernelProgram(root);
   return {
-    name: "tslab",
-    argv: [process.execPath, "--require", preload, program, "kernel", "--config-path", "{connection_file}"],
+    name: KERNELSPEC.name,
+    argv: [process.execPath, program, "{connection_file}"],
     cwd,
-    env: { ...env, JPY_PARENT_PID: String(process.pid), NO_COLOR: "1", FORCE_COLOR: undefined },
+    interruptMode: "message",
+    env: {
+      ...env,
+      JPY_PARENT_PID: String(process.pid),
+      KERNEL_LIB_HISTORY: "off",
+      NO_COLOR: "1",
+      FORCE_COLOR: undefined,
+    },
   };
+}
+
+function kernelProgram(root: string): string {
+  const file = "dist/kernel/serve/main.js";
+  try {
+    const path = join(dirname(createRequire(join(root, "package.json")).resolve("kernel-lib/package.json")), file);
+    if (existsSync(path)) return path;
+  } catch {
+    // not installed: said below
+  }
+  throw new EnvironmentError(`createKernelSpec: kernel-lib/${file} must exist; it does not. Run npm run setup.`, {
+    file,
+  });
 }
 
 export interface RunNotebookOptions {
@@ -79,13 +85,11 @@ interface NotebookRun {
 
 /** A cell that does not stop this long after an interrupt loses its kernel. */
 const INTERRUPT_PATIENCE_MS = 10_000;
-/** An interrupt that falls into the compilation of a cell is lost: it is sent again. */
+/** An interrupt that falls between two cells is lost: it is sent again. */
 const INTERRUPT_EVERY_MS = 1000;
-const ABORTED_PAUSE_MS = 250;
-const ABORTED_RETRIES = 4;
 /** All cells have ended, so that nothing is lost when a kernel that takes longer to go is told to. */
 const END_GRACE_MS = 100;
-const KERNELSPEC = { display_name: "TypeScript", language: "typescript", name: "tslab" };
+const KERNELSPEC = { display_name: "TypeScript (kernel-lib)", language: "typescript", name: "tslab" };
 
 interface Session {
   readonly client: KernelClient;
@@ -95,18 +99,12 @@ interface Session {
   executions: number;
 }
 
-/** Runs one cell; a kernel that still drops requests after an expected failure is asked again. */
-async function executeCell(session: Session, source: string): Promise<"ok" | "failed"> {
-  const { client, collector, options } = session;
-  for (let attempt = 0; ; attempt++) {
-    const result = await client.execute(source, {
-      onOutput: (type, content) => collector.add(type, content),
-      ...(options.cellTimeoutMs === undefined ? {} : { timeoutMs: options.cellTimeoutMs }),
-    });
-    if (result.status === "ok") return "ok";
-    if (result.status === "error" || attempt >= ABORTED_RETRIES) return "failed";
-    await new Promise((done) => setTimeout(done, ABORTED_PAUSE_MS));
-  }
+async function executeCell({ client, collector, options }: Session, source: string): Promise<"ok" | "failed"> {
+  const { status } = await client.execute(source, {
+    onOutput: (type, content) => collector.add(type, content),
+    ...(options.cellTimeoutMs === undefined ? {} : { timeoutMs: options.cellTimeoutMs }),
+  });
+  return status === "ok" ? "ok" : "failed";
 }
 
 interface CellRun {
@@ -207,7 +205,7 @@ export async function runNotebook(file: string, options: RunNotebookOptions = {}
   const root = repositoryRoot([dirname(path), __dirname]);
   const prepared = injectParameters(await readNotebook(path), options.parameters ?? {});
   assertNotInterrupted("runNotebook", options.signal);
-  const kernel = await startKernel(createTslabSpec(root, dirname(path), options.env), {
+  const kernel = await startKernel(createKernelSpec(root, dirname(path), options.env), {
     ...(options.startTimeoutMs === undefined ? {} : { timeoutMs: options.startTimeoutMs }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

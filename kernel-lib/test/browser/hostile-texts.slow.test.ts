@@ -7,7 +7,8 @@ import { visibleText } from "../../src/base/plain-text";
 import { ablationFigure } from "../../src/figures/ablation-figure";
 import { closeDrawing } from "../../src/figures/export/draw";
 import { saveFigure, writeGallery } from "../../src/figures/export/save-figure";
-import { imagesBundle, tableBundle } from "../../src/notebook/show";
+import { imagesBundle } from "../../src/notebook/show";
+import { tableBundle } from "../../src/notebook/tables";
 import { browserProgram, openBrowser, SKIP_REASON } from "../helpers/browser";
 
 const IMAGE = '<img src=x onerror="window.hit = 1">';

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLabCommand, startLab, waitForServer } from "../../src/cli/lab";
 import { findFreePorts } from "../../src/kernel/message";
-import { createTslabSpec } from "../../src/notebook/runner";
+import { createKernelSpec } from "../../src/notebook/runner";
 
 /**
  * A folder for JUPYTER_PATH that holds the TypeScript kernel as set-up writes it; used only where set-up has written none.
@@ -12,7 +12,8 @@ import { createTslabSpec } from "../../src/notebook/runner";
 export function kernelSpecFolder(root: string): string {
   const folder = mkdtempSync(join(tmpdir(), "jomed-kernels-"));
   mkdirSync(join(folder, "kernels", "tslab"), { recursive: true });
-  const spec = { argv: createTslabSpec(root, root).argv, display_name: "TypeScript", language: "typescript" };
+  const { argv } = createKernelSpec(root, root);
+  const spec = { argv, display_name: "TypeScript (kernel-lib)", language: "typescript", interrupt_mode: "message" };
   writeFileSync(join(folder, "kernels", "tslab", "kernel.json"), JSON.stringify(spec));
   return folder;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
 import { type KernelClient, startKernel } from "../../src/kernel/client";
-import { createTslabSpec } from "../../src/notebook/runner";
+import { createKernelSpec } from "../../src/notebook/runner";
 
 const ROOT = repositoryRoot();
 let folder: string;
@@ -12,7 +12,7 @@ let client: KernelClient;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "interrupt-"));
-  ({ client } = await startKernel(createTslabSpec(ROOT, ROOT), { timeoutMs: 120_000 }));
+  ({ client } = await startKernel(createKernelSpec(ROOT, ROOT), { timeoutMs: 120_000 }));
 });
 afterAll(async () => {
   await client.shutdown();
@@ -23,6 +23,7 @@ async function run(code: string): Promise<{ status: string; written: string }> {
   let written = "";
   const onOutput = (type: string, content: Record<string, unknown>): void => {
     if (type === "stream") written += String(content["text"]);
+    if (type === "error") written += String(content["ename"]);
   };
   const { status } = await client.execute(code, { onOutput });
   return { status, written };

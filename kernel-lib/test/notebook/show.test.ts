@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { afterEach, describe, expect, it, test } from "vitest";
+import { installHost, type KernelHost } from "../../src/kernel/host";
 import { writeDisplay } from "../../src/notebook/display";
 import {
   describeFigure,
@@ -9,8 +10,8 @@ import {
   show,
   showMarkdown,
   showTable,
-  tableBundle,
 } from "../../src/notebook/show";
+import { tableBundle } from "../../src/notebook/tables";
 
 const figure = {
   data: [{ type: "bar", y: [1] }, { y: [2] }],
@@ -117,18 +118,22 @@ describe("displays", () => {
     await expect(show(figure)).resolves.toBeUndefined();
   });
 
-  it("are one bundle through the running cell's own writer", () => {
+  it("are one bundle, told to the kernel that runs the cell", () => {
     const written: unknown[] = [];
-    plant("/p/node_modules/tslab/dist/jupyter.js", { lastWriteDisplayData: (...all: unknown[]) => written.push(all) });
-    writeDisplay({ "text/plain": "a" });
-    writeDisplay({ "text/plain": "b" }, { id: "x", mode: "update" });
+    installHost({ publish: (...all: unknown[]) => written.push(all) } as unknown as KernelHost);
+    try {
+      writeDisplay({ "text/plain": "a" });
+      writeDisplay({ "text/plain": "b" }, { id: "x", mode: "update" });
+    } finally {
+      Reflect.deleteProperty(globalThis, Symbol.for("kernel-lib.kernel"));
+    }
     expect(written).toEqual([
-      [{ data: { "text/plain": "a" }, metadata: {}, transient: {} }, false],
-      [{ data: { "text/plain": "b" }, metadata: {}, transient: { display_id: "x" } }, true],
+      ["display_data", { data: { "text/plain": "a" }, metadata: {}, transient: {} }],
+      ["update_display_data", { data: { "text/plain": "b" }, metadata: {}, transient: { display_id: "x" } }],
     ]);
   });
 
-  it("fall back to the kernel's public display, best format only", () => {
+  it("fall back to the public display of tslab's own kernel, best format only", () => {
     const written: unknown[] = [];
     plant("/p/node_modules/tslab/dist/public.js", { display: { raw: (...all: unknown[]) => written.push(all) } });
     writeDisplay({ "text/plain": "a", "text/html": "<p>a</p>" });

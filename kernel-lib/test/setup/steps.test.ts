@@ -106,22 +106,15 @@ describe("the npm step", () => {
 });
 
 describe("the kernel step", () => {
-  it("names this Node and this checkout's tslab", async () => {
+  it("names this Node and this checkout's kernel", async () => {
     const root = temporaryFolder();
     const [file = ""] = await kernelSpec.run(fakeContext(root, ""));
     expect(existsSync(join(root, file))).toBe(true);
     expect(JSON.parse(readFileSync(join(root, file), "utf8"))).toEqual({
-      argv: [
-        process.execPath,
-        "--require",
-        join(root, "kernel-lib/dist/notebook/tslab-fixes.js"),
-        join(root, "node_modules/tslab/bin/tslab"),
-        "kernel",
-        "--config-path",
-        "{connection_file}",
-      ],
-      display_name: "TypeScript",
+      argv: [process.execPath, join(root, "kernel-lib/dist/kernel/serve/main.js"), "{connection_file}"],
+      display_name: "TypeScript (kernel-lib)",
       language: "typescript",
+      interrupt_mode: "message",
     });
   });
 });

@@ -5,7 +5,11 @@ import { REPOSITORY } from "../setup/fakes";
 
 const SOURCE = join(REPOSITORY, "kernel-lib/src");
 const RULES = [
-  { rule: "only cli writes to the terminal", pattern: /\bconsole\.|process\.(stdout|stderr)\b/, rooms: ["cli"] },
+  {
+    rule: "only cli writes to the terminal, and the kernel's processes to their log",
+    pattern: /\bconsole\.|process\.(stdout|stderr)\b/,
+    rooms: ["cli", "kernel"],
+  },
   { rule: "random numbers come from base/random", pattern: /Math\.random\(|\btf\.random/, rooms: ["base"] },
   { rule: "only compute chooses a backend", pattern: /\.setBackend\(|registerBackend\(/, rooms: ["compute"] },
   { rule: "only store renames and links files", pattern: /\b(rename|link)(Sync)?\(/, rooms: ["store"] },

@@ -1,0 +1,168 @@
+import { parseSync } from "@swc/core";
+import type { MessageContent } from "../message";
+import type { CellPlace, CellTypes } from "../types/cell-types";
+
+/** What a front end asks while somebody types: completions, what a name is, whether the input is complete. */
+
+interface CompletionItem {
+  readonly label: string;
+  readonly kind?: number;
+  readonly sortText?: string;
+  readonly filterText?: string;
+  readonly insertText?: string;
+  readonly detail?: string;
+  readonly textEdit?: { readonly newText: string };
+}
+
+/** Kinds of the language server protocol, from 1, in Jupyter's words. */
+const KINDS = [
+  "text,method,function,constructor,field,variable,class,interface,module,property,unit,value,enum,keyword,snippet",
+  "color,file,reference,folder,enumMember,constant,struct,event,operator,typeParameter",
+]
+  .join(",")
+  .split(",");
+const MAX_MATCHES = 500;
+const WORD_BEFORE = /[\p{ID_Continue}$\u200c\u200d]*$/u;
+const FILE_BEFORE = /[^/'"`]*$/;
+
+/** Jupyter counts in code points, JavaScript in UTF-16 units. */
+function toUnits(text: string, points: number): number {
+  return Array.from(text).slice(0, points).join("").length;
+}
+
+function toPoints(text: string, units: number): number {
+  return Array.from(text.slice(0, units)).length;
+}
+
+function placeOf(code: string, offset: number): CellPlace {
+  const before = code.slice(0, offset);
+  const line = before.split("\n").length - 1;
+  return { line, character: offset - (before.lastIndexOf("\n") + 1) };
+}
+
+interface Asked {
+  readonly code: string;
+  readonly offset: number;
+}
+
+/** The code and the cursor of a request; a cursor that is not there is the end. */
+export function askedOf(content: MessageContent): Asked {
+  const code = String(content["code"] ?? "");
+  const cursor = content["cursor_pos"];
+  return { code, offset: typeof cursor === "number" ? toUnits(code, cursor) : code.length };
+}
+
+/** Whether the cursor is inside of a string on its line, roughly: an odd number of one kind of quote before it. */
+function isInString(before: string): boolean {
+  const line = before.slice(before.lastIndexOf("\n") + 1);
+  return ["'", '"', "`"].some((quote) => (line.split(quote).length - 1) % 2 === 1);
+}
+
+function emptyCompletion(cursor: number): MessageContent {
+  return { status: "ok", matches: [], cursor_start: cursor, cursor_end: cursor, metadata: {} };
+}
+
+/** The content of a complete_reply. */
+export async function complete(types: CellTypes, content: MessageContent): Promise<MessageContent> {
+  const { code, offset } = askedOf(content);
+  const before = code.slice(0, offset);
+  const typed = (isInString(before) ? FILE_BEFORE : WORD_BEFORE).exec(before)![0];
+  const start = offset - typed.length;
+  const answer = await types.ask<{ items?: CompletionItem[] } | CompletionItem[] | null>(
+    "textDocument/completion",
+    code,
+    placeOf(code, offset),
+  );
+  const items = Array.isArray(answer) ? answer : (answer?.items ?? []);
+  const cursorEnd = toPoints(code, offset);
+  if (items.length === 0) return emptyCompletion(cursorEnd);
+  const wanted = items
+    .map((item) => ({ ...item, text: item.textEdit?.newText ?? item.insertText ?? item.label }))
+    .filter((item) => item.text.toLowerCase().startsWith(typed.toLowerCase()))
+    .sort((a, b) => compareItems(a, b, typed))
+    .slice(0, MAX_MATCHES);
+  const cursorStart = toPoints(code, start);
+  const kinds = wanted.map(({ text, kind = 1, detail }) => ({
+    start: cursorStart,
+    end: cursorEnd,
+    text,
+    type: KINDS[kind - 1] ?? "text",
+    ...(detail ? { signature: detail } : {}),
+  }));
+  return {
+    status: "ok",
+    matches: wanted.map(({ text }) => text),
+    cursor_start: cursorStart,
+    cursor_end: cursorEnd,
+    metadata: { _jupyter_types_experimental: kinds },
+  };
+}
+
+function compareItems(
+  a: CompletionItem & { text: string },
+  b: CompletionItem & { text: string },
+  typed: string,
+): number {
+  const exact = Number(b.text.startsWith(typed)) - Number(a.text.startsWith(typed));
+  return exact || (a.sortText ?? "").localeCompare(b.sortText ?? "") || a.text.localeCompare(b.text);
+}
+
+interface Markup {
+  readonly value: string;
+}
+
+interface Signatures {
+  readonly signatures?: readonly { readonly label: string; readonly documentation?: Markup | string }[];
+  readonly activeSignature?: number;
+}
+
+const markupText = (markup: Markup | string | undefined): string =>
+  typeof markup === "string" ? markup : (markup?.value ?? "");
+
+const plainText = (markdown: string): string => markdown.replace(/^```\w*\n?/gm, "").trim();
+
+/** The content of an inspect_reply: what the name at the cursor is, or the call the cursor is in. */
+export async function inspectAt(types: CellTypes, content: MessageContent): Promise<MessageContent> {
+  const { code, offset } = askedOf(content);
+  const markdown = (await hover(types, code, offset)) ?? (await signature(types, code, offset));
+  if (markdown === null) return { status: "ok", found: false, data: {}, metadata: {} };
+  return {
+    status: "ok",
+    found: true,
+    data: { "text/markdown": markdown, "text/plain": plainText(markdown) },
+    metadata: {},
+  };
+}
+
+async function hover(types: CellTypes, code: string, offset: number): Promise<string | null> {
+  // at the end of a word the word is meant
+  const at = /[\p{ID_Continue}$]$/u.test(code.slice(0, offset)) ? offset - 1 : offset;
+  const answer = await types.ask<{ contents?: Markup } | null>("textDocument/hover", code, placeOf(code, at));
+  return answer?.contents?.value || null;
+}
+
+async function signature(types: CellTypes, code: string, offset: number): Promise<string | null> {
+  const place = placeOf(code, offset);
+  const answer = await types.ask<Signatures | null>("textDocument/signatureHelp", code, place);
+  const found = answer?.signatures?.[answer.activeSignature ?? 0];
+  if (found === undefined) return null;
+  return `\`\`\`typescript\n${found.label}\n\`\`\`\n${markupText(found.documentation)}`.trimEnd();
+}
+
+const UNFINISHED = /<eof>|unexpected eof|unterminated (?:template|block comment)/i;
+/** swc marks the wrong place; where the end is wrong there is nothing to mark. */
+const MARK = /\n\s*:\s*\^/;
+
+/** The content of an is_complete_reply. */
+export function isComplete(code: string): MessageContent {
+  try {
+    parseSync(code, { syntax: "typescript", decorators: true });
+    return { status: "complete" };
+  } catch (error) {
+    const { message } = error as Error;
+    if (!UNFINISHED.test(message) && MARK.test(message)) return { status: "invalid" };
+    const last = code.slice(code.trimEnd().lastIndexOf("\n") + 1);
+    const indent = /^\s*/.exec(last)![0] + (/[{([]\s*$/.test(code) ? "  " : "");
+    return { status: "incomplete", indent };
+  }
+}

@@ -1,0 +1,80 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { repositoryRoot } from "../../src/base/paths";
+import { kernelSpecFolder } from "../helpers/lab-server";
+
+const root = repositoryRoot();
+const python = join(root, ".venv", "bin", "python");
+
+describe("the kernel and Jupyter's own programs", () => {
+  let folder: string;
+  let kernels: string;
+  const run = (program: readonly string[], input?: string) =>
+    spawnSync(python, program, {
+      cwd: folder,
+      encoding: "utf8",
+      ...(input === undefined ? {} : { input }),
+      env: {
+        ...process.env,
+        JUPYTER_PATH: kernels,
+        JUPYTER_DATA_DIR: join(folder, "data"),
+        JUPYTER_RUNTIME_DIR: join(folder, "runtime"),
+        JUPYTER_CONFIG_DIR: join(folder, "config"),
+        NO_COLOR: "1",
+      },
+    });
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "kernel-judges-"));
+    kernels = kernelSpecFolder(root);
+  });
+  afterAll(() => {
+    for (const each of [folder, kernels]) rmSync(each, { recursive: true, force: true });
+  });
+
+  it("pass every test of jupyter_kernel_test that applies", () => {
+    const { stderr, status } = run([join(import.meta.dirname, "kernel_tests.py"), "-v"]);
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/Ran \d+ tests[\s\S]*OK/)]);
+    // the pager is IPython's own
+    expect(stderr.match(/skipped/g)?.length ?? 0).toBeLessThanOrEqual(2);
+  });
+
+  it("run a script", () => {
+    writeFileSync(join(folder, "script.ts"), "const x: number = 20;\nconsole.log(x * 2 + 2);\n");
+    const ran = run(["-m", "jupyter", "run", "--RunApp.kernel_timeout=120", "--kernel", "tslab", "script.ts"]);
+    expect([ran.status, ran.stdout]).toEqual([0, expect.stringContaining("42")]);
+  });
+
+  it("nbconvert stops at a failing cell, goes on after one that may fail, and makes a script of a notebook", () => {
+    const cells = ["throw new TypeError('meant')", "1 + 1", "2 + 2"];
+    const file = join(folder, "fails.ipynb");
+    const code = (source: string, i: number) => ({
+      cell_type: "code",
+      id: `c${i}`,
+      metadata: {},
+      outputs: [],
+      execution_count: null,
+      source,
+    });
+    const kernelspec = { name: "tslab", display_name: "x", language: "typescript" };
+    writeFileSync(
+      file,
+      JSON.stringify({ cells: cells.map(code), metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 }),
+    );
+    const convert = ["-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", file, "--output", "done.ipynb"];
+    expect(run(convert)).toMatchObject({ status: 1, stderr: expect.stringContaining("TypeError: meant") });
+    expect(run([...convert, "--allow-errors"]).status).toBe(0);
+    const done = JSON.parse(readFileSync(join(folder, "done.ipynb"), "utf8")) as {
+      cells: { outputs: { data?: object }[] }[];
+    };
+    expect(done.cells.map(({ outputs }) => outputs[0]?.data)).toEqual(
+      [undefined, { "text/plain": "2" }, { "text/plain": "4" }].map(
+        (x) => x && Object.fromEntries(Object.entries(x).map(([k, v]) => [k, [v]])),
+      ),
+    );
+    expect(run(["-m", "jupyter", "nbconvert", "--to", "script", "done.ipynb"]).status).toBe(0);
+    expect(readFileSync(join(folder, "done.ts"), "utf8")).toContain("throw new TypeError");
+  });
+});
