@@ -146,16 +146,21 @@ async function systemRows(plan: GridPlan, stored: Stored, open: OpenRun): Promis
   const { tasks, backbones, seeds, corpus, profile } = plan.settings;
   const rows: ReportedRow[] = [];
   const { numDraws } = profileOf(profile);
+  const { control } = await open(seeds[0]!);
+  const total = tasks.length * backbones.length;
+  let done = 0;
   for (const name of tasks) {
     for (const backbone of backbones) {
       const answers = [];
       for (const seed of seeds) {
         const run = await open(seed);
-        assertNotInterrupted("results", run.control.signal);
+        assertNotInterrupted("results", control.signal);
         const { task } = await openTask(run, name, corpus === null ? {} : { corpus });
         answers.push({ seed, task, predictions: answersOf(plan, stored, { task: name, backbone, seed }) });
       }
+      control.onProgress?.({ stage: "measuring tasks", done, total });
       rows.push(...measureOverSeeds(answers, { bootstrap: { numDraws } }).map((row) => ({ ...row, backbone })));
+      control.onProgress?.({ stage: "measuring tasks", done: ++done, total });
     }
   }
   return rows;

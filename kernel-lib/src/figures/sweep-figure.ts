@@ -206,6 +206,7 @@ function titleOf(found: readonly Point[], measure: keyof typeof GAINS): string {
   if (first === undefined || last === undefined || first === last) return `What ${what}, by setting: ${label}`;
   const at = ({ knowledge, value }: Point): string => `${points(value)} points at knowledge ${knowledge}`;
   const both = `${at(first)}, ${at(last)}`;
+  // two worlds, each with a paired interval of its own: a rise is said only where these lie apart
   const apart = first.high !== null && last.low !== null && last.low > first.high;
   return apart ? `The more has to be looked up, the more ${what}: ${both}` : `What ${what}: ${both}`;
 }
