@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { DataError } from "../../base/errors";
+import { DataError, EnvironmentError } from "../../base/errors";
 import { fontFiles } from "./engine";
 
 const require_ = createRequire(__filename);
@@ -18,7 +18,7 @@ const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&",
  * the same bytes, and one without words stays as it is.
  *
  * @param svg as `drawFigure` draws it.
- * @throws DataError when it does not begin with an svg element.
+ * @throws DataError when it does not begin with an svg element. EnvironmentError when the package that cuts fonts is missing.
  */
 export async function embedFonts(svg: string): Promise<string> {
   const open = /^<svg\b[^>]*>/.exec(svg)?.[0];
@@ -74,11 +74,22 @@ type SubsetFont = (
 
 /** Without hints and ligatures, which no figure needs. The package is opened when a picture is drawn, not with the library. */
 async function subsetOf(file: string, characters: string): Promise<Buffer> {
-  const subsetFont = require_("subset-font") as SubsetFont;
-  return subsetFont(readFileSync(file), characters, {
+  return loadSubsetFont()(readFileSync(file), characters, {
     targetFormat: "woff2",
     keepFeatures: ["kern"],
     noLayoutClosure: true,
     noHinting: true,
   });
+}
+
+function loadSubsetFont(): SubsetFont {
+  try {
+    return require_("subset-font") as SubsetFont;
+  } catch (cause) {
+    throw new EnvironmentError(
+      "drawFigure: the package subset-font must be installed to draw an SVG. Run `npm run setup` in the repository.",
+      { package: "subset-font" },
+      cause,
+    );
+  }
 }
