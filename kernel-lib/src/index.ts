@@ -92,6 +92,7 @@ export { systemNames, SYSTEMS } from "./systems/systems";
 
 // what a cell shows
 export { saveFigure, type SaveFigureOptions } from "./figures/export/save-figure";
+export { input, type InputOptions, memory, setTypeErrors, time } from "./notebook/cell-tools";
 export { checkExercise } from "./notebook/check-exercise";
 export { notebookControl } from "./notebook/progress";
 export {

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { kernelHost } from "../kernel/host";
 import type { MimeBundle } from "./notebook-file";
 
@@ -13,10 +13,14 @@ type RawDisplay = { raw(type: string, value: unknown): void };
 
 /** What tslab's own kernel brings: cells there can be shown one format at a time, and nothing is updated. */
 function plainTslab(): RawDisplay | undefined {
-  const file = sep + ["tslab", "dist", "public.js"].join(sep);
-  const modules = Object.entries(createRequire(__filename).cache);
-  const found = modules.find(([path]) => path.endsWith(file))?.[1]?.exports as { display?: RawDisplay } | undefined;
-  return found?.display;
+  const require = createRequire(__filename);
+  const folder = sep + join("tslab", "dist") + sep;
+  // the copy that runs the cells: another one would know nothing of them
+  const loaded = Object.keys(require.cache).find(
+    (path) => /(?:executor|public)\.js$/.test(path) && path.includes(folder),
+  );
+  if (loaded === undefined) return undefined;
+  return (require(join(dirname(loaded), "public.js")) as { display?: RawDisplay }).display;
 }
 
 /** Number of the cell that this code works for; null outside of this library's kernel. */

@@ -1,4 +1,10 @@
-import { createConnectionFile, createMessage, type KernelMessage, type MessageContent } from "../../src/kernel/message";
+import {
+  type ConnectionInfo,
+  createConnectionFile,
+  createMessage,
+  type KernelMessage,
+  type MessageContent,
+} from "../../src/kernel/message";
 import { KernelProcess } from "../../src/kernel/process";
 import { KernelSockets } from "../../src/kernel/sockets";
 import { createKernelSpec } from "../../src/notebook/runner";
@@ -20,6 +26,7 @@ type Sending = "shell" | "control";
 /** A kernel and one client that sees every message; any request of the protocol can be sent. */
 export class KernelSession {
   readonly process: KernelProcess;
+  readonly connection: ConnectionInfo;
   readonly sockets: KernelSockets;
   readonly all: KernelMessage[] = [];
   /** Answers the kernel's questions. */
@@ -29,10 +36,12 @@ export class KernelSession {
 
   private constructor(
     process: KernelProcess,
+    connection: ConnectionInfo,
     sockets: (session: KernelSession) => KernelSockets,
     remove: () => Promise<void>,
   ) {
     this.process = process;
+    this.connection = connection;
     this.remove = remove;
     this.sockets = sockets(this);
   }
@@ -45,6 +54,7 @@ export class KernelSession {
     };
     const session = new KernelSession(
       process,
+      connection.info,
       (own) =>
         new KernelSockets(connection.info, "test-session", (channel, message) => own.take(channel, message), fail),
       () => connection.remove(),

@@ -136,6 +136,22 @@ describe("the TypeScript kernel", () => {
   });
 });
 
+describe("tslab's own kernel", () => {
+  it("runs the same notebooks, and shows one format of each display", async () => {
+    const program = join(root, "node_modules", "tslab", "bin", "tslab");
+    const argv = [process.execPath, program, "kernel", "--config-path", "{connection_file}"];
+    const cell =
+      'import * as kernel from "kernel-lib";\nkernel.showMarkdown("**x**");\nkernel.createRandom(3).integer(1)';
+    const shown = async (spec: KernelSpec) => {
+      const { status, pieces } = await run(await start(spec), cell);
+      return [status, pieces.find(([type]) => type === "display_data")?.[1]["data"]];
+    };
+    expect(await shown({ name: "tslab", argv, cwd: folder })).toEqual(["ok", { "text/markdown": "**x**" }]);
+    const both = { "text/markdown": "**x**", "text/plain": "**x**" };
+    expect(await shown(createKernelSpec(root, folder))).toEqual(["ok", both]);
+  });
+});
+
 describe("starting", () => {
   const node = (script: string): KernelSpec => ({ name: "fake", argv: [process.execPath, "-e", script], cwd: folder });
 

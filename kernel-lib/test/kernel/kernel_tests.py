@@ -4,11 +4,15 @@ import unittest
 
 import jupyter_kernel_test
 
-# the machine may be busy
-jupyter_kernel_test.TIMEOUT = 120
-
 
 class TypeScriptKernelTests(jupyter_kernel_test.KernelTests):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # the tests wait 15 s; on a busy machine the first cell alone, for which the compiler starts, may take that
+        cls.kc.wait_for_ready(timeout=300)
+        cls.kc.execute_interactive("1", timeout=300)
+
     kernel_name = "tslab"
     language_name = "typescript"
     file_extension = ".ts"

@@ -1,5 +1,8 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { afterEach, describe, expect, it, test } from "vitest";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { describe, expect, it, test } from "vitest";
 import { installHost, type KernelHost } from "../../src/kernel/host";
 import { writeDisplay } from "../../src/notebook/display";
 import {
@@ -103,16 +106,6 @@ describe("imagesBundle", () => {
 });
 
 describe("displays", () => {
-  const { cache } = createRequire(import.meta.filename);
-  const planted: string[] = [];
-  const plant = (path: string, exports: unknown): void => {
-    planted.push(path);
-    cache[path] = { exports } as NodeJS.Module;
-  };
-  afterEach(() => {
-    for (const path of planted.splice(0)) delete cache[path];
-  });
-
   it("go nowhere outside a notebook", async () => {
     showMarkdown("**x**");
     await expect(show(figure)).resolves.toBeUndefined();
@@ -134,9 +127,18 @@ describe("displays", () => {
   });
 
   it("fall back to the public display of tslab's own kernel, best format only", () => {
-    const written: unknown[] = [];
-    plant("/p/node_modules/tslab/dist/public.js", { display: { raw: (...all: unknown[]) => written.push(all) } });
-    writeDisplay({ "text/plain": "a", "text/html": "<p>a</p>" });
+    const folder = mkdtempSync(join(tmpdir(), "plain-"));
+    const file = join(folder, "tslab", "dist", "public.js");
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, "exports.written = []; exports.display = { raw: (...all) => exports.written.push(all) };");
+    const require = createRequire(import.meta.filename);
+    const { written } = require(file) as { written: unknown[] };
+    try {
+      writeDisplay({ "text/plain": "a", "text/html": "<p>a</p>" });
+    } finally {
+      delete require.cache[file];
+      rmSync(folder, { recursive: true });
+    }
     expect(written).toEqual([["text/html", "<p>a</p>"]]);
   });
 });

@@ -22,6 +22,8 @@ const KINDS = [
   .join(",")
   .split(",");
 const MAX_MATCHES = 500;
+/** Files of the type checker's own, beside which a relative path is completed. */
+const OWN_FILE = /^(?:tsconfig\.json|names(?:\.d)?|cell_\d+)$/;
 const WORD_BEFORE = /[\p{ID_Continue}$\u200c\u200d]*$/u;
 const FILE_BEFORE = /[^/'"`]*$/;
 
@@ -66,7 +68,8 @@ function emptyCompletion(cursor: number): MessageContent {
 export async function complete(types: CellTypes, content: MessageContent): Promise<MessageContent> {
   const { code, offset } = askedOf(content);
   const before = code.slice(0, offset);
-  const typed = (isInString(before) ? FILE_BEFORE : WORD_BEFORE).exec(before)![0];
+  const inString = isInString(before);
+  const typed = (inString ? FILE_BEFORE : WORD_BEFORE).exec(before)![0];
   const start = offset - typed.length;
   const answer = await types.ask<{ items?: CompletionItem[] } | CompletionItem[] | null>(
     "textDocument/completion",
@@ -78,8 +81,9 @@ export async function complete(types: CellTypes, content: MessageContent): Promi
   if (items.length === 0) return emptyCompletion(cursorEnd);
   const wanted = items
     .map((item) => ({ ...item, text: item.textEdit?.newText ?? item.insertText ?? item.label }))
-    .filter((item) => item.text.toLowerCase().startsWith(typed.toLowerCase()))
+    .filter(({ text }) => text.toLowerCase().startsWith(typed.toLowerCase()) && !(inString && OWN_FILE.test(text)))
     .sort((a, b) => compareItems(a, b, typed))
+    .filter(({ text }, i, all) => text !== all[i - 1]?.text)
     .slice(0, MAX_MATCHES);
   const cursorStart = toPoints(code, start);
   const kinds = wanted.map(({ text, kind = 1, detail }) => ({

@@ -134,6 +134,7 @@ export class CellTypes {
 
   private async open(): Promise<void> {
     const capabilities = {
+      workspace: { configuration: true },
       textDocument: {
         diagnostic: {},
         completion: { completionItem: { documentationFormat: ["markdown", "plaintext"] } },

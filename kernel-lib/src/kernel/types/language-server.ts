@@ -18,6 +18,8 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
+/** Completions are what is in scope: looking through every package for more takes seconds. */
+const SETTINGS = { suggest: { autoImports: false }, preferences: { includeCompletionsForModuleExports: false } };
 const HEAD_END = "\r\n\r\n";
 
 /** The compiler's program for this machine, beside the package "typescript". */
@@ -72,9 +74,9 @@ export class LanguageServer {
 
   private take(message: Message): void {
     if (message.method !== undefined) {
-      // a question of the server (settings, registrations): nothing special is wanted
-      if (message.id !== undefined)
-        this.send({ id: message.id, result: message.params?.items?.map(() => null) ?? null });
+      // a question of the server: its settings; of registrations nothing special is wanted
+      const result = message.params?.items?.map(() => SETTINGS) ?? null;
+      if (message.id !== undefined) this.send({ id: message.id, result });
       return;
     }
     const pending = this.pending.get(message.id!);

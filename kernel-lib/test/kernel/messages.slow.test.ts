@@ -1,0 +1,169 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Dealer } from "zeromq";
+import { repositoryRoot } from "../../src/base/paths";
+import { createRandom } from "../../src/base/random";
+import { createMessage, encodeMessage, type MessageContent } from "../../src/kernel/message";
+import { contentOf, KernelSession, pause, resultText, streamText } from "../helpers/kernel-session";
+
+const root = repositoryRoot();
+let folder: string;
+let session: KernelSession;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "kernel-messages-"));
+  session = await KernelSession.start(root, folder);
+  await session.execute("1");
+});
+afterAll(async () => {
+  await session.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("requests", () => {
+  it("tell what the kernel is, what was run, and which comms are open", async () => {
+    const info = (await session.request("kernel_info_request")).reply.content;
+    expect(info).toMatchObject({
+      protocol_version: "5.4",
+      implementation: "kernel-lib",
+      language_info: { name: "typescript" },
+    });
+    await session.execute("const a = 1; 'kept'");
+    const { history } = (
+      await session.request("history_request", { hist_access_type: "tail", n: 1, output: false, raw: true })
+    ).reply.content;
+    expect(history).toEqual([[expect.any(Number), expect.any(Number), "const a = 1; 'kept'"]]);
+    expect((await session.request("comm_info_request")).reply.content).toEqual({ status: "ok", comms: {} });
+  });
+
+  it("are answered while a cell runs, on both channels", async () => {
+    const running = session.execute("await new Promise((done) => setTimeout(done, 3000))");
+    await pause(300);
+    const begun = performance.now();
+    expect((await session.request("kernel_info_request", {}, "control")).reply.content["status"]).toBe("ok");
+    const completed = await session.request("complete_request", { code: "consol", cursor_pos: 6 });
+    expect(completed.reply.content["matches"]).toContain("console");
+    expect(performance.now() - begun).toBeLessThan(2500);
+    expect((await running).reply.content["status"]).toBe("ok");
+  });
+
+  it("complete and explain with the types of earlier cells", async () => {
+    await session.execute(
+      "/** Adds. */ function plus(left: number, right: number) { return left + right } const box = { inner: { deep: 1 } };",
+    );
+    const { matches, metadata } = (await session.request("complete_request", { code: "box.inner.", cursor_pos: 10 }))
+      .reply.content;
+    expect([matches, metadata]).toEqual([
+      ["deep"],
+      { _jupyter_types_experimental: [{ start: 10, end: 10, text: "deep", type: "field" }] },
+    ]);
+    const inspected = (await session.request("inspect_request", { code: "plus(1, 2)", cursor_pos: 2, detail_level: 0 }))
+      .reply.content;
+    expect((inspected["data"] as Record<string, string>)["text/markdown"]).toContain("Adds.");
+    const inCall = (await session.request("inspect_request", { code: "plus(", cursor_pos: 5, detail_level: 0 })).reply
+      .content;
+    expect((inCall["data"] as Record<string, string>)["text/plain"]).toContain("left: number");
+  });
+
+  it("may be silent, leave no history, and ask for expressions", async () => {
+    const count = (await session.execute("1")).reply.content["execution_count"] as number;
+    const silent = await session.execute("console.log('heard'); 5", { silent: true, store_history: false });
+    expect([streamText(silent), resultText(silent), contentOf(silent, "execute_input")]).toEqual([
+      "heard\n",
+      undefined,
+      undefined,
+    ]);
+    const asked = await session.execute("const q = 4", { user_expressions: { twice: "q * 2", wrong: "nowhere()" } });
+    expect(asked.reply.content).toMatchObject({
+      execution_count: count + 1,
+      user_expressions: {
+        twice: { status: "ok", data: { "text/plain": "8" } },
+        wrong: { status: "error", ename: "ReferenceError" },
+      },
+    });
+  });
+
+  it("ask the user, by prompt and by kernel.input, and fail where nobody is", async () => {
+    session.onInput = (prompt) => `${prompt}Ada`;
+    expect(resultText(await session.execute("prompt('who? ')"))).toBe("'who? Ada'");
+    expect(resultText(await session.execute("import { input } from 'kernel-lib'; await input('now? ')"))).toBe(
+      "'now? Ada'",
+    );
+    const refused = await session.execute("prompt('x')", { allow_stdin: false });
+    expect(refused.reply.content["ename"]).toBe("InputNotAllowed");
+  });
+
+  it("that wait behind a failing cell are aborted, unless the failing one says otherwise", async () => {
+    const statuses = async (stop: boolean): Promise<unknown[]> => {
+      const all = ["throw new Error('x')", "1", "2"].map((code) => session.execute(code, { stop_on_error: stop }));
+      return (await Promise.all(all)).map(({ reply }) => reply.content["status"]);
+    };
+    expect(await statuses(true)).toEqual(["error", "aborted", "aborted"]);
+    expect(await statuses(false)).toEqual(["error", "ok", "ok"]);
+    expect(resultText(await session.execute("3"))).toBe("3");
+  });
+
+  it("change how type errors are treated", async () => {
+    const warned = await session.execute("import { setTypeErrors } from 'kernel-lib'; setTypeErrors('warn')");
+    expect(warned.reply.content["status"]).toBe("ok");
+    const run = await session.execute("const text: string = 5; text");
+    expect([resultText(run), streamText(run, "stderr")]).toEqual(["5", expect.stringContaining("TS2322")]);
+    await session.execute("setTypeErrors('block')");
+    expect((await session.execute("const text: string = 5; text")).reply.content["status"]).toBe("error");
+  });
+});
+
+describe("messages of others", () => {
+  const random = createRandom(4);
+
+  /** A request with one thing changed, signed for what it was. */
+  function mutate(frames: Buffer[]): Buffer[] {
+    const copy = frames.map((frame) => Buffer.from(frame));
+    const at = random.integer(copy.length);
+    const kind = random.integer(4);
+    if (kind === 0) copy.splice(at, 1);
+    else if (kind === 1) copy[at] = Buffer.from(Array.from({ length: random.integer(200) }, () => random.integer(256)));
+    else if (kind === 2) copy.splice(at, 0, Buffer.from("x"));
+    else if (copy[at]!.length > 0) copy[at]![random.integer(copy[at]!.length)]! ^= 1 + random.integer(255);
+    return copy;
+  }
+
+  it("that are damaged or not signed run nothing and end nothing; odd contents are answered or ignored", {
+    timeout: 300_000,
+  }, async () => {
+    const { ip, shell_port: shell, control_port: control, key } = session.connection;
+    const content = { code: "globalThis.hits = (globalThis.hits ?? 0) + 1", silent: false };
+    for (const port of [shell, control]) {
+      const socket = new Dealer({ linger: 0 });
+      socket.connect(`tcp://${ip}:${port}`);
+      for (let i = 0; i < 5000; i++) {
+        const frames = mutate(encodeMessage(createMessage("execute_request", content, "other"), "not the key"));
+        await socket.send(frames.length === 0 ? [Buffer.alloc(0)] : frames);
+      }
+      const odd: MessageContent[] = [
+        {},
+        { code: null },
+        { code: 5 },
+        { code: [] },
+        { code: "1", user_expressions: 3 },
+        { cursor_pos: -5, code: "a" },
+        { cursor_pos: "x" },
+      ];
+      for (const type of [
+        "execute_request",
+        "complete_request",
+        "inspect_request",
+        "is_complete_request",
+        "history_request",
+        "comm_msg",
+        "comm_open",
+        "nothing_request",
+      ])
+        for (const each of odd) await socket.send(encodeMessage(createMessage(type, each, "other"), key));
+      await pause(500);
+      socket.close();
+    }
+    expect(resultText(await session.execute("typeof (globalThis as any).hits"))).toBe("'undefined'");
+  });
+});
