@@ -47,9 +47,9 @@ export interface ReportPlan {
   readonly profile: ProfileName;
   /** Searched for every task; default the one drawn for each. */
   readonly corpus?: string;
-  /** Either these, or a sweep. */
+  /** Either these, or a sweep: all combinations of one plan, or those of several together. */
   readonly tasks?: readonly string[];
-  readonly sweep?: SweepPlan;
+  readonly sweep?: SweepPlan | readonly SweepPlan[];
   readonly backbones: readonly string[];
   readonly seeds: readonly number[];
   readonly systems: readonly string[];
@@ -237,11 +237,16 @@ export function gridOf(report: ReportPlan, seeds: readonly number[] = report.see
   };
 }
 
-/** The names of a sweep's settings, each once; the last dial turns fastest. */
-export function sweepTasks({ variant, dials, sizes = {} }: SweepPlan): string[] {
+/** The names of a sweep's settings, each once; the last dial of a plan turns fastest. */
+export function sweepTasks(sweep: SweepPlan | readonly SweepPlan[]): string[] {
+  const plans: readonly SweepPlan[] = "variant" in sweep ? [sweep] : sweep;
+  return [...new Set(plans.flatMap(settingsOf))];
+}
+
+function settingsOf({ variant, dials, sizes = {} }: SweepPlan): string[] {
   const settings = Object.entries(dials).reduce<CasebookOptions[]>(
     (all, [dial, values]) => all.flatMap((setting) => values.map((value) => ({ ...setting, [dial]: value }))),
     [{}],
   );
-  return [...new Set(settings.map((setting) => casebookName(variant, { ...setting, sizes })))];
+  return settings.map((setting) => casebookName(variant, { ...setting, sizes }));
 }
