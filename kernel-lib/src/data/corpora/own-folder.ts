@@ -16,27 +16,43 @@ import {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The fields that name what a passage comes from, and what they say it is. The first that is filled gives the group. */
+/**
+ * The fields that name what a passage comes from, and what they say it is; the first that is filled gives the group. Capitals and
+ * what stands between words do not matter: "PatientID" and "patient_id" are one.
+ */
 const BELONGS: readonly (readonly [field: string, kind: EntityKind | null])[] = [
   ["group", null],
   ["patient", "patient"],
   ["case", "case"],
   ["study", "study"],
   ["article", "article"],
-  ["patient_id", "patient"],
-  ["subject_id", "patient"],
-  ["case_id", "case"],
-  ["study_id", "study"],
+  ["patientid", "patient"],
+  ["subjectid", "patient"],
+  ["subject", "patient"],
+  ["participantid", "patient"],
+  ["participant", "patient"],
+  ["pid", "patient"],
+  ["caseid", "case"],
+  ["studyid", "study"],
+  ["accession", "study"],
+  ["accessionnumber", "study"],
+  ["studyinstanceuid", "study"],
+  ["articleid", "article"],
   ["pmcid", "article"],
   ["doi", "article"],
 ];
 
+const plainField = (field: string): string => field.toLowerCase().replaceAll(/[\s_.-]/g, "");
+
 /** All that a passage comes from, also what its id and its picture's path give away. */
 function belongings(object: Fields, id: string, path: string): Pick<CorpusRow, "group" | "entities"> {
-  const said = BELONGS.flatMap(([field, kind]) => {
-    const text = entityText(object[field], field);
-    return text === null ? [] : [{ text, names: entityNames(text, kind) }];
-  });
+  const fields = Object.keys(object).map((field) => [plainField(field), field] as const);
+  const said = BELONGS.flatMap(([plain, kind]) =>
+    fields.flatMap(([found, field]) => {
+      const text = found === plain ? entityText(object[field], field) : null;
+      return text === null ? [] : [{ text, names: entityNames(text, kind) }];
+    }),
+  );
   const names = [...said.flatMap((entity) => entity.names), ...entityNamesIn(id), ...entityNamesIn(path)];
   return { ...(said.length === 0 ? {} : { group: said[0]!.text }), entities: [...new Set(names)] };
 }
@@ -67,8 +83,8 @@ async function* csvRows(
 
 /**
  * Any folder with a file corpus.jsonl (one object a line) or corpus.csv (with a header): `image` (a path within the folder) and
- * `text`; optional `id` (default the path), `licence`, and any of `group`, `patient`, `case`, `study` and `article`, as texts or whole
- * numbers: what the passage comes from. A .jsonl is read line by line; a .csv, of at most 256 MiB, whole.
+ * `text`; optional `id` (default the path), `licence`, and any of `group`, `patient`, `case`, `study` and `article` (or `patient_id`,
+ * `PatientID`, `subject` … likewise), as texts or whole numbers: what the passage comes from. A .jsonl is read line by line; a .csv, of at most 256 MiB, whole.
  *
  * @throws DataError when there is no such file.
  */

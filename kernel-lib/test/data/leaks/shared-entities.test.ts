@@ -96,11 +96,15 @@ const CORPORA: Readonly<Record<string, Readonly<Record<string, () => Promise<Cor
     "csv, zeros": () => csv("patient", "0010000032"),
     "csv, decimal": () => csv("patient_id", "10000032.0"),
     "jsonl, path": () => jsonl({ group: "files/p10/p10000032" }),
+    "jsonl, DICOM's name": () => jsonl({ PatientID: "10000032" }),
+    "csv, in words": () => csv("Subject ID", "10000032"),
+    "jsonl, short": () => jsonl({ pid: "P10000032" }),
   },
   study: {
     "MIMIC-CXR": mimic,
     "jsonl, number": () => jsonl({ study: 50414267 }),
     "csv, text": () => csv("study_id", "s50414267"),
+    "csv, capitals": () => csv("StudyID", "50414267"),
   },
   case: { MedPix: () => medpix("MPX1024_synpic40275"), "jsonl, text": () => jsonl({ case: "mpx-1024" }) },
   article: {
