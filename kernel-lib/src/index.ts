@@ -120,3 +120,4 @@ export * as retriever from "./retriever/index";
 export * as search from "./search/index";
 export * as systems from "./systems/index";
 export * as training from "./training/index";
+export * as widgets from "./notebook/widgets/index";

@@ -1,0 +1,59 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { repositoryRoot } from "../../src/base/paths";
+import { browserProgram, openBrowser, SKIP_REASON } from "../helpers/browser";
+import { hasLab, openLab } from "../helpers/lab-server";
+
+const root = repositoryRoot();
+const missing = browserProgram === null ? SKIP_REASON : hasLab(root) ? null : "JupyterLab is not installed in .venv";
+const screenshots = process.env["JOMED_SCREENSHOTS"];
+
+describe.skipIf(missing !== null)(`widgets in JupyterLab${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
+  let lab: Awaited<ReturnType<typeof openLab>>;
+  let browser: Awaited<ReturnType<typeof openBrowser>>;
+  let folder: string;
+
+  beforeAll(async () => {
+    const reports = join(root, "data", "artifacts", "reports");
+    mkdirSync(reports, { recursive: true });
+    folder = mkdtempSync(join(reports, "widgets-test-"));
+    copyFileSync(join(import.meta.dirname, "..", "notebook", "files", "widgets.ipynb"), join(folder, "widgets.ipynb"));
+    [lab, browser] = await Promise.all([openLab(root), openBrowser()]);
+  });
+  afterAll(async () => {
+    await Promise.all([browser?.close(), lab?.close()]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("are drawn, and tell the cells what is changed in them", async () => {
+    const { page } = browser;
+    await page.goto(`${lab.base}/lab/tree/${relative(root, folder)}/widgets.ipynb?token=${lab.token}&reset`);
+    const cells = page.locator(".jp-Notebook .jp-CodeCell");
+    const runCell = async (index: number, wanted: string): Promise<void> => {
+      const shown = cells.nth(index).locator(wanted).first();
+      // a page that is still connecting can drop a run: ask again, as a user would
+      for (let attempt = 0; attempt < 4 && (await shown.count()) === 0; attempt++) {
+        await cells.nth(index).locator(".cm-content").click();
+        await page.keyboard.press("Shift+Enter");
+        await shown.waitFor({ timeout: 25_000 }).catch(() => {});
+      }
+      await shown.waitFor();
+    };
+    await cells.first().waitFor();
+    await runCell(0, ".widget-slider");
+    await runCell(1, ".widget-slider");
+    await runCell(2, ".own-view");
+    const handles = page.locator(".jp-Notebook .noUi-handle");
+    await handles.nth(0).focus();
+    await page.keyboard.press("ArrowRight");
+    await handles.nth(1).focus();
+    await page.keyboard.press("ArrowRight");
+    await page.locator("text=doubled 12").waitFor();
+    await page.locator(".own-view").click();
+    await page.locator("text=count 5").waitFor();
+    await runCell(3, ".jp-OutputArea-output");
+    expect(await cells.nth(3).locator(".jp-OutputArea-output").textContent()).toContain("4 and 5");
+    if (screenshots) await page.screenshot({ path: join(screenshots, "widgets.png") });
+  });
+});
