@@ -57,8 +57,11 @@ export async function saveIndexFiles(folder: string, sidecar: Sidecar, write: (f
   await publishFile(sidecarFile(folder, sidecar.kind), writeBoth);
 }
 
+const FIELDS = "schema kind space dimension size ids corpusHash library settings copies recall file seal".split(" ");
+
 function isSidecar(value: unknown, kind: string): value is StoredSidecar {
   const { schema, kind: found, space, dimension, size, ids, settings, file } = (value ?? {}) as Partial<StoredSidecar>;
+  if (Object.keys(value ?? {}).some((field) => !FIELDS.includes(field))) return false; // the seal's name may be damaged too
   if (schema !== SCHEMA || found !== kind || space !== "ip") return false;
   if (!Number.isSafeInteger(dimension) || !Number.isSafeInteger(size) || !Array.isArray(ids)) return false;
   if (ids.length !== size || ids.length === 0 || !ids.every((id) => typeof id === "string")) return false;
