@@ -93,7 +93,6 @@ function hearComm({ cell, type, content, buffers }: Command & { kind: "comm" }):
   speaking.run(cell, () => {
     for (const listener of host.commListeners) listener(message);
   });
-  channels.send({ kind: "heard" });
 }
 
 function obey(command: Command): void {

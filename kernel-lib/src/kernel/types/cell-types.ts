@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, parse, relative } from "node:path";
@@ -52,6 +61,7 @@ interface Name {
 }
 
 const CELL = "cell.ts";
+const FOLDER = "kernel-lib-cells-";
 const ERROR = 1;
 const IDENTIFIER = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
 /** Below this the compiler speaks of the grammar. */
@@ -97,6 +107,23 @@ function linkPackages(cwd: string, root: string): void {
   if (!existsSync(last)) symlinkSync(ownPackages(), last, "dir");
 }
 
+/** Removes the folders of kernels that were killed before they could. */
+function removeLeft(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = name.startsWith(FOLDER) ? Number(/\d+/.exec(name.slice(FOLDER.length))?.[0]) : Number.NaN;
+    if (Number.isInteger(pid) && !isAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"; // somebody else's
+  }
+}
+
 /** The folder of packages that this library finds its own in. */
 function ownPackages(): string {
   return dirname(dirname(createRequire(__filename).resolve("typescript/package.json")));
@@ -118,7 +145,8 @@ export class CellTypes {
   /** @param cwd the folder of the notebook. */
   constructor(cwd: string) {
     this.cwd = cwd;
-    this.top = mkdtempSync(join(tmpdir(), "kernel-lib-cells-"));
+    removeLeft();
+    this.top = mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`));
     const root = join(this.top, "root");
     this.folder = join(root, relative(parse(cwd).root, cwd));
     linkPackages(cwd, root);
