@@ -8,6 +8,8 @@ import { BREAST_MNIST } from "../../../src/data/tasks/breast-mnist";
 import { DERMA_MNIST } from "../../../src/data/tasks/derma-mnist";
 import { RETINA_MNIST } from "../../../src/data/tasks/retina-mnist";
 import { loadTask } from "../../../src/phantoms/load-task";
+import { phantomPlace } from "../../../src/phantoms/phantom";
+import { BREAST_PHANTOM } from "../../../src/phantoms/tasks/breast";
 import { bytesArray, refusal } from "../helpers";
 
 // the files made here are not the published ones
@@ -93,7 +95,8 @@ test("every published size has a download with its md5", () => {
 test("a stand-in whose cached file was damaged is made again", async () => {
   const cacheDir = join(folder, "cache");
   const first = await loadTask("breast-mnist", { cacheDir });
-  const file = join(cacheDir, "breast-mnist", "v1-quick-7", "breastmnist.npz");
+  const place = phantomPlace("breast-mnist", BREAST_PHANTOM, { seed: 7, size: "quick", cacheDir });
+  const file = join(place, "breastmnist.npz");
   const sound = readFileSync(file);
   writeFileSync(file, sound.subarray(0, 1000));
   const again = await loadTask("breast-mnist", { cacheDir });
