@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
@@ -49,15 +51,21 @@ const MEASURE = `(async () => {
 describe.skipIf(program === null)(`letters${program === null ? " (skipped: Chromium is not installed)" : ""}`, () => {
   let browser: Browser;
   let page: Page;
+  const kept = mkdtempSync(join(tmpdir(), "letters-"));
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: program!, args: ["--no-sandbox", "--disable-gpu"] });
     page = await browser.newPage({ viewport: { width: 1200, height: 1600 } });
     await page.route("**/*", (route) => (route.request().url().startsWith("http") ? route.abort() : route.continue()));
   });
-  afterAll(() => browser.close());
+  afterAll(async () => {
+    await browser.close();
+    rmSync(kept, { recursive: true });
+  });
 
   const seen = async (svg: string): Promise<SeenPicture> => {
-    await page.goto(`data:image/svg+xml;base64,${Buffer.from(svg, "utf8").toString("base64")}`);
+    const file = join(kept, "figure.svg"); // an address with the whole picture in it may be too long
+    writeFileSync(file, svg);
+    await page.goto(pathToFileURL(file).href);
     return page.evaluate<SeenPicture>(MEASURE);
   };
 

@@ -35,6 +35,12 @@ async function untilThere(file: string): Promise<void> {
   expect(existsSync(file)).toBe(true);
 }
 
+async function untilOther(file: string, first: Buffer): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  while (readFileSync(file).equals(first) && Date.now() < deadline) await new Promise((next) => setTimeout(next, 50));
+  expect(readFileSync(file).equals(first)).toBe(false);
+}
+
 test("an interrupt stops a training within 2 s; called again, it goes on from the state that was left", async () => {
   const stateFile = join(folder, "state.safetensors");
   const opened = await run(`
@@ -55,7 +61,7 @@ const control = kernel.notebookControl();`);
   expect(opened).toEqual({ status: "ok", written: "" });
   const training = run("await kernel.training.trainReader({ ...inputs, control }, options)");
   await untilThere(stateFile); // written before the first step
-  await new Promise((next) => setTimeout(next, 3000));
+  await untilOther(stateFile, readFileSync(stateFile)); // and after the fifth
   const before = performance.now();
   await client.interrupt();
   expect(await training).toMatchObject({ status: "error", written: expect.stringContaining("Interrupted") });
