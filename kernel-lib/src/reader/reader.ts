@@ -33,25 +33,38 @@ export function labelsFor({ id, wordings }: Example, labels: readonly Label[]): 
   return labels.map((label, i) => ({ ...label, answer: wordings[i]! }));
 }
 
+/** Reads pairs group by group, those of one key together; the values come back in the order of the pairs. */
+export async function readInGroups<T>(
+  pairs: readonly ReadPair[],
+  keyOf: (pair: ReadPair) => string,
+  read: (group: readonly ReadPair[]) => Promise<readonly T[]>,
+): Promise<T[]> {
+  const groups = new Map<string, number[]>();
+  for (const [i, pair] of pairs.entries()) {
+    const rows = groups.get(keyOf(pair)) ?? [];
+    rows.push(i);
+    groups.set(keyOf(pair), rows);
+  }
+  const values = new Array<T>(pairs.length);
+  for (const rows of groups.values()) {
+    const found = await read(rows.map((row) => pairs[row]!));
+    for (const [i, row] of rows.entries()) values[row] = found[i]!;
+  }
+  return values;
+}
+
 /** Asks a reader for the scores of the labels, as each pair's question wants them written; pairs that want them alike are read together. */
-export async function scoreLabels(
+export function scoreLabels(
   reader: Reader,
   pairs: readonly ReadPair[],
   labels: readonly Label[],
   control?: Control,
 ): Promise<LabelScores[]> {
-  const groups = new Map<string, number[]>();
-  for (const [i, { example }] of pairs.entries()) {
-    const wanted = JSON.stringify(example.wordings ?? null);
-    groups.set(wanted, [...(groups.get(wanted) ?? []), i]);
-  }
-  const scores = new Array<LabelScores>(pairs.length);
-  for (const rows of groups.values()) {
-    const group = rows.map((row) => pairs[row]!);
-    const found = await reader.scoreLabels(group, labelsFor(group[0]!.example, labels), control);
-    for (const [i, row] of rows.entries()) scores[row] = found[i]!;
-  }
-  return scores;
+  return readInGroups(
+    pairs,
+    ({ example }) => JSON.stringify(example.wordings ?? null),
+    (group) => reader.scoreLabels(group, labelsFor(group[0]!.example, labels), control),
+  );
 }
 
 const digests = new WeakMap<object, string>();

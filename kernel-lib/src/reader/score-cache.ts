@@ -5,7 +5,7 @@ import { assertSameLength } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Control, Label } from "../base/types";
 import { appendWhole } from "../store/files";
-import { type LabelScores, promptKey, type Reader, type ReadPair, scoreLabels } from "./reader";
+import { type LabelScores, promptKey, type Reader, type ReadPair, readInGroups, scoreLabels } from "./reader";
 
 /*
  * A frozen reader's scores, each (query, passage) read once: first the scores by key, in memory and in an append-only file;
@@ -230,22 +230,15 @@ async function readMixed(
 }
 
 /** Pairs with the same answer are read together. */
-async function readOwnAnswers(reader: Reader, pairs: readonly ReadPair[], control?: Control): Promise<LabelScores[]> {
-  const byAnswer = new Map<string, number[]>();
-  pairs.forEach(({ example }, i) => {
-    const rows = byAnswer.get(example.answer) ?? [];
-    rows.push(i);
-    byAnswer.set(example.answer, rows);
-  });
-  const scores = new Array<LabelScores>(pairs.length);
-  for (const [answer, rows] of byAnswer) {
-    const group = rows.map((row) => pairs[row]!);
-    const found = await reader.scoreLabels(group, [{ index: 0, name: answer, answer }], control);
-    rows.forEach((row, i) => {
-      scores[row] = found[i]!;
-    });
-  }
-  return scores;
+function readOwnAnswers(reader: Reader, pairs: readonly ReadPair[], control?: Control): Promise<LabelScores[]> {
+  return readInGroups(
+    pairs,
+    ({ example }) => example.answer,
+    (group) => {
+      const { answer } = group[0]!.example;
+      return reader.scoreLabels(group, [{ index: 0, name: answer, answer }], control);
+    },
+  );
 }
 
 function packScores({ logits, logLikelihoods }: LabelScores, numLabels: number): Float32Array {

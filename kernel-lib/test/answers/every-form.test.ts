@@ -4,24 +4,14 @@ import { label, parseLabel } from "../../src/answers/label";
 import { voteLabelSets } from "../../src/answers/labels";
 import { answerWords, labelWordings, normaliseText } from "../../src/answers/wording";
 import { voteAnswers } from "../../src/answers/words";
-import { isKernelError, type KernelError } from "../../src/base/errors";
 import type { Example, Label, Prediction } from "../../src/base/types";
+import { refusal } from "../helpers/refusal";
 
 const LABELS: readonly Label[] = [
   { index: 0, name: "no mass", answer: "no" },
   { index: 1, name: "mass", answer: "yes" },
 ];
 const OPTIONS = { labels: LABELS, fusion: "probabilities" } as const;
-
-function refusal(run: () => unknown): KernelError {
-  try {
-    run();
-  } catch (error) {
-    if (isKernelError(error)) return error;
-    throw error;
-  }
-  throw new Error("expected a refusal");
-}
 
 describe("every form", () => {
   it("gives its answers to the metrics that are defined for it, and to no other", () => {

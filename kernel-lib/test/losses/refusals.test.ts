@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { isKernelError, type KernelError } from "../../src/base/errors";
 import type { Matrix } from "../../src/base/types";
 import { openBackend } from "../../src/compute/backend";
 import { answerNll } from "../../src/losses/answer-nll";
@@ -16,6 +15,7 @@ import { chooseLoss, lossOptionsOf } from "../../src/losses/losses";
 import { perplexityDistillation } from "../../src/losses/perplexity-distillation";
 import { needsLabels, type ReaderJudgement, retrieverLossOp, settleLoss } from "../../src/losses/retriever-loss";
 import { revealMarginal } from "../../src/losses/reveal-marginal";
+import { refusal } from "../helpers/refusal";
 
 beforeAll(async () => {
   await openBackend();
@@ -27,16 +27,6 @@ const matrix = (rows: number, cols: number, value = 0): Matrix => ({
   cols,
 });
 const nan = (rows: number, cols: number): Matrix => matrix(rows, cols, Number.NaN);
-
-function refusal(run: () => unknown): KernelError {
-  try {
-    run();
-  } catch (error) {
-    if (isKernelError(error)) return error;
-    throw error;
-  }
-  throw new Error("expected a refusal");
-}
 
 type PairLoss = (scores: Matrix, other: Matrix, options?: object) => unknown;
 const PAIRS: [name: string, argument: string, loss: PairLoss][] = [

@@ -1,21 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { isKernelError, type KernelError } from "../../src/base/errors";
 import { ANSWER_METRICS, closedAccuracy, exactMatch, macroF1, tokenRecall } from "../../src/metrics/answers";
 import { bootstrap, pairedBootstrap } from "../../src/metrics/bootstrap";
 import { brierScore, expectedCalibrationError } from "../../src/metrics/calibration";
 import { aboutMetric } from "../../src/metrics/known-metrics";
 import { listOverlap, recallAtK } from "../../src/metrics/lists";
 import { aggregateSeeds, studentQuantile } from "../../src/metrics/seeds";
-
-function refusal(run: () => unknown): KernelError {
-  try {
-    run();
-  } catch (error) {
-    if (isKernelError(error)) return error;
-    throw error;
-  }
-  throw new Error("expected a refusal");
-}
+import { refusal } from "../helpers/refusal";
 
 /** What tables and figures say of each metric: name, label, unit, which way is better, the paper's name. */
 const KNOWN = `

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isKernelError, type KernelError } from "../../src/base/errors";
 import { createRandom } from "../../src/base/random";
 import type { Matrix, RasterImage } from "../../src/base/types";
 import { openBackend } from "../../src/compute/backend";
@@ -19,6 +18,7 @@ import {
 import { mixEmbeddings, normaliseRows } from "../../src/retriever/mix";
 import { rerankAtRandom, retrieve } from "../../src/retriever/retrieve";
 import type { VectorIndex } from "../../src/search/vector-index";
+import { refusal } from "../data/helpers";
 
 let clip: Clip;
 let folder: string;
@@ -37,16 +37,6 @@ const matrix = (rows: number, cols: number, value = 1): Matrix => ({
   rows,
   cols,
 });
-
-async function refusal(run: () => unknown): Promise<KernelError> {
-  try {
-    await run();
-  } catch (error) {
-    if (isKernelError(error)) return error;
-    throw error;
-  }
-  throw new Error("expected a refusal");
-}
 
 /** A tower that answers with each picture's first byte, and notes how many it was given at once. */
 function numberedTower(): LearnedTower & { readonly batches: number[]; disposed: number } {
