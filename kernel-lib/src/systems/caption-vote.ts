@@ -1,5 +1,5 @@
 import { formOf } from "../answers/forms";
-import type { Control, Example, Label, Passage, Prediction } from "../base/types";
+import type { AnswerForm, Control, Example, Label, Passage, Prediction } from "../base/types";
 import { openFinder, type PassageFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts } from "./system";
 
@@ -54,14 +54,34 @@ export function voteOfCaptions(named: readonly (readonly number[])[], numLabels:
   return { counts, label: first, set: held };
 }
 
-function answerOf(example: Example, named: readonly (readonly number[])[], { name, task }: SystemParts): Prediction {
+/** What a vote says without a reader: its answer, and how much of it speaks for each label, [C]. */
+interface Voted {
+  readonly answer: number | readonly number[] | null;
+  /** Of a single label normalised to probabilities; all alike where nothing was said. */
+  readonly shares: readonly number[];
+}
+
+/** The prediction of a system without readings, for an example that is answered with a label or a set of labels. */
+export function votedPrediction(system: string, example: Example, { answer, shares }: Voted): Prediction {
   const { id: exampleId, group, form = "label" } = example;
+  const known = { form, system, exampleId, group, truth: formOf(form).truth(example), answer } as const;
+  if (form === "labels") return { ...known, shares, weights: [], readings: [] } as Prediction;
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  const probabilities = shares.map((share) => (total === 0 ? 1 / shares.length : share / total));
+  return { ...known, probabilities, weights: [], readings: [] } as Prediction;
+}
+
+/** Why a system that answers with what captions name cannot answer these forms; null when it can. */
+export function refuseUnlessNamed(forms: readonly AnswerForm[]): string | null {
+  const named = forms.every((form) => form === "label" || form === "labels");
+  return named ? null : "captions name labels, and some of the questions want other answers";
+}
+
+function answerOf(example: Example, named: readonly (readonly number[])[], { name, task }: SystemParts): Prediction {
   const { counts, label, set } = voteOfCaptions(named, task.labels.length);
-  const known = { system: name, exampleId, group, weights: [], readings: [] } as const;
-  if (form === "labels") return { form, ...known, truth: formOf(form).truth(example), answer: set } as Prediction;
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  const probabilities = counts.map((count) => (total === 0 ? 1 / counts.length : count / total));
-  return { form: "label", ...known, truth: formOf("label").truth(example), answer: label, probabilities } as Prediction;
+  if (example.form !== "labels") return votedPrediction(name, example, { answer: label, shares: counts });
+  const shares = counts.map((count) => count / Math.max(1, named.length));
+  return votedPrediction(name, example, { answer: set, shares });
 }
 
 function createVote(parts: SystemParts, finder: PassageFinder): System {
@@ -94,10 +114,7 @@ export const CAPTION_VOTE: SystemDefinition = {
   label: "caption vote",
   kind: "control",
   needs: { reader: null, retriever: [] },
-  settings: { version: 1 },
-  refuses: (forms) =>
-    forms.every((form) => form === "label" || form === "labels")
-      ? null
-      : "captions name labels, and some of the questions want other answers",
+  settings: { version: 2 },
+  refuses: refuseUnlessNamed,
   open: async (parts) => createVote(parts, openFinder(parts)),
 };

@@ -2,5 +2,12 @@
 
 export { createReadingSystem, type ReadingParts } from "./reading";
 export { createFinder, type FinderParts, NO_PASSAGES, openFinder, type PassageFinder } from "./retrieval";
-export type { ReadingSettings, SystemNeeds, SystemParts, SystemTraining } from "./system";
+export type {
+  ReadingSettings,
+  SearchedParts,
+  SystemNeeds,
+  SystemParts,
+  SystemTraining,
+  TrainingContext,
+} from "./system";
 export { ablations } from "./systems";

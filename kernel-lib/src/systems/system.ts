@@ -1,5 +1,5 @@
 import type { Fusion } from "../answers/form";
-import type { AnswerForm, Control, Corpus, Example, Head, Prediction, Task } from "../base/types";
+import type { AnswerForm, Control, Corpus, Example, Head, Matrix, Prediction, Split, Task } from "../base/types";
 import type { Reader } from "../reader/reader";
 import type { CorpusViews } from "../retriever/retrieve";
 import type { JsonObject } from "../store/artifact";
@@ -25,6 +25,17 @@ export interface SystemNeeds {
   readonly retriever: readonly Head[] | null;
 }
 
+/** What a system searches; an Index is one. */
+export interface SearchedParts {
+  /** The frozen encoder's. */
+  readonly encoder: { readonly folder: string };
+  readonly corpus: Corpus;
+  /** An index per view of the corpus. */
+  readonly views: CorpusViews;
+  /** Frozen embeddings of the task's pictures, [n, D]. */
+  readonly queries: Readonly<Record<Split, Matrix>>;
+}
+
 /** What a system is opened with: the parts it needs, and the settings that are the same for every system of a run. */
 export interface SystemParts {
   /** How its predictions name it. */
@@ -34,12 +45,8 @@ export interface SystemParts {
   readonly reader: Reader | null;
   /** Folders of that reader: the pre-trained model and the adapter of stage 1. Null unless needed. */
   readonly readerFolders: { readonly checkpoint: string; readonly adapter: string } | null;
-  /** What is searched: the frozen encoder's folder, the passages, an index per view. Null unless needed. */
-  readonly index: {
-    readonly encoder: { readonly folder: string };
-    readonly corpus: Corpus;
-    readonly views: CorpusViews;
-  } | null;
+  /** What is searched. Null unless needed. */
+  readonly index: SearchedParts | null;
   /** Files of the learned query towers, of exactly the heads that are needed. */
   readonly towers: Readonly<Partial<Record<Head, string>>>;
   /** Passages per head. */
@@ -51,6 +58,13 @@ export interface SystemParts {
   readonly trained: string | null;
 }
 
+/** What a system's own training is given besides its parts. */
+export interface TrainingContext {
+  readonly control: Control;
+  /** A folder for checkpoints: it survives an interruption and is no part of what was learned. */
+  readonly resumeDir: string;
+}
+
 /** A training of a system's own, such as a classifier's or a joint one of reader and retriever: a stage before its answers. */
 export interface SystemTraining {
   /** Number of its code, ≥ 1; raise it when a change of that code changes what it learns. */
@@ -58,7 +72,7 @@ export interface SystemTraining {
   /** All options that change what it learns. */
   readonly config: JsonObject;
   /** Writes what was learned into `folder`. It may read the training and validation split, never the test split. */
-  train(folder: string, parts: SystemParts, control: Control): Promise<void>;
+  train(folder: string, parts: SystemParts, context: TrainingContext): Promise<void>;
 }
 
 /** How a system that reads its passages one by one answers. */
@@ -81,8 +95,11 @@ export interface SystemDefinition {
   readonly name: string;
   /** In figures and reports, as the paper calls it. */
   readonly label: string;
-  /** "system": one that is compared. "ablation": a system with one thing changed. "control": what a comparison is checked with. */
-  readonly kind: "system" | "ablation" | "control";
+  /**
+   * "system": one of the paper's own, from plain to full. "compared": one that stands for a published system of others. "ablation": a system with
+   * one thing changed. "control": what a comparison is checked with.
+   */
+  readonly kind: "system" | "compared" | "ablation" | "control";
   /** What it takes from the full system, in the ablation table's words; absent where it is not in that table. */
   readonly ablates?: string;
   /** Its colour in every figure, where figures call it by its label. Default: a free colour, and its predictions' name. */

@@ -5,6 +5,7 @@ import { findLoss } from "../losses/losses";
 import { needsLabels } from "../losses/retriever-loss";
 import type { RetrieverStageOptions } from "../training/retriever-options";
 import { CAPTION_VOTE } from "./caption-vote";
+import { RAD_LIKE } from "./rad-like";
 import type { SystemDefinition, SystemNeeds } from "./system";
 
 /** A fine-tuned reader, asked without a passage. */
@@ -34,7 +35,7 @@ function withoutLabels(forms: readonly AnswerForm[]): string | null {
 }
 
 /**
- * Every system, once, in the order of tables and figures: from plain to full, then the controls, then JOMED with one thing changed at a
+ * Every system, once, in the order of tables and figures: from plain to full, then those of others, then the controls, then JOMED with one thing changed at a
  * time. Whatever names systems asks this table.
  *
  * Paper: arXiv 2508.17394v3: "FT RAG" is its baseline, one learned head after the other its way from there to JOMED, perplexity
@@ -49,6 +50,7 @@ export const SYSTEMS: readonly SystemDefinition[] = [
   },
   { name: "image-head", label: "+ image head", kind: "system", color: "#7d5fb2", needs: IMAGE_HEAD },
   { name: "jomed", label: "JOMED", kind: "system", color: "#005b96", needs: BOTH_HEADS },
+  RAD_LIKE,
   CAPTION_VOTE,
   {
     ...{ name: "random-pairs", label: "random among the ten best", kind: "control", needs: FROZEN },
@@ -99,7 +101,7 @@ export function systemOf(where: string, system: string | SystemDefinition): Syst
   return SYSTEMS.find(({ name }) => name === system)!;
 }
 
-/** How a system's predictions name it unless told otherwise: a system by its name, a variant of one by its label. */
+/** How a system's predictions name it unless told otherwise: the paper's own by their name, all others by their label. */
 export function predictionName({ kind, name, label }: SystemDefinition): string {
   return kind === "system" ? name : label;
 }

@@ -67,7 +67,8 @@ async function answers(examples: readonly Example[]) {
   const splits = { train: [], validation: [], test: examples };
   const task: Task = { name: "toy", source: "phantom", modality: "", labels, splits, card, fingerprint: "toy" };
   const corpus = { name: "toy", source: "phantom", passages, card, fingerprint: "toy" } as const;
-  const index = { encoder: { folder }, corpus, views: { image: view, text: view } };
+  const queries = { train: matrix, validation: matrix, test: matrix };
+  const index = { encoder: { folder }, corpus, views: { image: view, text: view }, queries };
   const system = await openSystem(CAPTION_VOTE, {
     ...{ name: "caption vote", task, reader: null, readerFolders: null, index, towers: {}, trained: null },
     ...{ numPerHead: 4, learnedWeight: 0.15, seed: 7 },
@@ -82,7 +83,7 @@ test("it answers from the captions alone, with the shares of the vote as probabi
   const [one, set] = await answers([example("x", undefined, [0]), example("y", "labels", [0, 2])]);
   expect(one).toMatchObject({ system: "caption vote", form: "label", truth: 0, answer: 0, readings: [], weights: [] });
   expect((one as { probabilities: readonly number[] }).probabilities).toEqual([0.5, 0, 0.5]);
-  expect(set).toMatchObject({ form: "labels", truth: [0, 2], answer: [] }); // half of the captions are not more than half
+  expect(set).toMatchObject({ form: "labels", truth: [0, 2], answer: [], shares: [0.5, 0, 0.5] }); // half is not more than half
 });
 
 test("it refuses questions that are answered in words", () => {

@@ -9,8 +9,9 @@ describe("the table of systems", () => {
     for (const name of systemNames()) expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
   });
 
-  it("lists five systems from plain to full, the controls, and what is changed one thing at a time", () => {
+  it("lists five systems from plain to full, those of others, the controls, and what is changed one thing at a time", () => {
     expect(systemNames("system")).toEqual(["closed-book", "ft-rag", "text-head", "image-head", FULL_SYSTEM]);
+    expect(systemNames("compared")).toEqual(["rad-like"]);
     expect(systemNames("control")).toEqual(["caption-vote", "random-pairs", "corpus-pairs"]);
     expect(ablations().map(({ name, ablates }) => [name, ablates])).toEqual([
       ["ft-rag", "no heads"],

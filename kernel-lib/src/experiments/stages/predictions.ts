@@ -144,8 +144,8 @@ export function systemStage(run: Run, inputs: PredictionInputs): Stage | null {
     version: ownTraining.version,
     config: { system: name, ...ownTraining.config, ...sharedSettings(run, inputs) },
     inputs: inputsOf(inputs),
-    compute: async (workDir, { seed, control }) =>
-      ownTraining.train(workDir, { ...(await openParts(run, inputs, seed)), trained: null }, control),
+    compute: async (workDir, { seed, control, resumeDir }) =>
+      ownTraining.train(workDir, { ...(await openParts(run, inputs, seed)), trained: null }, { control, resumeDir }),
   };
 }
 
