@@ -11,8 +11,8 @@ import { CellTimeoutError, KernelProcess, type KernelSpec, KernelStartError } fr
 import { type Channel, KernelSockets } from "./sockets";
 
 interface ExecuteOptions {
-  /** Called for every message the cell publishes (stream, display_data, error …), in order. */
-  readonly onOutput?: (type: string, content: MessageContent) => void;
+  /** Called for every message the cell publishes (stream, display_data, error, comm_open …), in order. */
+  readonly onOutput?: (type: string, content: MessageContent, buffers: readonly Uint8Array[]) => void;
   /** Answers the kernel's questions to the user. Without it the kernel is told that it may not ask. */
   readonly onInput?: (prompt: string) => Promise<string>;
   /** Longest time the cell may take, in ms. Default: no limit. */
@@ -76,7 +76,7 @@ export class KernelClient {
     if (channel === "stdin" && type === "input_request") void this.answer(entry, message);
     if (channel === "shell" || channel === "control") entry.reply = message.content;
     if (channel === "iopub") {
-      if (type !== "status") entry.options.onOutput?.(type, message.content);
+      if (type !== "status") entry.options.onOutput?.(type, message.content, message.buffers ?? []);
       else if (message.content["execution_state"] === "idle") entry.idle = "seen";
     }
     if (entry.reply === null) return;

@@ -37,6 +37,12 @@ export interface KernelHost {
   readonly presenters: Presenter[];
   /** Told every message of every comm. */
   readonly commListeners: Set<(message: CommMessage) => void>;
+  /** Names of the comms that code in this process answers; one that a front end opens under another name is closed. */
+  readonly commTargets: Set<string>;
+  /** Names under which front ends have opened comms: it tells what they can show. */
+  readonly commsWanted: ReadonlySet<string>;
+  /** The running cell ends when this is settled. */
+  hold(work: Promise<unknown>): void;
   /** Changes how cells are treated, from the next cell on. */
   setting(name: "typeErrors", value: "block" | "warn" | "off"): void;
 }

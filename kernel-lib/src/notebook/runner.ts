@@ -19,6 +19,7 @@ import {
   writeNotebook,
 } from "./notebook-file";
 import { injectParameters, type Parameters } from "./parameters";
+import { WidgetStates } from "./widget-states";
 
 /**
  * How to start the TypeScript kernel for a notebook in this folder. It ends when this process does.
@@ -94,14 +95,19 @@ const KERNELSPEC = { display_name: "TypeScript (kernel-lib)", language: "typescr
 interface Session {
   readonly client: KernelClient;
   readonly collector: OutputCollector;
+  readonly widgets: WidgetStates;
   readonly name: string;
   readonly options: RunNotebookOptions;
   executions: number;
 }
 
-async function executeCell({ client, collector, options }: Session, source: string): Promise<"ok" | "failed"> {
+async function executeCell(session: Session, source: string): Promise<"ok" | "failed"> {
+  const { client, collector, widgets, options } = session;
   const { status } = await client.execute(source, {
-    onOutput: (type, content) => collector.add(type, content),
+    onOutput: (type, content, buffers) => {
+      collector.add(type, content);
+      widgets.add(type, content, buffers);
+    },
     ...(options.cellTimeoutMs === undefined ? {} : { timeoutMs: options.cellTimeoutMs }),
   });
   return status === "ok" ? "ok" : "failed";
@@ -211,10 +217,19 @@ export async function runNotebook(file: string, options: RunNotebookOptions = {}
   });
   const startSeconds = (performance.now() - started) / 1000;
   try {
-    const collector = new OutputCollector(createPathCleaner(root), options.onProgressText ?? (() => undefined));
-    const session: Session = { client: kernel.client, collector, name: basename(path), options, executions: 0 };
+    const clean = createPathCleaner(root);
+    const collector = new OutputCollector(clean, options.onProgressText ?? (() => undefined));
+    const widgets = new WidgetStates(prepared);
+    const session: Session = {
+      client: kernel.client,
+      collector,
+      widgets,
+      name: basename(path),
+      options,
+      executions: 0,
+    };
     const { cells, failure } = await runCells(session, prepared.cells);
-    const notebook = { ...prepared, cells, metadata: kernelMetadata(prepared, kernel) };
+    const notebook = widgets.store({ ...prepared, cells, metadata: kernelMetadata(prepared, kernel) }, clean);
     if (!isKernelError(failure, "interrupted")) writeNotebook(notebook, resolve(options.output ?? path));
     if (failure !== null) throw failure;
     return { notebook, seconds: (performance.now() - started) / 1000, startSeconds };

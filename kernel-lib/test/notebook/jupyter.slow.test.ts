@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
 import { readNotebook } from "../../src/notebook/notebook-file";
+import { runNotebook } from "../../src/notebook/runner";
 import { PLOTLY_MIME } from "../../src/notebook/show";
 import { hasLab, kernelSpecFolder } from "../helpers/lab-server";
 
@@ -31,6 +32,21 @@ print(reply["content"]["status"], time.monotonic() - begun)
 client.stop_channels()
 manager.shutdown_kernel(now=True)
 `;
+
+/** The widgets that a page shows, and their states, as its script tags hold them. */
+function widgetsOf(html: string): {
+  views: string[];
+  state: Record<string, { model_name: string; state: Record<string, unknown> }>;
+} {
+  const scripts = (type: string): unknown[] =>
+    [
+      ...html.matchAll(
+        new RegExp(`<script type="application/vnd\\.jupyter\\.widget-${type}\\+json">([^]*?)</script>`, "g"),
+      ),
+    ].map((match) => JSON.parse(match[1]!));
+  const [stored] = scripts("state") as { state: ReturnType<typeof widgetsOf>["state"] }[];
+  return { views: scripts("view").map((view) => (view as { model_id: string }).model_id), state: stored!.state };
+}
 
 describe.skipIf(!hasLab(root))("Jupyter's own programs", () => {
   let out: string;
@@ -66,6 +82,24 @@ describe.skipIf(!hasLab(root))("Jupyter's own programs", () => {
     expect(figure).toMatchObject({
       outputs: [{ output_type: "display_data", data: { [PLOTLY_MIME]: { layout: { title: { text: "Two bars" } } } } }],
     });
+  });
+
+  it("nbconvert's HTML shows widgets: executed by nbclient, or by this project's runner", async () => {
+    const convert = ["-m", "jupyter", "nbconvert", "--to", "html", "--output-dir", out];
+    const executed = run([...convert, "--execute", "widgets.ipynb"]);
+    expect(executed.status, executed.stderr).toBe(0);
+    const stored = join(out, "stored.ipynb");
+    await runNotebook(join(files, "widgets.ipynb"), { output: stored });
+    const validated = run(["-c", `import nbformat; nbformat.validate(nbformat.read(${JSON.stringify(stored)}, 4))`]);
+    expect([validated.status, run([...convert, stored]).status]).toEqual([0, 0]);
+    for (const name of ["widgets.html", "stored.html"]) {
+      const { views, state } = widgetsOf(readFileSync(join(out, name), "utf8"));
+      expect(views.map((id) => state[id]?.model_name)).toEqual(["FloatSliderModel", "VBoxModel", "AnyModel"]);
+      const drawn = Object.values(state).find((model) => model.model_name === "OutputModel");
+      expect(drawn?.state).toMatchObject({ outputs: [{ data: { "text/plain": "'doubled 10'" } }] });
+      const whole = JSON.stringify(state).match(/IPY_MODEL_[\w-]+/g)!;
+      for (const reference of whole) expect(state).toHaveProperty([reference.slice("IPY_MODEL_".length)]);
+    }
   });
 
   it("jupyter's interrupt stops a loop that gives way to events within 2 s", () => {

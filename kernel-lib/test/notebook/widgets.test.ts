@@ -21,9 +21,11 @@ interface Sent {
 
 let sent: Sent[];
 let listeners: Set<(message: CommMessage) => void>;
+let held: Promise<unknown>[];
 beforeEach(() => {
   sent = [];
   listeners = new Set();
+  held = [];
   const publish = (type: string, content: Record<string, unknown>, options: { buffers?: Uint8Array[] } = {}): void => {
     sent.push({
       type,
@@ -32,7 +34,15 @@ beforeEach(() => {
       buffers: options.buffers ?? [],
     });
   };
-  installHost({ cell: 1, publish, presenters: [], commListeners: listeners } as unknown as KernelHost);
+  installHost({
+    cell: 1,
+    publish,
+    presenters: [],
+    commListeners: listeners,
+    commTargets: new Set(),
+    commsWanted: new Set(),
+    hold: (work) => held.push(work),
+  } as Partial<KernelHost> as KernelHost);
 });
 afterEach(() => Reflect.deleteProperty(globalThis, Symbol.for("kernel-lib.kernel")));
 
@@ -79,6 +89,49 @@ describe("widgets", () => {
     expect([yes.value, line.value, bar.value]).toEqual([true, "x", 0.5]);
     frontEnd(line.model.id, { method: "request_state" });
     expect(sent.at(-1)?.data.state).toMatchObject({ value: "x" });
+  });
+
+  it("send the newest of many changes, fifty times a second at most, the last one before the cell ends", async () => {
+    const bar = progress({ max: 1000 });
+    const begun = performance.now();
+    for (let i = 1; i <= 1000; i++) bar.value = i;
+    await Promise.all(held);
+    const messages = sent.filter(({ type }) => type === "comm_msg");
+    expect(messages.length).toBeLessThanOrEqual(2 + (performance.now() - begun) / 20);
+    expect(messages.at(-1)?.data.state).toEqual({ value: 1000 });
+    // what a front end has set meanwhile is newer than what waits
+    bar.value = 5;
+    update(bar.model.id, { value: 7 });
+    await Promise.all(held);
+    expect([bar.value, sent.at(-1)?.data.method]).toEqual([7, "echo_update"]);
+  });
+
+  it("tell a front end that comes later all there is", () => {
+    const bar = progress({ value: 0.25 });
+    const own = ownWidget({ esm: "", state: { data: new Uint8Array([1]) } });
+    const say = (type: CommMessage["type"], content: Record<string, unknown>): void => {
+      for (const listener of listeners) listener({ type, content: { comm_id: "front", ...content }, buffers: [] });
+    };
+    say("comm_open", { target_name: "jupyter.widget.control" });
+    say("comm_msg", { data: { method: "request_states" } });
+    const { data, buffers } = sent.at(-1)! as unknown as { data: Record<string, unknown>; buffers: Uint8Array[] };
+    expect(data["states"]).toMatchObject({
+      [bar.model.id]: { model_name: "FloatProgressModel", state: { value: 0.25 } },
+    });
+    const at = (data["buffer_paths"] as string[][]).findIndex(([id]) => id === own.model.id);
+    expect([(data["buffer_paths"] as string[][])[at], [...buffers[at]!]]).toEqual([
+      [own.model.id, "state", "data"],
+      [1],
+    ]);
+  });
+
+  it("are their values where nobody draws them; interact draws once", async () => {
+    Reflect.deleteProperty(globalThis, Symbol.for("kernel-lib.kernel"));
+    const weight = slider({ value: 0.25 });
+    weight.value = 0.5;
+    expect([weight.value, sent]).toEqual([0.5, []]);
+    const whole = interact(({ n }) => `at ${n}`, { n: [0, 2, 1] });
+    expect(await whole.toMime()).toMatchObject({ "text/plain": "'at 1'" });
   });
 
   it("hear clicks, hold each other, and are refused when they make no sense", () => {

@@ -23,6 +23,7 @@ const interruptNow = (): never => {
 
 const channels = new Channels(() => speaking.getStore() ?? runner.current);
 const inputs: ((value: string | null) => void)[] = [];
+const commsWanted = new Set<string>();
 const host: KernelHost = {
   get cell() {
     return speaking.getStore() ?? runner.current;
@@ -35,6 +36,9 @@ const host: KernelHost = {
     }),
   presenters: [],
   commListeners: new Set(),
+  commTargets: new Set(),
+  commsWanted,
+  hold: (work) => runner.hold(work),
   setting: (name, value) => channels.send({ kind: "setting", name, value }),
 };
 installHost(host);
@@ -43,7 +47,7 @@ const replaced = new Map([["tslab", createTslabModule(host, "")]]);
 const loader = new ModuleLoader({ stop: stops.modules, interrupt: interruptNow }, replaced);
 const cellNames = createCellNames({
   host,
-  hold: (work) => runner.hold(work),
+  hold: host.hold,
   askNow: (prompt) => channels.send({ kind: "input", prompt, password: false, now: true }),
 });
 const names = createSharedNames({ ...commonNames(join(process.cwd(), "cell.ts")), ...cellNames });
@@ -90,7 +94,11 @@ function prepareProcess(): void {
 
 function hearComm({ cell, type, content, buffers }: Command & { kind: "comm" }): void {
   const message = { type, content, buffers } as CommMessage;
+  const target = String(content["target_name"]);
+  if (type === "comm_open") commsWanted.add(target);
   speaking.run(cell, () => {
+    if (type === "comm_open" && !host.commTargets.has(target))
+      host.publish("comm_close", { comm_id: content["comm_id"], data: {} });
     for (const listener of host.commListeners) listener(message);
   });
 }

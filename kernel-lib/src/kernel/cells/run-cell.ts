@@ -83,13 +83,31 @@ export class CellRunner {
     } catch (thrown) {
       error = thrown instanceof CellSyntaxError ? showSyntaxError(thrown, label, source) : showError(thrown);
     }
-    await Promise.allSettled(this.held);
+    if (this.wasStopped === "yes") this.held.clear();
+    const stopped = await this.release();
+    error ??= stopped;
     // a cell that listens to the interrupt itself has been interrupted all the same: what waits behind it must not run
     if (this.wasStopped === "yes") error ??= showError(new InterruptedCell());
     // rejections that nobody waits for are told before the cell ends
     await new Promise((next) => setImmediate(next));
     const expressions = error === null ? await this.evaluateAll(command) : {};
     return { error, result, metadata, expressions, reached: this.reached(before) };
+  }
+
+  /** Waits for what the cell still holds; an interrupt ends the waiting. */
+  private async release(): Promise<CellEnd["error"]> {
+    while (this.held.size > 0) {
+      const stopped = new Promise<never>((_, reject) => {
+        this.rejectRunning = reject;
+      });
+      try {
+        await Promise.race([Promise.allSettled(this.held), stopped]);
+      } catch (thrown) {
+        this.held.clear();
+        return showError(thrown);
+      }
+    }
+    return null;
   }
 
   /** Names that the last piece of code declared; of those it did not come to, only what changed. */

@@ -22,6 +22,8 @@ interface Comm {
 /** Parents of that many past cells are kept: what a cell left running may still have something to say. */
 const MAX_PARENTS = 1000;
 const CHECK_MS = 60_000;
+/** What a client sent together with a cell that fails at once may still be on its way; its reply waits for that. */
+const ARRIVAL_MS = 50;
 const INTERRUPTED: ShownError = {
   ename: "Interrupted",
   evalue: "the cell was interrupted before it ran",
@@ -267,10 +269,13 @@ export class Kernel {
     });
   }
 
-  private fail(request: Request, error: ShownError, count: number): void {
+  private async fail(request: Request, error: ShownError, count: number): Promise<void> {
     if (request.message.content["silent"] !== true) this.wire.publish(request.message.header, "error", { ...error });
     const content = { status: "error", execution_count: count, user_expressions: {}, payload: [], ...error };
-    if (request.message.content["stop_on_error"] !== false) this.abortQueue();
+    if (request.message.content["stop_on_error"] !== false) {
+      await new Promise((next) => setTimeout(next, ARRIVAL_MS));
+      this.abortQueue();
+    }
     this.wire.reply(request, "execute_reply", content);
   }
 

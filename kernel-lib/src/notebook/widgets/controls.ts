@@ -23,7 +23,7 @@ export interface ValueWidget<T> {
 export interface PlainWidget {
   close(): void;
   readonly model: WidgetModel;
-  toMime(): WidgetState;
+  toMime(): WidgetState | Promise<WidgetState>;
 }
 
 function layoutReference(): string {
