@@ -49,11 +49,11 @@ export {
   type ResultsTable,
 } from "./experiments/stored-results";
 export { type Profile, profileOf } from "./experiments/profiles";
+export { frozenCandidates } from "./training/over-index";
 export { openRun, type ProfileName, PROFILES, type Run, type RunOptions } from "./experiments/run";
 export {
   buildIndex,
   type BuildIndexOptions,
-  frozenCandidates,
   frozenPassages,
   type Index,
   type RecallMeasurement,

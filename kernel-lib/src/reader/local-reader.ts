@@ -4,6 +4,8 @@ import { assertInteger, assertNotInterrupted } from "../base/check";
 import { ConfigError } from "../base/errors";
 import type { Control, Label, Passage, RasterImage } from "../base/types";
 import { loadReaderModel } from "../models/architectures";
+import { mergeLora } from "../models/lora/lora";
+import { loadLora } from "../models/lora/peft-files";
 import { scoreAnswers } from "../models/vision-language/answer-scores";
 import { generate } from "../models/vision-language/generate";
 import { encodeVision, type ImageTokens } from "../models/vision-language/image-batch";
@@ -91,6 +93,19 @@ export function createLocalReader(model: VisionLanguageModel, options: LocalRead
  */
 export function openLocalReader(folder: string, options: LocalReaderOptions = {}): Reader {
   return createLocalReader(loadReaderModel(folder), options);
+}
+
+/**
+ * A fine-tuned reader: a model's folder with an adapter of it, in PEFT's format, merged into its weights.
+ *
+ * @throws DataError when the folder holds no reader, or the adapter is not one of it.
+ */
+export function openTunedReader(folder: string, adapterFolder: string): Reader {
+  const model = loadReaderModel(folder);
+  const adapter = loadLora(model.parameters, adapterFolder);
+  mergeLora(model.parameters, adapter);
+  adapter.dispose();
+  return createLocalReader(model);
 }
 
 interface ReadingRoom {

@@ -1,8 +1,10 @@
 import type { Fusion } from "../answers/form";
-import type { AnswerForm, Control, Corpus, Example, Head, Matrix, Prediction, Split, Task } from "../base/types";
+import type { AnswerForm, Control, Example, Head, Prediction, Task } from "../base/types";
 import type { Reader } from "../reader/reader";
 import type { CorpusViews } from "../retriever/retrieve";
 import type { JsonObject } from "../store/artifact";
+import type { FrozenIndex } from "../training/over-index";
+import type { ReaderStageOptions } from "../training/reader-stage";
 import type { RetrieverStageOptions } from "../training/retriever-options";
 
 /** A way to answer a task's questions, opened for one task. */
@@ -26,14 +28,11 @@ export interface SystemNeeds {
 }
 
 /** What a system searches; an Index is one. */
-export interface SearchedParts {
+export interface SearchedParts extends FrozenIndex {
   /** The frozen encoder's. */
   readonly encoder: { readonly folder: string };
-  readonly corpus: Corpus;
   /** An index per view of the corpus. */
   readonly views: CorpusViews;
-  /** Frozen embeddings of the task's pictures, [n, D]. */
-  readonly queries: Readonly<Record<Split, Matrix>>;
 }
 
 /** What a system is opened with: the parts it needs, and the settings that are the same for every system of a run. */
@@ -63,14 +62,24 @@ export interface TrainingContext {
   readonly control: Control;
   /** A folder for checkpoints: it survives an interruption and is no part of what was learned. */
   readonly resumeDir: string;
+  /** With which options the run trains the stages that it follows. */
+  readonly options: StageOptions;
+}
+
+/** Options of the stages, as far as they are followed. */
+export interface StageOptions {
+  readonly reader?: ReaderStageOptions;
+  readonly retriever?: RetrieverStageOptions;
 }
 
 /** A training of a system's own, such as a classifier's or a joint one of reader and retriever: a stage before its answers. */
 export interface SystemTraining {
   /** Number of its code, ≥ 1; raise it when a change of that code changes what it learns. */
   readonly version: number;
-  /** All options that change what it learns. */
+  /** All options that change what it learns, but for those of the stages that it follows. */
   readonly config: JsonObject;
+  /** Stages whose options, as the run trains them, it takes over. Default none. */
+  readonly follows?: readonly (keyof StageOptions)[];
   /** Writes what was learned into `folder`. It may read the training and validation split, never the test split. */
   train(folder: string, parts: SystemParts, context: TrainingContext): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { findLoss } from "../losses/losses";
 import { needsLabels } from "../losses/retriever-loss";
 import type { RetrieverStageOptions } from "../training/retriever-options";
 import { CAPTION_VOTE } from "./caption-vote";
+import { type JointOptions, jointSystem } from "./joint";
 import { RAD_LIKE } from "./rad-like";
 import type { SystemDefinition, SystemNeeds } from "./system";
 
@@ -20,12 +21,20 @@ const BOTH_HEADS: SystemNeeds = { reader: "retrieval", retriever: ["text", "imag
 
 /** JOMED with another stage 2: one thing changed in how the heads are trained. It answers what its loss can be trained on. */
 function retrained(name: string, training: Partial<RetrieverStageOptions>, ablates?: string): SystemDefinition {
-  const contrasts = needsLabels(findLoss("systems", training.loss ?? "contrastive"));
   return {
     ...{ name, label: name.replaceAll("-", " "), kind: "ablation", needs: BOTH_HEADS, training },
     ...(ablates === undefined ? {} : { ablates }),
-    ...(contrasts ? { refuses: withoutLabels } : {}),
+    ...refusalOf(training.loss ?? "contrastive"),
   };
+}
+
+/** A system whose reader and retriever are trained together with a loss. It answers what that loss can be trained on. */
+function joint(name: string, label: string, options: JointOptions): SystemDefinition {
+  return { ...jointSystem(name, label, options), ...refusalOf(options.loss) };
+}
+
+function refusalOf(loss: string): Pick<SystemDefinition, "refuses"> {
+  return needsLabels(findLoss("systems", loss)) ? { refuses: withoutLabels } : {};
 }
 
 /** Of a loss that compares what the reader thinks of the true label with what it thinks of the others. */
@@ -51,6 +60,11 @@ export const SYSTEMS: readonly SystemDefinition[] = [
   { name: "image-head", label: "+ image head", kind: "system", color: "#7d5fb2", needs: IMAGE_HEAD },
   { name: "jomed", label: "JOMED", kind: "system", color: "#005b96", needs: BOTH_HEADS },
   RAD_LIKE,
+  joint("atlas-like", "ATLAS-like", { loss: "perplexityDistillation" }),
+  joint("atlas-like-emdr2", "ATLAS-like, EMDR2", { loss: "emdr2" }),
+  joint("atlas-like-leave-one-out", "ATLAS-like, leave-one-out", { loss: "leaveOneOut" }),
+  joint("atlas-like-attention", "ATLAS-like, attention", { loss: "attentionDistillation" }),
+  joint("reveal-like", "REVEAL-like", { loss: "reveal", fusion: "logits" }),
   CAPTION_VOTE,
   {
     ...{ name: "random-pairs", label: "random among the ten best", kind: "control", needs: FROZEN },

@@ -60,6 +60,8 @@ export interface ReaderStageInputs {
   readonly model: VisionLanguageModel;
   readonly train: readonly ReadableExample[];
   readonly validation: readonly ReadableExample[];
+  /** Of an earlier training, attached to the model: what the training goes on with. Default a fresh one. */
+  readonly adapter?: LoraAdapter;
   readonly seed: number;
   readonly stateFile?: string;
   readonly control?: Control;
@@ -86,7 +88,8 @@ export async function trainReader(
   checkInputs(inputs, options);
   const { rank = 8, alpha = 16, dropout = 0, vision = "trained" } = options;
   const targets = vision === "trained" ? "all-linear" : TEXT_MODEL;
-  const adapter = attachLora(inputs.model.parameters, { rank, alpha, dropout, targets, seed: inputs.seed });
+  const { model, seed } = inputs;
+  const adapter = inputs.adapter ?? attachLora(model.parameters, { rank, alpha, dropout, targets, seed });
   try {
     const result = await trainLoop(createTrainee(inputs, options, adapter), loopOptions(inputs, options));
     return { ...result, adapter };

@@ -81,6 +81,8 @@ export interface RetrieverStageInputs {
   readonly scores: CachedScores;
   /** The base retriever: rows of the best K passages of each query embedding, [n, D] -> n lists. */
   readonly search: (queries: Matrix, numCandidates: number) => Promise<readonly (readonly number[])[]>;
+  /** Rows of the candidates that training begins with, one list per training query. Default those of the frozen retriever. */
+  readonly candidates?: readonly (readonly number[])[];
   readonly seed: number | string;
   /** A loss that is not listed in losses/, settled. Default: the listed one that the options name. */
   readonly loss?: SettledLoss;

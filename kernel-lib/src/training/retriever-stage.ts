@@ -36,7 +36,7 @@ export async function trainRetrieverHead(
   const { tower, train, validation, search, seed, head } = inputs;
   const { numCandidates, learnedWeight, batchSize, refreshEvery } = settings;
   const validationCandidates = await search(validation.frozen, numCandidates);
-  let candidates: CandidateRows = await search(train.frozen, numCandidates);
+  let candidates: CandidateRows = inputs.candidates ?? (await search(train.frozen, numCandidates));
   let evaluations = 0;
   const refresh = async (): Promise<void> => {
     const learned = await embedInBatches(tower, imagesOf(train.examples));

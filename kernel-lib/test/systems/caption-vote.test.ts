@@ -68,7 +68,11 @@ async function answers(examples: readonly Example[]) {
   const task: Task = { name: "toy", source: "phantom", modality: "", labels, splits, card, fingerprint: "toy" };
   const corpus = { name: "toy", source: "phantom", passages, card, fingerprint: "toy" } as const;
   const queries = { train: matrix, validation: matrix, test: matrix };
-  const index = { encoder: { folder }, corpus, views: { image: view, text: view }, queries };
+  const [views, embeddings] = [
+    { image: view, text: view },
+    { image: matrix, text: matrix },
+  ];
+  const index = { encoder: { folder }, corpus, views, exact: views, embeddings, queries };
   const system = await openSystem(CAPTION_VOTE, {
     ...{ name: "caption vote", task, reader: null, readerFolders: null, index, towers: {}, trained: null },
     ...{ numPerHead: 4, learnedWeight: 0.15, seed: 7 },

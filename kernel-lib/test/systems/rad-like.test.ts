@@ -97,7 +97,11 @@ async function toyParts(form: Example["form"]): Promise<SystemParts> {
   const view = createFlatIndex(["p0", "p1"], kinds);
   const corpus = { name: "toy", source: "phantom", passages, card, fingerprint: "toy" } as const;
   const queries = { train: seen, validation: seen, test: seen };
-  const index = { encoder: { folder: join(folder, "clip") }, corpus, views: { image: view, text: view }, queries };
+  const [views, embeddings] = [
+    { image: view, text: view },
+    { image: kinds, text: kinds },
+  ];
+  const index = { encoder: { folder: join(folder, "clip") }, corpus, views, exact: views, embeddings, queries };
   const known = { name: "RAD-like", task, reader: null, readerFolders: null, index, towers: {} };
   return { ...known, numPerHead: 2, learnedWeight: 0.15, seed: 7, trained: null };
 }
@@ -107,7 +111,7 @@ test.each([["label"], ["labels"]] as const)(
   async (form) => {
     const parts = await toyParts(form);
     const trained = mkdtempSync(join(folder, `${form}-`));
-    await RAD_LIKE.ownTraining!.train(trained, parts, { control: {}, resumeDir: trained });
+    await RAD_LIKE.ownTraining!.train(trained, parts, { control: {}, resumeDir: trained, options: {} });
     const choice = JSON.parse(readFileSync(join(trained, "choice.json"), "utf8"));
     expect(choice).toMatchObject({ captionShare: 0 }); // captions lie here
     const system = await openSystem(RAD_LIKE, { ...parts, trained });

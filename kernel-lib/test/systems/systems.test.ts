@@ -11,7 +11,8 @@ describe("the table of systems", () => {
 
   it("lists five systems from plain to full, those of others, the controls, and what is changed one thing at a time", () => {
     expect(systemNames("system")).toEqual(["closed-book", "ft-rag", "text-head", "image-head", FULL_SYSTEM]);
-    expect(systemNames("compared")).toEqual(["rad-like"]);
+    const joint = ["", "-emdr2", "-leave-one-out", "-attention"].map((variant) => `atlas-like${variant}`);
+    expect(systemNames("compared")).toEqual(["rad-like", ...joint, "reveal-like"]);
     expect(systemNames("control")).toEqual(["caption-vote", "random-pairs", "corpus-pairs"]);
     expect(ablations().map(({ name, ablates }) => [name, ablates])).toEqual([
       ["ft-rag", "no heads"],
@@ -34,8 +35,9 @@ describe("the table of systems", () => {
   });
 
   it("leaves a loss that contrasts labels out where an answer has not one label", () => {
-    const refusing = SYSTEMS.filter(({ refuses, training }) => refuses !== undefined && training !== undefined);
-    expect(refusing.map(({ name }) => name)).toEqual(["attention-distillation", "reveal"]);
+    const refusing = SYSTEMS.filter(({ refuses, needs }) => refuses !== undefined && needs.reader !== null);
+    const names = refusing.map(({ name }) => name);
+    expect(names).toEqual(["atlas-like-attention", "reveal-like", "attention-distillation", "reveal"]);
     for (const { refuses } of refusing) {
       expect(refuses!(["label"])).toBeNull();
       expect(refuses!(["yesNo"])).toBeNull();

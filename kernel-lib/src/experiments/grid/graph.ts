@@ -6,6 +6,7 @@ import { systemOf, trainingVariant } from "../../systems/systems";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
 import type { CheckpointFolder } from "../checkpoint-folder";
 import { drawnSeed } from "../open-task";
+import type { StageChanges } from "../profiles";
 import type { Run } from "../run";
 import { scoresStage } from "../stages/candidate-scores";
 import { leaksStage } from "../stages/corpus";
@@ -226,6 +227,18 @@ function stage2Of(run: Run, group: Group, { training }: SystemDefinition): Retri
   return retrieverOptions(run, { ...retrieverChanges(run.profile, group), ...training });
 }
 
+/** How the grid trains both stages for a task and a reader, against the profile. */
+async function stagesOf(
+  from: GridSources,
+  run: Run,
+  { task, backbone }: Group,
+  stage: GridStage,
+): Promise<StageChanges> {
+  const numTrain = (await from.task(stage)).splits.train.length;
+  const reader = readerChanges(run.profile, "retrieval", { task, backbone, numTrain });
+  return { reader, retriever: retrieverChanges(run.profile, { task, backbone }) };
+}
+
 /** The nodes that a system's answers, and its own training, are made from; and what comes of them. */
 function partsOf(group: Group, system: SystemDefinition) {
   const { needs } = system;
@@ -236,6 +249,7 @@ function partsOf(group: Group, system: SystemDefinition) {
   const inputs = async (from: GridSources, run: Run, stage: GridStage): Promise<PredictionInputs> => ({
     system,
     task: await from.task(stage),
+    stages: await stagesOf(from, run, group, stage),
     reader: reader === null ? null : from.result(reader),
     index: index === null ? null : from.result(index),
     heads: Object.fromEntries(heads.map(([head, node]) => [head, from.result(node)])),

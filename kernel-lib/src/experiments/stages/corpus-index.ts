@@ -16,6 +16,7 @@ import {
 import { createFlatIndex } from "../../search/flat-index";
 import type { HnswIndex } from "../../search/hnsw-index";
 import { measureRecall, type VectorIndex } from "../../search/vector-index";
+import { frozenCandidates } from "../../training/over-index";
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
@@ -232,17 +233,6 @@ async function loadViews(run: Run, kind: string, folder: string): Promise<Corpus
     run.control.onWarn?.("exact-index", `buildIndex: searching exactly instead. ${error.message}`, error.details);
     return null;
   }
-}
-
-/** Rows of the best passages of each query of a split under the frozen retriever, exactly searched. */
-export async function frozenCandidates(
-  index: Index,
-  split: Split,
-  head: Head,
-  numPassages: number,
-): Promise<readonly (readonly number[])[]> {
-  const hits = await index.exact[head].search(index.queries[split], numPassages);
-  return hits.map(({ positions }) => positions);
 }
 
 /** The frozen retriever's best passages of both heads for each query of a split, each passage once. */

@@ -3,13 +3,13 @@ import { ConfigError, DataError } from "../../base/errors";
 import type { Head, Prediction, Split, Task } from "../../base/types";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { openSystem } from "../../systems/reading";
-import type { SystemDefinition, SystemParts } from "../../systems/system";
+import type { StageOptions, SystemDefinition, SystemParts } from "../../systems/system";
 import { predictionName, systemOf } from "../../systems/systems";
-import { profileOf } from "../profiles";
+import { profileOf, type StageChanges } from "../profiles";
 import type { Run } from "../run";
 import { type Index, requireIndexOf } from "./corpus-index";
 import type { TunedReader } from "./reader";
-import type { TunedHead, TunedHeads } from "./retriever";
+import { retrieverOptions, type TunedHead, type TunedHeads } from "./retriever";
 import { type Artifact, artifactOf, type Input, opened, type Stage, type StageOf, useStage } from "./stage";
 import { readJson, writeJson } from "./stage-files";
 
@@ -30,6 +30,8 @@ export interface PredictOptions {
   readonly split?: Split;
   /** How the predictions name their system. Default the table's way (predictionName). */
   readonly name?: string;
+  /** Changes to the profile's options of the stages, for a system that trains on. Default none. */
+  readonly stages?: StageChanges;
 }
 
 /** Answers with every reading behind them, and where they are kept. */
@@ -55,7 +57,7 @@ export function readPredictions(folder: string): Predictions {
  * @example const { predictions } = await predict(run, { system: "jomed", task, index, reader, heads })
  */
 export async function predict(run: Run, options: PredictOptions): Promise<PredictResult> {
-  const { task, split = "test", name, heads } = options;
+  const { task, split = "test", name, heads, stages } = options;
   const system = systemOf("predict: system", options.system);
   assertOneOf("predict: split", split, ["train", "validation", "test"]);
   requireNeeds(system, options);
@@ -64,7 +66,7 @@ export async function predict(run: Run, options: PredictOptions): Promise<Predic
   return useStage(
     run,
     predictionsStage(run, {
-      ...{ system, task, split, name },
+      ...{ system, task, split, name, stages },
       reader: reader === null ? null : opened(options.reader!),
       index: retriever === null ? null : opened(options.index!),
       heads: Object.fromEntries(tuned),
@@ -107,6 +109,8 @@ export interface PredictionInputs {
   readonly heads: Readonly<Partial<Record<Head, Input<TunedHead>>>>;
   /** Share of the learned towers. Default what the system changes of stage 2, else the profile's. */
   readonly learnedWeight?: number | undefined;
+  /** Changes to the profile's options of the stages, as the run trains them. Default none. */
+  readonly stages?: StageChanges | undefined;
 }
 
 /** The stage of `predict`. It starts with the system's own training where it has one. */
@@ -139,14 +143,22 @@ export function predictionsStage(run: Run, inputs: PredictionInputs): StageOf<Pr
 export function systemStage(run: Run, inputs: PredictionInputs): Stage | null {
   const { name, ownTraining } = inputs.system;
   if (ownTraining === undefined) return null;
+  const options = followedOptions(run, inputs);
   return {
     name: "system",
     version: ownTraining.version,
-    config: { system: name, ...ownTraining.config, ...sharedSettings(run, inputs) },
+    config: { system: name, ...ownTraining.config, ...options, ...sharedSettings(run, inputs) },
     inputs: inputsOf(inputs),
     compute: async (workDir, { seed, control, resumeDir }) =>
-      ownTraining.train(workDir, { ...(await openParts(run, inputs, seed)), trained: null }, { control, resumeDir }),
+      ownTraining.train(workDir, await openParts(run, inputs, seed), { control, resumeDir, options }),
   };
+}
+
+/** The options with which the run trains the stages that a system's own training follows. */
+function followedOptions(run: Run, { system, stages = {} }: PredictionInputs): StageOptions {
+  const reader = { ...profileOf(run.profile).reader, ...stages.reader };
+  const all = { reader, retriever: retrieverOptions(run, stages.retriever) };
+  return Object.fromEntries((system.ownTraining?.follows ?? []).map((stage) => [stage, all[stage]]));
 }
 
 function inputsOf({ task, reader, index, heads }: PredictionInputs): Stage["inputs"] {

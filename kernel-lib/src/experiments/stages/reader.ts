@@ -3,9 +3,8 @@ import { wordingOf } from "../../answers/forms";
 import { assertOneOf } from "../../base/check";
 import type { Control, CurvePoint, Label, Passage, Split, Task } from "../../base/types";
 import { loadReaderModel } from "../../models/architectures";
-import { mergeLora } from "../../models/lora/lora";
-import { loadLora, saveLora } from "../../models/lora/peft-files";
-import { createLocalReader } from "../../reader/local-reader";
+import { saveLora } from "../../models/lora/peft-files";
+import { createLocalReader, openTunedReader } from "../../reader/local-reader";
 import { PROMPT_VERSION } from "../../reader/prompt";
 import type { Reader, ReadPair } from "../../reader/reader";
 import { diagnoseLoss, diagnoseReader, joinHealth, type StageHealth } from "../../training/health";
@@ -179,12 +178,8 @@ function loadTunedReader(
   checkpoint: CheckpointFolder,
   artifact: Artifact,
 ): Omit<TunedReader, "health"> {
-  const model = loadReaderModel(checkpoint.folder);
   const adapterFolder = join(artifact.folder, ADAPTER);
-  const adapter = loadLora(model.parameters, adapterFolder);
-  mergeLora(model.parameters, adapter);
-  adapter.dispose();
-  const reader = createLocalReader(model);
+  const reader = openTunedReader(checkpoint.folder, adapterFolder);
   const { curve, bestStep } = readJson<Pick<TunedReader, "curve" | "bestStep">>(artifact.folder, "curve.json");
   return { mode, reader, checkpoint, adapterFolder, curve, bestStep, artifact, dispose: () => reader.dispose() };
 }

@@ -8,11 +8,12 @@ import { createLearnedTower, type EncoderTower } from "../../retriever/learned-t
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { HEADS } from "../../retriever/retrieve";
 import { diagnoseRetriever, joinHealth, type StageHealth } from "../../training/health";
+import { headInputs, openScores } from "../../training/over-index";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
 import { trainRetrieverHead } from "../../training/retriever-stage";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import { openScores, SCORES_FILE, scoresStage } from "./candidate-scores";
+import { SCORES_FILE, scoresStage } from "./candidate-scores";
 import { type Index, requireIndexOf } from "./corpus-index";
 import type { TunedReader } from "./reader";
 import {
@@ -168,22 +169,17 @@ async function trainTower(
   { resumeDir, seed, control, report }: StageContext,
 ): Promise<void> {
   const { index, reader, head, settings, scored } = work;
-  const { task, corpus, queries } = index;
+  const { task, corpus } = index;
   const { scores, cacheSize } = openScores(
-    { index, reader, preference: settings.preference },
+    { reader: reader.reader, labels: task.labels, preference: settings.preference },
     { file: join(resumeDir, SCORES_FILE), base: [join(scored.folder, SCORES_FILE)] },
   );
   const numKnown = readJson<{ pairs: number }>(scored.folder, "stats.json").pairs;
   const { curve, bestStep, bestScore } = await trainRetrieverHead(
     {
-      head,
+      ...headInputs(task, index, head),
       tower,
-      train: { examples: task.splits.train, frozen: queries.train },
-      validation: { examples: task.splits.validation, frozen: queries.validation },
-      corpus: { passages: corpus.passages, embeddings: index.embeddings[head] },
       scores,
-      search: async (embeddings, count) =>
-        (await index.exact[head].search(embeddings, count)).map(({ positions }) => positions),
       seed,
       stateFile: join(resumeDir, "state.safetensors"),
       control,

@@ -57,7 +57,7 @@ describe("profile full", () => {
   test("is both readers, five seeds and every system, where its loss can be asked", () => {
     const notLabelled = 5; // tasks with label sets or open answers
     const inWords = 3; // tasks with answers that no caption names: for two systems
-    expect(leftOut).toHaveLength(2 * notLabelled + 2 * inWords);
+    expect(leftOut).toHaveLength(4 * notLabelled + 2 * inWords);
     expect(cells).toHaveLength((8 * SYSTEMS.length - leftOut.length) * readerKinds().length * 5);
     expect(count(stages, "index")).toBe(8 * 5); // every seed draws pictures of its own
     expect(count(stages, "reader")).toBe(8 * 2 * 5 * 2);

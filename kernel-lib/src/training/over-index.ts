@@ -1,0 +1,112 @@
+import type { Control, Corpus, Head, Label, Matrix, Split, Task } from "../base/types";
+import type { Reader, ReadPair } from "../reader/reader";
+import {
+  type CachedScores,
+  createCachedScores,
+  createOwnAnswerScores,
+  openScoreCache,
+  type ScoreCacheOptions,
+  scoreWidth,
+} from "../reader/score-cache";
+import { type CorpusViews, HEADS } from "../retriever/retrieve";
+import type { Preference } from "./judge-candidates";
+import type { RetrieverStageInputs } from "./retriever-options";
+
+// What the trainings of a retriever take from an index: candidates, the reader's scores of them, and the inputs of a head. Whoever trains heads,
+// a stage or a system of its own, takes them from here, and so gets the same bits.
+
+/** A task's pictures and a corpus under the frozen encoder; an Index is one. */
+export interface FrozenIndex {
+  readonly corpus: Corpus;
+  /** Of the passages: by picture and by text, [N, D]. */
+  readonly embeddings: Readonly<Record<Head, Matrix>>;
+  /** Of the task's pictures, [n, D]. */
+  readonly queries: Readonly<Record<Split, Matrix>>;
+  /** Exact search: what candidates for training are found with. */
+  readonly exact: CorpusViews;
+}
+
+/** Rows of the best passages of each query embedding, exactly searched: [n, D] -> n lists. */
+async function bestRows(index: FrozenIndex, head: Head, queries: Matrix, count: number) {
+  return (await index.exact[head].search(queries, count)).map(({ positions }) => positions);
+}
+
+/** Rows of the best passages of each query of a split under the frozen retriever, exactly searched. */
+export function frozenCandidates(
+  index: FrozenIndex,
+  split: Split,
+  head: Head,
+  numPassages: number,
+): Promise<readonly (readonly number[])[]> {
+  return bestRows(index, head, index.queries[split], numPassages);
+}
+
+/** What stage 2 of one head works on besides the tower, the scores and the seed. */
+export function headInputs(
+  { splits }: Task,
+  index: FrozenIndex,
+  head: Head,
+): Pick<RetrieverStageInputs, "head" | "train" | "validation" | "corpus" | "search"> {
+  const { corpus, embeddings, queries } = index;
+  return {
+    head,
+    train: { examples: splits.train, frozen: queries.train },
+    validation: { examples: splits.validation, frozen: queries.validation },
+    corpus: { passages: corpus.passages, embeddings: embeddings[head] },
+    search: (found, count) => bestRows(index, head, found, count),
+  };
+}
+
+/** Whose scores are kept, and what the reader is asked. */
+interface ScoringReader {
+  readonly reader: Reader;
+  /** The task's. */
+  readonly labels: readonly Label[];
+  /** Default "labels". */
+  readonly preference?: Preference | undefined;
+}
+
+/** The reader's scores through a cache on disk: of the task's labels, or of each pair's own answer. */
+export function openScores(
+  { reader, labels, preference = "labels" }: ScoringReader,
+  files: Pick<ScoreCacheOptions, "file" | "base">,
+): { readonly scores: CachedScores; readonly cacheSize: () => number } {
+  const numValues = preference === "tokens" ? 2 : scoreWidth(labels);
+  const cache = openScoreCache({ ...files, fingerprint: reader.fingerprint, numValues });
+  const scores =
+    preference === "tokens" ? createOwnAnswerScores(reader, cache) : createCachedScores(reader, labels, cache);
+  return { scores, cacheSize: () => cache.size };
+}
+
+const QUERIES_PER_BATCH = 32;
+
+/**
+ * Reads every training and validation query with the frozen retriever's candidates of both heads, each pair once. The batches are fixed, so the
+ * scores do not depend on which training asks first.
+ */
+export async function scoreFrozenCandidates(
+  { task, index, scores }: { readonly task: Task; readonly index: FrozenIndex; readonly scores: CachedScores },
+  numCandidates: number,
+  control: Control,
+): Promise<void> {
+  const perQuery = await pairsPerQuery(task, index, numCandidates);
+  const quiet: Control = control.signal === undefined ? {} : { signal: control.signal };
+  for (let from = 0; from < perQuery.length; from += QUERIES_PER_BATCH) {
+    await scores.score(perQuery.slice(from, from + QUERIES_PER_BATCH).flat(), quiet);
+    const done = Math.min(from + QUERIES_PER_BATCH, perQuery.length);
+    control.onProgress?.({ stage: "reading candidates", done, total: perQuery.length });
+  }
+}
+
+/** The pairs of each training and validation query, each pair once. */
+async function pairsPerQuery({ splits }: Task, index: FrozenIndex, numCandidates: number): Promise<ReadPair[][]> {
+  const all: ReadPair[][] = [];
+  for (const split of ["train", "validation"] as const) {
+    const byHead = await Promise.all(HEADS.map((head) => frozenCandidates(index, split, head, numCandidates)));
+    splits[split].forEach((example, query) => {
+      const rows = [...new Set(byHead.flatMap((lists) => lists[query]!))];
+      all.push(rows.map((row) => ({ example, passage: index.corpus.passages[row]! })));
+    });
+  }
+  return all;
+}
