@@ -17,6 +17,6 @@ export {
   convertOpenQuestions,
   type RefusedQuestion,
 } from "./open-to-closed/convert-open";
-export { convertWithEndpoint, type EndpointOptions } from "./open-to-closed/convert-with-endpoint";
+export { type ConvertWithEndpointOptions, convertWithEndpoint } from "./open-to-closed/convert-with-endpoint";
 export { findSharedGroups, type SharedGroup } from "./splits";
 export { closedTask } from "./tasks/vqa";

@@ -1,8 +1,8 @@
 import { answerWordings, isCorrect } from "../answers/forms";
 import { DataError } from "../base/errors";
+import { pngUri } from "../base/png";
 import type { Example, Figure, Label, Passage, Prediction, Reading } from "../base/types";
 import { addBox, addLine, addPicture, addText, type Canvas, canvasParts, createCanvas } from "./canvas";
-import { pngUri } from "./png";
 import { percent, shortenText, textWidth, wrapText } from "./text";
 import { COLORS, composeFigure, FIGURE_WIDTH, type FigureContext, SIZES } from "./theme";
 

@@ -84,6 +84,33 @@ export function createWatch(idleMs: number, signal: AbortSignal | undefined): Wa
 /** Whether a server that answered so may answer better later. */
 export const isPassing = (status: number): boolean => status >= 500 || status === 429 || status === 408;
 
+/** A server that answers later, and after how many ms it wants to be asked again (0: it does not say). */
+export class BusyError extends Error {
+  constructor(
+    message: string,
+    readonly waitMs: number,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * How long a server asks to wait (its Retry-After: seconds, or a date), ms; 0 where it asks nothing that can be read.
+ *
+ * @param now milliseconds since 1970. Default the clock's.
+ */
+export function waitAskedFor({ headers }: Pick<Response, "headers">, now = Date.now()): number {
+  const said = (headers.get("retry-after") ?? "").trim();
+  const ms = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - now;
+  return Number.isFinite(ms) ? Math.max(0, ms) : 0;
+}
+
+interface Retrying extends Pick<Request, "url">, Pick<Patience, "retries" | "retryMs"> {
+  /** Code of the warning that a retry is. Default "download". */
+  readonly warning?: string;
+  readonly control?: Control;
+}
+
 /**
  * Does something over a connection, again when that breaks; errors of the library are final.
  *
@@ -91,7 +118,7 @@ export const isPassing = (status: number): boolean => status >= 500 || status ==
  */
 export async function retryConnection<T>(
   where: string,
-  { url, retries = 5, retryMs = 1000, control = {} }: Request & Patience & { readonly control?: Control },
+  { url, retries = 5, retryMs = 1000, warning: code = "download", control = {} }: Retrying,
   attempt: () => Promise<T>,
 ): Promise<T> {
   for (let round = 0; ; round++) {
@@ -110,8 +137,9 @@ export async function retryConnection<T>(
           cause,
         );
       const warning = `${where}: the connection to ${url} broke (${reason}); going on.`;
-      control.onWarn?.("download", warning, { url, round });
-      await wait(retryMs * 2 ** round, undefined, control.signal === undefined ? {} : { signal: control.signal }).catch(
+      control.onWarn?.(code, warning, { url, round });
+      const ms = Math.max(retryMs * 2 ** round, cause instanceof BusyError ? cause.waitMs : 0);
+      await wait(ms, undefined, control.signal === undefined ? {} : { signal: control.signal }).catch(
         () => {}, // the next assertion says it
       );
     }
@@ -136,6 +164,7 @@ interface JsonAnswer {
 }
 
 const MOST_BYTES = 64 * 2 ** 20;
+const MOST_WAIT_MS = 60_000;
 
 /**
  * Asks an address for JSON; a connection that breaks, or a server that is busy, is asked again.
@@ -149,7 +178,8 @@ export async function askJson(request: JsonRequest): Promise<JsonAnswer> {
     const watch = createWatch(idleMs, control.signal);
     try {
       const response = await openUrl(request, watch.signal);
-      if (isPassing(response.status)) throw new Error(`status ${response.status}`);
+      if (isPassing(response.status))
+        throw new BusyError(`status ${response.status}`, Math.min(waitAskedFor(response), MOST_WAIT_MS));
       if (response.status !== 200) {
         await response.body?.cancel();
         throw new EnvironmentError(
@@ -165,7 +195,12 @@ export async function askJson(request: JsonRequest): Promise<JsonAnswer> {
   });
 }
 
-async function readText({ where, url }: JsonRequest, response: Response, heard: () => void): Promise<string> {
+/** The whole text of an answer. @throws DataError when it is longer than 64 MiB. */
+export async function readText(
+  { where, url }: Pick<JsonRequest, "where" | "url">,
+  response: Response,
+  heard: () => void = () => {},
+): Promise<string> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of response.body ?? []) {

@@ -1,9 +1,9 @@
 import { assertInteger, assertSameLength } from "../base/check";
 import { DataError, isKernelError } from "../base/errors";
 import { escapeHtml, visibleText } from "../base/plain-text";
+import { pngUri } from "../base/png";
 import type { Figure, RasterImage } from "../base/types";
 import { recallFigure } from "../figures/export/drawing-memory";
-import { pngUri } from "../figures/png";
 import { plainLabel } from "../figures/text";
 import { isInsideNotebook, writeDisplay } from "./display";
 import type { MimeBundle } from "./notebook-file";

@@ -84,8 +84,8 @@ function loadTowers(
   return Object.fromEntries(Object.entries(files).map(([head, file]) => [head, loadLearnedTower(encoder, file)]));
 }
 
-/** Passages per head that the control draws from. */
-const NUM_DRAWN_FROM = 10;
+/** Passages per head that are looked at where not the best are read. */
+export const NUM_DRAWN_FROM = 10;
 
 /** The control of the inconsistency analysis: as many passages as usual, drawn without regard to their scores. */
 export function openRandomFinder(parts: SystemParts): PassageFinder {

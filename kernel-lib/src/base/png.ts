@@ -1,6 +1,6 @@
 import { crc32, deflateSync } from "node:zlib";
-import { ShapeError } from "../base/errors";
-import type { RasterImage } from "../base/types";
+import { ShapeError } from "./errors";
+import type { RasterImage } from "./types";
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
