@@ -25,7 +25,7 @@ exports.FLOORS = [
     rooms: [
       { name: "search", holds: "exact and HNSW indexes behind one interface" },
       { name: "retriever", holds: "the two heads, the mix of learned and frozen queries, retrieval" },
-      { name: "reader", holds: "the prompt, the local reader, the score cache" },
+      { name: "reader", holds: "the prompt, the local and the served reader, the score cache" },
       { name: "losses", holds: "one object a loss: what it needs, its options, how it is evaluated" },
       { name: "training", holds: "the loop, the reader's stage, the retriever's stage, health" },
       { name: "replicas", holds: "recipes that make the toy checkpoints" },

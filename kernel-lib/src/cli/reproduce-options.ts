@@ -41,7 +41,7 @@ const GRID_USAGE = `the grid of experiments (named by --profile quick, full or p
   --tasks a,b          names of tasks, or all
   --backbones a,b      readers: ${readerKinds().join(", ")}
   --seeds 7,8          seeds of the trainings
-  --systems a,b        ${systemNames("system").join(", ")}, ${systemNames("compared").join(", ")}, controls and ablations; all: every one
+  --systems a,b        ${systemNames("system").join(", ")}, ${systemNames("compared").join(", ")}, controls and ablations; all: every one but those of a served model, ${systemNames("served").join(", ")}
   --corpus NAME        what is searched for every task; default the one that is drawn for it
   --checkpoints DIR    folder with the encoder, clip, and a folder for each reader; default data/checkpoints
   --dry-run            only say what would run, what is there and how long the rest takes

@@ -3,6 +3,7 @@
 export { type JointOptions, jointSystem } from "./joint";
 export { createReadingSystem, type ReadingParts } from "./reading";
 export { createFinder, type FinderParts, NO_PASSAGES, openFinder, type PassageFinder } from "./retrieval";
+export { rerankedFinder, type ServedSystemOptions, servedReranker, servedSystem } from "./served";
 export type {
   ReadingSettings,
   SearchedParts,

@@ -55,6 +55,8 @@ export interface SystemParts {
   readonly seed: number;
   /** Folder of what the system's own training wrote; null for a system without one. */
   readonly trained: string | null;
+  /** Where it may keep what it has answered until all is; survives an interruption. Absent where nothing does. */
+  readonly resumeDir?: string;
 }
 
 /** What a system's own training is given besides its parts. */
@@ -105,10 +107,11 @@ export interface SystemDefinition {
   /** In figures and reports, as the paper calls it. */
   readonly label: string;
   /**
-   * "system": one of the paper's own, from plain to full. "compared": one that stands for a published system of others. "ablation": a system with
-   * one thing changed. "control": what a comparison is checked with.
+   * "system": one of the paper's own, from plain to full. "compared": one that stands for a published system of others. "served": one with
+   * a model behind an endpoint, which runs only where it is asked for by name. "ablation": a system with one thing changed. "control": what a
+   * comparison is checked with.
    */
-  readonly kind: "system" | "compared" | "ablation" | "control";
+  readonly kind: "system" | "compared" | "served" | "ablation" | "control";
   /** What it takes from the full system, in the ablation table's words; absent where it is not in that table. */
   readonly ablates?: string;
   /** Its colour in every figure, where figures call it by its label. Default: a free colour, and its predictions' name. */

@@ -7,6 +7,7 @@ import type { RetrieverStageOptions } from "../training/retriever-options";
 import { CAPTION_VOTE } from "./caption-vote";
 import { type JointOptions, jointSystem } from "./joint";
 import { RAD_LIKE } from "./rad-like";
+import { SERVED_SYSTEMS } from "./served";
 import type { SystemDefinition, SystemNeeds } from "./system";
 
 /** A fine-tuned reader, asked without a passage. */
@@ -65,6 +66,7 @@ export const SYSTEMS: readonly SystemDefinition[] = [
   joint("atlas-like-leave-one-out", "ATLAS-like, leave-one-out", { loss: "leaveOneOut" }),
   joint("atlas-like-attention", "ATLAS-like, attention", { loss: "attentionDistillation" }),
   joint("reveal-like", "REVEAL-like", { loss: "reveal", fusion: "logits" }),
+  ...SERVED_SYSTEMS,
   CAPTION_VOTE,
   {
     ...{ name: "random-pairs", label: "random among the ten best", kind: "control", needs: FROZEN },

@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { systemStyles } from "../../src/figures/dot-plot";
 import { pngUri } from "../../src/base/png";
+import { systemStyles } from "../../src/figures/dot-plot";
 import { isShownAs, readPublished, rowsOf } from "../../src/figures/tables";
 import {
   balanceText,

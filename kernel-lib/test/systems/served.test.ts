@@ -3,11 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Example, Passage, Retrieved, Task } from "../../src/base/types";
+import { resolveGrid } from "../../src/experiments/grid/options";
 import { openRun } from "../../src/experiments/run";
 import { predict } from "../../src/experiments/stages/predictions";
 import type { ReadPair } from "../../src/reader/reader";
 import type { PassageFinder } from "../../src/systems/retrieval";
 import { rerankedFinder, servedReranker, servedSystem } from "../../src/systems/served";
+import { systemOf } from "../../src/systems/systems";
 import { refusal } from "../data/helpers";
 import { type EndpointServer, startEndpointServer } from "../helpers/endpoint-server";
 import { BRIGHTNESS_LABELS, brightnessExamples, brightnessPassages } from "../helpers/toy-task";
@@ -36,7 +38,7 @@ const task: Task = {
 };
 const optionsFor = (name: string) => ({
   ...({ name, model: "hash-vl", endpoint: server.endpoint, access: "open", concurrency: 1 } as const),
-  ...{ retries: 1, retryMs: 1, answersFile: join(folder, `${name}.jsonl`) },
+  ...{ retries: 1, retryMs: 1 },
 });
 const chats = () => server.asked.filter(({ path }) => path === "/v1/chat/completions");
 
@@ -106,6 +108,30 @@ test("a reranker keeps of each head what the judge thinks most of, scores unchan
     [2, "text", 1, 1],
   ]);
   expect(judged.map(({ passage }) => passage!.id).sort()).toEqual(passages.map(({ id }) => id).sort());
+});
+
+test("the grid's rows take server and model from the environment, and say what is missing", async () => {
+  const row = systemOf("test", "served-closed-book");
+  const run = await openRun({ profile: "test", artifactsDir: folder, dataDir: folder, source: "phantom" });
+  expect(row.settings).toEqual({ version: 1, model: null });
+  expect((await refusal(() => predict(run, { system: "served-closed-book", task }))).message).toMatch(
+    /JOMED_ENDPOINT_MODEL/,
+  );
+  process.env["JOMED_ENDPOINT"] = server.endpoint;
+  process.env["JOMED_ENDPOINT_MODEL"] = "hash-vl";
+  process.env["JOMED_ENDPOINT_KEY"] = "sk-word";
+  try {
+    expect(row.settings).toEqual({ version: 1, model: "hash-vl" });
+    const { predictions } = await predict(run, { system: "served-closed-book", task });
+    expect(predictions).toHaveLength(examples.length);
+    expect(chats()[0]!.authorization).toBe("Bearer sk-word");
+    const systems = resolveGrid({ profile: "full", artifactsDir: folder, dataDir: folder }).systems;
+    expect(systems.filter((name) => name.startsWith("served"))).toEqual([]);
+    const asked = resolveGrid({ systems: ["served-rag"], artifactsDir: folder, dataDir: folder });
+    expect(asked.systems).toEqual(["served-rag"]);
+  } finally {
+    for (const end of ["", "_MODEL", "_KEY"]) delete process.env[`JOMED_ENDPOINT${end}`];
+  }
 });
 
 test("what decides a reranker's answers is its model and role, not its address", () => {

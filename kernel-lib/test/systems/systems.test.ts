@@ -13,6 +13,7 @@ describe("the table of systems", () => {
     expect(systemNames("system")).toEqual(["closed-book", "ft-rag", "text-head", "image-head", FULL_SYSTEM]);
     const joint = ["", "-emdr2", "-leave-one-out", "-attention"].map((variant) => `atlas-like${variant}`);
     expect(systemNames("compared")).toEqual(["rad-like", ...joint, "reveal-like"]);
+    expect(systemNames("served")).toEqual(["served-closed-book", "served-rag", "served-reranker"]);
     expect(systemNames("control")).toEqual(["caption-vote", "random-pairs", "corpus-pairs"]);
     expect(ablations().map(({ name, ablates }) => [name, ablates])).toEqual([
       ["ft-rag", "no heads"],

@@ -6,7 +6,7 @@ import { TASKS } from "../../data/tasks/tasks";
 import { readerKinds } from "../../models/architectures";
 import { assertCorpusName, corpusFor } from "../../phantoms/load-corpus";
 import { taskDefinition, tasksFrom } from "../../phantoms/load-task";
-import { systemNames } from "../../systems/systems";
+import { systemNames, systemOf } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from "../run";
 
@@ -77,7 +77,7 @@ export function resolveGrid(options: GridOptions): GridSettings {
   const seeds = each("seeds", options.seeds ?? grid.seeds);
   for (const seed of seeds) assertInteger("planGrid: seeds", seed, 0, MAX_SEED);
   for (const task of options.tasks ?? []) taskDefinition(task, "planGrid: tasks");
-  const systems = options.systems ?? (grid.systems === "all" ? allSystems : grid.systems);
+  const systems = options.systems ?? (grid.systems === "all" ? systemNames().filter(isOurs) : grid.systems);
   return {
     profile,
     tasks: each("tasks", options.tasks ?? gridTasks(source)),
@@ -95,6 +95,11 @@ export function resolveGrid(options: GridOptions): GridSettings {
 /** What a grid runs unless told otherwise: every published task that has data of the source. */
 export function gridTasks(source: DataSource): readonly string[] {
   return tasksFrom(source).filter((name) => TASKS.has(name));
+}
+
+/** Whether a system needs no server, and so belongs to "all". */
+function isOurs(name: string): boolean {
+  return systemOf("planGrid: systems", name).kind !== "served";
 }
 
 /** The corpus that is searched for a task. */

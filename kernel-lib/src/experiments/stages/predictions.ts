@@ -123,9 +123,9 @@ export function predictionsStage(run: Run, inputs: PredictionInputs): StageOf<Pr
     version: PREDICTIONS_VERSION,
     config: { system: system.name, name, split, ...system.settings, ...sharedSettings(run, inputs) },
     inputs: [...inputsOf(inputs), ...(trained === null ? [] : [trained])],
-    compute: async (workDir, { seed, control }) => {
+    compute: async (workDir, { seed, control, resumeDir }) => {
       const folder = trained === null ? null : (await trained.open()).folder;
-      const parts = { ...(await openParts(run, inputs, seed)), trained: folder };
+      const parts = { ...(await openParts(run, inputs, seed)), trained: folder, resumeDir };
       const opened = await openSystem(system, parts);
       try {
         const predictions = await opened.answer(task.splits[split], control);

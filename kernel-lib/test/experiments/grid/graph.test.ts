@@ -7,7 +7,7 @@ import { readerChanges, retrieverChanges } from "../../../src/experiments/grid/s
 import { READER_MODES } from "../../../src/experiments/stages/reader";
 import { readerKinds } from "../../../src/models/architectures";
 import type { SystemDefinition } from "../../../src/systems/system";
-import { SYSTEMS, systemOf } from "../../../src/systems/systems";
+import { SYSTEMS, systemNames, systemOf } from "../../../src/systems/systems";
 
 function list(options: GridOptions = {}) {
   const { nodes, ...graph } = gridGraph(resolveGrid({ source: "phantom", ...options }));
@@ -58,7 +58,9 @@ describe("profile full", () => {
     const notLabelled = 5; // tasks with label sets or open answers
     const inWords = 3; // tasks with answers that no caption names: for two systems
     expect(leftOut).toHaveLength(4 * notLabelled + 2 * inWords);
-    expect(cells).toHaveLength((8 * SYSTEMS.length - leftOut.length) * readerKinds().length * 5);
+    expect(cells).toHaveLength(
+      (8 * (SYSTEMS.length - systemNames("served").length) - leftOut.length) * readerKinds().length * 5,
+    );
     expect(count(stages, "index")).toBe(8 * 5); // every seed draws pictures of its own
     expect(count(stages, "reader")).toBe(8 * 2 * 5 * 2);
     expect(count(stages, "candidate-scores")).toBe(8 * 2 * 5);
