@@ -55,7 +55,7 @@ function blind(example: ReadPair["example"]): ReadPair {
 const open = (options: Partial<ServedReaderOptions> = {}) =>
   openServedReader({
     ...{ endpoint: server.endpoint, model: "hash-vl", access: "credentialed" },
-    ...{ retries: 2, retryMs: 1, timeoutMs: 2000, concurrency: 2 },
+    ...{ retries: 2, retryMs: 1, timeoutMs: 20_000, concurrency: 2 },
     ...options,
   });
 const isChat = ({ path }: Asked): boolean => path === "/v1/chat/completions";
@@ -250,7 +250,7 @@ const EVILS: Readonly<Record<string, (response: ServerResponse) => unknown>> = {
   "no number": top({ token: "token_id:48", logprob: null }, { token: "token_id:49", logprob: "-1" }),
 };
 
-const patience = (name: string): number => (name === "no answer in time" ? 400 : 5000);
+const patience = (name: string): number => (name === "no answer in time" ? 1000 : 20_000);
 
 describe("an endpoint in hard times", () => {
   it.each(Object.entries(EVILS))("%s once is asked again, and changes nothing", async (name, evil) => {
