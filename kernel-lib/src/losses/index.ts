@@ -9,6 +9,12 @@ export {
   type Prior,
   readerPreference,
 } from "./contrastive-kl";
+export {
+  type DirectPreferenceOptions,
+  type DirectPreferenceResult,
+  directPreference,
+  type PairLikelihoods,
+} from "./direct-preference";
 export { type Emdr2Options, emdr2 } from "./emdr2";
 export { type LeaveOneOutOptions, leaveOneOut } from "./leave-one-out";
 export { chooseLoss, LOSSES, type RetrieverLossName, type RetrieverLossOptions } from "./losses";

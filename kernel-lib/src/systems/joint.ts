@@ -8,7 +8,6 @@ import { loadDualEncoder, loadReaderModel } from "../models/architectures";
 import type { DualEncoder } from "../models/dual-encoder/encoder";
 import { loadLora, saveLora } from "../models/lora/peft-files";
 import { openTunedReader } from "../reader/local-reader";
-import type { Reader } from "../reader/reader";
 import { createLearnedTower, embedInBatches, loadLearnedTower } from "../retriever/learned-tower";
 import { mixEmbeddings } from "../retriever/mix";
 import { HEADS } from "../retriever/retrieve";
@@ -16,9 +15,9 @@ import { makeFolder, writeFileAtomic } from "../store/files";
 import { headInputs, openScores, scoreFrozenCandidates } from "../training/over-index";
 import { type ReadableExample, trainReader } from "../training/reader-stage";
 import { trainRetrieverHead } from "../training/retriever-stage";
-import { createReadingSystem } from "./reading";
+import { openTunedReading } from "./reading";
 import { openFinder } from "./retrieval";
-import type { SystemDefinition, SystemParts, TrainingContext } from "./system";
+import type { System, SystemDefinition, SystemParts, TrainingContext } from "./system";
 
 // Joint training of reader and retriever, as ATLAS and REVEAL: rounds in which first the heads learn from the reader of the moment and then
 // the reader from what the heads of the moment find. One round is JOMED's schedule: heads after the reader, to the bit.
@@ -240,16 +239,8 @@ export function jointSystem(name: string, label: string, options: JointOptions):
   };
 }
 
-function openJoint(parts: SystemParts, fusion: Fusion) {
+function openJoint(parts: SystemParts, fusion: Fusion): System {
   const trained = parts.trained!;
   const towers = Object.fromEntries(ORDER.map((head) => [head, join(trained, towerFile(head))]));
-  const reader: Reader = openTunedReader(parts.readerFolders!.checkpoint, join(trained, ADAPTER));
-  const { name, task } = parts;
-  const finder = openFinder({ ...parts, towers });
-  const system = createReadingSystem({ name, labels: task.labels, reader, finder, fusion });
-  const dispose = (): void => {
-    system.dispose();
-    reader.dispose();
-  };
-  return { ...system, dispose };
+  return openTunedReading(parts, join(trained, ADAPTER), { finder: openFinder({ ...parts, towers }), fusion });
 }

@@ -3,6 +3,7 @@ import { formOf, formsOf } from "../answers/forms";
 import { fusionWeights } from "../answers/fusion";
 import { DataError } from "../base/errors";
 import type { Control, Example, Label, Prediction, Reading, Retrieved } from "../base/types";
+import { openTunedReader } from "../reader/local-reader";
 import { labelsFor, promptKey, type Reader, type ReadPair, scoreLabels } from "../reader/reader";
 import { NO_PASSAGES, openCorpusFinder, openFinder, openRandomFinder, type PassageFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts } from "./system";
@@ -38,6 +39,25 @@ export function createReadingSystem(parts: ReadingParts): System {
     },
     dispose: () => parts.finder.dispose(),
   };
+}
+
+/**
+ * A system that reads with a reader of its own: the run's, with another adapter.
+ *
+ * Memory: opens the reader; dispose() frees it and the finder.
+ */
+export function openTunedReading(
+  { name, task, readerFolders }: SystemParts,
+  adapterFolder: string,
+  { finder, fusion }: Pick<ReadingParts, "finder" | "fusion">,
+): System {
+  const reader = openTunedReader(readerFolders!.checkpoint, adapterFolder);
+  const system = createReadingSystem({ name, labels: task.labels, reader, finder, fusion });
+  const dispose = (): void => {
+    system.dispose();
+    reader.dispose();
+  };
+  return { ...system, dispose };
 }
 
 const FINDERS = { best: openFinder, random: openRandomFinder, corpus: openCorpusFinder } as const;

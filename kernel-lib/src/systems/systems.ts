@@ -6,6 +6,7 @@ import { needsLabels } from "../losses/retriever-loss";
 import type { RetrieverStageOptions } from "../training/retriever-options";
 import { CAPTION_VOTE } from "./caption-vote";
 import { type JointOptions, jointSystem } from "./joint";
+import { MMED_RAG_LIKE } from "./mmed-rag-like";
 import { RAD_LIKE } from "./rad-like";
 import { SERVED_SYSTEMS } from "./served";
 import type { SystemDefinition, SystemNeeds } from "./system";
@@ -66,6 +67,7 @@ export const SYSTEMS: readonly SystemDefinition[] = [
   joint("atlas-like-leave-one-out", "ATLAS-like, leave-one-out", { loss: "leaveOneOut" }),
   joint("atlas-like-attention", "ATLAS-like, attention", { loss: "attentionDistillation" }),
   joint("reveal-like", "REVEAL-like", { loss: "reveal", fusion: "logits" }),
+  MMED_RAG_LIKE,
   ...SERVED_SYSTEMS,
   CAPTION_VOTE,
   {

@@ -4,6 +4,12 @@ export { HEALTH_SIGNS, type HealthFinding, type HealthSign, type StageHealth } f
 export { type CandidateJudgement, type JudgeOptions, judgeCandidates, type Preference } from "./judge-candidates";
 export { type Evaluation, type LoopOptions, type LoopResult, type Trainee, trainLoop } from "./loop";
 export {
+  type PreferencePair,
+  type PreferenceStageInputs,
+  type PreferenceStageOptions,
+  trainPreferences,
+} from "./preference-stage";
+export {
   type AugmentOptions,
   augmentImage,
   type ReadableExample,

@@ -12,7 +12,7 @@ describe("the table of systems", () => {
   it("lists five systems from plain to full, those of others, the controls, and what is changed one thing at a time", () => {
     expect(systemNames("system")).toEqual(["closed-book", "ft-rag", "text-head", "image-head", FULL_SYSTEM]);
     const joint = ["", "-emdr2", "-leave-one-out", "-attention"].map((variant) => `atlas-like${variant}`);
-    expect(systemNames("compared")).toEqual(["rad-like", ...joint, "reveal-like"]);
+    expect(systemNames("compared")).toEqual(["rad-like", ...joint, "reveal-like", "mmed-rag-like"]);
     expect(systemNames("served")).toEqual(["served-closed-book", "served-rag", "served-reranker"]);
     expect(systemNames("control")).toEqual(["caption-vote", "random-pairs", "corpus-pairs"]);
     expect(ablations().map(({ name, ablates }) => [name, ablates])).toEqual([
