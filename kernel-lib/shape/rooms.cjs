@@ -15,7 +15,7 @@ exports.FLOORS = [
   {
     floor: "models and data",
     rooms: [
-      { name: "models", holds: "layers, LoRA, CLIP, Jina-CLIP, Qwen2-VL, Pixtral" },
+      { name: "models", holds: "layers, LoRA, CLIP, Jina-CLIP, open_clip, Qwen2-VL, Pixtral" },
       { name: "data", holds: "formats, the eight tasks, the three corpora, leaks; nothing that is drawn" },
       { name: "phantoms", holds: "worlds, tasks and corpora drawn from a seed, in the publishers' formats" },
     ],

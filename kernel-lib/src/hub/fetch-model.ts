@@ -7,7 +7,15 @@ import { lockFileOf, placeFolder } from "../store/folder";
 import { withLock } from "../store/lock";
 import { adviseOnHub, type Hub, type HubFile, type HubListing, listHubFiles, openHub } from "./client";
 import { downloadFile } from "./download";
-import { checkpointFiles, listedShards, MODEL_FILES, OPTIONAL_FILES, WEIGHTS_FILE, WEIGHTS_INDEX } from "./model-files";
+import {
+  checkpointFiles,
+  listedShards,
+  MODEL_FILES,
+  OPEN_CLIP_WEIGHTS,
+  OPTIONAL_FILES,
+  WEIGHTS_FILE,
+  WEIGHTS_INDEX,
+} from "./model-files";
 import {
   FETCHED_FILE,
   type FetchedModel,
@@ -89,10 +97,18 @@ function isComplete(folder: string, commit: string): boolean {
   return held.files.every(({ path, bytes }) => statSync(join(folder, path), { throwIfNoEntry: false })?.size === bytes);
 }
 
+/** The configuration and the one file of weights, null where there are shards or none: of transformers' layout, else of open_clip's. */
+function layoutOf(files: HubListing["files"]): readonly [config: string, weights: string | null] {
+  const first = (names: readonly string[]) => names.find((name) => files.some(({ path }) => path === name)) ?? null;
+  const config = first([MODEL_FILES.config, MODEL_FILES.openClip]) ?? MODEL_FILES.config;
+  return [config, first(config === MODEL_FILES.openClip ? OPEN_CLIP_WEIGHTS : [WEIGHTS_FILE])];
+}
+
 /** Everything but the weights, and the index of shards. */
 function partsOf(model: ModelName, { files }: HubListing): HubFile[] {
   const listed = (name: string): HubFile[] => files.filter(({ path }) => path === name);
-  const isSingle = listed(WEIGHTS_FILE).length > 0;
+  const [name, single] = layoutOf(files);
+  const isSingle = single !== null;
   if (!isSingle && listed(WEIGHTS_INDEX).length === 0) {
     const others = files.map(({ path }) => path).filter((path) => /\.(bin|pt|pth|ckpt|h5|msgpack|gguf)$/.test(path));
     throw new DataError(
@@ -100,14 +116,13 @@ function partsOf(model: ModelName, { files }: HubListing): HubFile[] {
       { id: model.id, others },
     );
   }
-  const name = MODEL_FILES.config;
   if (listed(name).length === 0)
     throw new DataError(`fetchModel: ${model.id} must hold ${name}; there is none. Check the name.`, { name });
   return [name, ...OPTIONAL_FILES, ...(isSingle ? [] : [WEIGHTS_INDEX])].flatMap(listed);
 }
 
 function weightsOf(model: ModelName, { files }: HubListing, draft: string): HubFile[] {
-  const names = existsSync(join(draft, WEIGHTS_INDEX)) ? listedShards(draft) : [WEIGHTS_FILE];
+  const names = existsSync(join(draft, WEIGHTS_INDEX)) ? listedShards(draft) : [layoutOf(files)[1]!];
   return names.map((name) => {
     const file = files.find(({ path }) => path === name);
     if (file !== undefined) return file;

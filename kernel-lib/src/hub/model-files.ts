@@ -8,6 +8,8 @@ import { DataError } from "../base/errors";
  */
 export const MODEL_FILES = {
   config: "config.json",
+  /** Instead of config.json in a folder of open_clip's layout. */
+  openClip: "open_clip_config.json",
   tokenizer: "tokenizer.json",
   tokenizerConfig: "tokenizer_config.json",
   preprocessor: "preprocessor_config.json",
@@ -20,6 +22,11 @@ export const MODEL_FILES = {
 
 /** All weights in one file; where it is there, it is read. */
 export const WEIGHTS_FILE = "model.safetensors";
+/** The same in a folder of open_clip's layout, by its name and by that of the pickle it replaces. */
+export const OPEN_CLIP_WEIGHTS: readonly string[] = [
+  "open_clip_model.safetensors",
+  "open_clip_pytorch_model.safetensors",
+];
 /** Which shard holds which weight. */
 export const WEIGHTS_INDEX = "model.safetensors.index.json";
 
@@ -41,14 +48,40 @@ export const OPTIONAL_FILES: readonly string[] = [
  * @throws DataError when config.json or the weights are missing, naming the file.
  */
 export function checkpointFiles(folder: string): string[] {
-  if (!existsSync(join(folder, MODEL_FILES.config))) throw missingFile(folder, MODEL_FILES.config);
   const others = OPTIONAL_FILES.filter((file) => existsSync(join(folder, file)));
-  return [MODEL_FILES.config, ...weightFiles(folder), ...others];
+  return [requireConfigFile(folder), ...weightFiles(folder), ...others];
 }
 
-/** model.safetensors, or the index and then its shards by name. */
+/** config.json, or, where there is none, open_clip_config.json; null where neither is there. */
+export function findConfigFile(folder: string): string | null {
+  const names = [MODEL_FILES.config, MODEL_FILES.openClip];
+  return names.find((name) => existsSync(join(folder, name))) ?? null;
+}
+
+/** The same where there must be one. @throws DataError where neither is there. */
+export function requireConfigFile(folder: string): string {
+  const found = findConfigFile(folder);
+  if (found !== null) return found;
+  throw missingFile(folder, MODEL_FILES.config);
+}
+
+/**
+ * The one file that holds all weights, in either layout; null where there are shards or none.
+ *
+ * @throws DataError where a folder of open_clip's layout has none, which knows no shards.
+ */
+export function findWeightsFile(folder: string): string | null {
+  if (findConfigFile(folder) !== MODEL_FILES.openClip)
+    return existsSync(join(folder, WEIGHTS_FILE)) ? WEIGHTS_FILE : null;
+  const found = OPEN_CLIP_WEIGHTS.find((name) => existsSync(join(folder, name)));
+  if (found !== undefined) return found;
+  throw missingOpenClipWeights(folder);
+}
+
+/** The file of all weights, or the index and then its shards by name. */
 function weightFiles(folder: string): string[] {
-  if (existsSync(join(folder, WEIGHTS_FILE))) return [WEIGHTS_FILE];
+  const single = findWeightsFile(folder);
+  if (single !== null) return [single];
   const shards = listedShards(folder);
   for (const file of shards)
     if (!existsSync(join(folder, file))) throw wrongIndex(folder, `lists ${file}, which is not there`);
@@ -85,6 +118,15 @@ export function readShardIndex(folder: string): Map<string, string> {
 export function missingFile(folder: string, file: string): DataError {
   const advice = "Run npm run checkpoints to make the models that belong to this repository, or name another folder.";
   return new DataError(`readCheckpoint: ${folder} must hold ${file}; there is none. ${advice}`, { folder, file });
+}
+
+/** The error for a folder of open_clip's layout without safetensors: the published BiomedCLIP has a pickle, which is never opened. */
+function missingOpenClipWeights(folder: string): DataError {
+  const [file] = OPEN_CLIP_WEIGHTS;
+  return new DataError(
+    `readCheckpoint: ${folder} must hold ${file}; there is none. Write it once where open_clip is installed: safetensors.torch.save_model(open_clip.create_model("local-dir:<folder>"), "${file}").`,
+    { folder, file },
+  );
 }
 
 /** The error for an index that does not fit its shards. */

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { ConfigError, DataError, isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { HubFile } from "./client";
-import { checkpointFiles, MODEL_FILES } from "./model-files";
+import { checkpointFiles, findConfigFile, MODEL_FILES } from "./model-files";
 
 /** A model of the hub: whose, which, and which state of it. */
 export interface ModelName {
@@ -127,7 +127,7 @@ export function findModel(name: string, { revision, modelsDir }: FindModelOption
   const fetched = fetchedFolder(modelsDir ?? fetchedModelsDir(), model);
   const own = ownModelsDir();
   const places = [...(own === null ? [] : ownPlaces(own, model)), fetched];
-  const found = places.find((folder) => existsSync(join(folder, MODEL_FILES.config)));
+  const found = places.find((folder) => findConfigFile(folder) !== null);
   if (found !== undefined) return found;
   const ask = `${model.id}${model.revision === null ? "" : ` --revision ${model.revision}`}`;
   throw new DataError(
@@ -176,7 +176,7 @@ type Place = Pick<ListedModel, "name" | "revision" | "folder">;
 export function listModels(modelsDir: string = fetchedModelsDir()): ListedModel[] {
   const own = ownModelsDir();
   return [...fetchedPlaces(modelsDir), ...(own === null ? [] : listedPlaces(own))]
-    .filter(({ folder }) => existsSync(join(folder, MODEL_FILES.config)))
+    .filter(({ folder }) => findConfigFile(folder) !== null)
     .map((place) => ({ ...place, type: typeOf(place.folder), bytes: bytesOf(place.folder) }));
 }
 
@@ -220,6 +220,7 @@ function foldersIn(dir: string): string[] {
 }
 
 function typeOf(folder: string): string | null {
+  if (findConfigFile(folder) === MODEL_FILES.openClip) return "open_clip";
   try {
     const { model_type } = JSON.parse(readFileSync(join(folder, MODEL_FILES.config), "utf8")) as {
       model_type?: unknown;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, DataError } from "../base/errors";
+import { findConfigFile, MODEL_FILES } from "../hub/model-files";
 import type { DualEncoder, EncoderArchitecture } from "./dual-encoder/encoder";
 import * as registry from "./registry";
 import type { ReaderArchitecture, VisionLanguageModel } from "./vision-language/model";
@@ -45,7 +46,8 @@ export function saveReaderModel(model: VisionLanguageModel, folder: string): voi
 }
 
 function byModelType<Row extends Architecture>(where: string, rows: readonly Row[], folder: string): Row {
-  const type = modelTypeOf(where, join(folder, "config.json"));
+  const file = findConfigFile(folder) ?? MODEL_FILES.config;
+  const type = file === MODEL_FILES.openClip ? "open_clip" : modelTypeOf(where, join(folder, file));
   const row = rows.find(({ modelType }) => modelType === type);
   if (row !== undefined) return row;
   const [types, names] = [rows.map(({ modelType }) => modelType).join(", "), rows.map(({ name }) => name).join(" or ")];

@@ -6,6 +6,7 @@
 // encoders of images and texts
 export { CLIP } from "./clip/weights";
 export { JINA_CLIP } from "./jina-clip/weights";
+export { OPEN_CLIP } from "./open-clip/weights";
 
 // readers
 export { PIXTRAL } from "./pixtral/weights";

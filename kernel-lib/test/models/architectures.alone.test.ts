@@ -66,7 +66,7 @@ test("an encoder added by a row is loaded and saved as the others are", () => {
 
 test("what no row names is refused, naming the rows of its family", () => {
   write({ model_type: "siglip" });
-  expect(() => loadDualEncoder(folder)).toThrow(/must be one of clip, jina_clip, toy_clip; got "siglip"/);
+  expect(() => loadDualEncoder(folder)).toThrow(/must be one of clip, jina_clip, open_clip, toy_clip; got "siglip"/);
   expect(() => loadReaderModel(folder)).toThrow(/must be one of llava, qwen2_vl, toy_vl; got "siglip"/);
   const stranger = { ...tinyReader(1), kind: "stranger" };
   expect(() => saveReaderModel(stranger, folder)).toThrow(

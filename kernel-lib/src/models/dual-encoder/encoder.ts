@@ -90,7 +90,7 @@ export interface EncoderArchitecture<Model extends DualEncoder = DualEncoder> {
   readonly kind: string;
   /** For people, e.g. "Jina-CLIP". */
   readonly name: string;
-  /** `model_type` of its config.json. */
+  /** `model_type` of its config.json; "open_clip" of a folder in open_clip's layout, which has none. */
   readonly modelType: string;
   load(folder: string): Model;
   save(model: Model, folder: string): void;

@@ -4,6 +4,7 @@ import type { Control, RasterImage } from "../../base/types";
 import { roundHalfToEven } from "../../compute/half-floats";
 import { type PixelScale, scalePixels, toRgb } from "../images/pixels";
 import { resizeBicubic } from "../images/resize";
+import type { TextTokenizer } from "../text/tokenizer";
 import type { EncoderTexts } from "./encoder";
 
 /** What an encoder's preprocessor_config.json says: the picture is resized, then the centre is cut out. */
@@ -77,4 +78,30 @@ export function warnOfCuts(encoded: readonly (readonly number[])[], maxPositions
   if (cut === 0) return;
   const message = `${cut} of ${encoded.length} texts are longer than ${maxPositions} tokens and were cut.`;
   control.onWarn?.("text-cut", message, { cut, maxPositions });
+}
+
+/**
+ * Texts as a BERT reads them. A text that is too long is cut before its last token, [SEP].
+ *
+ * @param control.onWarn called with code "text-cut" and the number of cut texts.
+ */
+export function textsToLast(
+  { maxPositions, padTokenId, tokenizer }: TextLimits,
+  texts: readonly string[],
+  control: Control = {},
+): EncoderTexts {
+  const encoded = texts.map((text) => tokenizer.encode(text));
+  warnOfCuts(encoded, maxPositions, control);
+  const rows = encoded.map((ids) =>
+    ids.length > maxPositions ? [...ids.slice(0, maxPositions - 1), ids[ids.length - 1]!] : ids,
+  );
+  return padTexts(rows, padTokenId, (row) => row.length - 1);
+}
+
+/** How a text tower wants its texts. */
+interface TextLimits {
+  /** Tokens of a text that are read. */
+  readonly maxPositions: number;
+  readonly padTokenId: number;
+  readonly tokenizer: TextTokenizer;
 }

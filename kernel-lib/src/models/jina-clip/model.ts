@@ -14,6 +14,7 @@ import {
 import { embedding } from "../../compute/ops/rows";
 import type { EncoderTexts } from "../dual-encoder/encoder";
 import { applyLinear, type LinearWeights, linear } from "../layers/linear";
+import { embedPatches } from "../layers/patches";
 import type { ParameterStore } from "../weights/parameters";
 import type { JinaClipConfig, JinaTextConfig, JinaVisionConfig } from "./config";
 
@@ -96,7 +97,7 @@ function requireTokens(own: Float32Array, { rows, columns }: EncoderTexts): void
   for (let row = 0; row < rows; row++)
     if (!own.subarray(row * columns, (row + 1) * columns).includes(1))
       throw new DataError(
-        `runJinaText: every text must have a token that is not padding; text ${row} has none. Make them with jinaClipTexts.`,
+        `runJinaText: every text must have a token that is not padding; text ${row} has none. Make them with textsToLast.`,
         { row },
       );
 }
@@ -105,7 +106,7 @@ function requireTokens(own: Float32Array, { rows, columns }: EncoderTexts): void
  * Runs the text tower and the map behind it: a bidirectional BERT whose only notion of order is ALiBi (scores fall with the
  * distance of two tokens), the norm after each part, then the mean over a text's own tokens.
  *
- * Shapes: B texts of L tokens (from `jinaClipTexts`) -> [B, towerSize]. Gradient: flows to unfrozen weights.
+ * Shapes: B texts of L tokens (from `textsToLast`) -> [B, towerSize]. Gradient: flows to unfrozen weights.
  * Memory: disposes all but the result; in between B · heads · L² values per layer.
  *
  * @throws DataError when a text has no token but padding.
@@ -156,24 +157,6 @@ export function jinaPatchAngles(config: JinaVisionConfig): RotaryAngles {
     const along = j < quarter ? Math.floor((token - 1) / side) : (token - 1) % side;
     return places[along]! * frequencies[j % quarter]!;
   });
-}
-
-/** [B, H, W, 3] -> [B, 1 + patches, width]: class token first, patches row by row, learned positions added. */
-function embedPatches(store: ParameterStore, config: JinaVisionConfig, pixels: tf.Tensor4D): tf.Tensor3D {
-  const { imageSize, patchSize, hiddenSize: width } = config;
-  const [batch, side, depth] = [pixels.shape[0], imageSize / patchSize, 3 * patchSize * patchSize];
-  const cut = tf.reshape(pixels, [batch, side, patchSize, side, patchSize, 3]); // [B, row, y, column, x, 3]
-  const ordered = tf.transpose(cut, [0, 1, 3, 5, 2, 4]); // [B, row, column, 3, y, x]
-  const patches = tf.reshape(ordered, [batch * side * side, depth]) as tf.Tensor2D; // [B·patches, depth]
-  // a convolution whose stride is its kernel is a matrix product over whole patches
-  const moduleName = `${VISION_PREFIX}.patch_embed.proj`;
-  const weight = tf.reshape(store.get(`${moduleName}.weight`), [width, depth]) as tf.Tensor2D; // from [width, 3, y, x]
-  const bias = store.get(`${moduleName}.bias`);
-  const embedded = applyLinear(patches, [{ moduleName, weight, bias, update: null }]); // [B·patches, width]
-  const grid = tf.reshape(embedded, [batch, side * side, width]) as tf.Tensor3D; // [B, patches, width]
-  const first = tf.tile(store.get(`${VISION_PREFIX}.cls_token`) as tf.Tensor as tf.Tensor3D, [batch, 1, 1]); // [B, 1, width]
-  const tokens = tf.concat([first, grid], 1); // [B, 1 + patches, width]
-  return tf.add(tokens, store.get(`${VISION_PREFIX}.pos_embed`)) as tf.Tensor3D; // + [1, 1 + patches, width]
 }
 
 /**
@@ -247,7 +230,7 @@ function runJinaVision(store: ParameterStore, config: JinaVisionConfig, pixels: 
   assertShape("runJinaVision: pixels", pixels.shape, [null, imageSize, imageSize, 3]);
   const batch = pixels.shape[0];
   return tf.tidy(() => {
-    const tokens = embedPatches(store, config, pixels); // [B, N, width], N = 1 + patches
+    const tokens = embedPatches(store, VISION_PREFIX, { ...config, pixels }); // [B, N, width], N = 1 + patches
     const table = rotaryGrid === null ? null : createRotaryTable(jinaPatchAngles(config)); // [N, headDim]
     let x = tf.reshape(tokens, [batch * tokens.shape[1], width]) as tf.Tensor2D; // [B·N, width]
     for (let index = 0; index < numLayers; index++)
@@ -270,7 +253,7 @@ export function jinaImageEmbeddings(store: ParameterStore, config: JinaClipConfi
   return tf.tidy(() => embed(store, config, "visual_projection", runJinaVision(store, config.vision, pixels)));
 }
 
-/** Embeddings of texts: B texts (from `jinaClipTexts`) -> [B, D]. Gradient and errors as `runJinaText`. */
+/** Embeddings of texts: B texts (from `textsToLast`) -> [B, D]. Gradient and errors as `runJinaText`. */
 export function jinaTextEmbeddings(store: ParameterStore, config: JinaClipConfig, texts: EncoderTexts): tf.Tensor2D {
   return tf.tidy(() => embed(store, config, "text_projection", runJinaText(store, config.text, texts)));
 }

@@ -1,10 +1,6 @@
-import type { Control } from "../../base/types";
-import type { EncoderTexts } from "../dual-encoder/encoder";
-import { type EncoderImageConfig, padTexts, warnOfCuts } from "../dual-encoder/processor";
+import type { EncoderImageConfig } from "../dual-encoder/processor";
 import { CLIP_MEAN, CLIP_STD, IMAGE_CONFIG } from "../images/pixels";
-import type { TextTokenizer } from "../text/tokenizer";
 import { Fields, type JsonObject } from "../weights/fields";
-import type { JinaClipConfig } from "./config";
 
 /** Names of code, and a colour that no mode but "longest", which is not built, reads. */
 const IRRELEVANT = ["fill_color", "auto_map", "image_processor_type", "processor_class", "feature_extractor_type"];
@@ -37,23 +33,4 @@ function sideOf(fields: Fields): number {
   const [edge, other = edge] = sides;
   if (Number.isSafeInteger(edge) && (edge as number) > 0 && other === edge && sides.length <= 2) return edge as number;
   throw fields.wrong("size", "a positive whole number, or twice the same one", size);
-}
-
-/**
- * Texts as the text tower reads them. A text that is too long is cut before its last token, [SEP].
- *
- * @param control.onWarn called with code "text-cut" and the number of cut texts.
- */
-export function jinaClipTexts(
-  { config, tokenizer }: { readonly config: JinaClipConfig; readonly tokenizer: TextTokenizer },
-  texts: readonly string[],
-  control: Control = {},
-): EncoderTexts {
-  const { maxPositions, padTokenId } = config.text;
-  const encoded = texts.map((text) => tokenizer.encode(text));
-  warnOfCuts(encoded, maxPositions, control);
-  const rows = encoded.map((ids) =>
-    ids.length > maxPositions ? [...ids.slice(0, maxPositions - 1), ids[ids.length - 1]!] : ids,
-  );
-  return padTexts(rows, padTokenId, (row) => row.length - 1);
 }

@@ -9,7 +9,7 @@ import {
   readEncoderFolder,
   writeEncoderFolder,
 } from "../dual-encoder/encoder";
-import { type EncoderImageConfig, encoderPixels } from "../dual-encoder/processor";
+import { type EncoderImageConfig, encoderPixels, textsToLast } from "../dual-encoder/processor";
 import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
 import { neededWeights } from "../weights/model-folder";
 import {
@@ -23,7 +23,7 @@ import {
 } from "../weights/parameters";
 import { type JinaClipConfig, type JinaTextConfig, type JinaVisionConfig, parseJinaClipConfig } from "./config";
 import { jinaImageEmbeddings, jinaPatchAngles, jinaTextEmbeddings, TEXT_PREFIX, VISION_PREFIX } from "./model";
-import { jinaClipTexts, parseJinaImageConfig } from "./processor";
+import { parseJinaImageConfig } from "./processor";
 
 const KIND = "jina-clip";
 
@@ -221,7 +221,7 @@ function build(
   const towers: DualTowers = {
     width: config.projectionSize ?? config.towerSize,
     pixels: (images) => encoderPixels(images, imageConfig),
-    texts: (texts, control) => jinaClipTexts({ config, tokenizer }, texts, control),
+    texts: (texts, control) => textsToLast({ ...config.text, tokenizer }, texts, control),
     imageEmbeddings: (store, pixels) => jinaImageEmbeddings(store, config, pixels),
     textEmbeddings: (store, texts) => jinaTextEmbeddings(store, config, texts),
     isImageWeight: (name) => /^(vision_model\.|visual_projection\.)/.test(name),

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
-import { MODEL_FILES, missingFile } from "../../hub/model-files";
+import { MODEL_FILES, requireConfigFile } from "../../hub/model-files";
 import { writeFileAtomic } from "../../store/files";
 import { Fields, type JsonObject, wordsOf } from "./fields";
 import type { WeightArray } from "./parameters";
@@ -27,6 +27,12 @@ export interface Checkpoint {
   readonly chatTemplate: string | null;
 }
 
+/** How a folder is written. */
+interface WriteCheckpointOptions extends WriteWeightsOptions {
+  /** Name of the configuration's file. Default config.json. */
+  readonly configFile?: string;
+}
+
 /** The JSON files that are parts of a checkpoint as they stand. */
 const PARTS = ["config", "tokenizer", "tokenizerConfig", "preprocessor", "processor", "generation"] as const;
 type Part = (typeof PARTS)[number];
@@ -37,12 +43,12 @@ type Part = (typeof PARTS)[number];
  * @throws DataError when the folder, config.json or the weights are missing or broken, naming the file.
  */
 export function readCheckpoint(folder: string): Checkpoint {
-  if (!existsSync(join(folder, MODEL_FILES.config))) throw missingFile(folder, MODEL_FILES.config);
+  const configFile = requireConfigFile(folder);
   const tokenizerConfig = readJson(folder, MODEL_FILES.tokenizerConfig);
   const processor = readJson(folder, MODEL_FILES.processor);
   const generation = readJson(folder, MODEL_FILES.generation);
   return {
-    config: readJson(folder, MODEL_FILES.config)!,
+    config: readJson(folder, configFile)!,
     weights: readWeights(folder),
     tokenizer: readJson(folder, MODEL_FILES.tokenizer),
     tokenizerConfig,
@@ -58,11 +64,12 @@ export function readCheckpoint(folder: string): Checkpoint {
  *
  * Memory: one weight at a time where `weights` makes its values when asked, as `ParameterStore.entries` does.
  */
-export function writeCheckpoint(folder: string, checkpoint: Checkpoint, options: WriteWeightsOptions = {}): void {
+export function writeCheckpoint(folder: string, checkpoint: Checkpoint, options: WriteCheckpointOptions = {}): void {
+  const fileOf = (part: Part): string => (part === "config" ? options.configFile : undefined) ?? MODEL_FILES[part];
   for (const part of PARTS) {
     const json = checkpoint[part];
     if (json !== null && json !== undefined)
-      writeFileAtomic(join(folder, MODEL_FILES[part]), `${JSON.stringify(json, null, 2)}\n`);
+      writeFileAtomic(join(folder, fileOf(part)), `${JSON.stringify(json, null, 2)}\n`);
   }
   if (checkpoint.chatTemplate !== null)
     writeFileAtomic(join(folder, MODEL_FILES.chatTemplate), checkpoint.chatTemplate);

@@ -8,13 +8,15 @@ import {
   storedBytes,
   writeSafetensors,
 } from "../../compute/safetensors";
-import { readShardIndex, WEIGHTS_FILE, WEIGHTS_INDEX, wrongIndex } from "../../hub/model-files";
+import { findWeightsFile, readShardIndex, WEIGHTS_FILE, WEIGHTS_INDEX, wrongIndex } from "../../hub/model-files";
 import { writeFileAtomic } from "../../store/files";
 import type { WeightArray } from "./parameters";
 
 export interface WriteWeightsOptions {
   /** Most bytes of tensors in one file; a larger one is written alone. Default 5 GB, as transformers. */
   readonly maxShardBytes?: number;
+  /** Name of the one file, for a layout that knows no shards. Default model.safetensors, or shards. */
+  readonly file?: string;
 }
 
 /**
@@ -25,9 +27,8 @@ export interface WriteWeightsOptions {
  * @throws DataError when a file is missing or broken, or index and shards disagree.
  */
 export function readWeights(folder: string): Map<string, WeightArray> {
-  const stored = existsSync(join(folder, WEIGHTS_FILE))
-    ? tensorsOf(openSafetensors(join(folder, WEIGHTS_FILE)))
-    : readShards(folder);
+  const single = findWeightsFile(folder);
+  const stored = single === null ? readShards(folder) : tensorsOf(openSafetensors(join(folder, single)));
   const weights = new Map<string, WeightArray>();
   for (const [name, tensor] of stored) if (!CONSTANTS.test(name)) weights.set(name, toWeight(tensor));
   return weights;
@@ -87,12 +88,12 @@ function toWeight({ dtype, shape, read }: UnreadTensor): WeightArray {
 export function writeWeights(
   folder: string,
   weights: ReadonlyMap<string, WeightArray>,
-  { maxShardBytes = 5e9 }: WriteWeightsOptions = {},
+  { maxShardBytes = 5e9, file }: WriteWeightsOptions = {},
 ): void {
   assertInteger("writeWeights: maxShardBytes", maxShardBytes, 1);
-  const shards = packShards(weights, maxShardBytes);
+  const shards = packShards(weights, file === undefined ? maxShardBytes : Number.POSITIVE_INFINITY);
   if (shards.length <= 1) {
-    writeSafetensors(join(folder, WEIGHTS_FILE), shards[0] ?? []);
+    writeSafetensors(join(folder, file ?? WEIGHTS_FILE), shards[0] ?? []);
     rmSync(join(folder, WEIGHTS_INDEX), { force: true });
     return;
   }

@@ -126,7 +126,7 @@ describe("a folder", () => {
 
   test("of another model is refused by the common door, which names both", () => {
     const other = changed("config.json", (path) => writeFileSync(path, JSON.stringify({ model_type: "siglip" })));
-    expect(refusal(() => loadDualEncoder(other))).toMatch(/must be one of clip, jina_clip; got "siglip"/);
+    expect(refusal(() => loadDualEncoder(other))).toMatch(/must be one of clip, jina_clip, open_clip; got "siglip"/);
     expect(refusal(() => loadDualEncoder(join(root, "nowhere")))).toMatch(/config\.json must be a JSON file/);
     const clip = loadDualEncoder(join(__dirname, "../../reference/clip/model"));
     expect(clip.kind).toBe("clip");

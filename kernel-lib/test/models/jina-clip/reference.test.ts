@@ -2,7 +2,6 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../../src/compute/backend";
 import { encodeImages, encodeTexts } from "../../../src/models/dual-encoder/encoder";
-import { jinaClipTexts } from "../../../src/models/jina-clip/processor";
 import { expectNoLeak } from "../../helpers/tensors";
 import { JINA_CASES, type JinaCase, loadJinaCase, lossOf, sampleError } from "./case";
 
@@ -22,7 +21,7 @@ describe.each(JINA_CASES)("%s, against PyTorch", (name) => {
 
   test("the same tokens, long texts cut before their end", () => {
     const { model, numbers } = stored;
-    const texts = jinaClipTexts(model, numbers.texts);
+    const texts = model.towers.texts(numbers.texts);
     expect([...texts.ids]).toEqual(numbers.ids.flat());
     expect([...texts.ends]).toEqual(numbers.ids.map((ids) => ids.indexOf(3)));
   });
