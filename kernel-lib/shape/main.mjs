@@ -12,7 +12,7 @@ const PICTURE = "docs/rooms.svg";
 const PAGE = "docs/architecture.md";
 const TABLE = /(<!-- rooms: npm run shape -- --write -->\n)[\s\S]*?(\n<!-- \/rooms -->)/;
 /** Longest file, and most files, of the plan. */
-const LIMITS = { lines: 450, files: 400 };
+const LIMITS = { lines: 450, files: 430 };
 
 function printRooms(files, imports) {
   const line = (cells) => {

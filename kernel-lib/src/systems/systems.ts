@@ -5,7 +5,9 @@ import { findLoss } from "../losses/losses";
 import { needsLabels } from "../losses/retriever-loss";
 import type { RetrieverStageOptions } from "../training/retriever-options";
 import { CAPTION_VOTE } from "./caption-vote";
+import { GSCO_LIKE } from "./gsco-like";
 import { type JointOptions, jointSystem } from "./joint";
+import { MEDICAL_ENCODER, MEDICAL_READER } from "./medically-trained";
 import { MMED_RAG_LIKE } from "./mmed-rag-like";
 import { RAD_LIKE } from "./rad-like";
 import { SERVED_SYSTEMS } from "./served";
@@ -68,6 +70,9 @@ export const SYSTEMS: readonly SystemDefinition[] = [
   joint("atlas-like-attention", "ATLAS-like, attention", { loss: "attentionDistillation" }),
   joint("reveal-like", "REVEAL-like", { loss: "reveal", fusion: "logits" }),
   MMED_RAG_LIKE,
+  GSCO_LIKE,
+  MEDICAL_READER,
+  MEDICAL_ENCODER,
   ...SERVED_SYSTEMS,
   CAPTION_VOTE,
   {

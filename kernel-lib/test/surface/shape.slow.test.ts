@@ -10,12 +10,12 @@ describe("the shape of kernel-lib", () => {
     expect(findCircles(await listImports())).toEqual([]);
   });
 
-  it("has at most 400 files of at most 450 lines, half of them between 80 and 160", () => {
+  it("has at most 430 files of at most 450 lines, half of them between 80 and 160", () => {
     const sizes = listFiles()
       .filter(({ path }) => path !== "index.ts")
       .map(({ lines }) => lines)
       .sort((a, b) => a - b);
-    expect(sizes.length).toBeLessThanOrEqual(400);
+    expect(sizes.length).toBeLessThanOrEqual(430);
     expect(sizes.at(-1)).toBeLessThanOrEqual(450);
     expect(sizes[Math.floor(sizes.length / 2)]).toBeGreaterThanOrEqual(80);
     expect(sizes[Math.floor(sizes.length / 2)]).toBeLessThanOrEqual(160);
