@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { isCorrect } from "../answers/forms";
 import { createRandom, type Random } from "../base/random";
-import type { Control, Example, Prediction, RasterImage, Split } from "../base/types";
+import type { Control, Example, Prediction, RasterImage } from "../base/types";
 import { readSafetensors, writeSafetensors } from "../compute/safetensors";
 import { loadDualEncoder } from "../models/architectures";
 import type { DualEncoder } from "../models/dual-encoder/encoder";
@@ -102,7 +102,7 @@ function traineeOf(specialist: Specialist, parts: SystemParts, batchSize: number
     loss,
     release: () => {},
     evaluate: async () => {
-      const value = await meanLoss(specialist, splits.validation, labels.length, answers);
+      const value = await meanLoss(specialist, splits.validation, labels.length);
       return { score: -value, values: { loss: value } };
     },
   };
@@ -112,12 +112,8 @@ function answersOf(examples: readonly Example[]): Answers {
   return examples.some(({ form }) => form === "labels") ? "set" : "one";
 }
 
-async function meanLoss(
-  specialist: Specialist,
-  examples: readonly Example[],
-  numLabels: number,
-  answers: Answers,
-): Promise<number> {
+async function meanLoss(specialist: Specialist, examples: readonly Example[], numLabels: number): Promise<number> {
+  const answers = answersOf(examples);
   const { data, rows, cols } = await embedInBatches(
     specialist.tower,
     examples.map(({ image }) => image),
@@ -237,7 +233,7 @@ async function train(folder: string, parts: SystemParts, context: TrainingContex
       control,
     });
     saveSpecialist(specialist, folder);
-    const { share, readerPasses } = await chooseOn("validation", parts, specialist, control);
+    const { share, readerPasses } = await chooseOnValidation(parts, specialist, control);
     writeFileAtomic(join(folder, CHOICE_FILE), `${JSON.stringify({ share })}\n`);
     const trainedWeights = trainee.variables.reduce((sum, { size }) => sum + size, 0);
     writeFileAtomic(join(folder, COST_FILE), `${JSON.stringify({ readerPasses, trainedWeights })}\n`);
@@ -247,8 +243,9 @@ async function train(folder: string, parts: SystemParts, context: TrainingContex
   }
 }
 
-async function chooseOn(split: Split, parts: SystemParts, specialist: Specialist, control: Control) {
-  const examples = parts.task.splits[split];
+/** The share of the specialist, and how often the reader read for it. */
+async function chooseOnValidation(parts: SystemParts, specialist: Specialist, control: Control) {
+  const examples = parts.task.splits.validation;
   const generalist = openGeneralist(parts);
   try {
     const predictions = await generalist.answer(examples, control);

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../base/errors";
 import { createRandom } from "../base/random";
@@ -104,7 +104,8 @@ async function trainMedicalReader(folder: string, parts: SystemParts, context: T
   try {
     for (const name of ADAPTERS) {
       const place = join(folder, name);
-      if (!existsSync(join(place, "adapter_config.json"))) await learn(model, place, lessons[name](), parts, context);
+      if (!existsSync(join(place, "adapter_config.json")))
+        await learn(model, place, { ...lessons[name](), parts, context });
       trainedWeights += mergeFrom(model, place);
     }
     writeCost(folder, { readerPasses: 0, trainedWeights });
@@ -113,16 +114,23 @@ async function trainMedicalReader(folder: string, parts: SystemParts, context: T
   }
 }
 
+interface Lesson {
+  readonly train: readonly ReadableExample[];
+  readonly validation: readonly ReadableExample[];
+  readonly parts: SystemParts;
+  readonly context: TrainingContext;
+}
+
 /** Trains an adapter on questions without passages and keeps it. */
 async function learn(
   model: VisionLanguageModel,
   place: string,
-  lesson: { readonly train: readonly ReadableExample[]; readonly validation: readonly ReadableExample[] },
-  { seed }: SystemParts,
-  { resumeDir, control, options }: TrainingContext,
+  { train, validation, parts, context }: Lesson,
 ): Promise<void> {
-  const stateFile = join(resumeDir, `${place.split("/").at(-1)}-state.safetensors`);
-  const { adapter } = await trainReader({ model, ...lesson, seed, stateFile, control }, options.reader!);
+  const { resumeDir, control, options } = context;
+  const stateFile = join(resumeDir, `${basename(place)}-state.safetensors`);
+  const inputs = { model, train, validation, seed: parts.seed, stateFile, control };
+  const { adapter } = await trainReader(inputs, options.reader!);
   saveLora(adapter, place);
   adapter.dispose();
 }
@@ -175,7 +183,11 @@ interface PairBatch {
   readonly texts: EncoderTexts;
 }
 
-function contrastiveTrainee(encoder: DualEncoder, { train, heldOut }: Pairs, batchSize: number, seed: number) {
+function contrastiveTrainee(
+  encoder: DualEncoder,
+  { train, heldOut }: Pairs,
+  { batchSize, seed }: { readonly batchSize: number; readonly seed: number },
+): Trainee<PairBatch> {
   const { parameters, towers } = encoder;
   const order = createBatchOrder({ numExamples: train.length, batchSize, seed: `${seed}/medical encoder` });
   const batchOf = (passages: readonly Passage[]): PairBatch => ({
@@ -189,7 +201,7 @@ function contrastiveTrainee(encoder: DualEncoder, { train, heldOut }: Pairs, bat
       parameters.get("logit_scale"),
     );
   const release = ({ pixels }: PairBatch): void => pixels.dispose();
-  const trainee: Trainee<PairBatch> = {
+  return {
     stage: "medical encoder",
     variables: parameters.unfreeze(),
     prepare: async (step) => batchOf(order(step).map((row) => train[row]!)),
@@ -204,7 +216,6 @@ function contrastiveTrainee(encoder: DualEncoder, { train, heldOut }: Pairs, bat
       return { score: -value!, values: { loss: value! } };
     },
   };
-  return trainee;
 }
 
 /** As many steps as stage 2 gives both heads together, on batches as large, no larger than the corpus. */
@@ -221,12 +232,12 @@ async function trainMedicalEncoder(folder: string, parts: SystemParts, context: 
   try {
     const pairs = splitCorpus(parts);
     const batchSize = Math.min(options.retriever!.batchSize, pairs.train.length);
-    const trainee = contrastiveTrainee(encoder, pairs, batchSize, seed);
+    const trainee = contrastiveTrainee(encoder, pairs, { batchSize, seed });
     const stateFile = join(resumeDir, "encoder-state.safetensors");
     await trainLoop(trainee, { ...loopOf(options.retriever!), seed, stateFile, control });
     encoder.parameters.freeze();
     saveDualEncoder(encoder, join(folder, ENCODER));
-    await writeEmbeddings(folder, encoder, index!.corpus.passages, control);
+    await writeEmbeddings(folder, encoder, { passages: index!.corpus.passages, control });
     writeCost(folder, { readerPasses: 0, trainedWeights: countOf(trainee.variables) });
   } finally {
     encoder.dispose();
@@ -237,8 +248,7 @@ async function trainMedicalEncoder(folder: string, parts: SystemParts, context: 
 async function writeEmbeddings(
   folder: string,
   encoder: DualEncoder,
-  passages: readonly Passage[],
-  control: Control,
+  { passages, control }: { readonly passages: readonly Passage[]; readonly control: Control },
 ): Promise<void> {
   const cols = encoder.towers.width;
   const views = { image: new Float32Array(passages.length * cols), text: new Float32Array(passages.length * cols) };
