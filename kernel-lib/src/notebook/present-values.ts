@@ -2,11 +2,12 @@ import { inspect } from "node:util";
 import { escapeHtml, visibleText } from "../base/plain-text";
 import type { Figure, RasterImage } from "../base/types";
 import type { Presented, Presenter } from "../kernel/host";
+import { nounCard, predictionCard } from "./cards";
 import { type TableLike, tableBundle } from "./tables";
 
 /**
  * What a value looks like as the result of a cell: tables of Arquero and danfo, Plotly figures, pictures, tensors, maps, sets and
- * typed arrays. Values are known by what they have, not by their class: a library may be loaded in several copies.
+ * typed arrays, this library's nouns. Values are known by what they have, not by their class: a library may be loaded in several copies.
  */
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -148,4 +149,13 @@ const collection: Presenter = (value) => {
 };
 
 /** Asked from the last to the first. */
-export const PRESENTERS: readonly Presenter[] = [collection, tensor, picture, plotlyFigure, danfoFrame, arqueroTable];
+export const PRESENTERS: readonly Presenter[] = [
+  nounCard,
+  predictionCard,
+  collection,
+  tensor,
+  picture,
+  plotlyFigure,
+  danfoFrame,
+  arqueroTable,
+];

@@ -2,6 +2,9 @@ import { randomBytes } from "node:crypto";
 import { escapeHtml, visibleText } from "../base/plain-text";
 import type { Control, ProgressEvent } from "../base/types";
 import { currentCell, isInsideNotebook, writeDisplay } from "./display";
+import type { MimeBundle } from "./notebook-file";
+import { box, note, type PlainWidget, progress, type ValueWidget } from "./widgets/controls";
+import { hasWidgetFrontEnd } from "./widgets/model";
 
 /** Display ids of progress bars start with this; the runner shows them live and does not store them. */
 export const PROGRESS_ID = "jomed-progress-";
@@ -29,6 +32,16 @@ function rate(stepsPerSecond: number): string {
   return stepsPerSecond >= 1 ? `${stepsPerSecond.toFixed(1)}it/s` : `${(1 / stepsPerSecond).toFixed(1)}s/it`;
 }
 
+const shareOf = ({ done, total }: ProgressEvent): number => (total > 0 ? Math.min(1, Math.max(0, done / total)) : 0);
+
+/** What is known beside the share: `45/100 [00:12<00:14, 3.7it/s, loss=0.512]`. */
+function progressFacts({ done, total, values = {} }: ProgressEvent, seconds: number, doneBefore: number): string {
+  const perSecond = seconds > 0 ? (done - doneBefore) / seconds : 0;
+  const left = perSecond > 0 ? (total - done) / perSecond : Number.NaN;
+  const shown = Object.entries(values).map(([name, value]) => `${name}=${Number(value.toPrecision(3))}`);
+  return `${done}/${total} [${[`${formatSeconds(seconds)}<${formatSeconds(left)}`, rate(perSecond), ...shown].join(", ")}]`;
+}
+
 /**
  * One line about a step in progress: `tune reader:  45%|███▌   | 45/100 [00:12<00:14, 3.7it/s, loss=0.512]`.
  *
@@ -36,19 +49,19 @@ function rate(stepsPerSecond: number): string {
  * @param doneBefore steps that were already done then (a resumed stage), left out of the rate. Default 0.
  */
 export function progressLine(event: ProgressEvent, elapsedSeconds: number, doneBefore = 0): string {
-  const { stage, done, total, values = {} } = event;
-  const share = total > 0 ? Math.min(1, Math.max(0, done / total)) : 0;
-  const perSecond = elapsedSeconds > 0 ? (done - doneBefore) / elapsedSeconds : 0;
-  const left = perSecond > 0 ? (total - done) / perSecond : Number.NaN;
-  const shown = Object.entries(values).map(([name, value]) => `${name}=${Number(value.toPrecision(3))}`);
-  const facts = [`${formatSeconds(elapsedSeconds)}<${formatSeconds(left)}`, rate(perSecond), ...shown].join(", ");
-  return `${stage}: ${String(Math.floor(100 * share)).padStart(3)}%|${bar(share)}| ${done}/${total} [${facts}]`;
+  const share = shareOf(event);
+  const facts = progressFacts(event, elapsedSeconds, doneBefore);
+  return `${event.stage}: ${String(Math.floor(100 * share)).padStart(3)}%|${bar(share)}| ${facts}`;
 }
 
 /** A line due to be shown, and whether the stage is over. */
 interface DueLine {
   readonly stage: string;
   readonly line: string;
+  /** Of the whole, 0 to 1. */
+  readonly share: number;
+  /** The line without name and bar. */
+  readonly facts: string;
   readonly state: "running" | "finished";
 }
 
@@ -88,8 +101,14 @@ export function createProgressClock(
     if (finished ? stage.finished === "yes" : time - stage.shownMs < everyMs) return null;
     stage.shownMs = time;
     stage.finished = finished ? "yes" : "no";
-    const line = progressLine(event, (time - stage.startedMs) / 1000, stage.doneBefore);
-    return { stage: event.stage, line, state: finished ? "finished" : "running" };
+    const seconds = (time - stage.startedMs) / 1000;
+    return {
+      stage: event.stage,
+      line: progressLine(event, seconds, stage.doneBefore),
+      share: shareOf(event),
+      facts: progressFacts(event, seconds, stage.doneBefore),
+      state: finished ? "finished" : "running",
+    };
   };
 }
 
@@ -119,28 +138,86 @@ function interruptSignal(): AbortSignal {
   return current.controller.signal;
 }
 
-function showBar(id: string, line: string, mode: "new" | "update"): void {
-  const html = `<pre style="margin:0">${escapeHtml(line)}</pre>`;
-  writeDisplay({ "text/html": html, "text/plain": visibleText(line) }, { id, mode });
+/** What a viewer without widgets sees, and everybody at the end. */
+function lineFormats(line: string): MimeBundle {
+  return { "text/html": `<pre style="margin:0">${escapeHtml(line)}</pre>`, "text/plain": visibleText(line) };
+}
+
+/** A bar below a cell. */
+interface Bar {
+  readonly cell: unknown;
+  show(due: DueLine): void;
+  /** Leaves its last line. */
+  end(): void;
+}
+
+/** A line, written anew with every step. */
+function lineBar(id: string, cell: unknown): Bar {
+  let mode: "new" | "update" = "new";
+  return {
+    cell,
+    show({ line }) {
+      writeDisplay(lineFormats(line), { id, mode });
+      mode = "update";
+    },
+    end: () => undefined,
+  };
+}
+
+/** A widget, of which only the values travel; at the end a line takes its place, which is what the notebook keeps. */
+function widgetBar(id: string, cell: unknown): Bar {
+  let parts: { share: ValueWidget<number>; facts: ValueWidget<string>; whole: PlainWidget } | null = null;
+  let mode: "new" | "update" = "new";
+  let last = "";
+  const write = (view: MimeBundle): void => {
+    writeDisplay({ ...lineFormats(last), ...view }, { id, mode });
+    mode = "update";
+  };
+  const begin = (stage: string): NonNullable<typeof parts> => {
+    const [share, facts] = [progress({ label: stage }), note()];
+    const whole = box([share, facts], "row");
+    write(whole.model.view());
+    return { share, facts, whole };
+  };
+  const end = (): void => {
+    for (const part of Object.values(parts ?? {})) part.close();
+    parts = null;
+    write({});
+  };
+  return {
+    cell,
+    show(due) {
+      last = due.line;
+      if (due.state === "finished") return end();
+      parts ??= begin(due.stage);
+      parts.share.value = due.share;
+      parts.facts.value = due.facts;
+    },
+    end,
+  };
 }
 
 function createBars(): (event: ProgressEvent) => void {
   const clock = createProgressClock(SHOW_EVERY_MS);
-  const bars = new Map<string, { id: string; cell: unknown }>();
+  const bars = new Map<string, Bar>();
   return (event) => {
     const due = clock(event);
     if (due === null) return;
     const cell = currentCell();
     let bar = bars.get(due.stage);
-    const isNew = bar === undefined || bar.cell !== cell;
-    if (bar === undefined || isNew) bar = { id: `${PROGRESS_ID}${randomBytes(6).toString("hex")}`, cell };
-    bars.set(due.stage, bar);
-    showBar(bar.id, due.line, isNew ? "new" : "update");
+    if (bar === undefined || bar.cell !== cell) {
+      bar?.end();
+      const id = `${PROGRESS_ID}${randomBytes(6).toString("hex")}`;
+      bar = hasWidgetFrontEnd() ? widgetBar(id, cell) : lineBar(id, cell);
+      bars.set(due.stage, bar);
+    }
+    bar.show(due);
   };
 }
 
 /**
- * How a notebook watches and stops long steps: a bar per stage below the running cell, at most four lines a second,
+ * How a notebook watches and stops long steps: a bar per stage below the running cell (a widget where the front end has
+ * them, else a line), at most four times a second,
  * warnings as lines, and a signal that the stop button (SIGINT) aborts. Outside a notebook: nothing to watch, nothing to stop.
  *
  * A step stops at its next look at the signal, so a loop must give way to events now and then.

@@ -94,6 +94,28 @@ describe("requests", () => {
     expect(refused.reply.content["ename"]).toBe("InputNotAllowed");
   });
 
+  it("about widgets: a front end that draws them is noticed, a comm that nobody answers is closed", async () => {
+    const cell = [
+      "import { notebookControl, widgets } from 'kernel-lib';",
+      "for (const done of [1, 2]) notebookControl().onProgress?.({ stage: 's', done, total: 2 });",
+    ].join("\n");
+    const views = async (): Promise<boolean[]> =>
+      (await session.execute(cell)).published
+        .filter(({ header }) => header.msg_type === "display_data")
+        .map(({ content }) => "application/vnd.jupyter.widget-view+json" in (content["data"] as object));
+    expect(await views()).toEqual([false, false]);
+    const open = { comm_id: "front", target_name: "jupyter.widget.control", data: {} };
+    await session.sockets.send("shell", createMessage("comm_open", open, "test-session"));
+    expect(await views()).toEqual([true, false]);
+    await session.sockets.send(
+      "shell",
+      createMessage("comm_open", { ...open, comm_id: "x", target_name: "nobody" }, "test-session"),
+    );
+    const closed = (): boolean =>
+      session.all.some(({ header, content }) => header.msg_type === "comm_close" && content["comm_id"] === "x");
+    await expect.poll(closed).toBe(true);
+  });
+
   it("that wait behind a failing cell are aborted, unless the failing one says otherwise", async () => {
     const statuses = async (stop: boolean): Promise<unknown[]> => {
       const all = ["throw new Error('x')", "1", "2"].map((code) => session.execute(code, { stop_on_error: stop }));

@@ -132,6 +132,12 @@ export function text({
   return valueWidget(new WidgetModel(controlState("Text", "Text", state)), "value", String, (next) => next);
 }
 
+/** Words that only the code changes. */
+export function note(value = ""): ValueWidget<string> {
+  const state = { ...described(""), value, placeholder: "\u200b" };
+  return valueWidget(new WidgetModel(controlState("Label", "Label", state)), "value", String, (next) => next);
+}
+
 /**
  * One of several values. Default: the first.
  *
@@ -172,7 +178,8 @@ export function progress({
   readonly value?: number;
   readonly label?: string;
 } = {}): ValueWidget<number> {
-  const state = { ...described(label), min: 0, max, value, bar_style: "", orientation: "horizontal" };
+  const bar = { min: 0, max, value, bar_style: "", orientation: "horizontal" };
+  const state = { ...described(label), ...bar, _view_name: "ProgressView" };
   return valueWidget(
     new WidgetModel(controlState("FloatProgress", "Progress", state)),
     "value",

@@ -3,6 +3,7 @@ export {
   box,
   button,
   choice,
+  note,
   type OwnWidgetOptions,
   ownWidget,
   type PlainWidget,
@@ -13,5 +14,6 @@ export {
   toggle,
   type ValueWidget,
 } from "./controls";
+export { type ExploreCasesOptions, exploreCases } from "./explore-cases";
 export { type Control, type ControlValues, interact, output } from "./interact";
 export type { WidgetModel, WidgetState } from "./model";

@@ -10,6 +10,7 @@ import { type CommMessage, type KernelHost, kernelHost } from "../../kernel/host
 const VERSION = "2.1.0";
 const TARGET = "jupyter.widget";
 const CONTROL = "jupyter.widget.control";
+const REFERENCE = "IPY_MODEL_";
 const SEND_EVERY_MS = 20;
 const VIEW_MIME = "application/vnd.jupyter.widget-view+json";
 
@@ -178,15 +179,18 @@ export class WidgetModel {
     }
   }
 
+  /** Takes it from every view; its layout and style, which are nobody else's, go with it. */
   close(): void {
     this.flush();
     open.delete(this.id);
+    for (const part of [this.state["layout"], this.state["style"]])
+      if (typeof part === "string") open.get(part.slice(REFERENCE.length))?.close();
     this.host?.publish("comm_close", { comm_id: this.id, data: {} });
   }
 
   /** How a parent widget names this one. */
   get reference(): string {
-    return `IPY_MODEL_${this.id}`;
+    return `${REFERENCE}${this.id}`;
   }
 
   /** The format that asks a front end to draw it. */
