@@ -253,9 +253,14 @@ function guardLoop(draft: Draft, body: AnyNode): void {
   }
 }
 
+/** `var x;` does nothing where it stands; the compiler puts one behind everything for each namespace. */
+function isBareVar(node: AnyNode): boolean {
+  return node.type === "VariableDeclaration" && node.kind === "var" && node.declarations.every(({ init }) => !init);
+}
+
 /** The last statement's value is the cell's. */
 function returnLast(draft: Draft, program: Program): void {
-  const last = program.body[program.body.length - 1];
+  const last = program.body.findLast((statement) => !isBareVar(statement));
   if (last?.type !== "ExpressionStatement") return;
   draft.edits.insert(last.start, "return { value: (");
   if (draft.code[last.end - 1] === ";") draft.edits.replace(last.end - 1, last.end, ") };");

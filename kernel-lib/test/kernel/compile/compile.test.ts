@@ -32,6 +32,8 @@ describe("a compiled cell", () => {
     [["1 + 1"], 2],
     [["const x = 1; let y = 2; var z = 3;", "x + y + z"], 6],
     [["let n = 1;", "n += 1; n++; n"], 3],
+    [["namespace N { export const v = 6 }\nN.v"], 6],
+    [["5; var unset;"], 5],
     [
       ["const { a, b: [c, ...d], ...e } = { a: 1, b: [2, 3, 4], f: 5 };", "({ a, c, d, e })"],
       { a: 1, c: 2, d: [3, 4], e: { f: 5 } },
