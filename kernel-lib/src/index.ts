@@ -33,6 +33,7 @@ export { loadTask, type LoadTaskOptions, TASK_NAMES } from "./phantoms/load-task
 
 // the verbs of a run
 export { type CheckpointFolder, checkpointFolder } from "./experiments/checkpoint-folder";
+export { type GridCost, gridCosts } from "./experiments/grid/costs";
 export {
   type GridPredictions,
   gridResults,

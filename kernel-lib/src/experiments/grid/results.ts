@@ -9,7 +9,7 @@ import { type CellRecord, readCells } from "./records";
 import { findStored } from "./session";
 
 /** Which cell of a grid a row belongs to. */
-type CellName = Pick<CellRecord, "profile" | "source" | "task" | "backbone" | "seed">;
+export type CellName = Pick<CellRecord, "profile" | "source" | "task" | "backbone" | "seed">;
 
 /** The answers of one system on one task with one reader and seed. */
 export interface GridPredictions extends CellName {
@@ -30,7 +30,7 @@ export interface GridRows {
 const VERSIONS = { predictions: PREDICTIONS_VERSION, results: RESULTS_VERSION } as const;
 
 /** Which rows; a name that is left out does not matter. */
-type GridRowsFilter = Partial<CellName>;
+export type GridRowsFilter = Partial<CellName>;
 
 /**
  * All predictions and results that grids have stored in an artifacts folder, read from disk: no data, model or backend is opened.
@@ -41,10 +41,7 @@ type GridRowsFilter = Partial<CellName>;
  * @example const rows = resultsFrame((await gridResults("data/artifacts")).results)
  */
 export async function gridResults(place: Run | string, filter: GridRowsFilter = {}): Promise<GridRows> {
-  const folder = typeof place === "string" ? place : place.artifactsDir;
-  const own: GridRowsFilter = typeof place === "string" ? {} : { profile: place.profile, source: place.source };
-  const wanted = Object.entries({ ...own, ...filter }) as [keyof CellName, unknown][];
-  const cells = (await readCells(folder)).filter((cell) => wanted.every(([name, value]) => cell[name] === value));
+  const { folder, cells } = await cellsOf(place, filter);
   const current = new Set(cells.filter(({ kind }) => kind === "predictions").map(({ key }) => key));
   const seen = new Set<string>();
   const predictions: GridPredictions[] = [];
@@ -66,6 +63,18 @@ export async function gridResults(place: Run | string, filter: GridRowsFilter = 
   return { predictions, results, differences };
 }
 
+/** The cells that a place's grids have recorded, those of a filter. */
+export async function cellsOf(
+  place: Run | string,
+  filter: GridRowsFilter,
+): Promise<{ readonly folder: string; readonly cells: readonly CellRecord[] }> {
+  const folder = typeof place === "string" ? place : place.artifactsDir;
+  const own: GridRowsFilter = typeof place === "string" ? {} : { profile: place.profile, source: place.source };
+  const wanted = Object.entries({ ...own, ...filter }) as [keyof CellName, unknown][];
+  const all = await readCells(folder);
+  return { folder, cells: all.filter((cell) => wanted.every(([name, value]) => cell[name] === value)) };
+}
+
 /** Results of overlapping sets of systems hold the same row twice. */
 function isNew(seen: Set<string>, row: (Measurement | Difference) & CellName): boolean {
   const { profile, source, task, backbone, seed, system, metric } = row;
@@ -74,7 +83,7 @@ function isNew(seen: Set<string>, row: (Measurement | Difference) & CellName): b
   return !seen.has(name) && seen.add(name) !== undefined;
 }
 
-function nameOf({ profile, source, task, backbone, seed }: CellRecord): CellName {
+export function nameOf({ profile, source, task, backbone, seed }: CellRecord): CellName {
   return { profile, source, task, backbone, seed };
 }
 

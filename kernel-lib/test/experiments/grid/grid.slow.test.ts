@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runGridCommand } from "../../../src/cli/grid";
 import { createTerminalProgress } from "../../../src/cli/terminal-progress";
+import { gridCosts } from "../../../src/experiments/grid/costs";
 import type { GridOptions } from "../../../src/experiments/grid/options";
 import { type GridPlan, planGrid } from "../../../src/experiments/grid/plan";
 import { gridStatus } from "../../../src/experiments/grid/records";
@@ -123,6 +124,22 @@ describe("a grid on untrained models", () => {
     expect(frame.numRows()).toBe(SYSTEMS.length * task.splits.test.length);
     expect(resultsFrame(results).numRows()).toBe(2 * SYSTEMS.length);
     expect((await gridResults(options.artifactsDir!, { task: "derma-mnist" })).predictions).toEqual([]);
+  });
+
+  test("what a system took is told from its stages: readings, trained weights, seconds", async () => {
+    const costs = new Map((await gridCosts(options.artifactsDir!)).map((row) => [row.system, row]));
+    const numTest = (await world.loadTask("breast-mnist", 7, {})).splits.test.length;
+    const [closed, ftRag, text, jomed] = ["closed-book", "ft-rag", "text-head", "jomed"].map(
+      (name) => costs.get(name)!,
+    );
+    expect([closed!.answeringPasses, ftRag!.answeringPasses]).toEqual([numTest, 4 * numTest]);
+    expect([closed!.trainingPasses, ftRag!.trainingPasses]).toEqual([0, 0]);
+    expect(ftRag!.trainedWeights).toBe(closed!.trainedWeights); // the adapter of stage 1
+    const tower = text!.trainedWeights - ftRag!.trainedWeights;
+    expect([tower > 0, jomed!.trainedWeights]).toEqual([true, ftRag!.trainedWeights + 2 * tower]);
+    expect(jomed!.trainingPasses).toBeGreaterThan(0);
+    expect(jomed!.trainingSeconds).toBeGreaterThan(ftRag!.trainingSeconds);
+    expect(await gridCosts(options.artifactsDir!, { task: "derma-mnist" })).toEqual([]);
   });
 
   test("rows of an older version of a stage are left out: their files may have another form", async () => {

@@ -1,0 +1,115 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { openSafetensors } from "../../compute/safetensors";
+import { type Artifact, artifactPlace } from "../../store/artifact";
+import type { Run } from "../run";
+import { PREDICTIONS_VERSION, readPredictions } from "../stages/predictions";
+import { readJson } from "../stages/stage-files";
+import { type CellName, cellsOf, type GridRowsFilter, nameOf } from "./results";
+import { findStored } from "./session";
+
+/** What a system took on one task with one reader and seed. */
+export interface GridCost extends CellName {
+  readonly system: string;
+  /** Prompts that the reader read so that others could learn from it: candidates' scores, and whatever a training of the system's own asked. */
+  readonly trainingPasses: number;
+  /** Prompts that the reader read for the answers. */
+  readonly answeringPasses: number;
+  /** Weights that were trained: adapter and towers. */
+  readonly trainedWeights: number;
+  /** Seconds of every training behind the answers, those that other systems share included; the index is not. */
+  readonly trainingSeconds: number;
+  /** Seconds of the answers. */
+  readonly answeringSeconds: number;
+}
+
+/** The kinds of stages that train; the leaks' and the index' are everybody's. */
+const TRAININGS = ["reader", "candidate-scores", "retriever-head", "system"] as const;
+type Training = (typeof TRAININGS)[number];
+/** Where each keeps weights, and how many prompts were read for it. */
+const WEIGHTS: Readonly<Record<Training, readonly string[]>> = {
+  reader: ["adapter/adapter_model.safetensors"],
+  "candidate-scores": [],
+  "retriever-head": ["tower.safetensors"],
+  system: [
+    ...["adapter/adapter_model.safetensors", "text.safetensors", "image.safetensors"],
+    ...Array.from({ length: 16 }, (_, domain) => `domain-${domain}.safetensors`),
+  ],
+};
+
+/**
+ * What the answers of a grid took, read from the manifests of all stages behind them: one row a system, task, reader and seed. No model is opened.
+ *
+ * Steps of a training that learns from answers (stage 1) are not readings and stand in the seconds only. A stage that was interrupted says the
+ * seconds of its last process.
+ *
+ * @param filter which rows. Default all.
+ * @example const costs = await gridCosts(run, { task: "casebook" })
+ */
+export async function gridCosts(place: Run | string, filter: GridRowsFilter = {}): Promise<GridCost[]> {
+  const { folder, cells } = await cellsOf(place, filter);
+  const rows: GridCost[] = [];
+  for (const cell of cells) {
+    if (cell.kind !== "predictions") continue;
+    const stored = await findStored(artifactPlace(folder, cell.kind, cell.key), "look");
+    if (stored?.manifest.version !== PREDICTIONS_VERSION) continue; // files of an older version may have another form
+    const trainings = await trainingsBehind(folder, stored.manifest.inputs);
+    const predictions = readPredictions(stored.folder);
+    rows.push({
+      ...nameOf(cell),
+      system: cell.system!,
+      trainingPasses: sum(trainings.map(passesOf)),
+      answeringPasses: sum(predictions.map(({ readings }) => readings.length)),
+      trainedWeights: weightsOf(trainings),
+      trainingSeconds: sum(trainings.map(({ manifest }) => manifest.seconds)),
+      answeringSeconds: stored.manifest.seconds,
+    });
+  }
+  return rows;
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** Every training that these keys name, and those behind them, each once. */
+async function trainingsBehind(folder: string, keys: readonly string[]): Promise<Artifact[]> {
+  const found = new Map<string, Artifact>();
+  const open = [...keys];
+  for (let key = open.pop(); key !== undefined; key = open.pop()) {
+    if (found.has(key) || !/^[0-9a-f]+$/.test(key)) continue; // a fingerprint of data
+    for (const kind of TRAININGS) {
+      const stored = await findStored(artifactPlace(folder, kind, key), "look");
+      if (stored === null) continue;
+      found.set(key, stored);
+      open.push(...stored.manifest.inputs);
+    }
+  }
+  return [...found.values()];
+}
+
+/** Prompts read for a training. */
+function passesOf({ stage, folder }: Artifact): number {
+  if (stage === "candidate-scores") return readJson<{ pairs: number }>(folder, "stats.json").pairs;
+  if (stage === "retriever-head") return readJson<{ reads: { read: number } }>(folder, "curve.json").reads.read;
+  const own = stage === "system" && existsSync(join(folder, "cost.json"));
+  return own ? readJson<{ readerPasses: number }>(folder, "cost.json").readerPasses : 0;
+}
+
+/** Weights of all trainings; an adapter that a system has trained on is not counted again. */
+function weightsOf(trainings: readonly Artifact[]): number {
+  const files = trainings.flatMap(({ stage, folder }) =>
+    WEIGHTS[stage as Training]
+      .filter((file) => existsSync(join(folder, file)))
+      .map((file) => ({ stage, folder, file })),
+  );
+  const trainsOn = files.some(({ stage, file }) => stage === "system" && file.startsWith("adapter/"));
+  return sum(
+    files
+      .filter(({ stage }) => !(trainsOn && stage === "reader"))
+      .map(({ folder, file }) => numWeights(join(folder, file))),
+  );
+}
+
+function numWeights(file: string): number {
+  const { entries } = openSafetensors(file);
+  return sum([...entries.values()].map(({ shape }) => shape.reduce((product, size) => product * size, 1)));
+}
