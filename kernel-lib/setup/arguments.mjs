@@ -1,7 +1,7 @@
 import { SetupError } from "./errors.mjs";
 
 const USAGE =
-  "Use: npm run setup [-- --gpu | --cpu], npm run reproduce, npm test, npm run lab, npm run checkpoints, npm run data, npm run artifacts, npm run reference.";
+  "Use: npm run setup [-- --gpu | --cpu], npm run reproduce, npm run notebooks, npm test, npm run lab, npm run checkpoints, npm run data, npm run artifacts, npm run reference.";
 
 /**
  * Reads `[--gpu | --cpu] [--then command -- its arguments …]`.

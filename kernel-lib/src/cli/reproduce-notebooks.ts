@@ -3,11 +3,10 @@ import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { ConfigError } from "../base/errors";
-import { ownModelsDir } from "../hub/models";
-import { readNotebook } from "../notebook/notebook-file";
-import { listParameters } from "../notebook/parameters";
+import type { Parameters } from "../notebook/parameters";
 import { runNotebook } from "../notebook/runner";
 import { writeFileAtomic } from "../store/files";
+import { assertDeclared, createNotebookLine, notebookEnvironment, shareSettings, workInLanes } from "./notebook-runs";
 import type { ReproduceOptions } from "./reproduce-options";
 import type { TerminalProgress } from "./terminal-progress";
 
@@ -27,39 +26,27 @@ export async function selectNotebooks(folder: string, beginnings: readonly strin
   const chosen =
     beginnings.length === 0 ? all : all.filter((name) => beginnings.some((start) => name.startsWith(start)));
   if (chosen.length === 0)
-    throw new ConfigError(`reproduce: ${folder} must hold notebooks; it has none. Run it in the repository.`, {
+    throw new ConfigError(`selectNotebooks: ${folder} must hold notebooks; it has none. Run it in the repository.`, {
       folder,
     });
   return chosen.map((name) => join(folder, name));
 }
 
-type Settings = Readonly<Record<string, unknown>>;
-
 /** What the notebooks ask of real data unless told otherwise: the casebook is only drawn. */
 const REAL_TASK = "breast-mnist";
 
 /** Which values each notebook is given: nothing for the default run, else the settings it declares. */
-async function chooseSettings(files: readonly string[], options: ReproduceOptions): Promise<Map<string, Settings>> {
+async function chooseSettings(
+  files: readonly string[],
+  options: ReproduceOptions,
+): Promise<ReadonlyMap<string, Parameters>> {
   // full is the grid of quick's sizes with more readers, seeds and systems: the notebooks' part of it is quick's
   const profile = options.profile === "full" ? "quick" : options.profile;
   const task = options.source === "real" ? { taskName: REAL_TASK } : {};
   const given = { profile, seed: options.seed, source: options.source, ...task, ...options.parameters };
-  const settings = new Map<string, Settings>();
-  const declared = new Set<string>();
-  for (const file of files) {
-    const names = listParameters(await readNotebook(file));
-    for (const name of names) declared.add(name);
-    const own = Object.entries(given).filter(([name]) => names.includes(name));
-    settings.set(file, options.settings === "default" ? {} : Object.fromEntries(own));
-  }
-  for (const name of Object.keys(options.parameters)) {
-    if (declared.has(name)) continue;
-    throw new ConfigError(
-      `reproduce: --param must name a parameter of a notebook; got ${name}. Use one of ${[...declared].sort().join(", ")}.`,
-      { name, declared: [...declared] },
-    );
-  }
-  return settings;
+  const { settings, declared } = await shareSettings(files, given);
+  assertDeclared("reproduce: --param", Object.keys(options.parameters), declared);
+  return options.settings === "default" ? new Map(files.map((file) => [file, {}])) : settings;
 }
 
 /** One executed notebook. */
@@ -84,36 +71,17 @@ interface ReproduceContext {
   readonly signal: AbortSignal;
 }
 
-/** A live line: the notebook, its cell, and what that says of its progress. */
-function createLine(name: string, progress: TerminalProgress) {
-  let cell = "";
-  const show = (text: string): void =>
-    progress.update(name, [name, cell, text].filter((part) => part !== "").join("  "));
-  return {
-    show,
-    enter(position: number, total: number): void {
-      cell = `cell ${position}/${total}`;
-      show("");
-    },
-  };
-}
-
-async function runOne(file: string, settings: Settings, context: ReproduceContext): Promise<NotebookReport> {
+async function runOne(file: string, settings: Parameters, context: ReproduceContext): Promise<NotebookReport> {
   const { options, progress, signal } = context;
   const name = basename(file, ".ipynb");
   const begun = Date.now();
-  const models = ownModelsDir(); // a notebook runs in its own folder: the path must be whole
-  const line = createLine(name, progress);
+  const line = createNotebookLine(name, progress);
   line.show("starting");
   try {
     const { seconds } = await runNotebook(file, {
       ...(options.notebooksDir === null ? {} : { output: join(options.notebooksDir, basename(file)) }),
       parameters: settings,
-      env: {
-        JOMED_FIGURES_DIR: options.figuresDir,
-        ...(options.dataDir === null ? {} : { JOMED_DATA_DIR: options.dataDir }),
-        ...(models === null ? {} : { JOMED_MODELS_DIR: models }),
-      },
+      env: notebookEnvironment(options),
       signal,
       onProgress: ({ done, total }) => line.enter(done + 1, total),
       onProgressText: line.show,
@@ -190,19 +158,16 @@ export async function reproduceNotebooks(
   const settings = await chooseSettings(files, options);
   for (const folder of [options.notebooksDir, options.figuresDir])
     if (folder !== null) await mkdir(folder, { recursive: true });
-  const waiting = [...order];
   const reports = new Map<string, NotebookReport>();
   let failure: unknown = null;
-  const lane = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined && failure === null; file = waiting.shift()) {
-      try {
-        reports.set(file, await runOne(file, settings.get(file)!, context));
-      } catch (error) {
-        failure ??= error;
-      }
+  await workInLanes(order, lanes, async (file) => {
+    try {
+      reports.set(file, await runOne(file, settings.get(file)!, context));
+    } catch (error) {
+      failure ??= error;
     }
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
+    return failure === null ? "go on" : "stop";
+  });
   return { reports: files.flatMap((file) => reports.get(file) ?? []), failure };
 }
 

@@ -4,6 +4,7 @@ import { repositoryRoot } from "../base/paths";
 import type { GridFailure } from "../experiments/grid/schedule";
 import { writeGallery } from "../figures/export/save-figure";
 import { describeFailure, runGridCommand } from "./grid";
+import { INTERRUPTED, listenForStop } from "./notebook-runs";
 import {
   formatReport,
   readEarlierRun,
@@ -14,26 +15,6 @@ import {
 } from "./reproduce-notebooks";
 import { parseReproduce, REPRODUCE_USAGE, type ReproduceOptions } from "./reproduce-options";
 import { createTerminalProgress, type TerminalProgress } from "./terminal-progress";
-
-const INTERRUPTED = 130;
-
-/** A signal that the first Ctrl-C aborts; the second ends this program at once, and the kernels with it. */
-function listenForStop(): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(INTERRUPTED);
-    process.stderr.write("\nstopping after the running step … (again: at once)\n");
-    controller.abort();
-  };
-  const names = ["SIGINT", "SIGTERM"] as const;
-  for (const name of names) process.on(name, stop);
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const name of names) process.off(name, stop);
-    },
-  };
-}
 
 /** Computes the grid that was asked for, then the notebooks; a grid's failures are listed last. */
 async function run(options: ReproduceOptions, root: string, signal: AbortSignal): Promise<number> {

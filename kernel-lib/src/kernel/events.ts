@@ -26,7 +26,6 @@ export type Command =
   | { readonly kind: "interrupt" }
   /** The user's answer; null where nobody may be asked. */
   | { readonly kind: "input"; readonly value: string | null }
-  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   | {
       readonly kind: "comm";
       readonly cell: number;
@@ -34,11 +33,6 @@ export type Command =
       readonly content: MessageContent;
       readonly buffers: readonly Uint8Array[];
     };
-
-/** Something to be known about the running values. */
-export type Question =
-  | { readonly about: "columns"; readonly expression: string }
-  | { readonly about: "value"; readonly expression: string };
 
 /** How a cell ended. */
 export interface CellEnd {
@@ -48,6 +42,8 @@ export interface CellEnd {
   readonly expressions: Readonly<Record<string, { readonly data: MimeBundle } | ShownError>>;
   /** Values that the cell declared and reached. */
   readonly reached: readonly string[];
+  /** Columns of every table that has a name now. */
+  readonly tables: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What the process that runs the cells tells. */
@@ -64,7 +60,6 @@ export type CellEvent =
     }
   | { readonly kind: "input"; readonly prompt: string; readonly password: boolean; readonly now?: boolean }
   | { readonly kind: "end"; readonly cell: number; readonly end: CellEnd }
-  | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "setting"; readonly name: string; readonly value: string }
   | { readonly kind: "turn"; readonly to: Channel; readonly cell: number };
 

@@ -12,6 +12,9 @@ export interface Presented {
 /** Makes a value's formats, or null when it is not of its kind. */
 export type Presenter = (value: unknown) => Presented | null | Promise<Presented | null>;
 
+/** The names of a table's columns, or null when the value is no table of its kind. */
+export type ColumnReader = (value: object) => readonly string[] | null;
+
 /** A message of a comm, as the front end sent it. */
 export interface CommMessage {
   readonly type: "comm_open" | "comm_msg" | "comm_close";

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { escapeHtml, visibleText } from "../base/plain-text";
 import type { Figure, RasterImage } from "../base/types";
-import type { Presented, Presenter } from "../kernel/host";
+import type { ColumnReader, Presented, Presenter } from "../kernel/host";
 import { nounCard, predictionCard } from "./cards";
 import { type TableLike, tableBundle } from "./tables";
 
@@ -42,17 +42,31 @@ function shownTable(rows: readonly Fields[], columns: readonly string[], count: 
   };
 }
 
+function isArqueroTable(value: object): value is TableLike {
+  return has(value as Fields, "objects", "numRows", "columnNames");
+}
+
+function isDanfoFrame(value: object): value is Fields & { readonly columns: string[] } {
+  return has(value as Fields, "head", "print") && Array.isArray((value as Fields)["columns"]);
+}
+
+/** For completion: the columns of Arquero's tables and danfo's frames. */
+export const COLUMN_READERS: readonly ColumnReader[] = [
+  (value) => (isArqueroTable(value) ? value.columnNames() : null),
+  (value) => (isDanfoFrame(value) ? value.columns.map(String) : null),
+];
+
 const arqueroTable: Presenter = (value) => {
   const fields = fieldsOf(value);
-  if (fields === null || !has(fields, "objects", "numRows", "columnNames")) return null;
-  const table = fields as unknown as TableLike;
-  return shownTable(table.objects({ limit: MAX_ROWS }) as Fields[], table.columnNames(), table.numRows());
+  if (fields === null || !isArqueroTable(fields)) return null;
+  const rows = fields.objects({ limit: MAX_ROWS }) as Fields[];
+  return shownTable(rows, fields.columnNames(), fields.numRows());
 };
 
 const danfoFrame: Presenter = (value) => {
   const fields = fieldsOf(value);
-  if (fields === null || !has(fields, "head", "print") || !Array.isArray(fields["columns"])) return null;
-  const columns = fields["columns"] as string[];
+  if (fields === null || !isDanfoFrame(fields)) return null;
+  const { columns } = fields;
   const [count = 0] = fields["shape"] as number[];
   const values = (fields["values"] as unknown[]).slice(0, MAX_ROWS);
   const rows = values.map((row) =>

@@ -12,6 +12,7 @@ import { createCellError, createPathCleaner, OutputCollector } from "./collect-o
 import {
   type Cell,
   type CodeCell,
+  type ErrorOutput,
   hasTag,
   type Notebook,
   type Output,
@@ -57,6 +58,18 @@ function kernelProgram(root: string): string {
   });
 }
 
+/** How one code cell fared. */
+export interface CellReport {
+  /** Counted from 1 over all cells of the notebook, those with words too. */
+  readonly position: number;
+  readonly id: string;
+  readonly seconds: number;
+  /** "skipped": tagged so, or behind a cell that failed. */
+  readonly state: "ok" | "failed" | "skipped";
+  /** What a failed cell showed; null for the others. */
+  readonly error: ErrorOutput | null;
+}
+
 export interface RunNotebookOptions {
   /** Where the executed notebook is written. Default: over the notebook itself. */
   readonly output?: string;
@@ -72,6 +85,8 @@ export interface RunNotebookOptions {
   readonly signal?: AbortSignal;
   /** Told before each cell: `done` cells of `total`. */
   readonly onProgress?: (event: ProgressEvent) => void;
+  /** Told of each code cell (but empty ones) when it has ended; after a failure the rest are told as skipped. */
+  readonly onCell?: (report: CellReport) => void;
   /** Told each line of a progress bar that the notebook shows. */
   readonly onProgressText?: (text: string) => void;
 }
@@ -116,6 +131,7 @@ async function executeCell(session: Session, source: string): Promise<"ok" | "fa
 interface CellRun {
   readonly cell: CodeCell;
   readonly outputs: () => Output[];
+  readonly seconds: number;
   readonly failure: unknown;
 }
 
@@ -142,10 +158,12 @@ function interruptOnAbort(session: Session): () => void {
 async function runCell(session: Session, cell: CodeCell, position: number): Promise<CellRun> {
   const { collector, options, name } = session;
   const outputs = collector.beginCell();
+  const begun = performance.now();
   const executed = { ...cell, execution_count: ++session.executions };
   const ended = (failure: unknown): CellRun => ({
     cell: executed,
     outputs,
+    seconds: (performance.now() - begun) / 1000,
     failure:
       failure !== null && options.signal?.aborted
         ? new InterruptedError(`runNotebook: interrupted in cell ${position} of ${name}. Run it again to go on.`)
@@ -173,21 +191,29 @@ function inCell(error: unknown, name: string, cell: number): unknown {
   return Object.assign(error, { details: { ...error.details, notebook: name, cell } });
 }
 
+function reportCell({ options }: Session, cell: CodeCell, position: number, run: CellRun | null): void {
+  const { seconds, failure } = run ?? { seconds: 0, failure: null };
+  const error = failure === null ? undefined : run?.outputs().findLast((output) => output.output_type === "error");
+  const state = run === null ? "skipped" : failure === null ? "ok" : "failed";
+  options.onCell?.({ position, id: cell.id, seconds, state, error: error ?? null });
+}
+
 async function runCells(session: Session, cells: readonly Cell[]): Promise<{ cells: Cell[]; failure: unknown }> {
   const runs = new Map<number, CellRun>();
   let failure: unknown = null;
   for (const [index, cell] of cells.entries()) {
-    session.options.onProgress?.({ stage: session.name, done: index, total: cells.length });
-    if (cell.cell_type !== "code" || hasTag(cell, "skip-execution") || cell.source.trim() === "") continue;
-    if (session.options.signal?.aborted)
-      failure = new InterruptedError(
+    if (failure === null) session.options.onProgress?.({ stage: session.name, done: index, total: cells.length });
+    if (cell.cell_type !== "code" || cell.source.trim() === "") continue;
+    const isSkipped = hasTag(cell, "skip-execution");
+    if (!isSkipped && session.options.signal?.aborted)
+      failure ??= new InterruptedError(
         `runNotebook: interrupted before cell ${index + 1} of ${session.name}. Run it again to go on.`,
       );
-    if (failure !== null) break;
-    const run = await runCell(session, cell, index + 1);
+    const run = isSkipped || failure !== null ? null : await runCell(session, cell, index + 1);
+    reportCell(session, cell, index + 1, run);
+    if (run === null) continue;
     runs.set(index, run);
     failure = run.failure;
-    if (failure !== null) break;
   }
   const executed = cells.map((cell, index): Cell => {
     const run = runs.get(index);

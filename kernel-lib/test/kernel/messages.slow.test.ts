@@ -66,6 +66,21 @@ describe("requests", () => {
     expect((inCall["data"] as Record<string, string>)["text/plain"]).toContain("left: number");
   });
 
+  it("complete the columns of the tables that have a name, while a cell runs too, and forget them with their values", async () => {
+    const complete = async (code: string) => (await session.request("complete_request", { code })).reply.content;
+    const offered = async (code: string): Promise<unknown> => (await complete(code))["matches"];
+    await session.execute(
+      "import * as aq from 'arquero'; const people = aq.table({ name: ['a'], age: [1] }); let frame = { columns: ['x', 'y'], head() {}, print() {} }",
+    );
+    const running = session.execute("await new Promise((done) => setTimeout(done, 2000))");
+    expect(await complete('people.get("a')).toMatchObject({ matches: ["age"], cursor_start: 12, cursor_end: 13 });
+    expect(await offered("people.filter((d) => d.")).toEqual(["name", "age"]);
+    expect(await offered('frame["')).toEqual(["x", "y"]);
+    await running;
+    await session.execute("frame = null as never; process.kill(process.pid, 'SIGKILL')");
+    expect(await offered('people.get("a')).not.toContain("age");
+  });
+
   it("may be silent, leave no history, and ask for expressions", async () => {
     const count = (await session.execute("1")).reply.content["execution_count"] as number;
     const silent = await session.execute("console.log('heard'); 5", { silent: true, store_history: false });

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Command } from "../events";
-import { type CommMessage, installHost, type KernelHost, type Presenter } from "../host";
+import { type ColumnReader, type CommMessage, installHost, type KernelHost, type Presenter } from "../host";
 import { createCellNames, InterruptedCell, nobodyToAsk } from "./cell-names";
 import { Channels } from "./channels";
 import { commonNames, ModuleLoader } from "./imports";
@@ -51,12 +51,14 @@ const cellNames = createCellNames({
   askNow: (prompt) => channels.send({ kind: "input", prompt, password: false, now: true }),
 });
 const names = createSharedNames({ ...commonNames(join(process.cwd(), "cell.ts")), ...cellNames });
+const columnReaders: ColumnReader[] = [];
 const runner = new CellRunner({
   host,
   loader,
   names,
   stops,
   speaking,
+  columnReaders,
   begin: () => channels.begin(),
   send: (event) => channels.send(event),
 });
@@ -117,9 +119,11 @@ function obey(command: Command): void {
  * Makes this process the one that runs the cells.
  *
  * @param presenters what values look like as the result of a cell, asked from the last to the first.
+ * @param readers tell the columns of tables, for completion; asked from the first to the last.
  */
-export function startCells(presenters: readonly Presenter[]): void {
+export function startCells(presenters: readonly Presenter[], readers: readonly ColumnReader[]): void {
   host.presenters.push(...presenters);
+  columnReaders.push(...readers);
   prepareProcess();
   process.on("message", obey);
   process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));

@@ -1,9 +1,10 @@
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
+import { types } from "node:util";
 import { Script } from "node:vm";
 import { CellSyntaxError, compile } from "../compile/compile";
 import type { CellEnd, CellEvent, Command, MimeBundle } from "../events";
-import type { KernelHost } from "../host";
+import type { ColumnReader, KernelHost } from "../host";
 import { InterruptedCell } from "./cell-names";
 import { loadFunction, type ModuleLoader } from "./imports";
 import { present } from "./present";
@@ -22,6 +23,8 @@ export interface CellProcessParts {
   readonly names: Record<string, unknown>;
   readonly stops: StopFlags;
   readonly speaking: AsyncLocalStorage<number>;
+  /** Asked in their order for the columns of a value. */
+  readonly columnReaders: readonly ColumnReader[];
   /** Says that a new cell speaks. */
   begin(): void;
   send(event: CellEvent): void;
@@ -91,7 +94,7 @@ export class CellRunner {
     // rejections that nobody waits for are told before the cell ends
     await new Promise((next) => setImmediate(next));
     const expressions = error === null ? await this.evaluateAll(command) : {};
-    return { error, result, metadata, expressions, reached: this.reached(before) };
+    return { error, result, metadata, expressions, reached: this.reached(before), tables: this.tables() };
   }
 
   /** Waits for what the cell still holds; an interrupt ends the waiting. */
@@ -115,6 +118,22 @@ export class CellRunner {
     const { names } = this.parts;
     const isNew = (name: string): boolean => !before.has(name) || !Object.is(before.get(name), names[name]);
     return this.declared.filter((name) => Object.hasOwn(names, name) && isNew(name));
+  }
+
+  /** The columns of the named values that are tables. */
+  private tables(): CellEnd["tables"] {
+    const { names, columnReaders } = this.parts;
+    const found: Record<string, readonly string[]> = {};
+    for (const [name, value] of Object.entries(names)) {
+      if (value === null || typeof value !== "object" || types.isProxy(value)) continue; // a proxy would notice
+      try {
+        const columns = columnReaders.map((read) => read(value)).find((list) => list !== null);
+        if (columns !== undefined) found[name] = columns;
+      } catch {
+        // a value that cannot be asked is no table
+      }
+    }
+    return found;
   }
 
   private async evaluateAll(command: RunCommand): Promise<CellEnd["expressions"]> {

@@ -117,7 +117,7 @@ export class CellProcess {
     this.stopped = null;
     this.start();
     this.listener.died(error);
-    if (wasRunning) this.settle({ error, result: null, metadata: {}, expressions: {}, reached: [] });
+    if (wasRunning) this.settle({ error, result: null, metadata: {}, expressions: {}, reached: [], tables: {} });
   }
 
   private deathError(code: number | null, signal: string | null): ShownError {

@@ -1,6 +1,7 @@
 import { parseSync } from "@swc/core";
 import type { MessageContent } from "../message";
 import type { CellPlace, CellTypes } from "../types/cell-types";
+import { completeColumn, type TableColumns } from "./columns";
 
 /** What a front end asks while somebody types: completions, what a name is, whether the input is complete. */
 
@@ -64,9 +65,34 @@ function emptyCompletion(cursor: number): MessageContent {
   return { status: "ok", matches: [], cursor_start: cursor, cursor_end: cursor, metadata: {} };
 }
 
-/** The content of a complete_reply. */
-export async function complete(types: CellTypes, content: MessageContent): Promise<MessageContent> {
+function columnReply(code: string, offset: number, tables: TableColumns): MessageContent | null {
+  const found = completeColumn(code, offset, tables);
+  if (found === null) return null;
+  const [start, end] = [toPoints(code, found.start), toPoints(code, offset)];
+  const matches = found.columns.slice(0, MAX_MATCHES);
+  const kinds = matches.map((text) => ({ start, end, text, type: "field", signature: "column" }));
+  return {
+    status: "ok",
+    matches,
+    cursor_start: start,
+    cursor_end: end,
+    metadata: { _jupyter_types_experimental: kinds },
+  };
+}
+
+/**
+ * The content of a complete_reply.
+ *
+ * @param tables columns of the tables that cells have named; where one is meant, only they are offered.
+ */
+export async function complete(
+  types: CellTypes,
+  content: MessageContent,
+  tables: TableColumns,
+): Promise<MessageContent> {
   const { code, offset } = askedOf(content);
+  const columns = columnReply(code, offset, tables);
+  if (columns !== null) return columns;
   const before = code.slice(0, offset);
   const inString = isInString(before);
   const typed = (inString ? FILE_BEFORE : WORD_BEFORE).exec(before)![0];

@@ -66,6 +66,7 @@ export class Kernel {
   private running: Request | null = null;
   private working: Promise<void> | null = null;
   private stopCheck: (() => void) | null = null;
+  private tables: CellEnd["tables"] = {};
   private count = 0;
   private lastCell = 0;
   private typeErrors: TypeErrors;
@@ -136,6 +137,7 @@ export class Kernel {
   private forget(error: ShownError): void {
     this.streams.flush();
     this.types.clear();
+    this.tables = {};
     this.comms.clear();
     if (this.running === null) this.publishOf(this.lastCell, "stream", { name: "stderr", text: `${error.evalue}\n` });
   }
@@ -192,7 +194,7 @@ export class Kernel {
       case "execute_request":
         return this.execute(request);
       case "complete_request":
-        return reply(await complete(this.types, content));
+        return reply(await complete(this.types, content, this.tables));
       case "inspect_request":
         return reply(await inspectAt(this.types, content));
       case "is_complete_request":
@@ -295,7 +297,7 @@ export class Kernel {
   }
 
   private async runCell(source: string, label: string, cell: number, content: MessageContent): Promise<CellEnd> {
-    const nothing = { result: null, metadata: {}, expressions: {}, reached: [] };
+    const nothing = { result: null, metadata: {}, expressions: {}, reached: [], tables: this.tables };
     const expressions = (content["user_expressions"] ?? {}) as Record<string, string>;
     if (source.trim() === "" && Object.keys(expressions).length === 0) return { error: null, ...nothing };
     const complaints = await this.check(source);
@@ -305,6 +307,7 @@ export class Kernel {
     if (warnings.length > 0)
       this.publishOf(cell, "stream", { name: "stderr", text: warningText(warnings, label, source) });
     const end = await this.cells.run({ kind: "run", cell, source, label, expressions });
+    this.tables = end.tables;
     this.types.remember(source, end.error === null ? "all" : new Set(end.reached));
     return end;
   }
