@@ -68,17 +68,17 @@ const INDEX: Profile["index"] = {
 };
 
 const QUICK_READER: ReaderStageOptions = {
-  steps: 240, // 2,160 of 3 x 8 prompts (15 epochs)
+  steps: 360, // 2,160 of 3 x 8 prompts (15 epochs)
   batchSize: 24, // 3 x 8 accumulated (Qwen2-VL), 5 x 8 (Pixtral)
   learningRate: 2e-3, // 1e-4; a model of a million weights wants more
   warmupShare: 0.1,
   rank: 8, // not given
   alpha: 16, // not given
   vision: "trained", // not frozen
-  augment: { maxShift: 2, noise: 5 }, // none; 546 pictures would be learnt by heart
+  augment: { afterPasses: 2, maxShift: 2, noise: 5 }, // none; what comes up again and again would be learnt by heart
   weightDecay: 0.01,
   clipNorm: 1, // not given
-  evaluateEvery: 24, // once an epoch
+  evaluateEvery: 36, // once an epoch
 };
 
 const QUICK_RETRIEVER: RetrieverStageOptions = {

@@ -32,7 +32,7 @@ export interface ReaderStageOptions {
   readonly dropout?: number;
   /** Whether the vision tower gets adapters. Default "trained" (paper). */
   readonly vision?: "trained" | "frozen";
-  /** Shifts and noise on every training picture; null for none (paper). Default null. */
+  /** Shifts and noise on training pictures; null for none (paper). Default null. */
   readonly augment?: AugmentOptions | null;
   /** Default 0.01. */
   readonly weightDecay?: number;
@@ -43,6 +43,8 @@ export interface ReaderStageOptions {
 }
 
 export interface AugmentOptions {
+  /** Passes over the training questions that see their pictures as they are. Default 0. */
+  readonly afterPasses?: number;
   /** Largest shift in each direction, pixels; the border is repeated. Default 2. */
   readonly maxShift?: number;
   /** Standard deviation of the noise on each byte, in grey levels of 255. Default 5. */
@@ -124,7 +126,8 @@ function createTrainee(
     variables: adapter.variables,
     prepare: async (step, random, micro) => {
       const rows = order(step).slice(micro * batchSize, (micro + 1) * batchSize);
-      const pairs = rows.map((row) => drawPair(train[row]!, random, options.augment ?? null));
+      const augment = augmentAt((step * accumulation + micro) * batchSize, inputs, options);
+      const pairs = rows.map((row) => drawPair(train[row]!, random, augment));
       return { prompts: collate(model, pairs), random: random.fork("dropout") };
     },
     loss: ({ prompts, random }) => {
@@ -169,6 +172,16 @@ function collateValidation({ model, validation }: ReaderStageInputs): PromptBatc
     batches.push(collate(model, pairs.slice(from, from + VALIDATION_BATCH)));
   }
   return batches;
+}
+
+/** How pictures are augmented after so many were shown; null where they are not, or not yet. */
+function augmentAt(
+  numShown: number,
+  { train }: ReaderStageInputs,
+  { augment = null }: ReaderStageOptions,
+): AugmentOptions | null {
+  if (augment === null) return null;
+  return numShown < (augment.afterPasses ?? 0) * train.length ? null : augment;
 }
 
 /** Mean loss over all validation prompts, nats per answer. */
@@ -224,6 +237,7 @@ export function augmentImage(image: RasterImage, random: Random, options: Augmen
 
 function checkInputs({ train, validation }: ReaderStageInputs, options: ReaderStageOptions): void {
   assertInteger("trainReader: batchSize", options.batchSize, 1);
+  assertInteger("trainReader: augment.afterPasses", options.augment?.afterPasses ?? 0, 0);
   assertOneOf("trainReader: vision", options.vision ?? "trained", ["trained", "frozen"]);
   for (const [split, examples] of Object.entries({ train, validation })) {
     if (examples.length > 0) continue;

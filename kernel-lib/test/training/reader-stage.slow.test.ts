@@ -138,6 +138,25 @@ describe("trainReader", () => {
     },
   );
 
+  test("pictures are moved from the pass on that is asked for", async () => {
+    const run = async (augment: ReaderStageOptions["augment"]): Promise<string> => {
+      const model = tinyReader();
+      const { adapter } = await trainReader(inputs(model), { ...options, steps: 5, evaluateEvery: 5, augment });
+      const bits = bitsOf(adapter.variables);
+      adapter.dispose();
+      model.dispose();
+      return bits;
+    };
+    const plain = await run(null);
+    expect(await run({ afterPasses: 3 })).toBe(plain); // five steps of 8 among 16 questions: two passes and a half
+    expect(await run({ afterPasses: 2 })).not.toBe(plain);
+    expect(await run({})).not.toBe(await run({ afterPasses: 2 }));
+    const model = tinyReader();
+    const refused = trainReader(inputs(model), { ...options, augment: { afterPasses: -1 } });
+    await expect(refused).rejects.toThrow(/augment\.afterPasses must be a whole number/);
+    model.dispose();
+  });
+
   test("200 steps leave nothing behind", async () => {
     const model = tinyReader(1, 16);
     const small = { train: readable(4, "train"), validation: readable(2, "validation") };

@@ -17,7 +17,7 @@ const SHORT_RETRIEVER = {
 /**
  * What a task changes in a short grid; nothing where it keeps the profile's numbers.
  *
- * A short training of a reader wants a higher rate than the walkthrough's 240 steps (5e-3; 2e-3 leaves the labels of DermaMNIST
+ * A short training of a reader wants a higher rate than the walkthrough's 360 steps (5e-3; 2e-3 leaves the labels of DermaMNIST
  * at their frequencies), and no augmentation: a picture is seen three to five times, and shifted chest films are hardly learnt at
  * all. Chosen on the validation splits of seed 7: docs/performance.md.
  */

@@ -6,7 +6,7 @@ import { casebookTask } from "./tasks";
 import { diagnosisNames, drawCasebook } from "./world";
 
 /** Raised whenever the same seed and dials would give other pictures, labels or captions. */
-const CASEBOOK_VERSION = 2;
+const CASEBOOK_VERSION = 3;
 
 /** The task and the corpus of a setting. */
 export interface CasebookPhantom {

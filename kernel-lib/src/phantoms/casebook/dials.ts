@@ -27,7 +27,7 @@ export interface CaptionShares {
 
 /** How many there are of each. */
 export interface CasebookSizes {
-  /** Questions. Defaults 546, 300 and 1,000. */
+  /** Questions. Defaults 6,000, 300 and 1,000. */
   readonly train: number;
   readonly validation: number;
   readonly test: number;
@@ -98,7 +98,7 @@ const CLASSES: Readonly<Record<CasebookVariant, number>> = {
   "casebook-phrases": 2,
 };
 const CAPTION_SHARES: CaptionShares = { diagnosis: 0.9, sign: 0.7, nuisance: 0.9 };
-const SIZES: CasebookSizes = { train: 546, validation: 300, test: 1000, pairs: 4000, taskShare: 0.8 };
+const SIZES: CasebookSizes = { train: 6000, validation: 300, test: 1000, pairs: 4000, taskShare: 0.8 };
 
 /** The dials of a variant where nothing is turned. */
 export function standardDials(variant: CasebookVariant): CasebookDials {

@@ -79,7 +79,7 @@ test("every dial is part of the fingerprints; standard dials are those of loadTa
 
 test("loadTask and loadCorpus know the standard world under its names", async () => {
   const task = await loadTask("casebook", { cacheDir });
-  expect(Object.values(task.splits).map((rows) => rows.length)).toEqual([546, 300, 1000]);
+  expect(Object.values(task.splits).map((rows) => rows.length)).toEqual([6000, 300, 1000]);
   expect(task.fingerprint).toMatch(/^casebook:phantom:v2:7:[0-9a-f]{16}$/);
   expect(task.card.description).toContain("70 % of the cases are told by the corpus only");
   const corpus = await loadCorpus("casebook-pairs");
@@ -169,7 +169,7 @@ test("noise of labels touches training only, noise of captions the pairs only", 
       .cases(split)
       .filter(({ facts, told }) => told.join() !== facts.diagnosis.join()).length;
   expect([wrong({}, "train"), wrong({ labelNoise: 1 }, "test")]).toEqual([0, 0]);
-  expect(wrong({ labelNoise: 1 }, "train") / 546).toBeCloseTo(0.5, 1);
+  expect(wrong({ labelNoise: 1 }, "train") / 6000).toBeCloseTo(0.5, 1);
   const told = (captionNoise: number) => {
     const { pairs } = world({ captionNoise, captionShares: { diagnosis: 1 }, sizes: { pairs: 400, taskShare: 1 } });
     return pairs().filter(({ text, truth }) => text.split(" ").includes(truth!)).length / 400;
