@@ -102,7 +102,7 @@ const QUICK: Profile = {
   index: INDEX,
   reader: QUICK_READER,
   closedBook: QUICK_READER,
-  retriever: QUICK_RETRIEVER,
+  retriever: { ...QUICK_RETRIEVER, numQuestions: 1000 }, // all
   numPerHead: 2,
   numDraws: 2000,
   grid: {

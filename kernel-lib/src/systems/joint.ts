@@ -12,8 +12,9 @@ import { createLearnedTower, embedInBatches, loadLearnedTower } from "../retriev
 import { mixEmbeddings } from "../retriever/mix";
 import { HEADS } from "../retriever/retrieve";
 import { makeFolder, writeFileAtomic } from "../store/files";
-import { headInputs, openScores, scoreFrozenCandidates } from "../training/over-index";
+import { bestRows, headInputs, openScores, scoreFrozenCandidates } from "../training/over-index";
 import { type ReadableExample, trainReader } from "../training/reader-stage";
+import type { QuerySet } from "../training/retriever-options";
 import { trainRetrieverHead } from "../training/retriever-stage";
 import { openTunedReading } from "./reading";
 import { openFinder } from "./retrieval";
@@ -84,7 +85,7 @@ async function trainHeadsOn(own: string, work: JointWork, trained: Trained, roun
     const known = openScores(asked, { file: base });
     if (round === 1) {
       const scoring = { task, index: index!, scores: known.scores };
-      await scoreFrozenCandidates(scoring, options.numCandidates, context.control);
+      await scoreFrozenCandidates(scoring, options, context.control);
     }
     const towers: Partial<Record<Head, string>> = {};
     let read = known.cacheSize();
@@ -116,11 +117,13 @@ async function trainHead(own: string, work: JointWork, { head, round, scores, st
   const steps = shareOf(options.steps, rounds);
   const tower = start === null ? createLearnedTower(encoder) : loadLearnedTower(encoder, start);
   try {
-    const inputs = headInputs(task, index!, head);
+    const inputs = headInputs(task, index!, head, options);
     const found =
       start === null
         ? {}
-        : { candidates: await inputs.search(await queriesOf(parts, tower, "train"), options.numCandidates) };
+        : {
+            candidates: await inputs.search(await queriesOf(tower, inputs.train, learnedWeight), options.numCandidates),
+          };
     const stateFile = join(own, `${head}-state.safetensors`);
     await trainRetrieverHead(
       {
@@ -143,12 +146,12 @@ async function trainHead(own: string, work: JointWork, { head, round, scores, st
 
 /** Query embeddings of a split under a learned tower, [n, D]. */
 async function queriesOf(
-  { task, index, learnedWeight }: SystemParts,
   tower: Parameters<typeof embedInBatches>[0],
-  split: Split,
+  { examples, frozen }: QuerySet,
+  learnedWeight: number,
 ): Promise<Matrix> {
-  const images = task.splits[split].map(({ image }) => image);
-  return mixEmbeddings(await embedInBatches(tower, images), index!.queries[split], learnedWeight);
+  const images = examples.map(({ image }) => image);
+  return mixEmbeddings(await embedInBatches(tower, images), frozen, learnedWeight);
 }
 
 /** The reader goes on, on what the towers find now; returns the adapter's folder. */
@@ -191,12 +194,13 @@ async function readableOf(
   towers: Trained["towers"],
   split: Split,
 ): Promise<ReadableExample[]> {
-  const { task, index, numPerHead } = parts;
+  const { task, index, numPerHead, learnedWeight } = parts;
+  const queries = { examples: task.splits[split], frozen: index!.queries[split] };
   const found: (readonly (readonly number[])[])[] = [];
   for (const head of HEADS) {
     const tower = loadLearnedTower(encoder, towers[head]!);
     try {
-      found.push(await headInputs(task, index!, head).search(await queriesOf(parts, tower, split), numPerHead));
+      found.push(await bestRows(index!, head, await queriesOf(tower, queries, learnedWeight), numPerHead));
     } finally {
       tower.dispose();
     }

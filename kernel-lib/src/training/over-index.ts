@@ -1,3 +1,5 @@
+import { assertInteger } from "../base/check";
+import { createRandom } from "../base/random";
 import type { Control, Corpus, Head, Label, Matrix, Split, Task } from "../base/types";
 import type { Reader, ReadPair } from "../reader/reader";
 import {
@@ -10,7 +12,8 @@ import {
 } from "../reader/score-cache";
 import { type CorpusViews, HEADS } from "../retriever/retrieve";
 import type { Preference } from "./judge-candidates";
-import type { RetrieverStageInputs } from "./retriever-options";
+import type { QuerySet, RetrieverStageInputs, RetrieverStageOptions } from "./retriever-options";
+import { takeRows } from "./retriever-stage";
 
 // What the trainings of a retriever take from an index: candidates, the reader's scores of them, and the inputs of a head. Whoever trains heads,
 // a stage or a system of its own, takes them from here, and so gets the same bits.
@@ -27,7 +30,7 @@ export interface FrozenIndex {
 }
 
 /** Rows of the best passages of each query embedding, exactly searched: [n, D] -> n lists. */
-async function bestRows(index: FrozenIndex, head: Head, queries: Matrix, count: number) {
+export async function bestRows(index: FrozenIndex, head: Head, queries: Matrix, count: number) {
   return (await index.exact[head].search(queries, count)).map(({ positions }) => positions);
 }
 
@@ -41,17 +44,37 @@ export function frozenCandidates(
   return bestRows(index, head, index.queries[split], numPassages);
 }
 
-/** What stage 2 of one head works on besides the tower, the scores and the seed. */
+/** Which pairs stage 2 reads. */
+export type StageReach = Pick<RetrieverStageOptions, "numCandidates" | "numQuestions">;
+
+/** The training questions that stage 2 learns from: all, or so many, the same ones for every seed and head. */
+function learnedQueries({ splits }: Task, { queries }: FrozenIndex, numQuestions = splits.train.length): QuerySet {
+  assertInteger("stage 2: numQuestions", numQuestions, 1);
+  const { train } = splits;
+  if (numQuestions >= train.length) return { examples: train, frozen: queries.train };
+  const rows = createRandom("stage 2/questions")
+    .shuffle(train.map((_, row) => row))
+    .slice(0, numQuestions)
+    .sort((a, b) => a - b);
+  return { examples: rows.map((row) => train[row]!), frozen: takeRows(queries.train, rows) };
+}
+
+/**
+ * What stage 2 of one head works on besides the tower, the scores and the seed.
+ *
+ * @throws ConfigError when numQuestions is not a whole number of at least 1.
+ */
 export function headInputs(
-  { splits }: Task,
+  task: Task,
   index: FrozenIndex,
   head: Head,
+  { numQuestions }: Pick<StageReach, "numQuestions">,
 ): Pick<RetrieverStageInputs, "head" | "train" | "validation" | "corpus" | "search"> {
   const { corpus, embeddings, queries } = index;
   return {
     head,
-    train: { examples: splits.train, frozen: queries.train },
-    validation: { examples: splits.validation, frozen: queries.validation },
+    train: learnedQueries(task, index, numQuestions),
+    validation: { examples: task.splits.validation, frozen: queries.validation },
     corpus: { passages: corpus.passages, embeddings: embeddings[head] },
     search: (found, count) => bestRows(index, head, found, count),
   };
@@ -81,15 +104,15 @@ export function openScores(
 const QUERIES_PER_BATCH = 32;
 
 /**
- * Reads every training and validation query with the frozen retriever's candidates of both heads, each pair once. The batches are fixed, so the
+ * Reads every training query that stage 2 learns from, and every validation query, with the frozen retriever's candidates of both heads, each pair once. The batches are fixed, so the
  * scores do not depend on which training asks first.
  */
 export async function scoreFrozenCandidates(
   { task, index, scores }: { readonly task: Task; readonly index: FrozenIndex; readonly scores: CachedScores },
-  numCandidates: number,
+  reach: StageReach,
   control: Control,
 ): Promise<void> {
-  const perQuery = await pairsPerQuery(task, index, numCandidates);
+  const perQuery = await pairsPerQuery(task, index, reach);
   const quiet: Control = control.signal === undefined ? {} : { signal: control.signal };
   for (let from = 0; from < perQuery.length; from += QUERIES_PER_BATCH) {
     await scores.score(perQuery.slice(from, from + QUERIES_PER_BATCH).flat(), quiet);
@@ -98,12 +121,18 @@ export async function scoreFrozenCandidates(
   }
 }
 
-/** The pairs of each training and validation query, each pair once. */
-async function pairsPerQuery({ splits }: Task, index: FrozenIndex, numCandidates: number): Promise<ReadPair[][]> {
+/** The pairs of each of these queries, each pair once. */
+async function pairsPerQuery(
+  task: Task,
+  index: FrozenIndex,
+  { numCandidates, numQuestions }: StageReach,
+): Promise<ReadPair[][]> {
+  const { splits } = task;
+  const validation = { examples: splits.validation, frozen: index.queries.validation };
   const all: ReadPair[][] = [];
-  for (const split of ["train", "validation"] as const) {
-    const byHead = await Promise.all(HEADS.map((head) => frozenCandidates(index, split, head, numCandidates)));
-    splits[split].forEach((example, query) => {
+  for (const { examples, frozen } of [learnedQueries(task, index, numQuestions), validation]) {
+    const byHead = await Promise.all(HEADS.map((head) => bestRows(index, head, frozen, numCandidates)));
+    examples.forEach((example, query) => {
       const rows = [...new Set(byHead.flatMap((lists) => lists[query]!))];
       all.push(rows.map((row) => ({ example, passage: index.corpus.passages[row]! })));
     });

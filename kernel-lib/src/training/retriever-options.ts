@@ -17,6 +17,8 @@ export interface RetrieverStageOptions extends RetrieverLossOptions {
   readonly batchSize: number;
   /** Candidates per query, K (paper: 50). */
   readonly numCandidates: number;
+  /** Training questions it learns from, drawn once for all seeds and heads; at least 1. Default all (paper). */
+  readonly numQuestions?: number;
   /** Highest learning rate (paper: 1e-4). */
   readonly learningRate: number;
   /** Steps of linear warm-up (paper: 1,000). */
@@ -91,7 +93,8 @@ export interface RetrieverStageInputs {
 }
 
 /** The options with every default filled in, and the loss they name as an object. */
-export interface RetrieverStageSettings extends Required<Omit<RetrieverStageOptions, keyof RetrieverLossOptions>> {
+export interface RetrieverStageSettings
+  extends Required<Omit<RetrieverStageOptions, keyof RetrieverLossOptions | "numQuestions">> {
   readonly loss: SettledLoss;
 }
 

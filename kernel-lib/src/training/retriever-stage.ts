@@ -187,7 +187,7 @@ export function candidateScores(queries: Matrix, embeddings: Matrix, candidates:
 }
 
 /** Rows of a matrix, copied: [rows.length, cols]. */
-function takeRows(matrix: Matrix, rows: readonly number[]): Matrix {
+export function takeRows(matrix: Matrix, rows: readonly number[]): Matrix {
   const { cols } = matrix;
   const data = new Float32Array(rows.length * cols);
   rows.forEach((row, i) => {

@@ -8,6 +8,7 @@ import { openBackend } from "../../src/compute/backend";
 import type { Qwen2Vl } from "../../src/models/qwen2-vl/weights";
 import { fingerprintReader } from "../../src/reader/local-reader";
 import {
+  type AugmentOptions,
   type ReadableExample,
   type ReaderStageInputs,
   type ReaderStageOptions,
@@ -139,7 +140,7 @@ describe("trainReader", () => {
   );
 
   test("pictures are moved from the pass on that is asked for", async () => {
-    const run = async (augment: ReaderStageOptions["augment"]): Promise<string> => {
+    const run = async (augment: AugmentOptions | null): Promise<string> => {
       const model = tinyReader();
       const { adapter } = await trainReader(inputs(model), { ...options, steps: 5, evaluateEvery: 5, augment });
       const bits = bitsOf(adapter.variables);

@@ -200,7 +200,7 @@ function scoresNode(group: Group, system: SystemDefinition): GridNode {
   const [index, reader] = [indexNode(group), readerNode(group, "retrieval")];
   const { training = {} } = system;
   // every training shares them, unless it changes which candidates are read or what the reader is asked
-  const isOwn = "numCandidates" in training || "preference" in training;
+  const isOwn = "numCandidates" in training || "numQuestions" in training || "preference" in training;
   const part = isOwn ? [trainingVariant(system)] : [];
   return nodeOf({ kind: "candidate-scores", of: group, part, after: [index, reader] }, async (from, run) =>
     scoresStage({ index: from.result(index), reader: from.result(reader) }, stage2Of(run, group, system)),

@@ -11,7 +11,7 @@ import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { HEADS } from "../../retriever/retrieve";
 import { diagnosePotential, diagnoseRetriever, joinHealth, type StageHealth } from "../../training/health";
 import type { Preference } from "../../training/judge-candidates";
-import { headInputs, openScores, scoreFrozenCandidates } from "../../training/over-index";
+import { headInputs, openScores, type StageReach, scoreFrozenCandidates } from "../../training/over-index";
 import type { RetrieverStageOptions } from "../../training/retriever-options";
 import { trainRetrieverHead } from "../../training/retriever-stage";
 import { profileOf } from "../profiles";
@@ -35,9 +35,7 @@ import { readJson, writeJson } from "./stage-files";
 // ---- the reader's scores of the frozen candidates, which every head starts from ---------------------------------------------
 
 /** What the reader is asked, about how many candidates. */
-interface ScoreSettings {
-  /** Candidates per query and head. */
-  readonly numCandidates: number;
+interface ScoreSettings extends StageReach {
   /** What the reader is asked. Default "labels". */
   readonly preference?: Preference | undefined;
 }
@@ -55,24 +53,25 @@ const SCORES_FILE = "scores.bin";
 const SCORES_VERSION = 1;
 
 /**
- * The stage that reads every training and validation query with the frozen retriever's candidates of both heads, once, so that every
- * training of a retriever (both heads, every ablation) starts from the same known scores.
+ * The stage that reads every validation query, and every training query that stage 2 learns from, with the frozen retriever's candidates of
+ * both heads, once, so that every training of a retriever (both heads, every ablation) starts from the same known scores.
  *
  * Its health says whether there is anything to learn; the heads that start from it say it again.
  */
 export function scoresStage(
   { index, reader }: { readonly index: Input<Index>; readonly reader: Input<TunedReader> },
-  { numCandidates, preference }: ScoreSettings,
+  { numCandidates, numQuestions, preference }: ScoreSettings,
 ): Stage {
+  const reach: StageReach = { numCandidates, ...(numQuestions === undefined ? {} : { numQuestions }) };
   return {
     name: "candidate-scores",
     version: SCORES_VERSION,
-    config: { numCandidates, ...(preference === "tokens" ? { preference } : {}) },
+    config: { ...reach, ...(preference === "tokens" ? { preference } : {}) },
     inputs: [index, reader],
     compute: async (workDir, { control, report }) => {
       const scoring = { index: await index.open(), reader: await reader.open(), preference };
       report(await measurePotential(scoring, control));
-      await computeScores(workDir, scoring, numCandidates, control);
+      await computeScores(workDir, scoring, reach, control);
     },
   };
 }
@@ -95,14 +94,14 @@ async function measurePotential({ index, reader }: Scoring, { signal }: Control)
 async function computeScores(
   workDir: string,
   scoring: Scoring,
-  numCandidates: number,
+  reach: StageReach,
   control: Control,
 ): Promise<void> {
   const { index, reader, preference } = scoring;
   const { task } = index;
   const file = join(workDir, SCORES_FILE);
   const { scores, cacheSize } = openScores({ reader: reader.reader, labels: task.labels, preference }, { file });
-  await scoreFrozenCandidates({ task, index, scores }, numCandidates, control);
+  await scoreFrozenCandidates({ task, index, scores }, reach, control);
   writeJson(workDir, "stats.json", { pairs: cacheSize() });
 }
 
@@ -256,7 +255,7 @@ async function trainTower(
   const numKnown = readJson<{ pairs: number }>(scored.folder, "stats.json").pairs;
   const { curve, bestStep, bestScore } = await trainRetrieverHead(
     {
-      ...headInputs(task, index, head),
+      ...headInputs(task, index, head, settings),
       tower,
       scores,
       seed,

@@ -73,18 +73,18 @@ test("every dial is part of the fingerprints; standard dials are those of loadTa
   const sizes = ":sizes.train=40:sizes.validation=20:sizes.test=30:sizes.pairs=60";
   expect([one.task.name, other.task.name]).toEqual([`casebook${sizes}`, `casebook:knowledge=0.5${sizes}`]);
   expect(other.corpus.name).toBe(`casebook-pairs:knowledge=0.5${sizes}`);
-  expect(one.task.fingerprint).toMatch(/^casebook:sizes\.train=40.*:phantom:v2:7:[0-9a-f]{16}$/);
+  expect(one.task.fingerprint).toMatch(/^casebook:sizes\.train=40.*:phantom:v3:7:[0-9a-f]{16}$/);
   expect([isTaskDrawn("casebook", { cacheDir }), isTaskDrawn(one.task.name, { cacheDir })]).toEqual([false, true]);
 });
 
 test("loadTask and loadCorpus know the standard world under its names", async () => {
   const task = await loadTask("casebook", { cacheDir });
   expect(Object.values(task.splits).map((rows) => rows.length)).toEqual([6000, 300, 1000]);
-  expect(task.fingerprint).toMatch(/^casebook:phantom:v2:7:[0-9a-f]{16}$/);
+  expect(task.fingerprint).toMatch(/^casebook:phantom:v3:7:[0-9a-f]{16}$/);
   expect(task.card.description).toContain("70 % of the cases are told by the corpus only");
   const corpus = await loadCorpus("casebook-pairs");
   expect(corpus.passages).toHaveLength(4000);
-  expect(corpus.fingerprint).toBe("corpus:casebook-pairs:v2:7:4000");
+  expect(corpus.fingerprint).toBe("corpus:casebook-pairs:v3:7:4000");
   const { passages } = await loadCorpus("casebook-pairs", { numPassages: 5 });
   expect(passages.map(({ text }) => text)).toEqual(corpus.passages.slice(0, 5).map(({ text }) => text));
 });
@@ -209,7 +209,7 @@ test("the archive is a MedMNIST file, the others lists beside a folder of pictur
   await small();
   await small({ variant: "casebook-set" });
   await small({ variant: "casebook-words" });
-  const folderOf = (variant: CasebookVariant) => join(cacheDir, casebookName(variant, { sizes: SMALL }), "v2-quick-7");
+  const folderOf = (variant: CasebookVariant) => join(cacheDir, casebookName(variant, { sizes: SMALL }), "v3-quick-7");
   const filesOf = (name: CasebookVariant): string[] => {
     return readdirSync(folderOf(name)).filter((file) => !file.startsWith(".") && file !== "manifest.json");
   };
