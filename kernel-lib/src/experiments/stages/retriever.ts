@@ -91,12 +91,7 @@ async function measurePotential({ index, reader }: Scoring, { signal }: Control)
   });
 }
 
-async function computeScores(
-  workDir: string,
-  scoring: Scoring,
-  reach: StageReach,
-  control: Control,
-): Promise<void> {
+async function computeScores(workDir: string, scoring: Scoring, reach: StageReach, control: Control): Promise<void> {
   const { index, reader, preference } = scoring;
   const { task } = index;
   const file = join(workDir, SCORES_FILE);
