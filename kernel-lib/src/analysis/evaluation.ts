@@ -103,10 +103,10 @@ function statisticOf<M extends MetricName>(metric: M, rows: readonly Prediction[
     const show = formOf(form).score[metric]!;
     return { answer: answer === null ? null : show(answer, labels), truth: show(truth, labels) };
   });
-  return (drawn) =>
-    ANSWER_METRICS[metric].measure(
-      drawn.map((row) => told[row]!.answer),
-      drawn.map((row) => told[row]!.truth),
-      { numLabels: labels.length },
-    );
+  const [answers, truth] = [told.map((row) => row.answer), told.map((row) => row.truth)];
+  const { measure: score, ofDraws } = ANSWER_METRICS[metric];
+  const options = { numLabels: labels.length };
+  if (ofDraws !== undefined) return ofDraws(answers, truth, options);
+  const take = <T>(values: readonly T[], drawn: readonly number[]): T[] => drawn.map((row) => values[row]!);
+  return (drawn) => score(take(answers, drawn), take(truth, drawn), options);
 }

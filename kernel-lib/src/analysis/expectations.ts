@@ -2,6 +2,7 @@ import { wordingOf } from "../answers/forms";
 import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
 import type { Control, Corpus, Example, Head, Matrix, Passage, Task } from "../base/types";
 import type { BootstrapOptions } from "../metrics/bootstrap";
+import { smallestEffect } from "../metrics/paired-tests";
 import type { PictureFacts } from "../phantoms/phantom";
 import type { Reader } from "../reader/reader";
 import { HEADS } from "../retriever/retrieve";
@@ -312,23 +313,6 @@ async function captionSwaps(frozen: FrozenCorpus, lists: Record<Head, Lists>, { 
 }
 
 // power
-
-/** Quantiles of the normal distribution: 97.5 % for a two-sided test at 5 %, 80 % for the power. */
-const SURE = 1.959964 + 0.841621;
-
-/**
- * The smallest difference of accuracy between two systems on the same questions that a two-sided test at 5 % finds with a power of
- * 80 %. By the normal approximation of McNemar's test: a difference has the variance (changed - difference²) / n.
- *
- * @param numQuestions independent ones: patients or pictures, ≥ 1.
- * @param changedShare share of the questions that exactly one of the two answers right, in [0, 1].
- * @example smallestEffect(1000, 0.2)   // 0.039
- */
-export function smallestEffect(numQuestions: number, changedShare: number): number {
-  assertInteger("smallestEffect: numQuestions", numQuestions, 1);
-  assertInRange("smallestEffect: changedShare", changedShare, 0, 1);
-  return Math.min(changedShare, SURE * Math.sqrt(changedShare / (numQuestions + SURE ** 2)));
-}
 
 /** Counts groups, as the intervals do; the value is worked out, so it has no interval of its own. */
 function smallestEffectRow({ splits }: Task, share: number, settings: MeasureOptions): Measurement {

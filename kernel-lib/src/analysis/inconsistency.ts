@@ -1,7 +1,7 @@
 import { answerWordings, formOf, isCorrect } from "../answers/forms";
 import { ConfigError, DataError } from "../base/errors";
 import type { Prediction } from "../base/types";
-import { macroF1 } from "../metrics/answers";
+import { macroF1OfDraws } from "../metrics/answers";
 import type { Statistic } from "../metrics/bootstrap";
 import {
   bySystem,
@@ -114,12 +114,11 @@ function macroF1Of(rows: readonly Prediction[], numLabels: number): Statistic {
       { exampleId: row.exampleId },
     );
   });
-  return (picked) =>
-    macroF1(
-      picked.map((i) => told[i]!.answer),
-      picked.map((i) => told[i]!.truth),
-      numLabels,
-    );
+  return macroF1OfDraws(
+    told.map(({ answer }) => answer),
+    told.map(({ truth }) => truth),
+    numLabels,
+  );
 }
 
 /** Whether a system reads more than one passage for some query. */

@@ -8,7 +8,6 @@ export {
   type FrozenCorpus,
   type FrozenTask,
   measureExpectations,
-  smallestEffect,
 } from "./expectations";
 export { type InconsistencyOptions, isInconsistent, measureInconsistency } from "./inconsistency";
 export { findMeasurement, type MeasureOptions } from "./measurement";

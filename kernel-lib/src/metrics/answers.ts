@@ -3,6 +3,7 @@ import { answerWords } from "../answers/wording";
 import { assertInteger, assertKnownKeys, assertSameLength } from "../base/check";
 import { ConfigError, DataError, ShapeError } from "../base/errors";
 import type { MetricName } from "../base/types";
+import type { Statistic } from "./bootstrap";
 
 /** Throws unless there is one answer per true label, and at least one. */
 export function assertAnswers(where: string, answers: ArrayLike<unknown>, truth: ArrayLike<unknown>): void {
@@ -95,6 +96,29 @@ export function perLabelF1(
   options: F1Options = {},
 ): (number | null)[] {
   return scoresOf("perLabelF1", answers, truth, { numLabels, ...options });
+}
+
+/**
+ * Macro-F1 of rows that are drawn from these, for a bootstrap. Of all rows it is macroF1. In a draw, a label that occurs among all rows and
+ * among none of those drawn is left out of the mean: such a draw says nothing about it, and an F1 of 0 would pull every interval of a task with
+ * rare labels down. A label that occurs nowhere counts 0 in every draw, as in macroF1.
+ *
+ * @throws as macroF1.
+ * @example macroF1OfDraws([0, 1], [0, 1], 2)([0, 0])   // 1: label 1 was not drawn
+ */
+export function macroF1OfDraws(
+  answers: readonly LabelAnswer[],
+  truth: readonly (number | readonly number[])[],
+  numLabels: number,
+): Statistic {
+  const options = { numLabels, zeroDivision: "leaveOut" } as const;
+  const nowhere = scoresOf("macroF1OfDraws", answers, truth, options).filter((score) => score === null).length;
+  return (rows) => {
+    const [told, right] = [rows.map((row) => answers[row]!), rows.map((row) => truth[row]!)];
+    const scores = scoresOf("macroF1OfDraws", told, right, options).filter((score) => score !== null);
+    const counted = scores.length + nowhere;
+    return counted === 0 ? 0 : scores.reduce((sum, score) => sum + score, 0) / counted;
+  };
 }
 
 function scoresOf(
@@ -224,12 +248,22 @@ export interface AnswerMetric<M extends MetricName> {
     truth: readonly MetricInputs[M][],
     options: { readonly numLabels: number },
   ): number;
+  /** The same of rows drawn from these, for a bootstrap. Default `measure` of the drawn rows. */
+  ofDraws?(
+    answers: readonly (MetricInputs[M] | null)[],
+    truth: readonly MetricInputs[M][],
+    options: { readonly numLabels: number },
+  ): Statistic;
 }
 
 /** Every metric of a task's table by its name. Which forms of answer it is defined for the forms say themselves. */
 export const ANSWER_METRICS: { readonly [M in MetricName]: AnswerMetric<M> } = {
   accuracy: { questions: "all", measure: accuracy },
-  macroF1: { questions: "all", measure: (answers, truth, { numLabels }) => macroF1(answers, truth, numLabels) },
+  macroF1: {
+    questions: "all",
+    measure: (answers, truth, { numLabels }) => macroF1(answers, truth, numLabels),
+    ofDraws: (answers, truth, { numLabels }) => macroF1OfDraws(answers, truth, numLabels),
+  },
   exactMatch: { questions: "all", measure: exactMatch },
   closedAccuracy: { questions: "closed", measure: closedAccuracy },
   tokenRecall: { questions: "open", measure: tokenRecall },

@@ -7,6 +7,7 @@ export {
   type F1Options,
   type LabelAnswer,
   macroF1,
+  macroF1OfDraws,
   perLabelF1,
   tokenRecall,
   type ZeroDivision,
@@ -22,4 +23,5 @@ export {
 export { brierScore, type CalibrationOptions, expectedCalibrationError } from "./calibration";
 export { pearson } from "./correlation";
 export { listOverlap, recallAtK } from "./lists";
-export { aggregateSeeds, type SeedOptions, type SeedSummary } from "./seeds";
+export { detectableEffect, holm, intervalTest, mcnemarExact, smallestEffect } from "./paired-tests";
+export { aggregateSeeds, type SeedOptions, type SeedSummary, widenForSeeds } from "./seeds";

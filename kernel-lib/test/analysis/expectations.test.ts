@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type FrozenCorpus, measureExpectations, smallestEffect } from "../../src/analysis/expectations";
+import { type FrozenCorpus, measureExpectations } from "../../src/analysis/expectations";
 import { trainLinearProbe } from "../../src/analysis/linear-probe";
 import { findMeasurement, type Measurement } from "../../src/analysis/measurement";
 import { createRandom } from "../../src/base/random";
@@ -141,28 +141,6 @@ test("sets of labels are probed label by label; answers in words have neither pr
   expect(probed).toEqual(["label malignant", "label benign"]);
   const words = await measureExpectations(toy({ form: "words" }).frozen, FAST);
   expect(words.map(({ system }) => system)).toEqual(["power", "power"]);
-});
-
-test("the smallest effect by hand, and that it is found four times in five", () => {
-  const sure = 1.959964 + 0.841621;
-  expect(smallestEffect(1000, 0.2)).toBeCloseTo(sure * Math.sqrt(0.2 / (1000 + sure ** 2)), 12);
-  expect(smallestEffect(156, 0.2)).toBeCloseTo(0.098, 3);
-  expect(smallestEffect(2, 0.1)).toBe(0.1); // no difference is larger than what changed
-  const [n, changed] = [400, 0.2];
-  const effect = smallestEffect(n, changed);
-  const random = createRandom("power");
-  const found = Array.from({ length: 400 }, () => {
-    let [gained, lost] = [0, 0];
-    for (let i = 0; i < n; i++) {
-      const drawn = random.next();
-      if (drawn < (changed + effect) / 2) gained++;
-      else if (drawn < changed) lost++;
-    }
-    return Math.abs(gained - lost) / Math.sqrt(gained + lost) > 1.959964; // McNemar's test
-  });
-  expect(found.filter(Boolean).length / found.length).toBeGreaterThan(0.74);
-  expect(found.filter(Boolean).length / found.length).toBeLessThan(0.86);
-  expect(aboutMetric("smallestEffect").unit).toBe("share");
 });
 
 test.each([
