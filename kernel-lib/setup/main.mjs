@@ -1,4 +1,4 @@
-// The start of every command (npm run setup, reproduce, notebooks, test, lab, checkpoints, data, artifacts, results, reference).
+// The start of every command (npm run setup, reproduce, notebooks, test, lab, checkpoints, data, artifacts, results, findings, reference).
 // Only old syntax here: a Node that is too old must reach the message below.
 var found = process.versions.node.split(".").map(Number);
 var enough = (found[0] === 20 && found[1] >= 19) || (found[0] === 22 && found[1] >= 12) || found[0] >= 23;

@@ -89,7 +89,7 @@ async function runCommand(root, command, rest) {
     throw new SetupError(
       "command",
       `there is no command "${command}".`,
-      "Use reproduce, notebooks, results, test, lab, checkpoints, data, artifacts or reference.",
+      "Use reproduce, notebooks, results, findings, test, lab, checkpoints, data, artifacts or reference.",
     );
   }
   return await createRequire(file)(file).main(rest);

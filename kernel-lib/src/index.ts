@@ -48,6 +48,7 @@ export {
   type ReportedRow,
   type ResultsManifest,
   type ResultsTable,
+  storedBoard,
 } from "./experiments/stored-results";
 export { type Profile, profileOf } from "./experiments/profiles";
 export { frozenCandidates } from "./training/over-index";

@@ -1,4 +1,4 @@
-import { answerWordings, formOf } from "../answers/forms";
+import { answerWordings, formOf, isCorrect } from "../answers/forms";
 import { ShapeError } from "../base/errors";
 import type { Example, MetricName, Prediction, Task } from "../base/types";
 import { exampleOf, examplesById } from "../data/splits";
@@ -16,6 +16,8 @@ import {
   shareOf,
 } from "./measurement";
 
+/** Shares of questions that are answered exactly right. */
+export const RIGHT_METRICS: readonly string[] = ["accuracy", "exactMatch", "closedAccuracy"] satisfies MetricName[];
 /** What a task reports when it names no metrics. */
 const DEFAULT_METRICS: readonly MetricName[] = ["accuracy", "macroF1"];
 
@@ -86,7 +88,9 @@ export function measurablesOf(where: string, task: Task, predictions: readonly P
     return (task.metrics ?? DEFAULT_METRICS).flatMap((metric) => {
       const kept = asked.filter(({ row, example }) => isDefined(metric, row, example)).map(({ row }) => row);
       if (kept.length === 0) return [];
-      return [{ system, metric, groups: kept.map(({ group }) => group), statistic: statisticOf(metric, kept, task) }];
+      const groups = kept.map(({ group }) => group);
+      const right = RIGHT_METRICS.includes(metric) ? { right: kept.map(isCorrect) } : {};
+      return [{ system, metric, groups, statistic: statisticOf(metric, kept, task), ...right }];
     });
   });
 }

@@ -20,6 +20,10 @@ export interface Measurement extends Interval {
   readonly metric: string;
   /** Of a difference: two-sided p of the paired bootstrap. */
   readonly pValue: number | null;
+  /** Of a difference in being right: questions that only the system answers right. Absent elsewhere, as `lost` is. */
+  readonly gained?: number;
+  /** And those that only its baseline answers right. */
+  readonly lost?: number;
   /** Questions behind the value. */
   readonly n: number;
   readonly seeds: number;
@@ -52,6 +56,8 @@ export interface Measurable {
   /** Resampling unit of each row, [n]. */
   readonly groups: readonly string[];
   readonly statistic: Statistic;
+  /** Of a metric that is the share of right answers: which are. */
+  readonly right?: readonly boolean[];
 }
 
 /** The value with its bootstrap interval; groups are drawn whole. @throws as `bootstrap` does. */
@@ -63,7 +69,15 @@ export function measure(what: Measurable, options: MeasureOptions = {}): Measure
 /** The difference to a baseline that answered the same rows, with its paired interval. @throws as `pairedBootstrap` does. */
 export function measureDifference(what: Measurable, baseline: Measurable, options: MeasureOptions = {}): Difference {
   const interval = pairedBootstrap(what.groups, what.statistic, baseline.statistic, options.bootstrap);
-  return { ...factsOf(what, options), baseline: baseline.system, ...interval };
+  return { ...factsOf(what, options), baseline: baseline.system, ...interval, ...changedOf(what, baseline) };
+}
+
+/** How many answers are right of the one and wrong of the other. */
+function changedOf({ right }: Measurable, { right: others }: Measurable): Pick<Measurement, "gained" | "lost"> {
+  if (right === undefined || others === undefined) return {};
+  const only = (first: readonly boolean[], second: readonly boolean[]): number =>
+    first.filter((holds, i) => holds && !second[i]).length;
+  return { gained: only(right, others), lost: only(others, right) };
 }
 
 function factsOf({ system, metric, subset = "all", splitBy = null, groups }: Measurable, { task }: MeasureOptions) {

@@ -17,6 +17,8 @@ export interface SeedAnswers {
 export interface OverSeedsOptions {
   /** The system that differences are taken to. Default "ft-rag". */
   readonly baseline?: string;
+  /** Further differences, as pairs of a system and its baseline; those of which one did not answer are left out. Default none. */
+  readonly pairs?: readonly (readonly [system: string, baseline: string])[];
   readonly bootstrap?: Omit<BootstrapOptions, "outer">;
 }
 
@@ -33,7 +35,7 @@ interface Pooled extends Measurable {
  * @throws DataError without seeds, for a seed twice, or where seeds differ in task, systems or metrics. Otherwise as measureEvaluation does.
  */
 export function measureOverSeeds(seeds: readonly SeedAnswers[], options: OverSeedsOptions = {}): Measurement[] {
-  const { baseline = BASELINE_SYSTEM, bootstrap = {} } = options;
+  const { baseline = BASELINE_SYSTEM, pairs = [], bootstrap = {} } = options;
   checkSeeds(seeds);
   const { task } = seeds[0]!;
   const settingsOf = ({ outer }: Pooled) => ({ task, bootstrap: { ...bootstrap, outer } });
@@ -54,14 +56,18 @@ export function measureOverSeeds(seeds: readonly SeedAnswers[], options: OverSee
   const withSeeds = (row: Measurement): Measurement => ({ ...row, seeds: seeds.length });
   const values = [...pooled, ...inconsistency].map((what) => measure(what, settingsOf(what)));
   const differences = pooled.flatMap((what) => {
-    const alike = (other: Pooled) => other.metric === what.metric && other.subset === what.subset;
-    const base = pooled.find((other) => other.system === baseline && alike(other));
-    return base === undefined || base === what ? [] : [measureDifference(what, base, settingsOf(what))];
+    const own = pairs.flatMap(([system, other]) => (system === what.system && other !== baseline ? [other] : []));
+    return [baseline, ...own].flatMap((name) => {
+      const alike = (other: Pooled) => other.metric === what.metric && other.subset === what.subset;
+      const base = pooled.find((other) => other.system === name && alike(other));
+      return base === undefined || base === what ? [] : [measureDifference(what, base, settingsOf(what))];
+    });
   });
   return [...values, ...differences].map(withSeeds);
 }
 
-function checkSeeds(seeds: readonly SeedAnswers[]): void {
+/** Throws unless there is a seed, each once, all of one task. */
+export function checkSeeds(seeds: readonly SeedAnswers[]): void {
   if (seeds.length === 0) throw new DataError("measureOverSeeds: seeds must hold at least one; got 0.");
   const names = seeds.map(({ seed }) => seed);
   if (new Set(names).size < names.length)
@@ -80,7 +86,9 @@ function onSubsets(predictions: readonly Prediction[], baseline: string): Measur
     (["consistent", "inconsistent"] as const).flatMap((subset): Measurable[] => {
       const kept = rows.filter((_, i) => differs[i] === (subset === "inconsistent"));
       const groups = kept.map(({ group }) => group);
-      return [{ system, metric: "accuracy", subset, splitBy: baseline, groups, statistic: shareOf(kept, isCorrect) }];
+      const right = kept.map(isCorrect);
+      const statistic = shareOf(kept, isCorrect);
+      return [{ system, metric: "accuracy", subset, splitBy: baseline, groups, statistic, right }];
     }),
   );
 }
@@ -111,7 +119,8 @@ function pool(bySeed: readonly (readonly Measurable[])[], seeds: readonly SeedAn
     const outer = parts.flatMap(({ groups }, i) => groups.map(() => String(seeds[i]!.seed)));
     if (outer.length === 0) return [];
     const groups = parts.flatMap((part) => part.groups);
-    return [{ ...first, groups, outer, statistic: pooledStatistic(parts) }];
+    const right = first.right === undefined ? {} : { right: parts.flatMap((part) => part.right!) };
+    return [{ ...first, groups, outer, statistic: pooledStatistic(parts), ...right }];
   });
 }
 

@@ -4,8 +4,16 @@ import type { Measurement } from "../analysis/measurement";
 import type { SweepMeasure, SweepRow } from "../analysis/sweep";
 import { sweepCorrelation } from "../analysis/sweep";
 import { DataError } from "../base/errors";
-import { hasResults, loadResults, type ReportedRow, type ResultsTable } from "../experiments/stored-results";
+import {
+  hasResults,
+  loadResults,
+  type ReportedRow,
+  type ResultsTable,
+  storedBoard,
+} from "../experiments/stored-results";
 import { percent, points } from "../figures/text";
+import { type BoardRow, boardRows, countVerdicts } from "../frames/board";
+import { ANSWER_METRICS } from "../metrics/answers";
 import { aboutMetric } from "../metrics/known-metrics";
 import { writeFileAtomic } from "../store/files";
 import { BASELINE_SYSTEM, predictionName, SYSTEMS } from "../systems/systems";
@@ -46,9 +54,57 @@ export function writePages(root: string): string[] {
   });
 }
 
-/** The stored table of a report, or that there is none yet. */
+/** The stored table of a report, or that there is none yet; or the board of findings, or its sum. */
 function drawStored(name: string): string {
+  if (name === "findings") return boardMarkdown(boardRows(storedBoard()));
+  if (name === "verdicts") return verdictsMarkdown(boardRows(storedBoard()));
   return hasResults(name) ? resultsMarkdown(loadResults(name)) : `*Not run yet: \`npm run results -- ${name}\`.*`;
+}
+
+/** The board as Markdown: a line a claim. */
+export function boardMarkdown(rows: readonly BoardRow[]): string {
+  const lines = rows.map((row) => [
+    row.says,
+    estimateText(row),
+    publishedText(row),
+    row.n === null ? "–" : `${row.n.toLocaleString("en-US")} (${row.seeds})`,
+    verdictText(row),
+    row.elsewhere === "" ? "–" : row.elsewhere,
+  ]);
+  const header = ["claim", "here (95 %)", "published", "questions (seeds)", "verdict", "elsewhere reproduced"];
+  return table(header, lines);
+}
+
+/** How many claims have which verdict, and which. */
+function verdictsMarkdown(rows: readonly BoardRow[]): string {
+  const named = rows.filter(({ verdict }) => verdict === "contradicted" || verdict === "inconclusive");
+  const said = named.map((row) => `*${row.says}*: ${verdictText(row)}`);
+  const others = said.length === 0 ? "" : ` ${said.join(". ")}.`;
+  return `Of ${rows.length} claims of the paper ${countVerdicts(rows)}.${others} Replica scale, drawn worlds.`;
+}
+
+/** "+4.4 (+2.7 to +5.9)": points of a difference, per cent of a share; a dash where it was not run. */
+export function estimateText({ unit, value, low, high }: BoardRow): string {
+  if (value === null || low === null || high === null) return "–";
+  if (low === high) return "0, identical";
+  return unit === "points" ? difference({ value, low, high }) : withInterval({ value, low, high });
+}
+
+/** "+2 to +3", as the paper prints it; a dash where it prints nothing. */
+export function publishedText({ unit, publishedLow: low, publishedHigh: high }: BoardRow): string {
+  if (low === null || high === null) return "–";
+  const write = (share: number): string => {
+    const text = percent(Math.abs(share), 0);
+    return unit === "per cent" || text === "0" ? text : `${share < 0 ? "−" : "+"}${text}`;
+  };
+  return low === high ? write(low) : `${write(low)} to ${write(high)}`;
+}
+
+/** The verdict, why it is none, and what would have shown. */
+export function verdictText({ verdict, because, smallest }: BoardRow): string {
+  if (because === "" || smallest === null) return verdict === "reproduced" ? "**reproduced**" : verdict;
+  const least = points(smallest).slice(1);
+  return `${verdict}: ${because}; ${least} points would show`;
 }
 
 /** A table as Markdown, with a line on where it comes from. */
@@ -80,13 +136,15 @@ function labelOf(name: string): string {
   return SYSTEMS.find((system) => predictionName(system) === name)?.label ?? name;
 }
 
+/** Whether a row is a value of a task's own metrics on all questions. */
+const isShown = ({ baseline, subset, metric }: ReportedRow): boolean =>
+  baseline === null && subset === "all" && metric in ANSWER_METRICS;
+
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
 /** Of one task: a line for each system, with what it gains over FT RAG. */
 function systemsTable(rows: readonly ReportedRow[]): string {
-  const own = rows.filter(
-    ({ baseline, subset, metric }) => baseline === null && subset === "all" && metric !== "inconsistency",
-  );
+  const own = rows.filter(isShown);
   const metrics = distinct(own.map(({ metric }) => metric));
   const [first] = metrics;
   const find = (wanted: Partial<ReportedRow>): ReportedRow | undefined =>
@@ -131,9 +189,7 @@ function systemsTable(rows: readonly ReportedRow[]): string {
 
 /** Of several tasks: a line for each metric of each, a column for each system. */
 function tasksTable(rows: readonly ReportedRow[]): string {
-  const own = rows.filter(
-    ({ baseline, subset, metric }) => baseline === null && subset === "all" && metric !== "inconsistency",
-  );
+  const own = rows.filter(isShown);
   const systems = distinct(own.map(({ system }) => system));
   const last = systems.includes("jomed") ? "jomed" : systems.at(-1)!;
   const names = distinct(own.map(({ task, metric }) => JSON.stringify([task, metric])));

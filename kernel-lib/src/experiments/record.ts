@@ -1,3 +1,5 @@
+import { claimedPairs } from "../analysis/claims";
+import { measureEvidence } from "../analysis/evidence";
 import { measureOverSeeds } from "../analysis/over-seeds";
 import { measureSweep, type SweepCell, type SweepRow } from "../analysis/sweep";
 import { listOf, measureTold } from "../analysis/theory";
@@ -159,7 +161,12 @@ async function systemRows(plan: GridPlan, stored: Stored, open: OpenRun): Promis
         answers.push({ seed, task, predictions: answersOf(plan, stored, { task: name, backbone, seed }) });
       }
       control.onProgress?.({ stage: "measuring tasks", done, total });
-      rows.push(...measureOverSeeds(answers, { bootstrap: { numDraws } }).map((row) => ({ ...row, backbone })));
+      const bootstrap = { numDraws };
+      const measured = [
+        ...measureOverSeeds(answers, { bootstrap, pairs: claimedPairs() }),
+        ...measureEvidence(answers, { bootstrap }),
+      ];
+      rows.push(...measured.map((row) => ({ ...row, backbone })));
       control.onProgress?.({ stage: "measuring tasks", done: ++done, total });
     }
   }

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { type BoardLine, boardOf } from "../analysis/findings";
 import type { Measurement } from "../analysis/measurement";
 import type { SweepRow } from "../analysis/sweep";
 import { ConfigError, DataError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { CodeVersion } from "../store/artifact";
 import { writeFileAtomic } from "../store/files";
-import type { ReportPlan } from "./protocol";
+import { loadProtocol, type ReportPlan } from "./protocol";
 
 // The tables of reported runs, data/results/<name>.json: what pages, figures and notebooks show without a model.
 
@@ -83,6 +84,18 @@ export function loadResults(name: string, file: string = resultsFile(name)): Res
   if (manifest.rows !== digestOf(rows)) throw refuse("hold the rows that its manifest was written with");
   if (manifest.status === "reported" || resolve(file) !== resultsFile(name)) return found;
   throw refuse("be of fresh seeds, not a trial");
+}
+
+/**
+ * The board of findings from the tables that are stored, of the reports that data/protocol.json names; no model is opened. A claim that no
+ * stored table can judge is "not run".
+ *
+ * @throws DataError when a stored table is malformed.
+ * @example kernel.storedBoard().map(({ claim, verdict }) => `${claim.says}: ${verdict}`)
+ */
+export function storedBoard(): BoardLine[] {
+  const names = loadProtocol().reports.map(({ name }) => name);
+  return boardOf(names.filter(hasResults).map((report) => ({ report, rows: loadResults(report).rows })));
 }
 
 /**

@@ -7,6 +7,7 @@ export { embeddingMapFigure as embeddingMap } from "./embedding-map-figure";
 export { closeDrawing, type Drawing, type DrawOptions, drawFigure } from "./export/draw";
 export { writeGallery } from "./export/save-figure";
 export type { SavedMeta } from "./export/saved-figure";
+export { findingsFigure as findings } from "./findings-figure";
 export { type IdeaInput, ideaFigure as idea } from "./idea-figure";
 export { inconsistencyFigure as inconsistency } from "./inconsistency-figure";
 export { type MainTableOptions, mainTableFigure as mainTable } from "./main-table-figure";

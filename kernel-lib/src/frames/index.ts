@@ -1,5 +1,6 @@
 // kernel.frames — Arquero tables with documented columns.
 
+export { type BoardRow, boardRows, countVerdicts, type PublishedEffect, publishedEffect } from "./board";
 export { describeLabels, type LabelStatistics } from "./danfo";
 export {
   type CandidateShares,

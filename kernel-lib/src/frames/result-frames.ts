@@ -120,15 +120,23 @@ export interface Published {
  */
 export function loadPublished(table: (typeof PUBLISHED_TABLES)[number]): Published {
   assertOneOf("loadPublished: table", table, PUBLISHED_TABLES);
-  const file = join(repositoryRoot(), "data", "published", `${table}.json`);
+  return readPublished<Published>("loadPublished", table, (row) => Number.isFinite(row.value));
+}
+
+/** A file of data/published whose rows all hold numbers. @throws DataError when it is missing or malformed. */
+export function readPublished<P extends { readonly rows: readonly object[] }>(
+  where: string,
+  table: string,
+  isNumeric: (row: P["rows"][number]) => boolean,
+): P {
   const refuse = (rule: string, cause?: unknown): DataError =>
-    new DataError(`loadPublished: data/published/${table}.json must ${rule}. Restore it with git.`, { table }, cause);
-  let found: Published;
+    new DataError(`${where}: data/published/${table}.json must ${rule}. Restore it with git.`, { table }, cause);
+  let found: P;
   try {
-    found = JSON.parse(readFileSync(file, "utf8")) as Published;
+    found = JSON.parse(readFileSync(join(repositoryRoot(), "data", "published", `${table}.json`), "utf8")) as P;
   } catch (cause) {
     throw refuse("be readable JSON", cause);
   }
-  if (Array.isArray(found.rows) && found.rows.every((row) => Number.isFinite(row.value))) return found;
+  if (Array.isArray(found.rows) && found.rows.every(isNumeric)) return found;
   throw refuse("hold rows with numbers");
 }

@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ConfigError } from "../base/errors";
+import { repositoryRoot } from "../base/paths";
+import { storedBoard } from "../experiments/stored-results";
+import { closeDrawing, drawFigure } from "../figures/export/draw";
+import { findingsFigure } from "../figures/findings-figure";
+import { type BoardRow, boardRows, countVerdicts } from "../frames/board";
+import { writeFileAtomic } from "../store/files";
+import { estimateText, publishedText, verdictText, writePages } from "./results-pages";
+import { createTerminalProgress, runCommand } from "./terminal-progress";
+
+// npm run findings: the verdict on every claim of the paper, from data/results.
+
+const HELP = `npm run findings -- [--write]
+Prints the verdict on every claim of the paper, from the tables in data/results. Nothing is computed but the verdicts.
+--write   draws the board into README.md, docs/results.md and docs/images/findings.svg too`;
+
+/** Where the board's figure lies. */
+export const FINDINGS_FIGURE = "docs/images/findings.svg";
+
+/** Marks the figure with the board that it was drawn from. */
+export function boardMark(rows: readonly BoardRow[]): string {
+  return `<!-- board ${createHash("sha256").update(JSON.stringify(rows)).digest("hex")} -->`;
+}
+
+/** The board as text for a terminal: three lines a claim at most. */
+export function boardText(rows: readonly BoardRow[]): string {
+  const lines = rows.flatMap((row) => {
+    const { n, seeds, report } = row;
+    const asked =
+      n === null ? "" : `; ${n.toLocaleString("en-US")} questions, ${seeds} ${seeds === 1 ? "seed" : "seeds"}`;
+    const published = publishedText(row) === "–" ? "" : `; published ${publishedText(row)}`;
+    const here =
+      row.value === null ? `needs the report ${report}` : `${report}: ${estimateText(row)} ${row.unit}${asked}`;
+    const elsewhere = row.elsewhere === "" ? [] : [`    elsewhere reproduced: ${row.elsewhere}`];
+    return [`${row.says}: ${verdictText(row).replaceAll("**", "")}`, `    ${here}${published}`, ...elsewhere];
+  });
+  const scale = "Replica scale; drawn worlds unless a report says real. 95 % intervals over seeds and questions.";
+  return [...lines, "", `${countVerdicts(rows)}. ${scale}`].join("\n");
+}
+
+async function writeBoard(rows: readonly BoardRow[]): Promise<string[]> {
+  const root = repositoryRoot();
+  try {
+    const svg = await drawFigure(findingsFigure(rows), { format: "svg" });
+    writeFileAtomic(join(root, FINDINGS_FIGURE), `${svg.trimEnd()}\n${boardMark(rows)}\n`);
+  } finally {
+    await closeDrawing();
+  }
+  return [...writePages(root), FINDINGS_FIGURE];
+}
+
+/**
+ * `npm run findings`: the board of findings.
+ *
+ * @returns the exit code: 0, or 1 after a failure or a refusal.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const progress = createTerminalProgress(process.stdout);
+  return runCommand("findings", progress, async () => {
+    const { write, help } = parse(argv);
+    if (help) progress.say(HELP);
+    if (help) return 0;
+    const rows = boardRows(storedBoard());
+    progress.say(boardText(rows));
+    if (write) progress.say(`\nDrawn: ${(await writeBoard(rows)).join(", ")}.`);
+    return 0;
+  });
+}
+
+function parse(argv: readonly string[]) {
+  const options = { write: { type: "boolean" }, help: { type: "boolean" } } as const;
+  try {
+    return parseArgs({ args: [...argv], options }).values;
+  } catch (cause) {
+    throw new ConfigError(`${(cause as Error).message.split(". ")[0]}.\n${HELP}`, { argv }, cause);
+  }
+}
