@@ -184,7 +184,7 @@ describe("messages of others", () => {
         { code: 5 },
         { code: [] },
         { code: "1", user_expressions: 3 },
-        { cursor_pos: -5, code: "a" },
+        { cursor_pos: -5, code: "1" },
         { cursor_pos: "x" },
       ];
       for (const type of [
