@@ -184,7 +184,7 @@ async function nearest(frozen: FrozenCorpus, numPerHead: number): Promise<Record
 }
 
 /** Something that pictures may have in common. */
-interface Trait {
+export interface Trait {
   readonly subset: string;
   /** Any of these would agree; none: this query is left out. */
   readonly wanted: (example: Example) => readonly string[];
@@ -192,7 +192,8 @@ interface Trait {
   readonly shown: (passage: Passage) => string | null;
 }
 
-function traitsOf({ labels }: Task, head: Head, facts: PictureFacts | null): Trait[] {
+/** What a query and a head's passages may have in common: the label, and each sign, nuisance and the pattern that a phantom knows. */
+export function traitsOf({ labels }: Task, head: Head, facts: PictureFacts | null): Trait[] {
   const known = facts === null ? [] : [...namedFacts(facts), { name: "pattern", subset: "sign pattern" }];
   return [
     {

@@ -1,6 +1,13 @@
 // kernel.analysis — Tables of measured numbers with intervals.
 
 export { measureAgreement, type RetrievedList } from "./agreement";
+export {
+  type AttributionInputs,
+  measureAttribution,
+  measureFlows,
+  OUTCOMES,
+  type QuestionOutcome,
+} from "./attribution";
 export { CLAIMS, type Claim, type ClaimedRange, type EffectQuery } from "./claims";
 export { embeddingMapRows, type MapRow } from "./embedding-map";
 export { type EvaluationOptions, type EvaluationRows, measureEvaluation } from "./evaluation";
@@ -20,7 +27,16 @@ export {
   judge,
   type Verdict,
 } from "./findings";
+export { type FusionWeightInputs, measureFusionWeights } from "./fusion-weights";
 export { type InconsistencyOptions, isInconsistent, measureInconsistency } from "./inconsistency";
+export {
+  type InterventionInputs,
+  type InterventionOptions,
+  measureIntervention,
+  PAIR_KINDS,
+  type PairKind,
+} from "./intervention";
+export { type ListChangeInputs, measureListChanges } from "./list-changes";
 export { findMeasurement, type MeasureOptions } from "./measurement";
 export { chanceOracle, isOracleCorrect, measureOracle, PICKS, type Pick, pickReading } from "./oracle";
 export { measureOverSeeds, type OverSeedsOptions, type SeedAnswers } from "./over-seeds";

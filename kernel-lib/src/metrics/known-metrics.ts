@@ -39,6 +39,12 @@ const METRICS: ReadonlyMap<string, MetricAbout> = new Map([
   ["followsCaption", share("readings that follow the caption", { better: "neither" })],
   ["smallestEffect", share("smallest effect that shows", { better: "lower" })],
   ["captionSwap", share("readings that follow a swapped caption", { better: "neither" })],
+  ["outcome", share("questions of this outcome", { better: "neither" })],
+  ["flow", share("questions that go this way", { better: "neither" })],
+  ["kept", share("passages that stayed", { better: "neither" })],
+  ["largestWeight", share("largest fusion weight", { better: "neither" })],
+  ["equalWeight", share("equal fusion weight", { better: "neither" })],
+  ["sameAsEqual", share("answers as with equal weights", { better: "neither" })],
   // training curves
   ["loss", { label: "loss", unit: "nats", better: "lower" }],
   ["likelihood", { label: "likelihood", unit: "nats", better: "higher" }],

@@ -115,8 +115,14 @@ function weightsOf(found: readonly Retrieved[], { temperature = 1 }: ReadingPart
 /** What the reader has to say of a pair, whoever asks it. */
 type Said = Omit<Reading, "exampleId" | "retrieved">;
 
-async function readPairs(
-  { reader, labels }: ReadingParts,
+/**
+ * Reads pairs of one form of answer: scores of the labels, where it has labels, and the written answer, parsed.
+ *
+ * @returns in the order of the pairs.
+ * @throws InterruptedError on abort.
+ */
+export async function readPairs(
+  { reader, labels }: Pick<ReadingParts, "reader" | "labels">,
   { name, judge, parse }: Form,
   pairs: readonly ReadPair[],
   control: Control,
