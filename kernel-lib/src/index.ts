@@ -61,6 +61,7 @@ export {
   type RecallMeasurement,
 } from "./experiments/stages/corpus-index";
 export { expect } from "./experiments/stages/expectations";
+export { intervene, type InterveneOptions } from "./experiments/stages/intervention";
 export { predict, type Predictions, type PredictOptions, type PredictResult } from "./experiments/stages/predictions";
 export {
   READER_MODES,

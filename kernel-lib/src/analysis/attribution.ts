@@ -73,7 +73,7 @@ function outcomesBySystem(where: string, predictions: readonly Prediction[], { t
 
 /**
  * Where each system's answers go wrong: metric `outcome`, the share of the questions in each of OUTCOMES (column subset); shares of a system sum
- * to 1, outcomes that do not occur have no row. Attribution is to the first step that failed, in the order retrieval, reader, fusion.
+ * to 1. Attribution is to the first step that failed, in the order retrieval, reader, fusion.
  *
  * @throws DataError when systems answer different examples, or a passage is not of this corpus. ShapeError without predictions.
  * @example measureAttribution(predictions, { task, corpus })
@@ -82,7 +82,7 @@ export function measureAttribution(predictions: readonly Prediction[], inputs: A
   const settings = settingsOf(inputs);
   return [...outcomesBySystem("measureAttribution", predictions, inputs)].flatMap(([system, rows]) => {
     const groups = rows.map(({ group }) => group);
-    return OUTCOMES.filter((outcome) => rows.some((row) => row.outcome === outcome)).map((outcome) => {
+    return OUTCOMES.map((outcome) => {
       const statistic = shareOf(rows, (row) => row.outcome === outcome);
       return measure({ system, metric: "outcome", subset: outcome, groups, statistic }, settings);
     });
@@ -91,7 +91,7 @@ export function measureAttribution(predictions: readonly Prediction[], inputs: A
 
 /**
  * What became under one system of what another made of each question: metric `flow`, the share of the questions that go from one outcome to
- * another (subset "retrieval missed it → right", splitBy the first system). Shares sum to 1; flows that do not occur have no row.
+ * another (subset "retrieval missed it → right", splitBy the first system). All 36 of them sum to 1.
  *
  * @param systems from and to.
  * @throws DataError as measureAttribution does, or when a system did not answer.
@@ -118,12 +118,10 @@ export function measureFlows(
   const flows = after.map(({ group, outcome }, i) => ({ group, flow: `${before[i]!.outcome} → ${outcome}` }));
   const groups = flows.map(({ group }) => group);
   const names = OUTCOMES.flatMap((first) => OUTCOMES.map((second) => `${first} → ${second}`));
-  return names
-    .filter((name) => flows.some(({ flow }) => flow === name))
-    .map((subset) => {
-      const statistic = shareOf(flows, ({ flow }) => flow === subset);
-      return measure({ system: to, metric: "flow", subset, splitBy: from, groups, statistic }, settingsOf(inputs));
-    });
+  return names.map((subset) => {
+    const statistic = shareOf(flows, ({ flow }) => flow === subset);
+    return measure({ system: to, metric: "flow", subset, splitBy: from, groups, statistic }, settingsOf(inputs));
+  });
 }
 
 function settingsOf({ task, bootstrap }: AttributionInputs): MeasureOptions {

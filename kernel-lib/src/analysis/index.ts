@@ -39,7 +39,7 @@ export {
 export { type ListChangeInputs, measureListChanges } from "./list-changes";
 export { findMeasurement, type MeasureOptions } from "./measurement";
 export { chanceOracle, isOracleCorrect, measureOracle, PICKS, type Pick, pickReading } from "./oracle";
-export { measureOverSeeds, type OverSeedsOptions, type SeedAnswers } from "./over-seeds";
+export { aggregateMeasurements, measureOverSeeds, type OverSeedsOptions, type SeedAnswers } from "./over-seeds";
 export { measureSweep, type SweepCell, type SweepMeasure, type SweepRow, sweepCorrelation } from "./sweep";
 export {
   knownShare,

@@ -35,7 +35,7 @@ interface Change {
  * What nobody knows of a passage or a question is left out; rows without a single known passage are missing. Column system: the two systems'.
  *
  * @throws DataError when the lists are not of the same questions, of one system each, or hold a passage of another corpus.
- * @example measureListChanges({ task, corpus, facts, before: ftRag.map(listOf), after: jomed.map(listOf) })
+ * @example measureListChanges({ task, corpus, facts, before, after }) // lists of "ft-rag" and "jomed"
  */
 export function measureListChanges(inputs: ListChangeInputs): Measurement[] {
   const { task, facts = null, bootstrap } = inputs;

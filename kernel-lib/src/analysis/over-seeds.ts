@@ -2,6 +2,7 @@ import { isCorrect } from "../answers/forms";
 import { DataError } from "../base/errors";
 import type { Prediction, Task } from "../base/types";
 import type { BootstrapOptions } from "../metrics/bootstrap";
+import { aggregateSeeds } from "../metrics/seeds";
 import { BASELINE_SYSTEM } from "../systems/systems";
 import { measurablesOf } from "./evaluation";
 import { isInconsistent, readsSeveral } from "./inconsistency";
@@ -145,4 +146,32 @@ function pooledStatistic(parts: readonly Measurable[]): Measurable["statistic"] 
     );
     return sum / rows.length;
   };
+}
+
+/**
+ * The mean over seeds of rows that were measured seed by seed, with its t-interval over seeds (`aggregateSeeds`), as seeds draw data, weights and
+ * order anew. Rows are the same where all but their numbers is; one that a seed lacks is left out. A single seed's rows stay as they are.
+ *
+ * @param bySeed the rows of each seed.
+ * @throws DataError without seeds.
+ * @example aggregateMeasurements([measureAttribution(first, inputs), measureAttribution(second, others)])
+ */
+export function aggregateMeasurements(bySeed: readonly (readonly Measurement[])[]): Measurement[] {
+  if (bySeed.length === 0) throw new DataError("aggregateMeasurements: bySeed must hold at least one seed; got 0.");
+  if (bySeed.length === 1) return [...bySeed[0]!];
+  const keyOf = ({ system, baseline, subset, splitBy, metric }: Measurement): string =>
+    JSON.stringify([system, baseline, subset, splitBy, metric]);
+  const maps = bySeed.map((rows) => new Map(rows.map((row) => [keyOf(row), row])));
+  return bySeed[0]!.flatMap((first): Measurement[] => {
+    const rows = maps.flatMap((rowsOfSeed) => rowsOfSeed.get(keyOf(first)) ?? []);
+    if (rows.length < bySeed.length) return [];
+    const { value, low, high } = aggregateSeeds(rows.map((row) => row.value));
+    const sum = (count: (row: Measurement) => number): number => rows.reduce((all, row) => all + count(row), 0);
+    const { gained, lost } = first;
+    const changed =
+      gained === undefined || lost === undefined
+        ? {}
+        : { gained: sum((row) => row.gained ?? 0), lost: sum((row) => row.lost ?? 0) };
+    return [{ ...first, ...changed, value, low, high, pValue: null, n: sum(({ n }) => n), seeds: rows.length }];
+  });
 }

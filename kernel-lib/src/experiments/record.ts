@@ -1,8 +1,9 @@
 import { claimedPairs } from "../analysis/claims";
 import { measureEvidence } from "../analysis/evidence";
-import { measureOverSeeds } from "../analysis/over-seeds";
+import { measureOverSeeds, type SeedAnswers } from "../analysis/over-seeds";
 import { measureSweep, type SweepCell, type SweepRow } from "../analysis/sweep";
 import { listOf, measureTold } from "../analysis/theory";
+import { isOneLabel } from "../answers/forms";
 import { assertNotInterrupted } from "../base/check";
 import { ConfigError, StateError } from "../base/errors";
 import type { Control, Prediction } from "../base/types";
@@ -14,6 +15,7 @@ import { openWorld } from "./grid/session";
 import { openTask } from "./open-task";
 import { profileOf } from "./profiles";
 import { assertFresh, assertSettled, gridOf, type Protocol, protocolDigest, type ReportPlan } from "./protocol";
+import { type AnalysedSeed, analyseSeeds } from "./report-analysis";
 import { openRun, type Run } from "./run";
 import { buildIndex } from "./stages/corpus-index";
 import { expect } from "./stages/expectations";
@@ -154,23 +156,33 @@ async function systemRows(plan: GridPlan, stored: Stored, open: OpenRun): Promis
   for (const name of tasks) {
     for (const backbone of backbones) {
       const answers = [];
+      const runs: AnalysedSeed[] = [];
       for (const seed of seeds) {
         const run = await open(seed);
         assertNotInterrupted("results", control.signal);
         const { task } = await openTask(run, name, corpus === null ? {} : { corpus });
-        answers.push({ seed, task, predictions: answersOf(plan, stored, { task: name, backbone, seed }) });
+        const predictions = answersOf(plan, stored, { task: name, backbone, seed });
+        answers.push({ seed, task, predictions });
+        runs.push({ run, predictions });
       }
       control.onProgress?.({ stage: "measuring tasks", done, total });
       const bootstrap = { numDraws };
       const measured = [
         ...measureOverSeeds(answers, { bootstrap, pairs: claimedPairs() }),
         ...measureEvidence(answers, { bootstrap }),
+        ...(isAnalysed(plan, answers[0]!) ? await analyseSeeds(plan, runs, { task: name, backbone }) : []),
       ];
       rows.push(...measured.map((row) => ({ ...row, backbone })));
       control.onProgress?.({ stage: "measuring tasks", done: ++done, total });
     }
   }
   return rows;
+}
+
+/** Of a report of one task whose questions have one label each and whose two retrievers answered, the analyses are stored too. */
+function isAnalysed({ settings }: GridPlan, { predictions }: SeedAnswers): boolean {
+  const has = (system: string): boolean => predictions.some((each) => each.system === system);
+  return settings.tasks.length === 1 && has(BASELINE_SYSTEM) && has(FULL_SYSTEM) && predictions.every(isOneLabel);
 }
 
 async function sweepRows(plan: GridPlan, stored: Stored, open: OpenRun): Promise<SweepRow[]> {
