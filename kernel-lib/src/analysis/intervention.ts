@@ -31,6 +31,8 @@ export const PAIR_KINDS = [
 export type PairKind = (typeof PAIR_KINDS)[number];
 
 const BASE: PairKind = "retrieved pair";
+/** Column subset of all rows, so that no kind is taken for a system that answers with all its passages. */
+const ONE_PAIR = "one pair";
 
 /** The one reader, and what it is asked. */
 export interface InterventionInputs {
@@ -72,7 +74,7 @@ interface Outcome {
  * place. Questions of one label each; one for which a kind cannot be had is left out of all. A pair's diagnosis is its truth where that is
  * known, else the one label that its caption names.
  *
- * Rows, by kind (column system): `accuracy`; `likelihood`: mean log-probability of the true label among the labels (nats); `followsCaption`:
+ * Rows, by kind (column system; subset "one pair"): `accuracy`; `likelihood`: mean log-probability of the true label among the labels (nats); `followsCaption`:
  * share of the answers that are the label which the caption names, of captions that name exactly one; and paired differences of accuracy and
  * likelihood to the retrieved pair.
  *
@@ -105,10 +107,11 @@ function rowsOf(outcomes: ReadonlyMap<PairKind, readonly Outcome[]>, settings: M
     const rows = outcomes.get(kind)!;
     const groups = rows.map(({ group }) => group);
     const right = rows.map((row) => row.right);
+    const about = { system: kind, subset: ONE_PAIR };
     return [
-      { system: kind, metric: "accuracy", groups, statistic: shareOf(rows, (row) => row.right), right },
+      { ...about, metric: "accuracy", groups, statistic: shareOf(rows, (row) => row.right), right },
       {
-        system: kind,
+        ...about,
         metric: "likelihood",
         groups,
         statistic: ratioOf(
@@ -124,7 +127,7 @@ function rowsOf(outcomes: ReadonlyMap<PairKind, readonly Outcome[]>, settings: M
     const own = measurables(kind);
     const told = outcomes.get(kind)!.filter(({ follows }) => follows !== null);
     const follows: Measurable = {
-      ...{ system: kind, metric: "followsCaption", groups: told.map(({ group }) => group) },
+      ...{ system: kind, subset: ONE_PAIR, metric: "followsCaption", groups: told.map(({ group }) => group) },
       statistic: shareOf(told, (row) => row.follows === true),
     };
     return [

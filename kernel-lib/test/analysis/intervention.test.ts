@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { measureIntervention, PAIR_KINDS } from "../../src/analysis/intervention";
-import { findMeasurement } from "../../src/analysis/measurement";
+import { findMeasurement as find, type Measurement } from "../../src/analysis/measurement";
 import type { Corpus, Passage, Task } from "../../src/base/types";
 import type { Reader, ReadPair } from "../../src/reader/reader";
 import { refusal } from "../data/helpers";
@@ -46,6 +46,8 @@ function believer(asked: ReadPair[] = []): Reader {
     dispose: () => {},
   };
 }
+const findMeasurement = (rows: readonly Measurement[], wanted: Partial<Measurement>): Measurement =>
+  find(rows, { subset: "one pair", ...wanted });
 const FAST = { bootstrap: { numDraws: 100 } };
 
 test("a reader that believes captions is as right as each kind of pair tells it", async () => {

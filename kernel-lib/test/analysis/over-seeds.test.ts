@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { measureEvaluation } from "../../src/analysis/evaluation";
 import { findMeasurement } from "../../src/analysis/measurement";
-import { measureOverSeeds, type SeedAnswers } from "../../src/analysis/over-seeds";
+import { aggregateMeasurements, measureOverSeeds, type SeedAnswers } from "../../src/analysis/over-seeds";
 import { predict, toyExample, toyTask } from "./helpers";
 
 /** Ten questions; each system is right on so many, from the first on; under FT RAG the readings of the last four disagree. */
@@ -63,6 +63,18 @@ test("one seed gives what measureEvaluation gives", () => {
     ])
       expect(got).toBeCloseTo(wanted!, 12);
   }
+});
+
+test("rows of several seeds become their mean with a t-interval; one that a seed lacks is left out", () => {
+  const [first, second] = TWO.map(({ task, predictions }) => measureEvaluation(task, predictions, FEW).differences);
+  const rows = aggregateMeasurements([first!, second!.filter(({ system }) => system === "jomed")]);
+  expect([...new Set(rows.map(({ system }) => system))]).toEqual(["jomed"]);
+  const row = rows.find(({ metric }) => metric === "accuracy")!;
+  expect(row).toMatchObject({ n: 20, seeds: 2, baseline: "ft-rag", pValue: null, gained: 4, lost: 0 });
+  expect(row.value).toBeCloseTo((0.3 + 0.1) / 2, 12);
+  expect(row.high - row.value).toBeCloseTo(12.7062 * 0.1, 4); // t of one degree, 0.2 / √2 / √2
+  expect(aggregateMeasurements([first!])).toEqual(first);
+  expect(() => aggregateMeasurements([])).toThrow(/at least one seed; got 0/);
 });
 
 test("refuses no seed, a seed twice, other tasks, and a seed that lacks a system", () => {

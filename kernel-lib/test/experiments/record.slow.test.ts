@@ -63,6 +63,14 @@ test("a report is refused while a prediction is missing, then has every system o
     "caption vote",
     "random pairs of the corpus",
   ]);
+  const stored = rows as readonly ReportedRow[];
+  const numOf = (metric: string): number => stored.filter((row) => row.metric === metric).length;
+  expect([numOf("outcome"), numOf("flow")]).toEqual([2 * 6, 36]); // the analyses of its one task, over both seeds
+  expect(numOf("largestWeight")).toBeGreaterThan(0);
+  expect(stored.find(({ system, metric }) => system === "right pair" && metric === "accuracy")).toMatchObject({
+    subset: "one pair",
+    seeds: 2,
+  });
   expect(own.every(({ n, seeds, backbone }) => n === 32 && seeds === 2 && backbone === "qwen2-vl")).toBe(true);
   expect(manifest).toMatchObject({
     name: "tiny",
