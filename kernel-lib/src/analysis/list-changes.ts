@@ -1,12 +1,18 @@
 import { DataError } from "../base/errors";
 import type { Corpus, Example, Head, Passage, Task } from "../base/types";
 import { exampleOf, examplesById } from "../data/splits";
-import type { Statistic } from "../metrics/bootstrap";
 import type { PictureFacts } from "../phantoms/phantom";
 import { HEADS } from "../retriever/retrieve";
 import type { RetrievedList } from "./agreement";
 import { type Trait, traitsOf } from "./expectations";
-import { type Measurement, type MeasureOptions, measure, measureDifference, ratioOf } from "./measurement";
+import {
+  type Measurable,
+  type Measurement,
+  type MeasureOptions,
+  measure,
+  measureDifference,
+  ratioOf,
+} from "./measurement";
 
 // What training the retriever changed: the same questions' lists before and after, and what the passages have in common with the question.
 
@@ -30,7 +36,8 @@ interface Change {
 /**
  * What changed in the lists of each head. Rows, by head (subset "image head"; of a sign or a nuisance "image head, nuisance side"):
  * - `kept`: share of the passages that stayed, whatever their order;
- * - `agreement` with the question's label, and each sign, nuisance and pattern that the facts know, before and after, and the paired difference;
+ * - `agreement` with the question's label, and each sign, nuisance and pattern that the facts know, before and after, and the paired difference on the questions
+ *   where something is known of both lists;
  * - the same of the passages that came in (subset "…, came in") and of those that went ("…, went"): what moved up, and for what.
  * What nobody knows of a passage or a question is left out; rows without a single known passage are missing. Column system: the two systems'.
  *
@@ -61,28 +68,29 @@ function traitRows(changes: readonly Change[], trait: Trait, names: Names, setti
   const known = (passages: readonly Passage[]): Passage[] => passages.filter((one) => trait.shown(one) !== null);
   const agreeing = ({ example }: Change, passages: readonly Passage[]): number =>
     passages.filter((one) => trait.wanted(example).includes(trait.shown(one) ?? "")).length;
-  const part = (system: string, suffix: string, pick: (change: Change) => readonly Passage[]) => {
-    const rows = judged.filter((change) => known(pick(change)).length > 0);
-    const statistic: Statistic = ratioOf(
+  type Choice = (change: Change) => readonly Passage[];
+  const isKnown = (pick: Choice) => (change: Change) => known(pick(change)).length > 0;
+  const of = (system: string, subset: string, pick: Choice, rows = judged.filter(isKnown(pick))): Measurable => {
+    const statistic = ratioOf(
       rows,
       (change) => agreeing(change, known(pick(change))),
       (change) => known(pick(change)).length,
     );
-    const groups = rows.map(({ example }) => example.group);
-    return { system, metric: "agreement", subset: `${trait.subset}${suffix}`, groups, statistic };
+    return { system, metric: "agreement", subset, groups: rows.map(({ example }) => example.group), statistic };
   };
   const only = (own: readonly Passage[], others: readonly Passage[]) => own.filter((one) => !others.includes(one));
-  const [before, after] = [
-    part(names.before, "", (change) => change.before),
-    part(names.after, "", (change) => change.after),
-  ];
-  const parts = [
-    ...[before, after, part(names.after, ", came in", (change) => only(change.after, change.before))],
-    part(names.before, ", went", (change) => only(change.before, change.after)),
-  ];
-  const values = parts.filter(({ groups }) => groups.length > 0).map((what) => measure(what, settings));
-  const isPaired = before.groups.length > 0 && before.groups.join() === after.groups.join();
-  return isPaired ? [...values, measureDifference(after, before, settings)] : values;
+  const { subset } = trait;
+  const [before, after]: [Choice, Choice] = [(change) => change.before, (change) => change.after];
+  const both = judged.filter((change) => isKnown(before)(change) && isKnown(after)(change));
+  const values = [
+    ...[of(names.before, subset, before), of(names.after, subset, after)],
+    of(names.after, `${subset}, came in`, (change) => only(change.after, change.before)),
+    of(names.before, `${subset}, went`, (change) => only(change.before, change.after)),
+  ].filter(({ groups }) => groups.length > 0);
+  const rows = values.map((what) => measure(what, settings));
+  if (both.length === 0) return rows;
+  const [later, earlier] = [of(names.after, subset, after, both), of(names.before, subset, before, both)];
+  return [...rows, measureDifference(later, earlier, settings)];
 }
 
 function systemOf(lists: readonly RetrievedList[], name: "before" | "after"): string {

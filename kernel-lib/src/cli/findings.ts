@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
-import { storedBoard } from "../experiments/stored-results";
+import { loadResults, storedBoard } from "../experiments/stored-results";
 import { closeDrawing, drawFigure } from "../figures/export/draw";
 import { findingsFigure } from "../figures/findings-figure";
+import { fusionWeightsFigure } from "../figures/fusion-weights-figure";
 import { type BoardRow, boardRows, countVerdicts } from "../frames/board";
 import { writeFileAtomic } from "../store/files";
 import { estimateText, publishedText, verdictText, writePages } from "./results-pages";
@@ -15,10 +16,14 @@ import { createTerminalProgress, runCommand } from "./terminal-progress";
 
 const HELP = `npm run findings -- [--write]
 Prints the verdict on every claim of the paper, from the tables in data/results. Nothing is computed but the verdicts.
---write   draws the board into README.md, docs/results.md and docs/images/findings.svg too`;
+--write   draws the board into README.md, docs/results.md and docs/images too`;
 
 /** Where the board's figure lies. */
 export const FINDINGS_FIGURE = "docs/images/findings.svg";
+
+/** And that of the fusion weights, from the casebook's report. */
+const WEIGHTS_FIGURE = "docs/images/fusion-weights.svg";
+const WEIGHTS: readonly string[] = ["largestWeight", "equalWeight", "sameAsEqual"];
 
 /** Marks the figure with the board that it was drawn from. */
 export function boardMark(rows: readonly BoardRow[]): string {
@@ -43,13 +48,16 @@ export function boardText(rows: readonly BoardRow[]): string {
 
 async function writeBoard(rows: readonly BoardRow[]): Promise<string[]> {
   const root = repositoryRoot();
+  const weights = loadResults("casebook").rows.filter((row) => "metric" in row && WEIGHTS.includes(row.metric));
   try {
     const svg = await drawFigure(findingsFigure(rows), { format: "svg" });
     writeFileAtomic(join(root, FINDINGS_FIGURE), `${svg.trimEnd()}\n${boardMark(rows)}\n`);
+    if (weights.length > 0)
+      writeFileAtomic(join(root, WEIGHTS_FIGURE), await drawFigure(fusionWeightsFigure(weights), { format: "svg" }));
   } finally {
     await closeDrawing();
   }
-  return [...writePages(root), FINDINGS_FIGURE];
+  return [...writePages(root), FINDINGS_FIGURE, ...(weights.length > 0 ? [WEIGHTS_FIGURE] : [])];
 }
 
 /**

@@ -16,7 +16,7 @@ import { type BoardRow, boardRows, countVerdicts } from "../frames/board";
 import { ANSWER_METRICS } from "../metrics/answers";
 import { aboutMetric } from "../metrics/known-metrics";
 import { writeFileAtomic } from "../store/files";
-import { BASELINE_SYSTEM, predictionName, SYSTEMS } from "../systems/systems";
+import { BASELINE_SYSTEM, FULL_SYSTEM, predictionName, SYSTEMS } from "../systems/systems";
 
 // Tables in pages, drawn from data/results: between <!-- results: NAME --> and <!-- /results --> stands what the stored table says.
 
@@ -58,7 +58,89 @@ export function writePages(root: string): string[] {
 function drawStored(name: string): string {
   if (name === "findings") return boardMarkdown(boardRows(storedBoard()));
   if (name === "verdicts") return verdictsMarkdown(boardRows(storedBoard()));
+  const analysis = ANALYSES[name];
+  if (analysis !== undefined) return analysis(loadResults("casebook").rows as readonly ReportedRow[]);
   return hasResults(name) ? resultsMarkdown(loadResults(name)) : `*Not run yet: \`npm run results -- ${name}\`.*`;
+}
+
+/** Tables of the casebook's analyses, by the name of their block. */
+const ANALYSES: Readonly<Record<string, (rows: readonly ReportedRow[]) => string>> = {
+  pairs: pairsTable,
+  outcomes: outcomesTable,
+  lists: listsTable,
+  weights: weightsTable,
+};
+const NOT_RECORDED = "*Not recorded yet: `npm run results -- casebook`.*";
+
+type Wanted = Partial<Pick<ReportedRow, "system" | "baseline" | "metric" | "subset">>;
+
+/** What the table says of a value, a dash where it says nothing. */
+function cell(rows: readonly ReportedRow[], wanted: Wanted, write: typeof withInterval): string {
+  const asked = Object.entries({ baseline: null, ...wanted });
+  const row = rows.find((each) => asked.every(([name, value]) => each[name as keyof ReportedRow] === value));
+  return row === undefined ? "–" : write(row);
+}
+
+/** What the reader does with a pair: a line for each kind. */
+function pairsTable(rows: readonly ReportedRow[]): string {
+  const subset = "one pair";
+  const kinds = distinct(rows.flatMap((row) => (row.subset === subset ? [row.system] : [])));
+  if (kinds.length === 0) return NOT_RECORDED;
+  const lines = kinds.map((system) => [
+    system,
+    cell(rows, { system, subset, metric: "accuracy" }, withInterval),
+    cell(rows, { system, subset, metric: "accuracy", baseline: "retrieved pair" }, difference),
+    cell(rows, { system, subset, metric: "likelihood" }, ({ value }) => value.toFixed(3)),
+    cell(rows, { system, subset, metric: "followsCaption" }, withInterval),
+  ]);
+  return table(
+    ["read with", "accuracy", "over the retrieved pair, paired", "log-likelihood", "follows the caption"],
+    lines,
+  );
+}
+
+/** Where answers go wrong: a line for each outcome. */
+function outcomesTable(rows: readonly ReportedRow[]): string {
+  const subsets = distinct(rows.flatMap((row) => (row.metric === "outcome" && row.value > 0 ? [row.subset] : [])));
+  if (subsets.length === 0) return NOT_RECORDED;
+  const of = (system: string, subset: string): string =>
+    cell(rows, { system, subset, metric: "outcome" }, withInterval);
+  const mended = (subset: string): string =>
+    cell(rows, { system: FULL_SYSTEM, metric: "flow", subset: `${subset} → right` }, withInterval);
+  const lines = subsets.map((subset) => [subset, of(BASELINE_SYSTEM, subset), of(FULL_SYSTEM, subset), mended(subset)]);
+  return table(["outcome", labelOf(BASELINE_SYSTEM), labelOf(FULL_SYSTEM), "right afterwards"], lines);
+}
+
+/** What training changed in the lists: a line for each head and trait. */
+function listsTable(rows: readonly ReportedRow[]): string {
+  const of = { metric: "agreement", system: FULL_SYSTEM } as const;
+  const paired = rows.filter((row) => row.metric === of.metric && row.baseline === BASELINE_SYSTEM);
+  if (paired.length === 0) return NOT_RECORDED;
+  const lines = paired.map(({ subset, ...row }) => [
+    subset.includes(",") ? subset : `${subset}, diagnosis`,
+    cell(rows, { ...of, system: BASELINE_SYSTEM, subset }, withInterval),
+    cell(rows, { ...of, subset }, withInterval),
+    difference(row),
+    cell(rows, { ...of, system: BASELINE_SYSTEM, subset: `${subset}, went` }, withInterval),
+    cell(rows, { ...of, subset: `${subset}, came in` }, withInterval),
+  ]);
+  return table(
+    ["passages that share", "before", "after", "difference, paired", "of those that went", "of those that came in"],
+    lines,
+  );
+}
+
+/** How uneven fusion is: a line for each temperature. */
+function weightsTable(rows: readonly ReportedRow[]): string {
+  const subsets = distinct(rows.flatMap((row) => (row.metric === "largestWeight" ? [row.subset] : [])));
+  if (subsets.length === 0) return NOT_RECORDED;
+  const lines = subsets.map((subset) => [
+    subset.replace("temperature ", ""),
+    cell(rows, { subset, metric: "largestWeight" }, withInterval),
+    cell(rows, { subset, metric: "equalWeight" }, ({ value }) => percent(value)),
+    cell(rows, { subset, metric: "sameAsEqual" }, withInterval),
+  ]);
+  return table(["temperature", "largest weight", "equal weight", "answers as with equal weights"], lines);
 }
 
 /** The board as Markdown: a line a claim. */

@@ -8,6 +8,7 @@ export { closeDrawing, type Drawing, type DrawOptions, drawFigure } from "./expo
 export { writeGallery } from "./export/save-figure";
 export type { SavedMeta } from "./export/saved-figure";
 export { findingsFigure as findings } from "./findings-figure";
+export { fusionWeightsFigure as fusionWeights } from "./fusion-weights-figure";
 export { type IdeaInput, ideaFigure as idea } from "./idea-figure";
 export { inconsistencyFigure as inconsistency } from "./inconsistency-figure";
 export { type MainTableOptions, mainTableFigure as mainTable } from "./main-table-figure";

@@ -6,6 +6,8 @@ import { ablationFigure } from "../../src/figures/ablation-figure";
 import { confusionFigure } from "../../src/figures/confusion-figure";
 import { curveFigure } from "../../src/figures/curve-figure";
 import { embeddingMapFigure } from "../../src/figures/embedding-map-figure";
+import { findingsFigure } from "../../src/figures/findings-figure";
+import { fusionWeightsFigure } from "../../src/figures/fusion-weights-figure";
 import { ideaFigure } from "../../src/figures/idea-figure";
 import { inconsistencyFigure } from "../../src/figures/inconsistency-figure";
 import { mainTableFigure } from "../../src/figures/main-table-figure";
@@ -21,6 +23,8 @@ import { PAPER_LEARNED_WEIGHT } from "../../src/retriever/mix";
 import {
   curveRows,
   differenceRows,
+  findingRows,
+  fusionWeightRows,
   ideaInput,
   predictionRows,
   preferenceRows,
@@ -47,6 +51,8 @@ export const SAMPLE_FIGURES: Readonly<Record<string, () => Figure>> = {
   confusion: () => confusionFigure(predictionRows(), { labelNames: ["malignant", "normal or benign"] }),
   curve: () => curveFigure(curveRows(), { data: "phantom", seeds: [7] }),
   "embedding-map": () => embeddingMapFigure(mapRows(), { data: "phantom" }),
+  findings: () => findingsFigure(findingRows()),
+  "fusion-weights": () => fusionWeightsFigure(fusionWeightRows(), { data: "phantom" }),
   idea: () => ideaFigure(ideaInput(), { data: "phantom", seeds: [7] }),
   inconsistency: () =>
     inconsistencyFigure(measureInconsistency(samplePredictions(), { base: "ft-rag" }), { data: "phantom", seeds: [7] }),

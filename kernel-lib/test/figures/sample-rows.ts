@@ -280,3 +280,28 @@ export function sweepRows(): object[] {
     ),
   );
 }
+
+/** As measureFusionWeights gives them: two temperatures. */
+export function fusionWeightRows(): object[] {
+  const row = (temperature: number, metric: string, value: number) => ({
+    ...{ task: "casebook", system: "jomed", subset: `temperature ${temperature}`, metric, value },
+    ...{ low: value - 0.001, high: value + 0.001, n: 5000, seeds: 5, scale: "replica", data: "phantom" },
+  });
+  return [
+    ...[row(1, "largestWeight", 0.253), row(1, "equalWeight", 0.25), row(1, "sameAsEqual", 0.998)],
+    ...[row(0.01, "largestWeight", 0.407), row(0.01, "equalWeight", 0.25), row(0.01, "sameAsEqual", 0.945)],
+  ];
+}
+
+/** As boardRows gives them: a claim of each verdict. */
+export function findingRows(): object[] {
+  const row = (claim: string, verdict: string, value: number | null, published: number | null, because = "") => ({
+    ...{ claim, says: `It is ${claim}`, verdict, because, unit: "points", value },
+    ...{ low: value === null ? null : value - 0.01, high: value === null ? null : value + 0.01 },
+    ...{ publishedLow: published, publishedHigh: published === null ? null : published + 0.01 },
+  });
+  return [
+    ...[row("text-head", "reproduced", 0.025, 0.02), row("both-heads", "contradicted", -0.03, null)],
+    ...[row("one-loss", "inconclusive", 0.002, null, "no such effect"), row("others", "not run", null, 0.03)],
+  ];
+}
