@@ -7,7 +7,7 @@ import type { PictureFacts } from "../phantoms/phantom";
 import type { Reader } from "../reader/reader";
 import { HEADS } from "../retriever/retrieve";
 import { createFlatIndex } from "../search/flat-index";
-import { labelsNamed, voteOfCaptions, withOtherLabel } from "../systems/caption-vote";
+import { captionReader, voteOfCaptions, withOtherLabel } from "../systems/caption-vote";
 import { trainLinearProbe } from "./linear-probe";
 import { type Measurement, type MeasureOptions, measure, ratioOf, shareOf } from "./measurement";
 
@@ -244,12 +244,8 @@ function captionVote({ task, corpus }: FrozenCorpus, lists: Record<Head, Lists>,
   const asked = task.splits.validation.map((example, query) => ({ example, query }));
   const judged = asked.filter(({ example }) => holdsLabel(example));
   if (judged.length === 0) return [];
-  const texts = new Map<number, readonly number[]>();
-  const namedAt = (place: number): readonly number[] => {
-    const found = texts.get(place) ?? labelsNamed(corpus.passages[place]!.text, task.labels);
-    texts.set(place, found);
-    return found;
-  };
+  const namedBy = captionReader(task.labels);
+  const namedAt = (place: number): readonly number[] => namedBy(corpus.passages[place]!);
   const row = (subset: string, heads: readonly Head[]): Measurement => {
     const statistic = shareOf(judged, ({ example, query }) => {
       const named = heads.flatMap((head) => lists[head][query]!.map(namedAt));

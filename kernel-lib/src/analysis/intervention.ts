@@ -176,6 +176,8 @@ function choose({ task, corpus, lists }: InterventionInputs, numQuestions: numbe
   const examples = examplesById(task);
   const passages = new Map(corpus.passages.map((passage) => [passage.id, passage]));
   const byDiagnosis = diagnoses(task, corpus);
+  const ofOthers = byDiagnosis.map((_, truth) => byDiagnosis.filter((_others, label) => label !== truth).flat());
+  const all = [...passages.values()];
   const possible = lists.flatMap(({ exampleId, hits }): Asked[] => {
     const example = exampleOf("measureIntervention", examples, exampleId);
     if (!asksOneLabel(example) || hits.length === 0) return [];
@@ -183,6 +185,8 @@ function choose({ task, corpus, lists }: InterventionInputs, numQuestions: numbe
       task,
       passages,
       byDiagnosis,
+      ofOthers,
+      all,
       first: hits[0]!.passageId,
       random: random.fork(exampleId),
     });
@@ -217,6 +221,9 @@ interface Choosing {
   readonly task: Task;
   readonly passages: ReadonlyMap<string, Passage>;
   readonly byDiagnosis: readonly (readonly Passage[])[];
+  /** By label, the passages that show another one. */
+  readonly ofOthers: readonly (readonly Passage[])[];
+  readonly all: readonly Passage[];
   readonly first: string;
   readonly random: Random;
 }
@@ -224,7 +231,10 @@ interface Choosing {
 /** Tries at a caption that names the diagnosis and can be swapped. */
 const MOST_TRIES = 8;
 
-function pairsFor(example: Example, { task, passages, byDiagnosis, first, random }: Choosing): Asked["pairs"] | null {
+function pairsFor(
+  example: Example,
+  { task, passages, byDiagnosis, ofOthers, all, first, random }: Choosing,
+): Asked["pairs"] | null {
   const retrieved = passages.get(first);
   if (retrieved === undefined) {
     throw new DataError(
@@ -233,9 +243,10 @@ function pairsFor(example: Example, { task, passages, byDiagnosis, first, random
     );
   }
   const truth = example.labels[0]!;
-  const of = (all: readonly Passage[]): Passage | null => (all.length === 0 ? null : all[random.integer(all.length)]!);
-  const [right, wrong] = [of(byDiagnosis[truth]!), of(byDiagnosis.filter((_, label) => label !== truth).flat())];
-  const any = of([...passages.values()]);
+  const of = (some: readonly Passage[]): Passage | null =>
+    some.length === 0 ? null : some[random.integer(some.length)]!;
+  const [right, wrong] = [of(byDiagnosis[truth]!), of(ofOthers[truth]!)];
+  const any = of(all);
   const swapped = swappedPair(example, { task, right: byDiagnosis[truth]!, random });
   if (right === null || wrong === null || swapped === null) return null;
   return {

@@ -3,7 +3,7 @@ import { ConfigError, DataError } from "../base/errors";
 import type { Corpus, Prediction, Task } from "../base/types";
 import { exampleOf, examplesById } from "../data/splits";
 import type { PictureFacts } from "../phantoms/phantom";
-import { labelsNamed } from "../systems/caption-vote";
+import { captionReader } from "../systems/caption-vote";
 import type { RetrievedList } from "./agreement";
 
 // Why a trained retriever helps, as a toy that can be checked. A reader that believes captions is right with a passage of the
@@ -164,7 +164,8 @@ export function measureTold(
     new DataError(`measureTold: ${rule}; ${id} has not. Use the lists of one retrieving system on a casebook.`, { id });
   const numReadings = lists[0]?.hits.length ?? 0;
   const examples = examplesById(task);
-  const texts = new Map(corpus.passages.map((passage) => [passage.id, passage.text]));
+  const passages = new Map(corpus.passages.map((passage) => [passage.id, passage]));
+  const namedBy = captionReader(task.labels);
   const guess = 1 / task.labels.length;
   const same: number[] = [];
   const told: Record<"same" | "other", number[]> = { same: [], other: [] };
@@ -176,9 +177,9 @@ export function measureTold(
     if (hits.length !== numReadings || numReadings === 0) throw refuse("lists must be equally long", exampleId);
     const isSame = hits.map(({ passageId }) => facts.words.get(passageId)?.["pattern"] === own);
     hits.forEach(({ passageId }, i) => {
-      const text = texts.get(passageId);
-      if (text === undefined) throw refuse("passages must be of the corpus", passageId);
-      const named = labelsNamed(text, task.labels);
+      const passage = passages.get(passageId);
+      if (passage === undefined) throw refuse("passages must be of the corpus", passageId);
+      const named = namedBy(passage);
       told[isSame[i] ? "same" : "other"].push(named.length === 1 ? Number(named[0] === labels[0]) : guess);
     });
     same.push(isSame.filter(Boolean).length);

@@ -1,7 +1,7 @@
 import { DataError } from "../base/errors";
 import type { Corpus, Prediction, Task } from "../base/types";
 import type { PictureFacts } from "../phantoms/phantom";
-import { labelsNamed } from "../systems/caption-vote";
+import { captionReader } from "../systems/caption-vote";
 import { type Measurement, type MeasureOptions, measure, ratioOf } from "./measurement";
 
 // How far a reader believes a caption, by how alike the two pictures are. A caption voter believes all alike; a reader that compares
@@ -62,19 +62,21 @@ export function measureTrust(predictions: readonly Prediction<"label">[], inputs
 }
 
 function readingsOf(predictions: readonly Prediction<"label">[], { task, corpus, facts }: TrustInputs): Told[] {
-  const named = new Map(corpus.passages.map(({ id, text }) => [id, labelsNamed(text, task.labels)]));
+  const passages = new Map(corpus.passages.map((passage) => [passage.id, passage]));
+  const namedBy = captionReader(task.labels);
   const signs = patternSigns(facts);
   return predictions.flatMap(({ system, group, exampleId, readings }) =>
     readings.flatMap(({ retrieved, probabilities, answer }): Told[] => {
       if (retrieved === null) return [];
       const { passageId } = retrieved;
-      const labels = named.get(passageId);
-      if (labels === undefined) {
+      const passage = passages.get(passageId);
+      if (passage === undefined) {
         throw new DataError(
           `measureTrust: corpus must hold every passage that was read; ${passageId} is missing. Pass the corpus that was searched.`,
           { passageId },
         );
       }
+      const labels = namedBy(passage);
       const [label] = labels;
       if (labels.length !== 1 || label === undefined) return [];
       const relation = relationOf({ ...facts, signs }, exampleId, passageId);

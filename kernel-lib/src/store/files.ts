@@ -8,6 +8,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -228,4 +229,23 @@ export async function digestOfFile(file: string, kind: DigestKind, control: Cont
     throw new DataError(problem, { file }, cause);
   }
   return hash.digest("hex");
+}
+
+/** Writes plain data as JSON into a folder. */
+export function writeJson(folder: string, name: string, value: unknown): void {
+  writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
+}
+
+/** Reads what `writeJson` wrote; artifacts are checked by their manifest, so the type is taken as given. */
+export function readJson<T>(folder: string, name: string): T {
+  const file = join(folder, name);
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as T;
+  } catch (cause) {
+    throw new DataError(
+      `readJson: ${file} must be JSON. Delete the artifact's folder to compute it again.`,
+      { file },
+      cause,
+    );
+  }
 }

@@ -20,6 +20,16 @@ export function labelsNamed(text: string, labels: readonly Label[]): number[] {
     .map(({ index }) => index);
 }
 
+/** Tells which labels passages name; each caption is read once. */
+export function captionReader(labels: readonly Label[]): (passage: Passage) => readonly number[] {
+  const known = new Map<Passage, readonly number[]>();
+  return (passage) => {
+    const named = known.get(passage) ?? labelsNamed(passage.text, labels);
+    known.set(passage, named);
+    return named;
+  };
+}
+
 /**
  * A caption with another label in the place of the one that it names; null where it does not name exactly one, or does not name the other after
  * the exchange. All else stays.
@@ -85,21 +95,14 @@ function answerOf(example: Example, named: readonly (readonly number[])[], { nam
 }
 
 function createVote(parts: SystemParts, finder: PassageFinder): System {
-  const { labels } = parts.task;
-  const namedIn = new Map<Passage, readonly number[]>();
-  const named = (id: string): readonly number[] => {
-    const passage = finder.passages.get(id)!;
-    const found = namedIn.get(passage) ?? labelsNamed(passage.text, labels);
-    namedIn.set(passage, found);
-    return found;
-  };
+  const namedBy = captionReader(parts.task.labels);
   return {
     answer: async (examples, control: Control = {}) => {
       const lists = await finder.find(examples, control);
       return examples.map((example, i) =>
         answerOf(
           example,
-          lists[i]!.map(({ passageId }) => named(passageId)),
+          lists[i]!.map(({ passageId }) => namedBy(finder.passages.get(passageId)!)),
           parts,
         ),
       );

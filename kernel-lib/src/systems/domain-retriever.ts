@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { createRandom, type Random } from "../base/random";
@@ -6,9 +6,10 @@ import type { Control, Matrix, Retrieved } from "../base/types";
 import { loadDualEncoder } from "../models/architectures";
 import { contrastiveLoss, type DualEncoder, encodeImages } from "../models/dual-encoder/encoder";
 import { createLearnedTower, type EncoderTower, embedInBatches, loadLearnedTower } from "../retriever/learned-tower";
-import { writeFileAtomic } from "../store/files";
+import { readJson, writeJson } from "../store/files";
 import { createBatchOrder, type Trainee, trainLoop } from "../training/loop";
 import type { RetrieverStageOptions } from "../training/retriever-options";
+import { takeRows } from "../training/retriever-stage";
 import { cosineSchedule } from "../training/schedule";
 import type { PassageFinder } from "./retrieval";
 import type { SearchedParts, SystemParts, TrainingContext } from "./system";
@@ -123,7 +124,7 @@ export async function trainDomains(
   } finally {
     encoder.dispose();
   }
-  writeFileAtomic(join(folder, DOMAINS_FILE), `${JSON.stringify(domains)}\n`);
+  writeJson(folder, DOMAINS_FILE, domains);
 }
 
 interface TowerWork {
@@ -163,11 +164,8 @@ async function trainTower({
     seed: `${seed}/order`,
   });
   const lossOf = (some: readonly number[]): tf.Scalar => {
-    const { text } = index.embeddings;
-    const texts = tf.tensor2d(
-      some.flatMap((row) => [...rowAt(text, row)]),
-      [some.length, text.cols],
-    );
+    const { data, rows: count, cols } = takeRows(index.embeddings.text, some);
+    const texts = tf.tensor2d(data, [count, cols]);
     const images = tower.embed(some.map((row) => index.corpus.passages[row]!.image));
     return contrastiveLoss(images, texts, encoder.parameters.get("logit_scale"));
   };
@@ -197,7 +195,7 @@ export function openDomainFinder(
   { most, kept }: { readonly most: number; readonly kept: (scores: readonly number[]) => number },
 ): PassageFinder {
   const { corpus, views, encoder: frozen } = index as SearchedParts;
-  const { centroids, domainOf } = JSON.parse(readFileSync(join(folder, DOMAINS_FILE), "utf8")) as Domains;
+  const { centroids, domainOf } = readJson<Domains>(folder, DOMAINS_FILE);
   const encoder = loadDualEncoder(frozen.folder);
   const towers = centroids.map((_, domain) => loadLearnedTower(encoder, join(folder, towerFile(domain))));
   const domains = new Map(corpus.passages.map(({ id }, row) => [id, domainOf[row]!]));

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { isCorrect } from "../answers/forms";
@@ -8,12 +7,11 @@ import { readSafetensors, writeSafetensors } from "../compute/safetensors";
 import { loadDualEncoder } from "../models/architectures";
 import type { DualEncoder } from "../models/dual-encoder/encoder";
 import { createLearnedTower, type EncoderTower, embedInBatches, loadLearnedTower } from "../retriever/learned-tower";
-import { writeFileAtomic } from "../store/files";
+import { readJson, writeJson } from "../store/files";
 import { createBatchOrder, type Trainee, trainLoop } from "../training/loop";
 import { augmentImage } from "../training/reader-stage";
-import type { RetrieverStageOptions } from "../training/retriever-options";
-import { cosineSchedule } from "../training/schedule";
 import { refuseUnlessNamed } from "./caption-vote";
+import { asLongAsStage2, countWeights, writeCost } from "./own-training";
 import { createReadingSystem } from "./reading";
 import { openFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts, TrainingContext } from "./system";
@@ -28,7 +26,6 @@ const SHARES: readonly number[] = [0.5, 0.25, 0.75, 0, 1];
 const TOWER_FILE = "tower.safetensors";
 const HEAD_FILE = "classifier.safetensors";
 const CHOICE_FILE = "choice.json";
-const COST_FILE = "cost.json";
 
 // ---- the specialist ----------------------------------------------------------------------------------------------------
 
@@ -207,14 +204,6 @@ function openGeneralist(parts: SystemParts): System {
   return createReadingSystem({ name, labels: task.labels, reader: reader!, finder, fusion: "probabilities" });
 }
 
-/** As many steps as stage 2 gives both heads together. */
-function loopOf({ steps, warmupSteps, evaluateEvery, weightDecay = 0.01 }: RetrieverStageOptions) {
-  const all = 2 * steps;
-  const warm = Math.min(warmupSteps, all - 1);
-  const schedule = cosineSchedule({ learningRate: LEARNING_RATE, steps: all, warmupSteps: warm });
-  return { steps: all, schedule, evaluateEvery, clipNorm: 1, adamw: { weightDecay } };
-}
-
 async function train(folder: string, parts: SystemParts, context: TrainingContext): Promise<void> {
   const { control, resumeDir, options } = context;
   const { task, seed, index } = parts;
@@ -225,7 +214,7 @@ async function train(folder: string, parts: SystemParts, context: TrainingContex
     const trainee = traineeOf(specialist, parts, Math.min(retriever.batchSize, task.splits.train.length));
     const stateFile = join(resumeDir, "specialist-state.safetensors");
     await trainLoop(trainee, {
-      ...loopOf(retriever),
+      ...asLongAsStage2({ ...retriever, learningRate: LEARNING_RATE }),
       seed: createRandom(seed)
         .fork("specialist")
         .integer(2 ** 31),
@@ -234,9 +223,8 @@ async function train(folder: string, parts: SystemParts, context: TrainingContex
     });
     saveSpecialist(specialist, folder);
     const { share, readerPasses } = await chooseOnValidation(parts, specialist, control);
-    writeFileAtomic(join(folder, CHOICE_FILE), `${JSON.stringify({ share })}\n`);
-    const trainedWeights = trainee.variables.reduce((sum, { size }) => sum + size, 0);
-    writeFileAtomic(join(folder, COST_FILE), `${JSON.stringify({ readerPasses, trainedWeights })}\n`);
+    writeJson(folder, CHOICE_FILE, { share });
+    writeCost(folder, { readerPasses, trainedWeights: countWeights(trainee.variables) });
   } finally {
     disposeSpecialist(specialist);
     encoder.dispose();
@@ -260,7 +248,7 @@ async function chooseOnValidation(parts: SystemParts, specialist: Specialist, co
 
 function open(parts: SystemParts): System {
   const folder = parts.trained!;
-  const { share } = JSON.parse(readFileSync(join(folder, CHOICE_FILE), "utf8")) as { share: number };
+  const { share } = readJson<{ share: number }>(folder, CHOICE_FILE);
   const encoder = loadDualEncoder(parts.index!.encoder.folder);
   const specialist = loadSpecialist(encoder, folder);
   const generalist = openGeneralist(parts);

@@ -11,11 +11,12 @@ import { openTunedReader } from "../reader/local-reader";
 import { createLearnedTower, embedInBatches, loadLearnedTower } from "../retriever/learned-tower";
 import { mixEmbeddings } from "../retriever/mix";
 import { HEADS } from "../retriever/retrieve";
-import { makeFolder, writeFileAtomic } from "../store/files";
+import { makeFolder } from "../store/files";
 import { bestRows, headInputs, openScores, scoreFrozenCandidates } from "../training/over-index";
 import { type ReadableExample, trainReader } from "../training/reader-stage";
 import type { QuerySet } from "../training/retriever-options";
 import { trainRetrieverHead } from "../training/retriever-stage";
+import { writeCost } from "./own-training";
 import { openTunedReading } from "./reading";
 import { openFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts, TrainingContext } from "./system";
@@ -33,7 +34,6 @@ export interface JointOptions {
 }
 
 const ADAPTER = "adapter";
-const COST_FILE = "cost.json";
 const towerFile = (head: Head): string => `${head}.safetensors`;
 /** The order in which heads are trained. */
 const ORDER: readonly Head[] = ["text", "image"];
@@ -67,7 +67,7 @@ async function trainJointly(folder: string, work: JointWork): Promise<void> {
   }
   cpSync(trained.adapter, join(folder, ADAPTER), { recursive: true });
   for (const head of ORDER) cpSync(trained.towers[head]!, join(folder, towerFile(head)));
-  writeFileAtomic(join(folder, COST_FILE), `${JSON.stringify({ readerPasses })}\n`);
+  writeCost(folder, { readerPasses });
 }
 
 /** The part of so many steps that a round has. */

@@ -3,8 +3,8 @@ import { basename, join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../base/errors";
 import { createRandom } from "../base/random";
-import type { Control, Example, Head, Matrix, Passage } from "../base/types";
-import { readSafetensors, writeSafetensors } from "../compute/safetensors";
+import type { Control, Example, Matrix, Passage } from "../base/types";
+import { readMatrices, writeMatrices } from "../compute/matrix-files";
 import { loadDualEncoder, loadReaderModel, saveDualEncoder } from "../models/architectures";
 import {
   contrastiveLoss,
@@ -21,11 +21,9 @@ import { cutText } from "../reader/prompt";
 import { createDualHead } from "../retriever/dual-head";
 import { type CorpusViews, HEADS } from "../retriever/retrieve";
 import { createFlatIndex } from "../search/flat-index";
-import { writeFileAtomic } from "../store/files";
 import { createBatchOrder, type Trainee, trainLoop } from "../training/loop";
 import { type ReadableExample, trainReader } from "../training/reader-stage";
-import type { RetrieverStageOptions } from "../training/retriever-options";
-import { cosineSchedule } from "../training/schedule";
+import { asLongAsStage2, countWeights, writeCost } from "./own-training";
 import { createReadingSystem } from "./reading";
 import { createFinder, NO_PASSAGES } from "./retrieval";
 import type { System, SystemDefinition, SystemParts, TrainingContext } from "./system";
@@ -33,7 +31,6 @@ import type { System, SystemDefinition, SystemParts, TrainingContext } from "./s
 // What stands for the medically pre-trained models of the paper's tables: the same replicas, trained on the corpora's pairs before anything
 // else. A reader, closed-book (LLaVA-Med, BiomedGPT, MedVInT), and an encoder in the retriever's place (PMC-CLIP, BiomedCLIP).
 
-const COST_FILE = "cost.json";
 /** Part of the passages that is not learnt from but measured on, and the most of them. */
 const HELD_OUT = { share: 0.05, most: 128 } as const;
 
@@ -60,12 +57,6 @@ function splitCorpus({ index, seed }: SystemParts): Pairs {
     heldOut: passages.filter((_, place) => out.has(place)),
   };
 }
-
-function writeCost(folder: string, cost: { readonly readerPasses: number; readonly trainedWeights: number }): void {
-  writeFileAtomic(join(folder, COST_FILE), `${JSON.stringify(cost)}\n`);
-}
-
-const countOf = (variables: readonly tf.Variable[]): number => variables.reduce((sum, { size }) => sum + size, 0);
 
 // ---- the reader --------------------------------------------------------------------------------------------------------
 
@@ -138,7 +129,7 @@ async function learn(
 /** Merges a kept adapter into the weights; returns how many weights it has. */
 function mergeFrom(model: VisionLanguageModel, place: string): number {
   const adapter = loadLora(model.parameters, place);
-  const count = countOf(adapter.variables);
+  const count = countWeights(adapter.variables);
   mergeLora(model.parameters, adapter);
   adapter.dispose();
   return count;
@@ -218,13 +209,6 @@ function contrastiveTrainee(
   };
 }
 
-/** As many steps as stage 2 gives both heads together, on batches as large, no larger than the corpus. */
-function loopOf({ steps, learningRate, warmupSteps, evaluateEvery, weightDecay = 0.01 }: RetrieverStageOptions) {
-  const all = HEADS.length * steps;
-  const schedule = cosineSchedule({ learningRate, steps: all, warmupSteps: Math.min(warmupSteps, all - 1) });
-  return { steps: all, schedule, evaluateEvery, clipNorm: 1, adamw: { weightDecay } };
-}
-
 async function trainMedicalEncoder(folder: string, parts: SystemParts, context: TrainingContext): Promise<void> {
   const { control, resumeDir, options } = context;
   const { seed, index } = parts;
@@ -234,11 +218,11 @@ async function trainMedicalEncoder(folder: string, parts: SystemParts, context: 
     const batchSize = Math.min(options.retriever!.batchSize, pairs.train.length);
     const trainee = contrastiveTrainee(encoder, pairs, { batchSize, seed });
     const stateFile = join(resumeDir, "encoder-state.safetensors");
-    await trainLoop(trainee, { ...loopOf(options.retriever!), seed, stateFile, control });
+    await trainLoop(trainee, { ...asLongAsStage2(options.retriever!), seed, stateFile, control });
     encoder.parameters.freeze();
     saveDualEncoder(encoder, join(folder, ENCODER));
     await writeEmbeddings(folder, encoder, { passages: index!.corpus.passages, control });
-    writeCost(folder, { readerPasses: 0, trainedWeights: countOf(trainee.variables) });
+    writeCost(folder, { readerPasses: 0, trainedWeights: countWeights(trainee.variables) });
   } finally {
     encoder.dispose();
   }
@@ -259,24 +243,18 @@ async function writeEmbeddings(
     views.image.set((await encodeImages(encoder, images, control)).data, from * cols);
     views.text.set((await encodeTexts(encoder, texts, control)).data, from * cols);
   }
-  const tensorOf = (data: Float32Array) => ({ dtype: "F32" as const, shape: [passages.length, cols], data });
-  writeSafetensors(
-    join(folder, EMBEDDINGS_FILE),
-    HEADS.map((head) => [head, tensorOf(views[head])] as const),
-  );
+  const matrixOf = (data: Float32Array): Matrix => ({ data, rows: passages.length, cols });
+  const matrices = Object.fromEntries(HEADS.map((head) => [head, matrixOf(views[head])]));
+  writeMatrices(join(folder, EMBEDDINGS_FILE), matrices);
 }
 
 function openMedicalEncoder(parts: SystemParts): System {
   const { name, task, reader, trained, learnedWeight, numPerHead } = parts;
   const { passages } = parts.index!.corpus;
-  const { tensors } = readSafetensors(join(trained!, EMBEDDINGS_FILE));
+  const embeddings = readMatrices(join(trained!, EMBEDDINGS_FILE), HEADS);
   const ids = passages.map(({ id }) => id);
-  const viewOf = (head: Head) => {
-    const { shape, data } = tensors.get(head)!;
-    const matrix: Matrix = { rows: shape[0]!, cols: shape[1]!, data: data as Float32Array };
-    return createFlatIndex(ids, matrix);
-  };
-  const views: CorpusViews = { image: viewOf("image"), text: viewOf("text") };
+  const [image, text] = [createFlatIndex(ids, embeddings.image), createFlatIndex(ids, embeddings.text)];
+  const views: CorpusViews = { image, text };
   const encoder = loadDualEncoder(join(trained!, ENCODER));
   const encodeFrozen = (images: Parameters<typeof encodeImages>[1], control?: Control) =>
     encodeImages(encoder, images, control);

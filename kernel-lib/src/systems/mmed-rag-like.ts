@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { formOf, isCorrect, wordingOf } from "../answers/forms";
 import { fusionWeights } from "../answers/fusion";
@@ -7,10 +7,11 @@ import type { Example, Label, Passage, Prediction, RasterImage, Retrieved, Split
 import { loadReaderModel } from "../models/architectures";
 import { loadLora, saveLora } from "../models/lora/peft-files";
 import type { ReadPair } from "../reader/reader";
-import { writeFileAtomic } from "../store/files";
+import { readJson, writeJson } from "../store/files";
 import { type PreferencePair, type PreferenceStageOptions, trainPreferences } from "../training/preference-stage";
 import type { ReaderStageOptions } from "../training/reader-stage";
 import { openDomainFinder, trainDomains } from "./domain-retriever";
+import { writeCost } from "./own-training";
 import { openTunedReading } from "./reading";
 import type { PassageFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts, TrainingContext } from "./system";
@@ -28,7 +29,6 @@ const MOST_OF_KIND = { train: 400, validation: 100 } as const;
 const ADAPTER = "adapter";
 const CHOICE_FILE = "choice.json";
 const PAIRS_FILE = "preferences.json";
-const COST_FILE = "cost.json";
 
 /**
  * How many contexts are read: all before the first whose score falls behind the one before it by a log-ratio of more than `maxRatio`.
@@ -165,15 +165,11 @@ async function train(folder: string, parts: SystemParts, context: TrainingContex
     const { read } = readJson<{ read: number }>(folder, PAIRS_FILE);
     const chosen = await chooseRatio(folder, parts, finder, context);
     writeJson(folder, CHOICE_FILE, { maxRatio: chosen.maxRatio });
-    writeJson(folder, COST_FILE, { readerPasses: read + chosen.read });
+    writeCost(folder, { readerPasses: read + chosen.read });
   } finally {
     finder.dispose();
   }
 }
-
-const writeJson = (folder: string, name: string, value: object): void =>
-  writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
-const readJson = <T>(folder: string, name: string): T => JSON.parse(readFileSync(join(folder, name), "utf8")) as T;
 
 /** As many contexts at most as the others read with both heads. */
 const mostContexts = ({ numPerHead }: SystemParts): number => 2 * numPerHead;

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { assertInRange, assertNotInterrupted } from "../base/check";
 import { softmax } from "../base/softmax";
 import type { Control, Example, Head, Matrix } from "../base/types";
@@ -9,8 +7,8 @@ import { encodeImages } from "../models/dual-encoder/encoder";
 import { normaliseRows } from "../retriever/mix";
 import { HEADS } from "../retriever/retrieve";
 import { createFlatIndex } from "../search/flat-index";
-import { writeFileAtomic } from "../store/files";
-import { labelsNamed, refuseUnlessNamed, votedPrediction } from "./caption-vote";
+import { readJson, writeJson } from "../store/files";
+import { captionReader, refuseUnlessNamed, votedPrediction } from "./caption-vote";
 import type { SearchedParts, System, SystemDefinition, SystemParts } from "./system";
 
 // Classification by retrieval, as RAD: the labels of the nearest training pictures and those that the nearest captions name, weighted
@@ -184,12 +182,13 @@ function openNeighbours({ task, index }: SystemParts) {
     train.map(({ id }) => id),
     queries.train,
   );
-  const textOf = new Map(corpus.passages.map((passage) => [passage.id, passage]));
+  const passageOf = new Map(corpus.passages.map((passage) => [passage.id, passage]));
+  const namedBy = captionReader(task.labels);
   const most = Math.max(...NUM_NEIGHBOURS);
   const captionsOf = async (head: Head, embeddings: Matrix): Promise<Neighbour[][]> =>
     (await views[head].search(embeddings, most)).map(({ ids, scores }) =>
       ids
-        .map((id, i) => ({ score: scores[i]!, labels: labelsNamed(textOf.get(id)!.text, task.labels) }))
+        .map((id, i) => ({ score: scores[i]!, labels: namedBy(passageOf.get(id)!) }))
         .filter(({ labels }) => labels.length > 0),
     );
   return {
@@ -212,7 +211,7 @@ async function choose(folder: string, parts: SystemParts, control: Control): Pro
     const near = await neighbours.find(parts.index!.queries.validation);
     assertNotInterrupted("rad-like", control.signal);
     const choice = chooseWeights(near, splits.validation, labels.length);
-    writeFileAtomic(join(folder, CHOICE_FILE), `${JSON.stringify(choice)}\n`);
+    writeJson(folder, CHOICE_FILE, choice);
   } finally {
     neighbours.dispose();
   }
@@ -220,7 +219,7 @@ async function choose(folder: string, parts: SystemParts, control: Control): Pro
 
 function openVote(parts: SystemParts): System {
   const { name, task } = parts;
-  const choice = JSON.parse(readFileSync(join(parts.trained!, CHOICE_FILE), "utf8")) as NeighbourChoice;
+  const choice = readJson<NeighbourChoice>(parts.trained!, CHOICE_FILE);
   const encoder = loadDualEncoder(parts.index!.encoder.folder);
   const neighbours = openNeighbours(parts);
   return {

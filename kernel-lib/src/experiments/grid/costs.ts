@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openSafetensors } from "../../compute/safetensors";
 import { type Artifact, artifactPlace } from "../../store/artifact";
+import { readJson } from "../../store/files";
+import { readCost } from "../../systems/own-training";
 import type { Run } from "../run";
 import { PREDICTIONS_VERSION, readPredictions } from "../stages/predictions";
-import { readJson } from "../stages/stage-files";
 import { type CellName, cellsOf, type GridRowsFilter, nameOf } from "./results";
 import { findStored } from "./session";
 
@@ -90,8 +91,7 @@ async function trainingsBehind(folder: string, keys: readonly string[]): Promise
 function passesOf({ stage, folder }: Artifact): number {
   if (stage === "candidate-scores") return readJson<{ pairs: number }>(folder, "stats.json").pairs;
   if (stage === "retriever-head") return readJson<{ reads: { read: number } }>(folder, "curve.json").reads.read;
-  const own = stage === "system" && existsSync(join(folder, "cost.json"));
-  return own ? readJson<{ readerPasses: number }>(folder, "cost.json").readerPasses : 0;
+  return stage === "system" ? (readCost(folder)?.readerPasses ?? 0) : 0;
 }
 
 /** Weights of all trainings; an adapter that a system has trained on is not counted again. */

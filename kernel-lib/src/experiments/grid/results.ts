@@ -1,10 +1,10 @@
 import type { Difference, Measurement } from "../../analysis/measurement";
 import { aggregateSeeds, type SeedSummary } from "../../metrics/seeds";
 import { artifactPlace } from "../../store/artifact";
+import { readJson } from "../../store/files";
 import type { Run } from "../run";
 import { PREDICTIONS_VERSION, type Predictions, readPredictions } from "../stages/predictions";
 import { type EvaluateResult, RESULTS_VERSION } from "../stages/results";
-import { readJson } from "../stages/stage-files";
 import { type CellRecord, readCells } from "./records";
 import { findStored } from "./session";
 

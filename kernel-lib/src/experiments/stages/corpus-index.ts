@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { ConfigError, isKernelError } from "../../base/errors";
 import type { Control, Corpus, Head, Matrix, Passage, Split, Task } from "../../base/types";
+import { readMatrices, writeMatrices } from "../../compute/matrix-files";
 import { type Leak, withoutLeaks } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
 import { encodeImages } from "../../models/dual-encoder/encoder";
@@ -16,13 +17,13 @@ import {
 import { createFlatIndex } from "../../search/flat-index";
 import type { HnswIndex } from "../../search/hnsw-index";
 import { measureRecall, type VectorIndex } from "../../search/vector-index";
+import { readJson, writeJson } from "../../store/files";
 import { frozenCandidates } from "../../training/over-index";
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import { checkLeaks, embedCorpus, SHARED_SEED } from "./corpus";
 import { type Artifact, type StageContext, type StageOf, useStage } from "./stage";
-import { readJson, readMatrices, writeJson, writeMatrices } from "./stage-files";
 
 /** One index at one search width: a row of the recall table. */
 export interface RecallMeasurement {

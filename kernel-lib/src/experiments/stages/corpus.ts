@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import type { Control, Corpus, Head, Matrix, Passage, Task } from "../../base/types";
+import { readMatrices, writeMatrices } from "../../compute/matrix-files";
 import { findLeaks, type Leak } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
 import { type DualEncoder, encodeImages, encodeTexts } from "../../models/dual-encoder/encoder";
 import { HEADS } from "../../retriever/retrieve";
+import { readJson, writeJson } from "../../store/files";
 import type { CheckpointFolder } from "../checkpoint-folder";
 import type { Run } from "../run";
 import { runStage, type StageOf, useStage } from "./stage";
-import { readJson, readMatrices, writeJson, writeMatrices } from "./stage-files";
 
 // What is found out about a corpus once, for every run: which passages leak into a task, and its frozen embeddings.
 

@@ -1,11 +1,11 @@
 import { measureIntervention } from "../../analysis/intervention";
 import type { Measurement } from "../../analysis/measurement";
+import { readJson, writeJson } from "../../store/files";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import { frozenPassages, type Index } from "./corpus-index";
 import type { TunedReader } from "./reader";
 import { type Input, opened, type StageOf, useStage } from "./stage";
-import { readJson, writeJson } from "./stage-files";
 
 const VERSION = 1;
 const FILE = "intervention.json";

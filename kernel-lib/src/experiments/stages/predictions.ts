@@ -2,6 +2,7 @@ import { assertOneOf } from "../../base/check";
 import { ConfigError, DataError } from "../../base/errors";
 import type { Head, Prediction, Split, Task } from "../../base/types";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
+import { readJson, writeJson } from "../../store/files";
 import { openSystem } from "../../systems/reading";
 import type { StageOptions, SystemDefinition, SystemParts } from "../../systems/system";
 import { predictionName, systemOf } from "../../systems/systems";
@@ -11,7 +12,6 @@ import { type Index, requireIndexOf } from "./corpus-index";
 import type { TunedReader } from "./reader";
 import { retrieverOptions, type TunedHead, type TunedHeads } from "./retriever";
 import { type Artifact, artifactOf, type Input, opened, type Stage, type StageOf, useStage } from "./stage";
-import { readJson, writeJson } from "./stage-files";
 
 /** The answers of one or several systems to examples of any form. */
 export type Predictions = readonly Prediction[];

@@ -7,6 +7,7 @@ import { saveLora } from "../../models/lora/peft-files";
 import { createLocalReader, openTunedReader } from "../../reader/local-reader";
 import { PROMPT_VERSION } from "../../reader/prompt";
 import type { Reader, ReadPair } from "../../reader/reader";
+import { readJson, writeJson } from "../../store/files";
 import { diagnoseLoss, diagnoseReader, joinHealth, type StageHealth } from "../../training/health";
 import { type ReadableExample, type ReaderStageOptions, trainReader } from "../../training/reader-stage";
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
@@ -14,7 +15,6 @@ import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import { frozenPassages, type Index, requireIndexOf } from "./corpus-index";
 import { type Artifact, type Input, opened, type StageContext, type StageOf, sayHealth, useStage } from "./stage";
-import { readJson, writeJson } from "./stage-files";
 
 /** Validation questions asked; enough to see one answer for everything. */
 const NUM_ASKED = 64;

@@ -3,6 +3,7 @@ import { baselineOf, type EvaluationRows, measureEvaluation } from "../../analys
 import { formsOf } from "../../answers/forms";
 import { assertOneOf } from "../../base/check";
 import type { Prediction, Split, Task } from "../../base/types";
+import { readJson, writeJson } from "../../store/files";
 import { ablations, FULL_SYSTEM } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
@@ -11,7 +12,6 @@ import { type Predictions, predict } from "./predictions";
 import type { TunedReader } from "./reader";
 import { type TunedHeads, tuneRetriever } from "./retriever";
 import { type Artifact, type StageOf, useStage } from "./stage";
-import { readJson, writeJson } from "./stage-files";
 
 export interface EvaluateOptions {
   readonly task: Task;

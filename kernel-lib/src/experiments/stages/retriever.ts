@@ -9,6 +9,7 @@ import { loadDualEncoder } from "../../models/architectures";
 import { createLearnedTower, type EncoderTower } from "../../retriever/learned-tower";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { HEADS } from "../../retriever/retrieve";
+import { readJson, writeJson } from "../../store/files";
 import { diagnosePotential, diagnoseRetriever, joinHealth, type StageHealth } from "../../training/health";
 import type { Preference } from "../../training/judge-candidates";
 import { headInputs, openScores, type StageReach, scoreFrozenCandidates } from "../../training/over-index";
@@ -30,7 +31,6 @@ import {
   sayHealth,
   useStage,
 } from "./stage";
-import { readJson, writeJson } from "./stage-files";
 
 // ---- the reader's scores of the frozen candidates, which every head starts from ---------------------------------------------
 

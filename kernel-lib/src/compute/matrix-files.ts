@@ -1,28 +1,6 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { DataError } from "../../base/errors";
-import type { Matrix } from "../../base/types";
-import { readSafetensors, writeSafetensors } from "../../compute/safetensors";
-import { writeFileAtomic } from "../../store/files";
-
-/** Writes plain data as JSON into a folder. */
-export function writeJson(folder: string, name: string, value: unknown): void {
-  writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
-}
-
-/** Reads what `writeJson` wrote; artifacts are checked by their manifest, so the type is taken as given. */
-export function readJson<T>(folder: string, name: string): T {
-  const file = join(folder, name);
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as T;
-  } catch (cause) {
-    throw new DataError(
-      `readJson: ${file} must be JSON. Delete the artifact's folder to compute it again.`,
-      { file },
-      cause,
-    );
-  }
-}
+import { DataError } from "../base/errors";
+import type { Matrix } from "../base/types";
+import { readSafetensors, writeSafetensors } from "./safetensors";
 
 /** Writes matrices by name into one safetensors file. */
 export function writeMatrices(file: string, matrices: Readonly<Record<string, Matrix>>): void {
