@@ -94,19 +94,23 @@ function passesOf({ stage, folder }: Artifact): number {
   return stage === "system" ? (readCost(folder)?.readerPasses ?? 0) : 0;
 }
 
-/** Weights of all trainings; an adapter that a system has trained on is not counted again. */
+/** Weights of all trainings: what a system's own says, else those of its files; an adapter that it has trained on is not counted again. */
 function weightsOf(trainings: readonly Artifact[]): number {
+  const said = trainings.flatMap(({ stage, folder }) =>
+    stage === "system" ? (readCost(folder)?.trainedWeights ?? []) : [],
+  );
   const files = trainings.flatMap(({ stage, folder }) =>
     WEIGHTS[stage as Training]
       .filter((file) => existsSync(join(folder, file)))
       .map((file) => ({ stage, folder, file })),
   );
   const trainsOn = files.some(({ stage, file }) => stage === "system" && file.startsWith("adapter/"));
-  return sum(
+  const inFiles = sum(
     files
       .filter(({ stage }) => !(trainsOn && stage === "reader"))
       .map(({ folder, file }) => numWeights(join(folder, file))),
   );
+  return inFiles + sum(said);
 }
 
 function numWeights(file: string): number {

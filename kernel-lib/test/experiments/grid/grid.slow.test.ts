@@ -157,6 +157,16 @@ describe("a grid on untrained models", () => {
     const { results } = await gridResults(options.artifactsDir!);
     expect(results).toHaveLength(2 * SYSTEMS.length);
   });
+
+  test("a training of a system's own counts as many weights as it says", async () => {
+    await run({ ...options, systems: ["ft-rag", "gsco-like"] });
+    const costs = new Map((await gridCosts(options.artifactsDir!)).map((row) => [row.system, row]));
+    const own = readdirSync(join(options.artifactsDir!, "system")).filter((name) => /^[0-9a-f]+$/.test(name));
+    expect(own).toHaveLength(1);
+    const said = JSON.parse(readFileSync(join(options.artifactsDir!, "system", own[0]!, "cost.json"), "utf8"));
+    expect(said.trainedWeights).toBeGreaterThan(1000);
+    expect(costs.get("gsco-like")!.trainedWeights).toBe(costs.get("ft-rag")!.trainedWeights + said.trainedWeights);
+  });
 });
 
 describe("when something goes wrong", () => {
