@@ -4,21 +4,22 @@ import { repositoryRoot } from "../base/paths";
 import type { Control, CurvePoint } from "../base/types";
 import { saveDualEncoder } from "../models/architectures";
 import type { DualEncoder } from "../models/dual-encoder/encoder";
-import { savePixtral } from "../models/pixtral/weights";
-import { saveQwen2Vl } from "../models/qwen2-vl/weights";
+import { loadPixtral, savePixtral } from "../models/pixtral/weights";
+import { loadQwen2Vl, saveQwen2Vl } from "../models/qwen2-vl/weights";
 import type { VisionLanguageModel } from "../models/vision-language/model";
 import { codeVersion } from "../store/artifact";
 import { digestOfFile, makeFolder, writeFileAtomic } from "../store/files";
 import { lockFileOf, placeFolder, workFolderOf } from "../store/folder";
 import { withLock } from "../store/lock";
 import { pretrainEncoder } from "./pretrain-encoder";
+import { trainPairs } from "./pretrain-pairs";
 import { pretrainReader } from "./pretrain-reader";
-import { ENCODER_RECIPE, type PretrainingHooks, READER_RECIPE, REPLICA_VERSION } from "./recipes";
+import { ENCODER_RECIPE, PAIR_RECIPE, type PretrainingHooks, READER_RECIPE, REPLICA_VERSION } from "./recipes";
 import { createReplicaClip, createReplicaJinaClip } from "./replica-encoders";
 import { createReplicaPixtral, createReplicaQwen2Vl } from "./replica-readers";
 
 /** The replicas of data/checkpoints, by the names of their folders. */
-export const REPLICAS = ["clip", "jina-clip", "qwen2-vl", "pixtral"] as const;
+export const REPLICAS = ["clip", "jina-clip", "qwen2-vl", "pixtral", "qwen2-vl-pairs", "pixtral-pairs"] as const;
 export type ReplicaName = (typeof REPLICAS)[number];
 
 /** What a pre-trained model's manifest says of it, after its folder was written. */
@@ -29,7 +30,7 @@ interface Made {
   readonly curve: readonly CurvePoint[];
 }
 
-/** How each is made: a fresh model is pre-trained and its folder written. */
+/** How each is made: a fresh model, or a replica that is there already, is trained and its folder written. */
 const MAKERS: Readonly<Record<ReplicaName, (folder: string, hooks: PretrainingHooks) => Promise<Made>>> = {
   clip: (folder, hooks) => makeEncoder(createReplicaClip(ENCODER_RECIPE.seed), folder, hooks),
   "jina-clip": (folder, hooks) => makeEncoder(createReplicaJinaClip(ENCODER_RECIPE.seed), folder, hooks),
@@ -37,7 +38,16 @@ const MAKERS: Readonly<Record<ReplicaName, (folder: string, hooks: PretrainingHo
     makeReader(createReplicaQwen2Vl(READER_RECIPE.seed), (model) => saveQwen2Vl(model, folder), hooks),
   pixtral: (folder, hooks) =>
     makeReader(createReplicaPixtral(READER_RECIPE.seed), (model) => savePixtral(model, folder), hooks),
+  "qwen2-vl-pairs": (folder, hooks) =>
+    teachPairs(loadQwen2Vl(placeOf("qwen2-vl")), (model) => saveQwen2Vl(model, folder), hooks),
+  "pixtral-pairs": (folder, hooks) =>
+    teachPairs(loadPixtral(placeOf("pixtral")), (model) => savePixtral(model, folder), hooks),
 };
+
+/** Where a replica of the repository lies. */
+function placeOf(name: ReplicaName): string {
+  return join(repositoryRoot(), "data", "checkpoints", name);
+}
 
 interface MakeReplicaOptions {
   /** Where the model goes, in a folder of its name. */
@@ -99,8 +109,25 @@ async function makeReader<Model extends VisionLanguageModel>(
   hooks: PretrainingHooks,
 ): Promise<Made> {
   const { curve, skills } = await pretrainReader(model, READER_RECIPE, hooks);
+  return saveReader(model, save, { recipe: READER_RECIPE, skills, curve });
+}
+
+async function teachPairs<Model extends VisionLanguageModel>(
+  model: Model,
+  save: (model: Model) => void,
+  hooks: PretrainingHooks,
+): Promise<Made> {
+  const { curve, skills } = await trainPairs(model, PAIR_RECIPE, hooks);
+  return saveReader(model, save, { recipe: PAIR_RECIPE, skills, curve });
+}
+
+function saveReader<Model extends VisionLanguageModel>(
+  model: Model,
+  save: (model: Model) => void,
+  made: Omit<Made, "parameters">,
+): Made {
   save(model);
-  const made = { recipe: READER_RECIPE, parameters: model.parameters.count(), skills, curve };
+  const parameters = model.parameters.count();
   model.dispose();
-  return made;
+  return { parameters, ...made };
 }

@@ -1,33 +1,23 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { createRandom, type Random } from "../base/random";
-import type { CurvePoint, RasterImage } from "../base/types";
-import { answerNll } from "../losses/answer-nll";
-import type { ChatMessage } from "../models/text/chat-template";
+import type { RasterImage } from "../base/types";
 import { groupPatches } from "../models/vision-language/image-batch";
-import { readerLogits } from "../models/vision-language/logits";
 import type { VisionLanguageModel } from "../models/vision-language/model";
-import { collatePrompts, type PromptBatch, tokenizePrompt } from "../models/vision-language/prompt-batch";
-import {
-  drawReadingExercise,
-  READING_MODES,
-  type ReadingExercise,
-  type ReadingMode,
-} from "../phantoms/general/reading-exercises";
+import type { PromptBatch } from "../models/vision-language/prompt-batch";
 import { ATTRIBUTES } from "../phantoms/general/world";
-import { buildPrompt } from "../reader/prompt";
-import type { Evaluation, LoopResult, Trainee } from "../training/loop";
+import type { LoopResult, Trainee } from "../training/loop";
 import { promptNll } from "../training/reader-stage";
+import {
+  collateExercises,
+  drawExercise,
+  drawHeldOut,
+  evaluateModes,
+  type HeldOut,
+  type Modality,
+  measureSkills,
+  type ReaderPretraining,
+} from "./exercises";
 import { type ImageTower, pretrainTower } from "./pretrain-tower";
 import { type PretrainingHooks, type ReaderRecipe, type ReadingPhase, trainPhase } from "./recipes";
-
-/** Whether an exercise is shown with its pictures, or as text alone. */
-type Modality = "text" | "pictures";
-
-/** What pre-training gave: its curve, and the share of held-out exercises answered right, by mode. */
-interface ReaderPretraining {
-  readonly curve: readonly CurvePoint[];
-  readonly skills: Readonly<Record<ReadingMode, number>>;
-}
 
 /** The phases after the vision tower's, in their order. Texts alone train the text model alone. */
 const READING_PHASES = [
@@ -59,22 +49,7 @@ export async function pretrainReader(
     const work = { model, name, modality, phase: recipe[name], heldOut };
     curve.push(...(await trainReading(work, { name, seed: recipe.seed, hooks })).curve);
   }
-  const skills = Object.fromEntries(
-    [...heldOut].map(([mode, exercises]) => [mode, measureExercises(model, exercises, "pictures").accuracy]),
-  ) as Record<ReadingMode, number>;
-  return { curve, skills };
-}
-
-type HeldOut = ReadonlyMap<ReadingMode, readonly ReadingExercise[]>;
-
-function drawHeldOut(recipe: ReaderRecipe): HeldOut {
-  const random = createRandom(recipe.seed).fork("reader pre-training/held out");
-  return new Map(
-    READING_MODES.map((mode) => [
-      mode,
-      Array.from({ length: recipe.numHeldOut }, () => drawReadingExercise(mode, random)),
-    ]),
-  );
+  return { curve, skills: measureSkills(model, heldOut) };
 }
 
 /** The probes see the mean of a picture's tokens, as the text model gets them. */
@@ -144,81 +119,4 @@ async function trainReading(work: ReadingWork, run: Parameters<typeof trainPhase
   } finally {
     model.parameters.freeze();
   }
-}
-
-/** One exercise of the phase's modes, each as often as its share. */
-function drawExercise({ shares }: ReadingPhase, random: Random): ReadingExercise {
-  const modes = READING_MODES.filter((mode) => (shares[mode] ?? 0) > 0);
-  let left = random.next();
-  const mode = modes.find((each) => {
-    left -= shares[each]!;
-    return left < 0;
-  });
-  return drawReadingExercise(mode ?? modes.at(-1)!, random);
-}
-
-/** Exercises with their answers as one batch, padded on the right. */
-function collateExercises(
-  model: VisionLanguageModel,
-  exercises: readonly ReadingExercise[],
-  modality: Modality,
-): PromptBatch {
-  const prompts = exercises.map((exercise) => tokenizePrompt(model, messagesOf(exercise, modality)));
-  return collatePrompts(model, prompts, { side: "right", answers: exercises.map(({ answer }) => answer) });
-}
-
-function messagesOf({ image, question, answer, passage }: ReadingExercise, modality: Modality): ChatMessage[] {
-  const example = {
-    id: "",
-    task: "pre-training",
-    split: "train",
-    image,
-    question,
-    answer,
-    labels: [],
-    group: "",
-  } as const;
-  const pair = passage === null ? null : { id: "", corpus: "general world", licence: "CC0-1.0", ...passage };
-  const messages = buildPrompt({ example, passage: pair });
-  if (modality === "pictures") return messages;
-  return messages.map(({ role, content }) => ({
-    role,
-    content: typeof content === "string" ? content : content.filter((part) => part.type === "text"),
-  }));
-}
-
-const MEASURE_BATCH = 64;
-
-/** Mean negative log-likelihood, and the share of answers of which every token is the most likely one. */
-function measureExercises(
-  model: VisionLanguageModel,
-  exercises: readonly ReadingExercise[],
-  modality: Modality,
-): { readonly nll: number; readonly accuracy: number } {
-  let nll = 0;
-  let right = 0;
-  for (let start = 0; start < exercises.length; start += MEASURE_BATCH) {
-    const batch = collateExercises(model, exercises.slice(start, start + MEASURE_BATCH), modality);
-    const { positions, targets } = batch.answers!;
-    const { loss, best } = tf.tidy(() => {
-      const logits = readerLogits(model, batch, positions);
-      return { loss: answerNll(logits, targets, 1).dataSync()[0]!, best: tf.argMax(logits, 1).dataSync() };
-    });
-    nll += loss;
-    const wrong = new Set(positions.filter((_, i) => best[i] !== targets[i]).map(({ row }) => row));
-    right += batch.rows - wrong.size;
-  }
-  return { nll: nll / exercises.length, accuracy: right / exercises.length };
-}
-
-function evaluateModes(model: VisionLanguageModel, modality: Modality, heldOut: HeldOut): Evaluation {
-  const accuracies: Record<string, number> = {};
-  let sum = 0;
-  for (const [mode, exercises] of heldOut) {
-    const { nll, accuracy } = measureExercises(model, exercises, modality);
-    accuracies[`accuracy ${mode}`] = accuracy;
-    sum += nll;
-  }
-  const nll = sum / heldOut.size;
-  return { score: -nll, values: { "answer NLL": nll, ...accuracies } };
 }

@@ -1,10 +1,19 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { createRandom } from "../base/random";
 import type { RasterImage } from "../base/types";
-import { crossEntropy } from "../compute/ops/cross-entropy";
 import { ATTRIBUTES, drawGeneralScene, type Scene } from "../phantoms/general/world";
 import type { Evaluation, LoopResult, Trainee } from "../training/loop";
 import { type PretrainingHooks, type PretrainingPhase, trainPhase } from "./recipes";
+import {
+  createProbe,
+  disposeProbe,
+  NUM_WORDS,
+  type Probe,
+  probeStates,
+  splitWords,
+  wordLoss,
+  wordsOf,
+} from "./word-probe";
 
 /** An image tower as its pre-training sees it. */
 export interface ImageTower {
@@ -18,13 +27,6 @@ export interface ImageTower {
   features(images: readonly RasterImage[]): tf.Tensor2D;
 }
 
-/** A linear map from an image's features to all words of all attributes; thrown away afterwards. */
-interface Probe {
-  readonly weight: tf.Variable;
-  readonly bias: tf.Variable;
-}
-
-const WIDTHS = ATTRIBUTES.map(({ words }) => words.length);
 const EVALUATION_BATCH = 64;
 
 /**
@@ -42,7 +44,7 @@ export async function pretrainTower(
   phase: PretrainingPhase,
   run: { readonly numHeldOut: number; readonly seed: number; readonly hooks: PretrainingHooks },
 ): Promise<LoopResult> {
-  const probe = createProbe(tower, run.seed);
+  const probe = createProbe(`${tower.stage}/probe`, [tower.width, NUM_WORDS], run.seed);
   const random = createRandom(run.seed).fork(`${tower.stage}/held out`);
   const heldOut = Array.from({ length: run.numHeldOut }, () => drawGeneralScene(random));
   try {
@@ -52,20 +54,8 @@ export async function pretrainTower(
       hooks: run.hooks,
     });
   } finally {
-    probe.weight.dispose();
-    probe.bias.dispose();
+    disposeProbe(probe);
   }
-}
-
-function createProbe({ stage, width }: ImageTower, seed: number): Probe {
-  const random = createRandom(seed).fork(`${stage}/probe`);
-  const numWords = WIDTHS.reduce((sum, n) => sum + n, 0);
-  const values = Float32Array.from({ length: width * numWords }, () => random.normal(0, width ** -0.5));
-  const start = tf.tensor2d(values, [width, numWords]);
-  const zero = tf.zeros([numWords]);
-  const probe = { weight: tf.variable(start), bias: tf.variable(zero) };
-  tf.dispose([start, zero]);
-  return probe;
 }
 
 function createTrainee(
@@ -77,26 +67,15 @@ function createTrainee(
     stage: tower.stage,
     variables: [...tower.variables, probe.weight, probe.bias],
     prepare: async (_step, random) => Array.from({ length: batchSize }, () => drawGeneralScene(random)),
-    loss: (scenes) => attributeLoss(probeLogits(tower, probe, scenes), scenes),
+    loss: (scenes) => wordLoss(probeTower(tower, probe, scenes), scenes),
     release: () => {},
     evaluate: async () => evaluateProbe(tower, probe, heldOut),
   };
 }
 
 /** Logits of each attribute's words, one [B, words] per attribute. */
-function probeLogits(tower: ImageTower, { weight, bias }: Probe, scenes: readonly Scene[]): tf.Tensor2D[] {
-  const features = tower.features(scenes.map(({ image }) => image));
-  return tf.split(tf.add(tf.matMul(features, weight as tf.Tensor2D), bias) as tf.Tensor2D, WIDTHS, 1);
-}
-
-function attributeLoss(logits: readonly tf.Tensor2D[], scenes: readonly Scene[]): tf.Scalar {
-  const losses = logits.map((part, i) => tf.mean(crossEntropy(part, targetsOf(scenes, i))));
-  return tf.addN(losses) as tf.Scalar;
-}
-
-function targetsOf(scenes: readonly Scene[], attribute: number): number[] {
-  const { name, words } = ATTRIBUTES[attribute]!;
-  return scenes.map(({ attributes }) => words.indexOf(attributes[name]));
+function probeTower(tower: ImageTower, probe: Probe, scenes: readonly Scene[]): tf.Tensor2D[] {
+  return splitWords(probeStates(probe, tower.features(scenes.map(({ image }) => image))));
 }
 
 /** Share of held-out scenes whose word the probe tells, by attribute. */
@@ -106,11 +85,11 @@ function evaluateProbe(tower: ImageTower, probe: Probe, scenes: readonly Scene[]
   for (let start = 0; start < scenes.length; start += EVALUATION_BATCH) {
     const part = scenes.slice(start, start + EVALUATION_BATCH);
     tf.tidy(() => {
-      const logits = probeLogits(tower, probe, part);
-      loss += (attributeLoss(logits, part).dataSync()[0]! * part.length) / scenes.length;
+      const logits = probeTower(tower, probe, part);
+      loss += (wordLoss(logits, part).dataSync()[0]! * part.length) / scenes.length;
       logits.forEach((words, i) => {
         const best = tf.argMax(words, 1).dataSync();
-        const hits = targetsOf(part, i).filter((target, row) => target === best[row]).length;
+        const hits = wordsOf(part, i).filter((target, row) => target === best[row]).length;
         const { name } = ATTRIBUTES[i]!;
         right.set(name, right.get(name)! + hits);
       });

@@ -1,5 +1,6 @@
 import type { Control } from "../base/types";
 import type { ReadingMode } from "../phantoms/general/reading-exercises";
+import type { AttributeName } from "../phantoms/general/world";
 import { type LoopResult, type Trainee, trainLoop } from "../training/loop";
 import { cosineSchedule } from "../training/schedule";
 
@@ -15,9 +16,11 @@ export interface PretrainingPhase {
   readonly steps: number;
   /** Scenes, pairs or exercises per step. */
   readonly batchSize: number;
-  /** Highest learning rate, after the warm-up; a cosine to 0 follows. */
+  /** Highest learning rate, after the warm-up; a cosine to 0 ends the phase. */
   readonly learningRate: number;
   readonly warmupSteps: number;
+  /** Steps at the highest rate before it falls. Default 0. */
+  readonly holdSteps?: number;
   readonly evaluateEvery: number;
 }
 
@@ -44,6 +47,25 @@ export const ENCODER_RECIPE = {
 export interface ReadingPhase extends PretrainingPhase {
   /** How often each mode is drawn; sums to 1. Modes left out are not drawn. */
   readonly shares: Readonly<Partial<Record<ReadingMode, number>>>;
+}
+
+/** A phase of picture pairs, with exercises of the other modes beside them so that these are not forgotten. */
+export interface PairPhase extends ReadingPhase {
+  /** Pairs per step; the rest of the batch are exercises. */
+  readonly numPairs: number;
+  /** How often each attribute is asked for, in any unit. Those left out count 1. */
+  readonly asked: Readonly<Partial<Record<AttributeName, number>>>;
+  /** What each part counts in the loss. */
+  readonly weights: {
+    /** Answers of the exercises; those of the pairs count 1. */
+    readonly exercises: number;
+    /** Verdicts of the probe at the second picture's end, mean of twelve. */
+    readonly verdicts: number;
+    /** Words of both pictures there, sum of 24. */
+    readonly words: number;
+    /** The words asked for at the answer's place, sum of four. */
+    readonly asked: number;
+  };
 }
 
 /** How a reader is pre-trained on the general-purpose world. */
@@ -139,6 +161,53 @@ export const READER_RECIPE: ReaderRecipe = {
   },
   numHeldOut: 64,
   seed: 7,
+};
+
+/** How a pre-trained reader learns to compare two pictures. */
+export interface PairRecipe {
+  readonly pairs: PairPhase;
+  /** Held-out exercises of each mode, the same as in the pre-training. */
+  readonly numHeldOut: number;
+  readonly seed: number;
+}
+
+/** How qwen2-vl-pairs and pixtral-pairs in data/checkpoints were made of qwen2-vl and pixtral; `npm run checkpoints` does it again. */
+export const PAIR_RECIPE: PairRecipe = {
+  pairs: {
+    steps: 6000,
+    batchSize: 32,
+    numPairs: 20,
+    learningRate: 1.5e-3,
+    warmupSteps: 50,
+    holdSteps: 3600,
+    evaluateEvery: 500,
+    shares: {
+      describe: 0.1,
+      attribute: 0.15,
+      attributeWithPassage: 0.15,
+      copyWord: 0.1,
+      readClass: 0.1,
+      seeClass: 0.1,
+      listNumber: 0.1,
+      confirmWord: 0.05,
+      hintClass: 0.15,
+    },
+    asked: {
+      grain: 1.5,
+      size: 2,
+      shape: 2,
+      border: 1,
+      spots: 1,
+      slope: 1.5,
+      brightness: 0.6,
+      fill: 0.6,
+      letter: 0.6,
+      color: 0.6,
+    },
+    weights: { exercises: 0.5, verdicts: 5, words: 0.08, asked: 0.4 },
+  },
+  numHeldOut: READER_RECIPE.numHeldOut,
+  seed: READER_RECIPE.seed,
 };
 
 /** Where resumable state is kept, and how a caller watches and stops. */

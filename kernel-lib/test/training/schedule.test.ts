@@ -20,3 +20,13 @@ test("a warm-up as long as the training is refused", () => {
   }
   expect(isKernelError(error, "config") && error.message).toMatch(/less than steps = 5; got 5/);
 });
+
+test("between warm-up and fall the rate stays at its highest", () => {
+  const rate = cosineSchedule({ learningRate: 2, steps: 10, warmupSteps: 2, holdSteps: 4 });
+  expect([1, 2, 3, 5].map(rate)).toEqual([2, 2, 2, 2]);
+  expect(rate(6)).toBe(2);
+  expect(rate(8)).toBeCloseTo(1, 12);
+  expect(rate(10)).toBeCloseTo(0, 12);
+  const refused = () => cosineSchedule({ learningRate: 1, steps: 5, warmupSteps: 2, holdSteps: 3 });
+  expect(refused).toThrow("warmupSteps + holdSteps must be less than steps = 5; got 5");
+});

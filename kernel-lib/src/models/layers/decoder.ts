@@ -123,6 +123,8 @@ interface DecoderPass {
   readonly caching: "keep" | "drop";
   /** The tokens whose hidden state is asked for, as row * L + column. */
   readonly outputs: Int32Array;
+  /** Sees all tokens after each layer but the last, which computes the outputs only: [B * L, D], through the last norm. */
+  readonly watch?: (state: tf.Tensor2D) => void;
   /** Default: those of the store. */
   readonly maps?: LinearMaps;
 }
@@ -311,6 +313,7 @@ export function runDecoder(
   const keyTable = createRotaryTable(pass.angles);
   const everything = fullView(pass, keyTable);
   const last = asksForAll(pass) ? everything : outputView(pass);
+  const lastNorm = (state: tf.Tensor2D) => norm(store, `${TEXT_PREFIX}.norm`, state, config.rmsNormEps);
   const cache: LayerCache[] = [];
   let hidden = x;
   for (let index = 0; index < config.numLayers; index++) {
@@ -318,8 +321,9 @@ export function runDecoder(
     const layer = { store, maps, config, prefix: `${TEXT_PREFIX}.layers.${index}`, rows, caching, keyTable, view };
     const result = runLayer(layer, hidden, pass.cache[index] ?? null);
     hidden = result.hidden; // [B * L, D]; [B * M, D] after the last
+    if (index < config.numLayers - 1) pass.watch?.(lastNorm(hidden));
     if (result.cache !== null) cache.push(result.cache);
   }
   if (last.order !== null) hidden = gatherRows(hidden, last.order); // [outputs, D]
-  return { hidden: norm(store, `${TEXT_PREFIX}.norm`, hidden, config.rmsNormEps), cache };
+  return { hidden: lastNorm(hidden), cache };
 }

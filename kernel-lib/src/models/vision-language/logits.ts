@@ -55,12 +55,18 @@ function applyHead({ config, parameters }: VisionLanguageModel, hidden: tf.Tenso
   return applyLinear(hidden, [{ moduleName, weight, bias: null, update }]);
 }
 
+interface ReadingOptions {
+  readonly caching: "keep" | "drop";
+  /** Sees what runDecoder shows it. */
+  readonly watch?: (state: tf.Tensor2D) => void;
+}
+
 /** Hidden states of a batch at chosen places, [positions, hiddenSize], and the cache, if it is kept. Run it inside tf.tidy. */
 function readBatch(
   model: VisionLanguageModel,
   batch: PromptBatch,
   positions: readonly TokenPosition[],
-  caching: "keep" | "drop",
+  { caching, watch }: ReadingOptions,
 ): DecoderResult {
   const { rows, columns } = batch;
   const outputs = Int32Array.from(positions, ({ row, column }) => {
@@ -78,6 +84,7 @@ function readBatch(
     cache: [],
     caching,
     outputs,
+    ...(watch === undefined ? {} : { watch }),
   });
 }
 
@@ -94,7 +101,35 @@ export function readerLogits(
   batch: PromptBatch,
   positions: readonly TokenPosition[],
 ): tf.Tensor2D {
-  return tf.tidy(() => applyHead(model, readBatch(model, batch, positions, "drop").hidden));
+  return tf.tidy(() => applyHead(model, readBatch(model, batch, positions, { caching: "drop" }).hidden));
+}
+
+/** What a reader says, and what stands in its tokens on the way. */
+export interface ReaderStates {
+  /** [positions, vocabSize] */
+  readonly logits: tf.Tensor2D;
+  /** Of every layer but the last, all tokens, through the last norm: [B * L, hiddenSize]. */
+  readonly layers: tf.Tensor2D[];
+}
+
+/**
+ * `readerLogits` with the states of all tokens after each layer but the last, for probes.
+ *
+ * Gradient: as readerLogits, from the logits and from the states. The caller disposes both.
+ *
+ * @throws ShapeError when a position is outside the batch.
+ */
+export function readerStates(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  positions: readonly TokenPosition[],
+): ReaderStates {
+  const layers: tf.Tensor2D[] = [];
+  const read = (): { logits: tf.Tensor2D; layers: tf.Tensor2D[] } => {
+    const { hidden } = readBatch(model, batch, positions, { caching: "drop", watch: (state) => layers.push(state) });
+    return { logits: applyHead(model, hidden), layers };
+  };
+  return tf.tidy(read);
 }
 
 /** Keys and values of a batch read so far, and what comes next. The holder calls `disposeCache`. */
@@ -114,7 +149,7 @@ export interface KvCache {
 export function prefill(model: VisionLanguageModel, batch: PromptBatch, caching: "keep" | "drop"): KvCache {
   const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
   const { logits, layers } = tf.tidy(() => {
-    const result = readBatch(model, batch, last, caching);
+    const result = readBatch(model, batch, last, { caching });
     return { logits: applyHead(model, result.hidden), layers: result.cache };
   });
   const { rows, attentionMask, nextPositionIds } = batch;

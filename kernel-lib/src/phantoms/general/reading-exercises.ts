@@ -138,6 +138,11 @@ function drawSeeClass(random: Random): Draft {
   return { scene, passage, question, answer: String(truth) };
 }
 
+/** How one asks whether two pictures share an attribute; the answer is yes or no. */
+export function compareQuestion(name: AttributeName): string {
+  return `do both pictures have the same ${name} ?`;
+}
+
 function drawCompare(random: Random): Draft {
   const name = pickName(random);
   const scene = drawGeneralScene(random);
@@ -145,7 +150,7 @@ function drawCompare(random: Random): Draft {
   return {
     scene,
     passage: { image: companion.image, text: random.pick(["a picture", "an image", "a scene"]) },
-    question: `do both pictures have the same ${name} ?`,
+    question: compareQuestion(name),
     answer: companion.attributes[name] === scene.attributes[name] ? "yes" : "no",
   };
 }

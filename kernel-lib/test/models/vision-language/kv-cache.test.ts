@@ -4,7 +4,7 @@ import { openBackend } from "../../../src/compute/backend";
 import { multimodalAngles, runDecoder } from "../../../src/models/layers/decoder";
 import { linearMaps } from "../../../src/models/layers/linear";
 import type { Qwen2Vl } from "../../../src/models/qwen2-vl/weights";
-import { disposeCache, prefill, readerLogits, readOn } from "../../../src/models/vision-language/logits";
+import { disposeCache, prefill, readerLogits, readerStates, readOn } from "../../../src/models/vision-language/logits";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../../../src/models/vision-language/prompt-batch";
 import { ask, noiseImage, tinyModel } from "../qwen2-vl/tiny";
 
@@ -90,4 +90,24 @@ test("a pass that caches nothing takes no cache", () => {
   const run = () => tf.tidy(() => runDecoder(model.parameters, text, tf.zeros([2, text.hiddenSize]), pass).hidden);
   expect(run).toThrow(`caching must be "keep" in a pass on top of a cache; got "drop" with ${text.numLayers} layers.`);
   disposeCache(cache);
+});
+
+test("a layer's states are what a model that ends there would say, and the logits stay the same to the bit", () => {
+  const { numTensors } = tf.memory();
+  const first = { ...model, config: { ...model.config, text: { ...model.config.text, numLayers: 1 } } };
+  const positions = [0, 1].map((row) => ({ row, column: batch.columns - 1 }));
+  const states = readerStates(model, batch, positions);
+  const whole = readerLogits(model, batch, positions);
+  const cut = readerLogits(first, batch, positions);
+  expect(values(states.logits)).toEqual(values(whole));
+  expect(states.layers.map(({ shape }) => shape)).toEqual([[2 * batch.columns, model.config.text.hiddenSize]]);
+  const head = model.parameters.get("model.language_model.embed_tokens.weight") as tf.Tensor2D;
+  const places = tf.tensor1d([batch.columns - 1, 2 * batch.columns - 1], "int32");
+  const said = tf.tidy(() => tf.matMul(tf.gather(states.layers[0]!, places), head, false, true));
+  const [found, wanted] = [values(said), values(cut)];
+  found.forEach((value, i) => {
+    expect(Math.abs(value - wanted[i]!)).toBeLessThan(1e-5);
+  });
+  tf.dispose([states.logits, ...states.layers, whole, cut, said, places]);
+  expect(tf.memory().numTensors).toBe(numTensors);
 });

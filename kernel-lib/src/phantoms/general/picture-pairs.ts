@@ -1,0 +1,58 @@
+import type { Random } from "../../base/random";
+import { compareQuestion, type ReadingExercise } from "./reading-exercises";
+import { ATTRIBUTES, type AttributeName, drawGeneralScene, type Scene } from "./world";
+
+/** Two scenes side by side and what is asked of them: the exercise `compare`, with everything that is true of both pictures. */
+export interface PicturePair {
+  /** The picture of the question. */
+  readonly scene: Scene;
+  /** The picture of the background. */
+  readonly companion: Scene;
+  /** The attribute that the question asks for. */
+  readonly asked: AttributeName;
+  readonly exercise: ReadingExercise;
+}
+
+/** How often the background's caption is left out, so that only the picture can tell. */
+const SILENT_SHARE = 0.5;
+
+/**
+ * Draws two scenes that share each attribute by a coin of its own: half of all twelve verdicts are "the same", and none tells of another.
+ *
+ * @param asked how often each attribute is asked for, in any unit; those left out count 1.
+ * @example drawPicturePair(createRandom(7)).exercise.question   // "do both pictures have the same grain ?"
+ */
+export function drawPicturePair(
+  random: Random,
+  asked: Readonly<Partial<Record<AttributeName, number>>> = {},
+): PicturePair {
+  const scene = drawGeneralScene(random);
+  const fixed = Object.fromEntries(
+    ATTRIBUTES.map(({ name, words }) => {
+      const word = scene.attributes[name];
+      return [name, random.chance(0.5) ? word : random.pick(words.filter((other) => other !== word))];
+    }),
+  );
+  const companion = drawGeneralScene(random, { fixed });
+  const name = pickWeighted(asked, random);
+  const text = random.chance(SILENT_SHARE) ? "a picture" : companion.caption;
+  const answer = sharesWord(scene, companion, name) ? "yes" : "no";
+  const passage = { image: companion.image, text };
+  const exercise = { mode: "compare", passage, image: scene.image, question: compareQuestion(name), answer } as const;
+  return { scene, companion, asked: name, exercise };
+}
+
+/** Whether both scenes have the same word for an attribute. */
+export function sharesWord(one: Scene, other: Scene, name: AttributeName): boolean {
+  return one.attributes[name] === other.attributes[name];
+}
+
+function pickWeighted(weights: Readonly<Partial<Record<AttributeName, number>>>, random: Random): AttributeName {
+  const shares = ATTRIBUTES.map(({ name }) => weights[name] ?? 1);
+  let left = random.next() * shares.reduce((sum, share) => sum + share, 0);
+  const index = shares.findIndex((share) => {
+    left -= share;
+    return left < 0;
+  });
+  return ATTRIBUTES[index < 0 ? ATTRIBUTES.length - 1 : index]!.name;
+}
