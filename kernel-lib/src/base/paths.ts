@@ -41,6 +41,11 @@ export function repositoryRoot(starts: readonly string[] = [__dirname, process.c
   );
 }
 
+/** Where the replica models of the repository lie, each in a folder of its name. @throws as repositoryRoot. */
+export function checkpointsFolder(): string {
+  return join(repositoryRoot(), "data", "checkpoints");
+}
+
 /**
  * The plain form of a path that an archive or a listing names, if it stays in the folder it is relative to, on every system.
  *

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
-import { repositoryRoot } from "../base/paths";
+import { checkpointsFolder } from "../base/paths";
 import { openBackend } from "../compute/backend";
 import { makeReplica, REPLICAS, type ReplicaName } from "../replicas/make-replica";
 import { createTerminalProgress, runCommand, terminalControl } from "./terminal-progress";
@@ -39,7 +39,7 @@ function readOptions(argv: readonly string[]): "help" | { models: readonly Repli
     throw new ConfigError(`${(error as Error).message} Use --only, --out or --help.`, {}, error);
   }
   if (values.help === true) return "help";
-  const { only, out = join(repositoryRoot(), "data", "checkpoints") } = values;
+  const { only, out = checkpointsFolder() } = values;
   if (only !== undefined) assertOneOf("--only", only, REPLICAS);
   return { models: only === undefined ? REPLICAS : [only], out };
 }

@@ -3,7 +3,7 @@ import { createReadStream, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { assertNotInterrupted } from "../base/check";
 import { DataError, isKernelError } from "../base/errors";
-import { repositoryRoot } from "../base/paths";
+import { checkpointsFolder } from "../base/paths";
 import type { Control } from "../base/types";
 import { checkpointFiles } from "../hub/model-files";
 import { findModel } from "../hub/models";
@@ -42,7 +42,7 @@ export async function checkpointFolder(
 ): Promise<CheckpointFolder> {
   const folder =
     named === undefined
-      ? join(repositoryRoot(), "data", "checkpoints", model)
+      ? join(checkpointsFolder(), model)
       : findModel(named, modelsDir === undefined ? {} : { modelsDir });
   const state = stateOf(folder, listFiles(folder, model));
   let hash = known.get(state.key);

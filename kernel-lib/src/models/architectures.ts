@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, DataError } from "../base/errors";
 import { findConfigFile, MODEL_FILES } from "../hub/model-files";
@@ -15,6 +15,16 @@ const READERS = ROWS.filter((row): row is ReaderArchitecture => row.family === "
 /** The readers of `registry.ts`, by kind: "qwen2-vl", "pixtral" … */
 export function readerKinds(): string[] {
   return READERS.map(({ kind }) => kind);
+}
+
+/** The folders inside `folder` that say they hold a reader of `registry.ts`, by name; none where there is no such folder. */
+export function readersIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const holdsReader = (name: string): boolean => {
+    const file = join(folder, name, MODEL_FILES.config);
+    return existsSync(file) && READERS.some(({ modelType }) => modelType === modelTypeOf("readersIn", file));
+  };
+  return readdirSync(folder).filter(holdsReader).sort();
 }
 
 /**

@@ -1,11 +1,9 @@
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { repositoryRoot } from "../base/paths";
+import { checkpointsFolder, repositoryRoot } from "../base/paths";
 import type { Control, CurvePoint } from "../base/types";
-import { saveDualEncoder } from "../models/architectures";
+import { loadReaderModel, saveDualEncoder, saveReaderModel } from "../models/architectures";
 import type { DualEncoder } from "../models/dual-encoder/encoder";
-import { loadPixtral, savePixtral } from "../models/pixtral/weights";
-import { loadQwen2Vl, saveQwen2Vl } from "../models/qwen2-vl/weights";
 import type { VisionLanguageModel } from "../models/vision-language/model";
 import { codeVersion } from "../store/artifact";
 import { digestOfFile, makeFolder, writeFileAtomic } from "../store/files";
@@ -25,6 +23,8 @@ export type ReplicaName = (typeof REPLICAS)[number];
 /** What a pre-trained model's manifest says of it, after its folder was written. */
 interface Made {
   readonly recipe: object;
+  /** The replica it was made of. */
+  readonly from?: { readonly model: ReplicaName; readonly sha256: string };
   readonly parameters: number;
   readonly skills: Readonly<Record<string, number>>;
   readonly curve: readonly CurvePoint[];
@@ -34,20 +34,11 @@ interface Made {
 const MAKERS: Readonly<Record<ReplicaName, (folder: string, hooks: PretrainingHooks) => Promise<Made>>> = {
   clip: (folder, hooks) => makeEncoder(createReplicaClip(ENCODER_RECIPE.seed), folder, hooks),
   "jina-clip": (folder, hooks) => makeEncoder(createReplicaJinaClip(ENCODER_RECIPE.seed), folder, hooks),
-  "qwen2-vl": (folder, hooks) =>
-    makeReader(createReplicaQwen2Vl(READER_RECIPE.seed), (model) => saveQwen2Vl(model, folder), hooks),
-  pixtral: (folder, hooks) =>
-    makeReader(createReplicaPixtral(READER_RECIPE.seed), (model) => savePixtral(model, folder), hooks),
-  "qwen2-vl-pairs": (folder, hooks) =>
-    teachPairs(loadQwen2Vl(placeOf("qwen2-vl")), (model) => saveQwen2Vl(model, folder), hooks),
-  "pixtral-pairs": (folder, hooks) =>
-    teachPairs(loadPixtral(placeOf("pixtral")), (model) => savePixtral(model, folder), hooks),
+  "qwen2-vl": (folder, hooks) => makeReader(createReplicaQwen2Vl(READER_RECIPE.seed), folder, hooks),
+  pixtral: (folder, hooks) => makeReader(createReplicaPixtral(READER_RECIPE.seed), folder, hooks),
+  "qwen2-vl-pairs": (folder, hooks) => teachPairs("qwen2-vl", folder, hooks),
+  "pixtral-pairs": (folder, hooks) => teachPairs("pixtral", folder, hooks),
 };
-
-/** Where a replica of the repository lies. */
-function placeOf(name: ReplicaName): string {
-  return join(repositoryRoot(), "data", "checkpoints", name);
-}
 
 interface MakeReplicaOptions {
   /** Where the model goes, in a folder of its name. */
@@ -103,30 +94,22 @@ async function makeEncoder(model: DualEncoder, folder: string, hooks: Pretrainin
   return made;
 }
 
-async function makeReader<Model extends VisionLanguageModel>(
-  model: Model,
-  save: (model: Model) => void,
-  hooks: PretrainingHooks,
-): Promise<Made> {
+async function makeReader(model: VisionLanguageModel, folder: string, hooks: PretrainingHooks): Promise<Made> {
   const { curve, skills } = await pretrainReader(model, READER_RECIPE, hooks);
-  return saveReader(model, save, { recipe: READER_RECIPE, skills, curve });
+  return saveReader(model, folder, { recipe: READER_RECIPE, skills, curve });
 }
 
-async function teachPairs<Model extends VisionLanguageModel>(
-  model: Model,
-  save: (model: Model) => void,
-  hooks: PretrainingHooks,
-): Promise<Made> {
+/** @param from the replica of the repository that is taught. */
+async function teachPairs(from: ReplicaName, folder: string, hooks: PretrainingHooks): Promise<Made> {
+  const place = join(checkpointsFolder(), from);
+  const model = loadReaderModel(place);
   const { curve, skills } = await trainPairs(model, PAIR_RECIPE, hooks);
-  return saveReader(model, save, { recipe: PAIR_RECIPE, skills, curve });
+  const sha256 = await digestOfFile(join(place, "model.safetensors"), "sha256");
+  return saveReader(model, folder, { recipe: PAIR_RECIPE, from: { model: from, sha256 }, skills, curve });
 }
 
-function saveReader<Model extends VisionLanguageModel>(
-  model: Model,
-  save: (model: Model) => void,
-  made: Omit<Made, "parameters">,
-): Made {
-  save(model);
+function saveReader(model: VisionLanguageModel, folder: string, made: Omit<Made, "parameters">): Made {
+  saveReaderModel(model, folder);
   const parameters = model.parameters.count();
   model.dispose();
   return { parameters, ...made };

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
 import { ConfigError } from "../../base/errors";
+import { checkpointsFolder } from "../../base/paths";
 import type { DataSource } from "../../base/types";
 import { TASKS } from "../../data/tasks/tasks";
-import { readerKinds } from "../../models/architectures";
+import { readerKinds, readersIn } from "../../models/architectures";
 import { assertCorpusName, corpusFor } from "../../phantoms/load-corpus";
 import { taskDefinition, tasksFrom } from "../../phantoms/load-task";
 import { systemNames, systemOf } from "../../systems/systems";
@@ -16,7 +17,7 @@ export interface GridOptions {
   readonly profile?: ProfileName;
   /** Default all published ones that have data of the source; one that is only drawn is to be named. */
   readonly tasks?: readonly string[];
-  /** Readers by their architecture: folders of data/checkpoints, or of `checkpointsDir`. */
+  /** Readers by the names of their folders in data/checkpoints, or in `checkpointsDir`. */
   readonly backbones?: readonly string[];
   readonly seeds?: readonly number[];
   readonly systems?: readonly string[];
@@ -26,7 +27,7 @@ export interface GridOptions {
   readonly dataDir?: string;
   /** Searched for every task. Default the one that is drawn for it: "phantom" for the walkthrough's task, "phantom-pool" for the others. */
   readonly corpus?: string;
-  /** Folder with the encoder, clip, and the readers, each in a folder named as its architecture. Default data/checkpoints. */
+  /** Folder with the encoder, clip, and a folder for each reader. Default data/checkpoints. */
   readonly checkpointsDir?: string;
 }
 
@@ -81,7 +82,7 @@ export function resolveGrid(options: GridOptions): GridSettings {
   return {
     profile,
     tasks: each("tasks", options.tasks ?? gridTasks(source)),
-    backbones: names("backbones", options.backbones ?? grid.backbones, readerKinds()),
+    backbones: names("backbones", options.backbones ?? grid.backbones, knownReaders(options)),
     seeds,
     systems: names("systems", systems, allSystems),
     source,
@@ -95,6 +96,11 @@ export function resolveGrid(options: GridOptions): GridSettings {
 /** What a grid runs unless told otherwise: every published task that has data of the source. */
 export function gridTasks(source: DataSource): readonly string[] {
   return tasksFrom(source).filter((name) => TASKS.has(name));
+}
+
+/** Every architecture, and what else lies in the folder. */
+function knownReaders({ checkpointsDir = checkpointsFolder() }: GridOptions): string[] {
+  return [...new Set([...readerKinds(), ...readersIn(checkpointsDir)])];
 }
 
 /** Whether a system needs no server, and so belongs to "all". */

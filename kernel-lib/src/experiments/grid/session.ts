@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DataError, isKernelError, StateError } from "../../base/errors";
-import { repositoryRoot } from "../../base/paths";
+import { checkpointsFolder } from "../../base/paths";
 import type { Control, Corpus, Task } from "../../base/types";
 import { isCorpusDrawn, loadCorpus } from "../../phantoms/load-corpus";
 import { isTaskDrawn, loadTask } from "../../phantoms/load-task";
@@ -29,7 +29,7 @@ export interface GridWorld {
 
 /** The world of a grid's settings: tasks and corpus as the notebooks load them, models from the checkpoints' folder. */
 export function openWorld(settings: GridSettings): GridWorld {
-  const checkpoints = settings.checkpointsDir ?? join(repositoryRoot(), "data", "checkpoints");
+  const checkpoints = settings.checkpointsDir ?? checkpointsFolder();
   return {
     loadTask: (name, seed, control) => loadTask(name, { ...taskOptions(settings, seed), control }),
     isDrawn: (name, seed) => {
