@@ -25,7 +25,7 @@ export interface GridOptions {
   readonly source?: DataSource;
   readonly artifactsDir?: string;
   readonly dataDir?: string;
-  /** Searched for every task. Default the one that is drawn for it: "phantom" for the walkthrough's task, "phantom-pool" for the others. */
+  /** Searched for every task. Default the one that is drawn for it (`corpusFor`). */
   readonly corpus?: string;
   /** Folder with the encoder, clip, and a folder for each reader. Default data/checkpoints. */
   readonly checkpointsDir?: string;
