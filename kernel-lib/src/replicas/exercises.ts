@@ -6,12 +6,14 @@ import type { ChatMessage } from "../models/text/chat-template";
 import { readerLogits } from "../models/vision-language/logits";
 import type { VisionLanguageModel } from "../models/vision-language/model";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../models/vision-language/prompt-batch";
+import { drawSightTest } from "../phantoms/general/picture-pairs";
 import {
   drawReadingExercise,
   READING_MODES,
   type ReadingExercise,
   type ReadingMode,
 } from "../phantoms/general/reading-exercises";
+import { ATTRIBUTES, type AttributeName } from "../phantoms/general/world";
 import { buildPrompt } from "../reader/prompt";
 import type { Evaluation } from "../training/loop";
 import type { ReaderRecipe, ReadingPhase } from "./recipes";
@@ -46,6 +48,31 @@ export function measureSkills(model: VisionLanguageModel, heldOut: HeldOut): Rea
     measureExercises(model, exercises, "pictures").accuracy,
   ]);
   return Object.fromEntries(shares) as Record<ReadingMode, number>;
+}
+
+/** What a reader sees of one attribute where it is clear: share of right answers. */
+export interface Sight {
+  /** The word of one picture. */
+  readonly named: number;
+  /** Whether two pictures share it; chance is a half. */
+  readonly compared: number;
+}
+
+/** Asks for each attribute of clear pictures, `numHeldOut` times in each of both ways. */
+export function measureSight(
+  model: VisionLanguageModel,
+  { numHeldOut, seed }: Pick<ReaderRecipe, "numHeldOut" | "seed">,
+): Record<AttributeName, Sight> {
+  const random = createRandom(seed).fork("reader pre-training/sight");
+  const share = (exercises: ReadingExercise[]) => measureExercises(model, exercises, "pictures").accuracy;
+  const seen = ATTRIBUTES.map(({ name }) => {
+    const tests = Array.from({ length: numHeldOut }, () => drawSightTest(name, random));
+    return [
+      name,
+      { named: share(tests.map(({ named }) => named)), compared: share(tests.map(({ compared }) => compared)) },
+    ];
+  });
+  return Object.fromEntries(seen) as Record<AttributeName, Sight>;
 }
 
 /** One exercise of the phase's modes, each as often as its share. */

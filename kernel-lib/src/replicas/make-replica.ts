@@ -5,10 +5,12 @@ import type { Control, CurvePoint } from "../base/types";
 import { loadReaderModel, saveDualEncoder, saveReaderModel } from "../models/architectures";
 import type { DualEncoder } from "../models/dual-encoder/encoder";
 import type { VisionLanguageModel } from "../models/vision-language/model";
+import type { AttributeName } from "../phantoms/general/world";
 import { codeVersion } from "../store/artifact";
 import { digestOfFile, makeFolder, writeFileAtomic } from "../store/files";
 import { lockFileOf, placeFolder, workFolderOf } from "../store/folder";
 import { withLock } from "../store/lock";
+import { measureSight, type Sight } from "./exercises";
 import { pretrainEncoder } from "./pretrain-encoder";
 import { trainPairs } from "./pretrain-pairs";
 import { pretrainReader } from "./pretrain-reader";
@@ -27,6 +29,8 @@ interface Made {
   readonly from?: { readonly model: ReplicaName; readonly sha256: string };
   readonly parameters: number;
   readonly skills: Readonly<Record<string, number>>;
+  /** What it sees of clear pictures, by attribute. */
+  readonly sight?: Readonly<Record<AttributeName, Sight>>;
   readonly curve: readonly CurvePoint[];
 }
 
@@ -105,7 +109,8 @@ async function teachPairs(from: ReplicaName, folder: string, hooks: PretrainingH
   const model = loadReaderModel(place);
   const { curve, skills } = await trainPairs(model, PAIR_RECIPE, hooks);
   const sha256 = await digestOfFile(join(place, "model.safetensors"), "sha256");
-  return saveReader(model, folder, { recipe: PAIR_RECIPE, from: { model: from, sha256 }, skills, curve });
+  const sight = measureSight(model, PAIR_RECIPE);
+  return saveReader(model, folder, { recipe: PAIR_RECIPE, from: { model: from, sha256 }, skills, sight, curve });
 }
 
 function saveReader(model: VisionLanguageModel, folder: string, made: Omit<Made, "parameters">): Made {

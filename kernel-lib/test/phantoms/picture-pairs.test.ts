@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/base/random";
-import { drawPicturePair, sharesWord } from "../../src/phantoms/general/picture-pairs";
-import { ATTRIBUTES } from "../../src/phantoms/general/world";
+import { drawPicturePair, drawSightTest, sharesWord } from "../../src/phantoms/general/picture-pairs";
+import { ATTRIBUTES, attributeOf, drawClear } from "../../src/phantoms/general/world";
 
 const COUNT = 400;
 const draw = (asked = {}) =>
@@ -45,4 +45,32 @@ describe("drawPicturePair", () => {
     expect(new Set(names)).toEqual(new Set(["grain", "size"]));
     expect(Math.abs(names.filter((name) => name === "grain").length / COUNT - 0.75)).toBeLessThan(0.11);
   });
+});
+
+describe("drawSightTest", () => {
+  const tests = Array.from({ length: 120 }, (_, i) => drawSightTest("border", createRandom(`sight/${i}`)));
+
+  test("asks for every word about equally often, and half of the pairs share it", () => {
+    const { words } = attributeOf("border");
+    for (const word of words) {
+      const share = tests.filter(({ named }) => named.answer === word).length / tests.length;
+      expect(Math.abs(share - 1 / 3)).toBeLessThan(0.2);
+    }
+    const same = tests.filter(({ compared }) => compared.answer === "yes").length / tests.length;
+    expect(Math.abs(same - 0.5)).toBeLessThan(0.23);
+  });
+
+  test("no text tells: the background says nothing of its picture", () => {
+    expect(new Set(tests.map(({ compared }) => compared.passage!.text))).toEqual(new Set(["a picture"]));
+    expect(new Set(tests.map(({ named }) => named.passage))).toEqual(new Set([null]));
+  });
+});
+
+test("clear values lie in the middle of their word's range", () => {
+  const random = createRandom("clear");
+  const [low, high] = attributeOf("size").bounds.slice(0, 2) as [number, number];
+  const values = Array.from({ length: 200 }, () => drawClear("size", "small", random));
+  const margin = 0.34 * (high - low);
+  expect(Math.min(...values)).toBeGreaterThan(low + margin);
+  expect(Math.max(...values)).toBeLessThan(high - margin);
 });

@@ -1,6 +1,6 @@
 import type { Random } from "../../base/random";
 import { compareQuestion, type ReadingExercise } from "./reading-exercises";
-import { ATTRIBUTES, type AttributeName, drawGeneralScene, type Scene } from "./world";
+import { ATTRIBUTES, type AttributeName, attributeOf, attributeQuestion, drawGeneralScene, type Scene } from "./world";
 
 /** Two scenes side by side and what is asked of them: the exercise `compare`, with everything that is true of both pictures. */
 export interface PicturePair {
@@ -40,6 +40,36 @@ export function drawPicturePair(
   const passage = { image: companion.image, text };
   const exercise = { mode: "compare", passage, image: scene.image, question: compareQuestion(name), answer } as const;
   return { scene, companion, asked: name, exercise };
+}
+
+/** One attribute of clear pictures, asked for in both ways. */
+export interface SightTest {
+  /** `attribute`: its word in a picture, closed-book; words come equally often. */
+  readonly named: ReadingExercise;
+  /** `compare`: whether two pictures share it, half of them do; no caption tells. */
+  readonly compared: ReadingExercise;
+}
+
+/**
+ * Draws what a person would see without doubt: every value from the middle of its word's range, and an outline only of a body that is not
+ * small, since the waves of a small one are less than a pixel.
+ *
+ * @param name the attribute that is asked for.
+ */
+export function drawSightTest(name: AttributeName, random: Random): SightTest {
+  const { words } = attributeOf(name);
+  const large = (): { size?: string } => (name === "border" ? { size: random.pick(["medium", "large"]) } : {});
+  const draw = (word: string): Scene =>
+    drawGeneralScene(random, { values: "clear", fixed: { ...large(), [name]: word } });
+  const word = random.pick(words);
+  const others = words.filter((other) => other !== word);
+  const [scene, companion] = [draw(word), draw(random.chance(0.5) ? word : random.pick(others))];
+  const passage = { image: companion.image, text: "a picture" };
+  const answer = sharesWord(scene, companion, name) ? "yes" : "no";
+  return {
+    named: { mode: "attribute", passage: null, image: scene.image, question: attributeQuestion(name), answer: word },
+    compared: { mode: "compare", passage, image: scene.image, question: compareQuestion(name), answer },
+  };
 }
 
 /** Whether both scenes have the same word for an attribute. */

@@ -114,6 +114,8 @@ export interface SceneOptions {
   readonly size?: PictureSize;
   /** Attributes that must have these words: how to draw scenes that share one. Default none. */
   readonly fixed?: Readonly<Partial<Record<AttributeName, string>>>;
+  /** How a word's value is drawn: "any" of its range (default), or "clear", from its middle. */
+  readonly values?: "any" | "clear";
 }
 
 /** Pictures of the web come in all sizes; a model that knows one only is a stranger to every other. */
@@ -149,8 +151,12 @@ function drawFill(value: number): number {
   return Math.sign(value) * (0.14 + 0.6 * Math.abs(value));
 }
 
-function drawLatents(words: Readonly<Record<AttributeName, string>>, random: Random): SceneLatents {
-  const value = (name: AttributeName) => drawValue(name, words[name], random);
+function drawLatents(
+  words: Readonly<Record<AttributeName, string>>,
+  draw: typeof drawValue,
+  random: Random,
+): SceneLatents {
+  const value = (name: AttributeName) => draw(name, words[name], random);
   return {
     brightness: value("brightness"),
     contrast: random.uniform(0.8, 1.15),
@@ -197,10 +203,10 @@ function writeCaption(words: Readonly<Record<AttributeName, string>>, random: Ra
  * @throws ConfigError when `fixed` holds a word its attribute does not know.
  */
 export function drawGeneralScene(random: Random, options: SceneOptions = {}): Scene {
-  const { size = drawSize(random), fixed = {} } = options;
+  const { size = drawSize(random), fixed = {}, values = "any" } = options;
   const entries = ATTRIBUTES.map(({ name }) => [name, fixed[name] ?? drawWord(name, random)] as const);
   const attributes = Object.fromEntries(entries) as Record<AttributeName, string>;
-  const image = renderScene(drawLatents(attributes, random), size, random);
+  const image = renderScene(drawLatents(attributes, values === "any" ? drawValue : drawClear, random), size, random);
   return { image, caption: writeCaption(attributes, random), attributes };
 }
 
