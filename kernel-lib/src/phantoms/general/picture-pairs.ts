@@ -50,20 +50,29 @@ export interface SightTest {
   readonly compared: ReadingExercise;
 }
 
+/** What else has to hold for a person to see an attribute: waves of a small body are less than a pixel, a spot on fine ground looks like its grain. */
+const SEEN_ONLY_WITH: Readonly<
+  Partial<Record<AttributeName, Readonly<Partial<Record<AttributeName, readonly string[]>>>>>
+> = {
+  border: { size: ["medium", "large"] },
+  spots: { grain: ["coarse"] },
+};
+
 /**
- * Draws what a person would see without doubt: every value from the middle of its word's range, and an outline only of a body that is not
- * small, since the waves of a small one are less than a pixel.
+ * Draws what a person would see: every value from the middle of its word's range, borders of bodies that are not small, spots on coarse ground.
  *
  * @param name the attribute that is asked for.
  */
 export function drawSightTest(name: AttributeName, random: Random): SightTest {
   const { words } = attributeOf(name);
-  const large = (): { size?: string } => (name === "border" ? { size: random.pick(["medium", "large"]) } : {});
+  const needed = Object.entries(SEEN_ONLY_WITH[name] ?? {});
+  const others = (): Record<string, string> =>
+    Object.fromEntries(needed.map(([key, some]) => [key, random.pick(some)]));
   const draw = (word: string): Scene =>
-    drawGeneralScene(random, { values: "clear", fixed: { ...large(), [name]: word } });
+    drawGeneralScene(random, { values: "clear", fixed: { ...others(), [name]: word } });
   const word = random.pick(words);
-  const others = words.filter((other) => other !== word);
-  const [scene, companion] = [draw(word), draw(random.chance(0.5) ? word : random.pick(others))];
+  const another = words.filter((other) => other !== word);
+  const [scene, companion] = [draw(word), draw(random.chance(0.5) ? word : random.pick(another))];
   const passage = { image: companion.image, text: "a picture" };
   const answer = sharesWord(scene, companion, name) ? "yes" : "no";
   return {
