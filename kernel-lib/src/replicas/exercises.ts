@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { createRandom, type Random } from "../base/random";
-import type { CurvePoint } from "../base/types";
 import { answerNll } from "../losses/answer-nll";
 import type { ChatMessage } from "../models/text/chat-template";
 import { readerLogits } from "../models/vision-language/logits";
@@ -28,26 +27,30 @@ export type Modality = "text" | "pictures";
 /** Exercises that are never trained on, by mode. */
 export type HeldOut = ReadonlyMap<ReadingMode, readonly ReadingExercise[]>;
 
+type HeldOutPlan = Pick<ReaderRecipe, "numHeldOut" | "seed">;
+
 /** The same exercises for every training of one seed. */
-export function drawHeldOut({ numHeldOut, seed }: Pick<ReaderRecipe, "numHeldOut" | "seed">): HeldOut {
+export function drawHeldOut({ numHeldOut, seed }: HeldOutPlan): HeldOut {
   const random = createRandom(seed).fork("reader pre-training/held out");
   const draw = (mode: ReadingMode) => Array.from({ length: numHeldOut }, () => drawReadingExercise(mode, random));
   return new Map(READING_MODES.map((mode) => [mode, draw(mode)]));
 }
 
-/** What pre-training gave: its curve, and the share of held-out exercises answered right, by mode. */
-export interface ReaderPretraining {
-  readonly curve: readonly CurvePoint[];
+/** What a reader can do. */
+export interface ReaderSkills {
+  /** Share of held-out exercises answered right, by mode. */
   readonly skills: Readonly<Record<ReadingMode, number>>;
+  /** What it sees of clear pictures, by attribute. */
+  readonly sight: Readonly<Record<AttributeName, Sight>>;
 }
 
-/** Share of held-out exercises answered right, with their pictures, by mode. */
-export function measureSkills(model: VisionLanguageModel, heldOut: HeldOut): ReaderPretraining["skills"] {
-  const shares = [...heldOut].map(([mode, exercises]) => [
+/** Asks a reader all held-out exercises of a recipe, with their pictures. */
+export function measureReader(model: VisionLanguageModel, recipe: HeldOutPlan): ReaderSkills {
+  const shares = [...drawHeldOut(recipe)].map(([mode, exercises]) => [
     mode,
     measureExercises(model, exercises, "pictures").accuracy,
   ]);
-  return Object.fromEntries(shares) as Record<ReadingMode, number>;
+  return { skills: Object.fromEntries(shares) as ReaderSkills["skills"], sight: measureSight(model, recipe) };
 }
 
 /** What a reader sees of one attribute where it is clear: share of right answers. */
@@ -59,10 +62,7 @@ export interface Sight {
 }
 
 /** Asks for each attribute of clear pictures, `numHeldOut` times in each of both ways. */
-export function measureSight(
-  model: VisionLanguageModel,
-  { numHeldOut, seed }: Pick<ReaderRecipe, "numHeldOut" | "seed">,
-): Record<AttributeName, Sight> {
+function measureSight(model: VisionLanguageModel, { numHeldOut, seed }: HeldOutPlan): ReaderSkills["sight"] {
   const random = createRandom(seed).fork("reader pre-training/sight");
   const share = (exercises: ReadingExercise[]) => measureExercises(model, exercises, "pictures").accuracy;
   const seen = ATTRIBUTES.map(({ name }) => {
@@ -72,7 +72,7 @@ export function measureSight(
       { named: share(tests.map(({ named }) => named)), compared: share(tests.map(({ compared }) => compared)) },
     ];
   });
-  return Object.fromEntries(seen) as Record<AttributeName, Sight>;
+  return Object.fromEntries(seen) as ReaderSkills["sight"];
 }
 
 /** One exercise of the phase's modes, each as often as its share. */

@@ -5,21 +5,28 @@ import type { Control, CurvePoint } from "../base/types";
 import { loadReaderModel, saveDualEncoder, saveReaderModel } from "../models/architectures";
 import type { DualEncoder } from "../models/dual-encoder/encoder";
 import type { VisionLanguageModel } from "../models/vision-language/model";
-import type { AttributeName } from "../phantoms/general/world";
 import { codeVersion } from "../store/artifact";
 import { digestOfFile, makeFolder, writeFileAtomic } from "../store/files";
 import { lockFileOf, placeFolder, workFolderOf } from "../store/folder";
 import { withLock } from "../store/lock";
-import { measureSight, type Sight } from "./exercises";
+import { measureReader, type ReaderSkills } from "./exercises";
 import { pretrainEncoder } from "./pretrain-encoder";
 import { trainPairs } from "./pretrain-pairs";
 import { pretrainReader } from "./pretrain-reader";
-import { ENCODER_RECIPE, PAIR_RECIPE, type PretrainingHooks, READER_RECIPE, REPLICA_VERSION } from "./recipes";
+import {
+  ENCODER_RECIPE,
+  PAIR_RECIPE,
+  PIXTRAL_RECIPE,
+  type PretrainingHooks,
+  READER_RECIPE,
+  REPLICA_VERSION,
+  type ReaderRecipe,
+} from "./recipes";
 import { createReplicaClip, createReplicaJinaClip } from "./replica-encoders";
 import { createReplicaPixtral, createReplicaQwen2Vl } from "./replica-readers";
 
 /** The replicas of data/checkpoints, by the names of their folders. */
-export const REPLICAS = ["clip", "jina-clip", "qwen2-vl", "pixtral", "qwen2-vl-pairs", "pixtral-pairs"] as const;
+export const REPLICAS = ["clip", "jina-clip", "qwen2-vl", "pixtral", "qwen2-vl-pairs"] as const;
 export type ReplicaName = (typeof REPLICAS)[number];
 
 /** What a pre-trained model's manifest says of it, after its folder was written. */
@@ -29,8 +36,7 @@ interface Made {
   readonly from?: { readonly model: ReplicaName; readonly sha256: string };
   readonly parameters: number;
   readonly skills: Readonly<Record<string, number>>;
-  /** What it sees of clear pictures, by attribute. */
-  readonly sight?: Readonly<Record<AttributeName, Sight>>;
+  readonly sight?: ReaderSkills["sight"];
   readonly curve: readonly CurvePoint[];
 }
 
@@ -38,10 +44,9 @@ interface Made {
 const MAKERS: Readonly<Record<ReplicaName, (folder: string, hooks: PretrainingHooks) => Promise<Made>>> = {
   clip: (folder, hooks) => makeEncoder(createReplicaClip(ENCODER_RECIPE.seed), folder, hooks),
   "jina-clip": (folder, hooks) => makeEncoder(createReplicaJinaClip(ENCODER_RECIPE.seed), folder, hooks),
-  "qwen2-vl": (folder, hooks) => makeReader(createReplicaQwen2Vl(READER_RECIPE.seed), folder, hooks),
-  pixtral: (folder, hooks) => makeReader(createReplicaPixtral(READER_RECIPE.seed), folder, hooks),
+  "qwen2-vl": (folder, hooks) => makeReader(createReplicaQwen2Vl(READER_RECIPE.seed), READER_RECIPE, { folder, hooks }),
+  pixtral: (folder, hooks) => makeReader(createReplicaPixtral(PIXTRAL_RECIPE.seed), PIXTRAL_RECIPE, { folder, hooks }),
   "qwen2-vl-pairs": (folder, hooks) => teachPairs("qwen2-vl", folder, hooks),
-  "pixtral-pairs": (folder, hooks) => teachPairs("pixtral", folder, hooks),
 };
 
 interface MakeReplicaOptions {
@@ -98,19 +103,23 @@ async function makeEncoder(model: DualEncoder, folder: string, hooks: Pretrainin
   return made;
 }
 
-async function makeReader(model: VisionLanguageModel, folder: string, hooks: PretrainingHooks): Promise<Made> {
-  const { curve, skills } = await pretrainReader(model, READER_RECIPE, hooks);
-  return saveReader(model, folder, { recipe: READER_RECIPE, skills, curve });
+async function makeReader(
+  model: VisionLanguageModel,
+  recipe: ReaderRecipe,
+  { folder, hooks }: { readonly folder: string; readonly hooks: PretrainingHooks },
+): Promise<Made> {
+  const made = await pretrainReader(model, recipe, hooks);
+  return saveReader(model, folder, { recipe, ...made });
 }
 
 /** @param from the replica of the repository that is taught. */
 async function teachPairs(from: ReplicaName, folder: string, hooks: PretrainingHooks): Promise<Made> {
   const place = join(checkpointsFolder(), from);
   const model = loadReaderModel(place);
-  const { curve, skills } = await trainPairs(model, PAIR_RECIPE, hooks);
+  const curve = await trainPairs(model, PAIR_RECIPE, hooks);
   const sha256 = await digestOfFile(join(place, "model.safetensors"), "sha256");
-  const sight = measureSight(model, PAIR_RECIPE);
-  return saveReader(model, folder, { recipe: PAIR_RECIPE, from: { model: from, sha256 }, skills, sight, curve });
+  const measured = measureReader(model, PAIR_RECIPE);
+  return saveReader(model, folder, { recipe: PAIR_RECIPE, from: { model: from, sha256 }, ...measured, curve });
 }
 
 function saveReader(model: VisionLanguageModel, folder: string, made: Omit<Made, "parameters">): Made {

@@ -7,15 +7,8 @@ import type { VisionLanguageModel } from "../models/vision-language/model";
 import type { PromptBatch } from "../models/vision-language/prompt-batch";
 import { drawPicturePair, type PicturePair, sharesWord } from "../phantoms/general/picture-pairs";
 import { ATTRIBUTES, type Scene } from "../phantoms/general/world";
-import type { Trainee } from "../training/loop";
-import {
-  collateExercises,
-  drawExercise,
-  drawHeldOut,
-  evaluateModes,
-  measureSkills,
-  type ReaderPretraining,
-} from "./exercises";
+import type { LoopResult, Trainee } from "../training/loop";
+import { collateExercises, drawExercise, drawHeldOut, evaluateModes } from "./exercises";
 import { type PairPhase, type PairRecipe, type PretrainingHooks, trainPhase } from "./recipes";
 import {
   createProbe,
@@ -63,13 +56,14 @@ interface PairBatch {
  * + words · sum over both pictures and all attributes + asked · sum over both pictures and both layers; each is a mean over prompts.
  * Memory: the probes are made and freed here.
  *
+ * @returns the curve.
  * @throws NumericError when the loss is no longer finite. InterruptedError when the control's signal is aborted.
  */
 export async function trainPairs(
   model: VisionLanguageModel,
   recipe: PairRecipe,
   hooks: PretrainingHooks = {},
-): Promise<ReaderPretraining> {
+): Promise<LoopResult["curve"]> {
   const { pairs: phase, seed } = recipe;
   const heldOut = drawHeldOut(recipe);
   const probes = createPairProbes(model.config.text.hiddenSize, seed);
@@ -89,8 +83,7 @@ export async function trainPairs(
     evaluate: async () => evaluateModes(model, "pictures", judged),
   };
   try {
-    const { curve } = await trainPhase(trainee, phase, { name: "pairs", seed, hooks });
-    return { curve, skills: measureSkills(model, heldOut) };
+    return (await trainPhase(trainee, phase, { name: "pairs", seed, hooks })).curve;
   } finally {
     model.parameters.freeze();
     all.forEach(disposeProbe);

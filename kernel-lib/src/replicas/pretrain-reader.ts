@@ -13,9 +13,10 @@ import {
   evaluateModes,
   type HeldOut,
   type Modality,
-  measureSkills,
-  type ReaderPretraining,
+  measureReader,
+  type ReaderSkills,
 } from "./exercises";
+import { trainPairs } from "./pretrain-pairs";
 import { type ImageTower, pretrainTower } from "./pretrain-tower";
 import { type PretrainingHooks, type ReaderRecipe, type ReadingPhase, trainPhase } from "./recipes";
 
@@ -30,7 +31,8 @@ const READING_PHASES = [
 
 /**
  * Pre-trains a reader on the general-purpose world: the vision tower alone, then reading and copying texts, then exercises on
- * pictures and texts; then long lists of classes as texts, everything together, and backgrounds that are no more than hints.
+ * pictures and texts; then long lists of classes as texts, everything together, and backgrounds that are no more than hints; where the
+ * recipe says so, comparing two pictures.
  *
  * No medical picture is in it, as in the paper, whose readers are general-purpose models.
  * Loss: negative log-likelihood of the answer's tokens.
@@ -41,7 +43,7 @@ export async function pretrainReader(
   model: VisionLanguageModel,
   recipe: ReaderRecipe,
   hooks: PretrainingHooks = {},
-): Promise<ReaderPretraining> {
+): Promise<ReaderSkills & Pick<LoopResult, "curve">> {
   const heldOut = drawHeldOut(recipe);
   const { curve: visionCurve } = await trainVision(model, recipe, hooks);
   const curve = [...visionCurve];
@@ -49,7 +51,8 @@ export async function pretrainReader(
     const work = { model, name, modality, phase: recipe[name], heldOut };
     curve.push(...(await trainReading(work, { name, seed: recipe.seed, hooks })).curve);
   }
-  return { curve, skills: measureSkills(model, heldOut) };
+  if (recipe.pairs !== undefined) curve.push(...(await trainPairs(model, { ...recipe, pairs: recipe.pairs }, hooks)));
+  return { curve, ...measureReader(model, recipe) };
 }
 
 /** The probes see the mean of a picture's tokens, as the text model gets them. */

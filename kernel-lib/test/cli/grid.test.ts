@@ -43,7 +43,7 @@ describe("the command line", () => {
     [["--seeds", "7,x"], '--seeds must be whole numbers joined by commas; got "x"'],
     [["--seed", "7", "--seeds", "8"], "--seed and --seeds must not be given together"],
     [["--dry-run", "--status"], "--dry-run and --status must not be given together"],
-    [["--backbones", "gpt"], "backbones must be one of pixtral, qwen2-vl"],
+    [["--backbones", "gpt"], "backbones must be one of pixtral, qwen2-vl, qwen2-vl-pairs"],
   ])("%j is refused", (argv, message) => {
     expect(() => parse(...argv)).toThrow(message);
   });

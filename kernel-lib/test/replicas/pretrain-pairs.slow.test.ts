@@ -18,21 +18,20 @@ const weightOf = (model: VisionLanguageModel) => [
   ...(model.parameters.get("model.language_model.norm.weight").dataSync() as Float32Array),
 ];
 
-test("the loss falls in 40 steps, every mode is measured, and the probes are freed", async () => {
+test("the loss falls in 40 steps, the modes at stake are measured, and the probes are freed", async () => {
   const model = createReplicaQwen2Vl(7);
   const before = tf.memory().numTensors;
   const losses: number[] = [];
   const control = {
     onProgress: ({ values }: { values?: Readonly<Record<string, number>> }) => losses.push(values!["loss"]!),
   };
-  const { curve, skills } = await trainPairs(model, shortRecipe(40), { control });
+  const curve = await trainPairs(model, shortRecipe(40), { control });
   expect(tf.memory().numTensors).toBe(before);
   const mean = (part: readonly number[]) => part.reduce((sum, loss) => sum + loss, 0) / part.length;
   expect(mean(losses.slice(-5))).toBeLessThan(0.8 * mean(losses.slice(0, 5)));
   expect(new Set(curve.map(({ metric }) => metric))).toEqual(
     new Set(["loss", "answer NLL", "accuracy compare", "accuracy copyWord"]),
   );
-  expect(Object.keys(skills)).toContain("describe");
   model.dispose();
 });
 

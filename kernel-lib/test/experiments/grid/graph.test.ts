@@ -144,7 +144,7 @@ test.each([
   [{ tasks: ["casebook:knowledge=2"] }, /knowledge must be a number in \[0, 1\]; got 2/],
   [{ corpus: "casebook-pairs:know=1" }, /casebook:know=1 must name dials as :dial=number; got "know=1"/],
   [{ tasks: ["breast"] }, /tasks must be one of breast-mnist, derma-mnist.*; got "breast"/],
-  [{ backbones: ["llava"] }, /backbones must be one of pixtral, qwen2-vl; got "llava"/],
+  [{ backbones: ["llava"] }, /backbones must be one of pixtral, qwen2-vl, qwen2-vl-pairs; got "llava"/],
   [{ systems: ["jomed", "rad"] }, /systems must be one of closed-book, ft-rag, .*; got "rad"/],
   [{ seeds: [1.5] }, /seeds must be a whole number/],
   [{ seeds: [] }, /seeds must name at least one; got none/],
