@@ -51,6 +51,8 @@ export type CellEvent =
   | { readonly kind: "ready" }
   /** The cell's thread has heard of an interrupt. */
   | { readonly kind: "heard" }
+  /** A message of a comm has been given to everybody who listens. */
+  | { readonly kind: "taken" }
   | {
       readonly kind: "publish";
       readonly type: string;

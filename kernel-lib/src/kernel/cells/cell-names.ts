@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readSync } from "node:fs";
 import type { PromptAnswer } from "../events";
 import type { KernelHost, Presented } from "../host";
+import { pauseThread } from "./channels";
 import { present } from "./present";
 
 /** The names every cell finds beside those of the language and of Node: display, clearOutput, prompt. */
@@ -46,11 +47,23 @@ function createDisplayFunction({ host, hold }: NameTools): (value: unknown, opti
 
 const LINE_END = 10;
 
+/** Reads one byte; some libraries make the stream one that does not wait. */
+function readByte(one: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(0, one, 0, 1, null);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      pauseThread(5);
+    }
+  }
+}
+
 /** The next line of standard input, without giving way to events. */
 function readLine(): string {
   const bytes: number[] = [];
   const one = Buffer.alloc(1);
-  while (readSync(0, one, 0, 1, null) === 1 && one[0] !== LINE_END) bytes.push(one[0]!);
+  while (readByte(one) === 1 && one[0] !== LINE_END) bytes.push(one[0]!);
   return Buffer.from(bytes).toString("utf8");
 }
 

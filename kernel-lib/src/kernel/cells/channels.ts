@@ -7,13 +7,18 @@ import { type CellEvent, type Channel, EVENT_CHANNEL, TURN_VARIABLE } from "../e
 
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 
+/** Waits without giving way to events. */
+export function pauseThread(ms: number): void {
+  Atomics.wait(PAUSE, 0, 0, ms);
+}
+
 function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-      Atomics.wait(PAUSE, 0, 0, 1);
+      pauseThread(1);
     }
   }
 }

@@ -1,12 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
 import type { Command } from "../events";
 import { type ColumnReader, type CommMessage, installHost, type KernelHost, type Presenter } from "../host";
 import { createCellNames, InterruptedCell, nobodyToAsk } from "./cell-names";
 import { Channels } from "./channels";
 import { commonNames, ModuleLoader } from "./imports";
-import { CellRunner } from "./run-cell";
+import { CellRunner, runWhereSignalsStop } from "./run-cell";
 import { createSharedNames } from "./shared-names";
 import { showError } from "./show-error";
 import { installStacks } from "./stack";
@@ -79,6 +80,8 @@ function keepAlive(): void {
 }
 
 function prepareProcess(): void {
+  // the pipe carries answers to prompt(); whoever reads standard input finds its end
+  Object.defineProperty(process, "stdin", { value: Readable.from([]), configurable: true, enumerable: true });
   for (const [name, fd] of [
     ["stdout", 1],
     ["stderr", 2],
@@ -101,8 +104,15 @@ function hearComm({ cell, type, content, buffers }: Command & { kind: "comm" }):
   speaking.run(cell, () => {
     if (type === "comm_open" && !host.commTargets.has(target))
       host.publish("comm_close", { comm_id: content["comm_id"], data: {} });
-    for (const listener of host.commListeners) listener(message);
+    for (const listener of host.commListeners) {
+      try {
+        runWhereSignalsStop(() => listener(message));
+      } catch (thrown) {
+        tellThrown("A message of the front end made a function fail:", thrown);
+      }
+    }
   });
+  channels.send({ kind: "taken" });
 }
 
 function obey(command: Command): void {
@@ -126,6 +136,6 @@ export function startCells(presenters: readonly Presenter[], readers: readonly C
   columnReaders.push(...readers);
   prepareProcess();
   process.on("message", obey);
-  process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+  process.on("disconnect", () => process.kill(-process.pid, "SIGKILL"));
   channels.send({ kind: "ready" });
 }

@@ -34,6 +34,21 @@ export interface CellProcessParts {
 const START = Symbol.for("kernel-lib.start");
 const start = new Script("globalThis[Symbol.for('kernel-lib.start')]()", { filename: "kernel-lib:start" });
 
+/**
+ * Does some work where SIGINT stops it, whatever it is doing.
+ *
+ * @throws InterruptedCell when it was stopped; else what the work throws.
+ */
+export function runWhereSignalsStop(work: () => void): void {
+  Object.defineProperty(globalThis, START, { value: work, configurable: true, enumerable: false });
+  try {
+    start.runInThisContext({ breakOnSigint: true });
+  } catch (error) {
+    const isStopped = (error as NodeJS.ErrnoException)?.code === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
+    throw isStopped ? new InterruptedCell() : error;
+  }
+}
+
 const EXPRESSION = "expression";
 
 /** How long a cell that hears of an interrupt itself may take to end. */
@@ -175,12 +190,10 @@ export class CellRunner {
     const { resolve, reject } = settle!;
     this.rejectRunning = reject;
     const begin = (): void => this.parts.speaking.run(cell, () => void work().then(resolve, reject));
-    Object.defineProperty(globalThis, START, { value: begin, configurable: true, enumerable: false });
     try {
-      start.runInThisContext({ breakOnSigint: true });
+      runWhereSignalsStop(begin);
     } catch (error) {
-      const isStopped = (error as NodeJS.ErrnoException).code === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
-      reject(isStopped ? new InterruptedCell() : error);
+      reject(error);
     }
     return ended;
   }

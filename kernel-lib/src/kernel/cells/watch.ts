@@ -10,7 +10,8 @@ import { StopFlags } from "./stop-flags";
 
 const flags = new StopFlags(workerData as Int32Array<SharedArrayBuffer>);
 const socket = new Socket({ fd: WATCH_CHANNEL });
-const end = (): void => void process.kill(process.pid, "SIGKILL");
+// the programs that cells have started end with it
+const end = (): void => void process.kill(-process.pid, "SIGKILL");
 socket.on("data", () => flags.stopRunning());
 socket.on("end", end);
 socket.on("error", end);

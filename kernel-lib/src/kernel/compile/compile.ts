@@ -262,7 +262,9 @@ function isBareVar(node: AnyNode): boolean {
 function returnLast(draft: Draft, program: Program): void {
   const last = program.body.findLast((statement) => !isBareVar(statement));
   if (last?.type !== "ExpressionStatement") return;
-  draft.edits.insert(last.start, "return { value: (");
+  // behind a comma a function without a name stays without one
+  const comma = isAnonymous(last.expression as AnyNode) ? "0, " : "";
+  draft.edits.insert(last.start, `return { value: (${comma}`);
   if (draft.code[last.end - 1] === ";") draft.edits.replace(last.end - 1, last.end, ") };");
   else draft.edits.insert(last.end, ") };");
 }

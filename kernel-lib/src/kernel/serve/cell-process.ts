@@ -42,6 +42,7 @@ export class CellProcess {
   private child!: ChildProcess;
   private tail = "";
   private running: Running | null = null;
+  private passing: (() => void) | null = null;
   private interrupts: NodeJS.Timeout[] = [];
   private asked: "now" | "later" | null = null;
   private stopped: "interrupt" | "restart" | "close" | null = null;
@@ -59,6 +60,8 @@ export class CellProcess {
       env: { ...process.env, [TURN_VARIABLE]: mark },
       // the loader that cells import packages with calls itself experimental
       execArgv: ["--disable-warning=ExperimentalWarning"],
+      // a group of its own: the programs that cells start are in it, and nothing else
+      detached: true,
     });
     const order = new OutputOrder(mark, {
       text: (stream, bytes, cell) => this.text(stream, bytes, cell),
@@ -90,6 +93,7 @@ export class CellProcess {
 
   private event(event: CellEvent, cell: number): void {
     if (event.kind === "heard") this.calm();
+    else if (event.kind === "taken") this.passed();
     else if (event.kind === "end") this.settle(event.end);
     else {
       if (event.kind === "input") this.asked = event.now === true ? "now" : "later";
@@ -104,6 +108,13 @@ export class CellProcess {
     running?.resolve(end);
   }
 
+  private passed(): void {
+    if (this.running === null) this.calm();
+    const { passing } = this;
+    this.passing = null;
+    passing?.();
+  }
+
   private calm(): void {
     for (const timer of this.interrupts) clearTimeout(timer);
     this.interrupts = [];
@@ -111,12 +122,15 @@ export class CellProcess {
 
   private ended(child: ChildProcess, order: OutputOrder, code: number | null, signal: string | null): void {
     order.flush();
+    signalGroup(child, "SIGKILL");
     if (child !== this.child || this.stopped === "close") return;
     const error = this.deathError(code, signal);
     const wasRunning = this.running !== null;
     this.stopped = null;
+    this.calm();
     this.start();
     this.listener.died(error);
+    this.passed();
     if (wasRunning) this.settle({ error, result: null, metadata: {}, expressions: {}, reached: [], tables: {} });
   }
 
@@ -144,6 +158,14 @@ export class CellProcess {
     if (this.child.connected) this.child.send(command, () => undefined);
   }
 
+  /** Gives a message of a comm to the cells; resolves when everybody who listens has had it, or the process has ended. */
+  pass(command: Command & { kind: "comm" }): Promise<void> {
+    return new Promise((resolve) => {
+      this.passing = resolve;
+      this.send(command);
+    });
+  }
+
   /** The user's answer; null where nobody may be asked. */
   answer(value: string | null): void {
     const { asked } = this;
@@ -156,9 +178,12 @@ export class CellProcess {
     this.child.stdin!.write(`${JSON.stringify(answer)}\n`);
   }
 
-  /** Stops the running cell: by its own loops, then by a signal, at last by ending the process. */
+  /**
+   * Stops the running cell, or what listens to a comm: by its own loops, then by a signal (to the programs it waits for as
+   * well), at last by ending the process.
+   */
   interrupt(): void {
-    if (this.running === null) return;
+    if (this.running === null && this.passing === null) return;
     if (this.asked === "now") this.answerNow({ stopped: "interrupted" });
     this.asked = null;
     (this.child.stdio[WATCH_CHANNEL] as Writable).write("i");
@@ -166,16 +191,25 @@ export class CellProcess {
     const { child } = this;
     const kill = (): void => {
       this.stopped = "interrupt";
-      child.kill("SIGKILL");
+      signalGroup(child, "SIGKILL");
     };
     if (this.interrupts.length > 0) return; // asked again: the first one's patience goes on
-    this.interrupts = [setTimeout(() => child.kill("SIGINT"), SIGNAL_AFTER_MS), setTimeout(kill, KILL_AFTER_MS)];
+    this.interrupts = [setTimeout(() => signalGroup(child, "SIGINT"), SIGNAL_AFTER_MS), setTimeout(kill, KILL_AFTER_MS)];
   }
 
   /** Ends it for good. */
   close(): void {
     this.stopped = "close";
     this.calm();
-    this.child.kill("SIGKILL");
+    signalGroup(this.child, "SIGKILL");
+  }
+}
+
+/** Signals a process and the programs it has started. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // all have ended
   }
 }

@@ -5,6 +5,7 @@ import { PROTOCOL_VERSION } from "../message";
 import { CellTypes, type Complaint } from "../types/cell-types";
 import { compilerVersion } from "../types/language-server";
 import { CellProcess } from "./cell-process";
+import { CommQueue } from "./comm-queue";
 import { complaintError, judge, type TypeErrors, warningText } from "./complaints";
 import { History } from "./history";
 import { complete, inspectAt, isComplete } from "./introspect";
@@ -19,7 +20,7 @@ interface Comm {
   readonly target: string;
 }
 
-/** Parents of that many past cells are kept: what a cell left running may still have something to say. */
+/** Parents of that many past requests of a kind are kept: what a cell left running may still have something to say. */
 const MAX_PARENTS = 1000;
 const CHECK_MS = 60_000;
 /** What a client sent together with a cell that fails at once may still be on its way; its reply waits for that. */
@@ -60,15 +61,18 @@ export class Kernel {
   private readonly history = new History();
   private readonly streams: StreamBatches;
   private readonly info: MessageContent;
-  private readonly parents = new Map<number, Parent>();
+  /** Apart, so that a slider that is moved a thousand times does not push out the cell that is running. */
+  private readonly parents = { cell: new Map<number, Parent>(), comm: new Map<number, Parent>() };
   private readonly comms = new Map<string, Comm>();
+  private readonly said = new CommQueue((request) => this.sendComm(request));
   private readonly queue: Request[] = [];
   private running: Request | null = null;
   private working: Promise<void> | null = null;
   private stopCheck: (() => void) | null = null;
   private tables: CellEnd["tables"] = {};
   private count = 0;
-  private lastCell = 0;
+  private lastNumber = 0;
+  private lastParent: Parent = {};
   private typeErrors: TypeErrors;
   private readonly onShutdown: () => void;
 
@@ -93,19 +97,21 @@ export class Kernel {
   }
 
   private publishOf(cell: number, type: string, content: MessageContent, extras?: Extras): void {
-    this.wire.publish(this.parents.get(cell) ?? this.parents.get(this.lastCell) ?? {}, type, content, extras);
+    const parent = this.parents.cell.get(cell) ?? this.parents.comm.get(cell) ?? this.lastParent;
+    this.wire.publish(parent, type, content, extras);
   }
 
   private status(parent: Parent, state: "busy" | "idle"): void {
     this.wire.publish(parent, "status", { execution_state: state });
   }
 
-  /** A number for what a request makes cells say. */
-  private newCell(request: Request): number {
-    const cell = ++this.lastCell;
-    this.parents.set(cell, request.message.header);
-    if (this.parents.size > MAX_PARENTS) this.parents.delete(this.parents.keys().next().value!);
-    return cell;
+  /** A number for what a request makes the process of the cells say. */
+  private newNumber(request: Request, kind: "cell" | "comm"): number {
+    const parents = this.parents[kind];
+    parents.set(++this.lastNumber, request.message.header);
+    if (parents.size > MAX_PARENTS) parents.delete(parents.keys().next().value!);
+    if (kind === "cell") this.lastParent = request.message.header;
+    return this.lastNumber;
   }
 
   private hear(event: CellEvent, cell: number): void {
@@ -139,7 +145,8 @@ export class Kernel {
     this.types.clear();
     this.tables = {};
     this.comms.clear();
-    if (this.running === null) this.publishOf(this.lastCell, "stream", { name: "stderr", text: `${error.evalue}\n` });
+    if (this.running === null)
+      this.wire.publish(this.lastParent, "stream", { name: "stderr", text: `${error.evalue}\n` });
   }
 
   private take(request: Request): void {
@@ -223,10 +230,15 @@ export class Kernel {
     return { status: "ok", comms: Object.fromEntries(listed.map(([id, { target }]) => [id, { target_name: target }])) };
   }
 
-  private passComm(request: Request): void {
+  private passComm(request: Request): Promise<void> {
+    this.noteComm(request.message.header.msg_type, request.message.content);
+    return this.said.pass(request);
+  }
+
+  private sendComm(request: Request): Promise<void> {
     const { header, content, buffers = [] } = request.message;
-    this.noteComm(header.msg_type, content);
-    this.cells.send({ kind: "comm", cell: this.newCell(request), type: header.msg_type, content, buffers });
+    const cell = this.newNumber(request, "comm");
+    return this.cells.pass({ kind: "comm", cell, type: header.msg_type, content, buffers });
   }
 
   private shutDown(request: Request, reply: (body: MessageContent) => void): void {
@@ -236,7 +248,7 @@ export class Kernel {
     this.onShutdown();
   }
 
-  /** Stops the running cell, also while its types are checked. */
+  /** Stops the running cell, also while its types are checked, or what a widget has set off. */
   interrupt(): void {
     this.stopCheck?.();
     this.cells.interrupt();
@@ -251,7 +263,7 @@ export class Kernel {
     if (!silent) this.wire.publish(header, "execute_input", { code, execution_count: count });
     if (stored && code.trim() !== "") this.history.add(count, code);
     const label = silent ? "Cell [*]" : `Cell [${count}]`;
-    const cell = this.newCell(request);
+    const cell = this.newNumber(request, "cell");
     const end = await this.runCell(code, label, cell, content);
     this.streams.flush();
     if (end.error !== null) return this.fail(request, end.error, count);
@@ -306,6 +318,7 @@ export class Kernel {
     if (errors.length > 0) return { error: complaintError(errors, label, source), ...nothing };
     if (warnings.length > 0)
       this.publishOf(cell, "stream", { name: "stderr", text: warningText(warnings, label, source) });
+    await this.said.empty(); // what was said to widgets before the cell is done before it
     const end = await this.cells.run({ kind: "run", cell, source, label, expressions });
     this.tables = end.tables;
     this.types.remember(source, end.error === null ? "all" : new Set(end.reached));
