@@ -1,14 +1,20 @@
-"""papermill with TypeScript: `python kernel-lib/papermill/typescript_papermill.py in.ipynb out.ipynb -p seed 7`.
+"""papermill with TypeScript: `papermill in.ipynb out.ipynb -p seed 7`, where this package is installed.
 
-papermill writes a notebook's parameters in the language of its kernel, and knows no TypeScript by itself. This program tells
-it how, then is papermill's own command line. Parameters are assigned, not declared: the cell tagged "parameters" declares
-them, so that a value of another type is refused by the type checker.
+papermill writes a notebook's parameters in the language of its kernel, and knows no TypeScript by itself. It imports this
+module when it starts (as the place of an engine, which is papermill's own) and so learns how. Parameters are assigned, not
+declared: the cell tagged "parameters" declares them, so that a value of another type is refused by the type checker.
 """
 
 import json
+import re
 
-from papermill.cli import papermill
+from papermill.engines import NBClientEngine  # noqa: F401 - what the entry point names
+from papermill.models import Parameter
 from papermill.translators import Translator, papermill_translators
+
+DECLARED = re.compile(
+    r"\s*(?:export\s+)?(?:let|var)\s+(?P<name>[\w$]+)\s*(?::\s*(?P<type>[^=]+?)\s*)?=\s*(?P<value>.+?);?\s*(?://\s*(?P<help>.*))?$"
+)
 
 
 class TypeScriptTranslator(Translator):
@@ -48,6 +54,16 @@ class TypeScriptTranslator(Translator):
         return "[" + ", ".join(cls.translate(each) for each in val) + "]"
 
     @classmethod
+    def inspect(cls, parameters_cell):
+        """What the cell declares, for `papermill --help-notebook` and to tell unknown parameters."""
+        found = (DECLARED.match(line) for line in parameters_cell.source.splitlines())
+        return [
+            Parameter(name=each["name"], inferred_type_name=each["type"] or "None", default=each["value"], help=each["help"] or "")
+            for each in found
+            if each
+        ]
+
+    @classmethod
     def comment(cls, cmt_str):
         return f"// {cmt_str}".strip()
 
@@ -57,6 +73,3 @@ class TypeScriptTranslator(Translator):
 
 
 papermill_translators.register("typescript", TypeScriptTranslator)
-
-if __name__ == "__main__":
-    papermill()

@@ -1,9 +1,12 @@
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeWhole } from "../stamps.mjs";
+import { hashFile, writeWhole } from "../stamps.mjs";
 
 const PROGRAM = "kernel-lib/dist/kernel/serve/main.js";
 const FOLDER = ".venv/share/jupyter/kernels/tslab";
 const FILE = `${FOLDER}/kernel.json`;
+/** What front ends show for it. */
+const LOGO = "kernel-lib/kernelspec/logo-svg.svg";
 
 /**
  * What a Jupyter front end reads to start the kernel of this checkout. The spec keeps the name "tslab", which the notebooks
@@ -25,9 +28,10 @@ export const kernelSpec = {
   file: import.meta.url,
   needs: ["packages"],
   after: ["python"],
-  inputs: ({ root }) => ({ node: process.execPath, place: root }),
+  inputs: ({ root }) => ({ node: process.execPath, place: root, logo: hashFile(join(root, LOGO)) }),
   async run({ root }) {
     writeWhole(join(root, FILE), `${JSON.stringify(kernelSpecOf(root), null, 2)}\n`);
+    copyFileSync(join(root, LOGO), join(root, FOLDER, "logo-svg.svg"));
     return [FILE, process.execPath];
   },
 };

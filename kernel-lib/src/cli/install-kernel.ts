@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { ConfigError, isKernelError } from "../base/errors";
@@ -13,12 +13,8 @@ const USAGE = `npx kernel-lib install-kernel [--user | --prefix <folder>] [--nam
   --name <name>     name of the kernel spec (default: kernel-lib)
 `;
 
-const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" width="64" height="64">
-<rect width="64" height="64" rx="8" fill="#205493"/>
-<path d="M12 26h22v6h-7.5v22h-7V32H12z" fill="#fff"/>
-<path d="M38 50c3 3 12 3 12-2.500 0-6-12-4.500-12-12 0-7 10-8 14-4" fill="none" stroke="#fff" stroke-width="5.500"/>
-</svg>
-`;
+/** What front ends show for the kernel. */
+const LOGO = join(__dirname, "..", "..", "kernelspec", "logo-svg.svg");
 
 /** Jupyter's folder of data for this user. */
 function userFolder(env: Environment): string {
@@ -63,7 +59,7 @@ export function installKernel({ folder, name }: InstallOptions): string {
   };
   mkdirSync(place, { recursive: true });
   writeFileSync(join(place, "kernel.json"), `${JSON.stringify(spec, null, 2)}\n`);
-  writeFileSync(join(place, "logo-svg.svg"), LOGO);
+  copyFileSync(LOGO, join(place, "logo-svg.svg"));
   return place;
 }
 

@@ -30,8 +30,8 @@ export function fakeProgram(folder: string, name: string, script: string): void 
 export function fakeCheckout(): string {
   const root = temporaryFolder();
   const files = ["package.json", "package-lock.json", "tsconfig.json", "requirements.txt", "requirements-pins.txt"];
-  const library = ["kernel-lib/package.json", "kernel-lib/tsconfig.json", "kernel-lib/setup", "kernel-lib/native"];
-  for (const path of [...files, "requirements-tensorflow.txt", ...library]) {
+  const library = ["package.json", "tsconfig.json", "setup", "native", "kernelspec", "papermill"];
+  for (const path of [...files, "requirements-tensorflow.txt", ...library.map((name) => `kernel-lib/${name}`)]) {
     cpSync(join(REPOSITORY, path), join(root, path), { recursive: true });
   }
   place(root, "kernel-lib/src/index.ts", "export const answer = 42;\n");

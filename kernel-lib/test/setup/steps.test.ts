@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readlinkSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseArguments } from "../../setup/arguments.mjs";
 import { binding } from "../../setup/steps/binding.mjs";
@@ -106,8 +106,9 @@ describe("the npm step", () => {
 });
 
 describe("the kernel step", () => {
-  it("names this Node and this checkout's kernel", async () => {
+  it("names this Node and this checkout's kernel, and brings its logo", async () => {
     const root = temporaryFolder();
+    place(root, "kernel-lib/kernelspec/logo-svg.svg", "<svg/>");
     const [file = ""] = await kernelSpec.run(fakeContext(root, ""));
     expect(existsSync(join(root, file))).toBe(true);
     expect(JSON.parse(readFileSync(join(root, file), "utf8"))).toEqual({
@@ -116,6 +117,7 @@ describe("the kernel step", () => {
       language: "typescript",
       interrupt_mode: "message",
     });
+    expect(readFileSync(join(root, dirname(file), "logo-svg.svg"), "utf8")).toBe("<svg/>");
   });
 });
 

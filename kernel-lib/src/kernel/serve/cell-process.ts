@@ -194,7 +194,10 @@ export class CellProcess {
       signalGroup(child, "SIGKILL");
     };
     if (this.interrupts.length > 0) return; // asked again: the first one's patience goes on
-    this.interrupts = [setTimeout(() => signalGroup(child, "SIGINT"), SIGNAL_AFTER_MS), setTimeout(kill, KILL_AFTER_MS)];
+    this.interrupts = [
+      setTimeout(() => signalGroup(child, "SIGINT"), SIGNAL_AFTER_MS),
+      setTimeout(kill, KILL_AFTER_MS),
+    ];
   }
 
   /** Ends it for good. */

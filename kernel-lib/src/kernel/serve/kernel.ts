@@ -22,6 +22,8 @@ interface Comm {
 
 /** Parents of that many past requests of a kind are kept: what a cell left running may still have something to say. */
 const MAX_PARENTS = 1000;
+/** What a person types to leave a console; a cell may give these names another meaning. */
+const FAREWELL = /^\s*(exit|quit)\s*(?:\(\s*\))?\s*;?\s*$/;
 const CHECK_MS = 60_000;
 /** What a client sent together with a cell that fails at once may still be on its way; its reply waits for that. */
 const ARRIVAL_MS = 50;
@@ -275,12 +277,15 @@ export class Kernel {
       name,
       "data" in value ? { status: "ok", data: value.data, metadata: {} } : { status: "error", ...value },
     ]);
-    this.wire.reply(request, "execute_reply", {
-      status: "ok",
-      execution_count: count,
-      user_expressions: Object.fromEntries(expressions),
-      payload: [],
-    });
+    const payload = this.isFarewell(code) ? [{ source: "ask_exit", keepkernel: false }] : [];
+    const user_expressions = Object.fromEntries(expressions);
+    this.wire.reply(request, "execute_reply", { status: "ok", execution_count: count, user_expressions, payload });
+  }
+
+  /** Whether somebody takes leave: a console ends at that, other front ends do nothing. */
+  private isFarewell(code: string): boolean {
+    const name = FAREWELL.exec(code)?.[1];
+    return name !== undefined && !this.types.knows(name);
   }
 
   private async fail(request: Request, error: ShownError, count: number): Promise<void> {
@@ -312,6 +317,7 @@ export class Kernel {
     const nothing = { result: null, metadata: {}, expressions: {}, reached: [], tables: this.tables };
     const expressions = (content["user_expressions"] ?? {}) as Record<string, string>;
     if (source.trim() === "" && Object.keys(expressions).length === 0) return { error: null, ...nothing };
+    if (this.isFarewell(source)) return { error: null, ...nothing };
     const complaints = await this.check(source);
     if (complaints === "interrupted") return { error: INTERRUPTED, ...nothing };
     const { errors, warnings } = judge(complaints, source, this.typeErrors);

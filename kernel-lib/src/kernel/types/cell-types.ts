@@ -261,6 +261,11 @@ export class CellTypes {
       }
   }
 
+  /** Whether an earlier cell has declared this name. */
+  knows(name: string): boolean {
+    return this.names.has(name);
+  }
+
   /** All cells are forgotten: their values are gone. */
   clear(): void {
     this.names.clear();
