@@ -42,7 +42,7 @@ export interface CellEnd {
   readonly expressions: Readonly<Record<string, { readonly data: MimeBundle } | ShownError>>;
   /** Values that the cell declared and reached. */
   readonly reached: readonly string[];
-  /** Columns of every table that has a name now. */
+  /** Columns of every table that a name leads to now, by the way to it: `rows`, `study.rows`, `runs.0`. */
   readonly tables: Readonly<Record<string, readonly string[]>>;
 }
 

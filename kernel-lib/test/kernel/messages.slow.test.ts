@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -79,6 +79,29 @@ describe("requests", () => {
     await running;
     await session.execute("frame = null as never; process.kill(process.pid, 'SIGKILL')");
     expect(await offered('people.get("a')).not.toContain("age");
+  });
+
+  it("complete the columns of tables inside of objects, words that a type allows, and names of files", async () => {
+    const offered = async (code: string): Promise<unknown> =>
+      (await session.request("complete_request", { code })).reply.content["matches"];
+    mkdirSync(join(folder, "measured"));
+    writeFileSync(join(folder, "measured", "first.csv"), "");
+    await session.execute(
+      [
+        "const inner = aq.table({ a: [1], b: [2] });",
+        "class Study { rows = inner; get danger(): never { throw new Error('asked') } }",
+        "const o = { t: inner, study: new Study(), list: [inner] };",
+        "function run(kind: 'fast' | 'slow', options?: { level: 'low' | 'high' }) {}",
+      ].join("\n"),
+    );
+    expect(await offered('o.t.get("')).toEqual(["a", "b"]);
+    expect(await offered('o.study.rows.groupby("')).toEqual(["a", "b"]);
+    expect(await offered("o.list[0].filter((d) => d.")).toEqual(["a", "b"]);
+    expect(await offered('run("')).toEqual(["fast", "slow"]);
+    expect(await offered('run("fast", { level: "l')).toEqual(["low"]);
+    expect(await offered('readFileSync("mea')).toEqual(["measured/"]);
+    expect(await offered("open('./measured/f")).toEqual(["first.csv"]);
+    expect(await offered('log("no such')).toEqual([]);
   });
 
   it("may be silent, leave no history, and ask for expressions", async () => {

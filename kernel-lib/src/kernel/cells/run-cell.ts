@@ -1,6 +1,5 @@
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
-import { types } from "node:util";
 import { Script } from "node:vm";
 import { CellSyntaxError, compile } from "../compile/compile";
 import type { CellEnd, CellEvent, Command, MimeBundle } from "../events";
@@ -8,6 +7,7 @@ import type { ColumnReader, KernelHost } from "../host";
 import { InterruptedCell } from "./cell-names";
 import { loadFunction, type ModuleLoader } from "./imports";
 import { present } from "./present";
+import { findTables } from "./shared-names";
 import { showError, showSyntaxError } from "./show-error";
 import { rememberSource } from "./stack";
 import type { StopFlags } from "./stop-flags";
@@ -88,7 +88,8 @@ export class CellRunner {
 
   private async finish(command: RunCommand): Promise<CellEnd> {
     const { label, source } = command;
-    const before = new Map(Object.entries(this.parts.names));
+    const { names, columnReaders } = this.parts;
+    const before = new Map(Object.entries(names));
     let error: CellEnd["error"] = null;
     let result: MimeBundle | null = null;
     let metadata: MimeBundle = {};
@@ -109,7 +110,14 @@ export class CellRunner {
     // rejections that nobody waits for are told before the cell ends
     await new Promise((next) => setImmediate(next));
     const expressions = error === null ? await this.evaluateAll(command) : {};
-    return { error, result, metadata, expressions, reached: this.reached(before), tables: this.tables() };
+    return {
+      error,
+      result,
+      metadata,
+      expressions,
+      reached: this.reached(before),
+      tables: findTables(names, columnReaders),
+    };
   }
 
   /** Waits for what the cell still holds; an interrupt ends the waiting. */
@@ -133,22 +141,6 @@ export class CellRunner {
     const { names } = this.parts;
     const isNew = (name: string): boolean => !before.has(name) || !Object.is(before.get(name), names[name]);
     return this.declared.filter((name) => Object.hasOwn(names, name) && isNew(name));
-  }
-
-  /** The columns of the named values that are tables. */
-  private tables(): CellEnd["tables"] {
-    const { names, columnReaders } = this.parts;
-    const found: Record<string, readonly string[]> = {};
-    for (const [name, value] of Object.entries(names)) {
-      if (value === null || typeof value !== "object" || types.isProxy(value)) continue; // a proxy would notice
-      try {
-        const columns = columnReaders.map((read) => read(value)).find((list) => list !== null);
-        if (columns !== undefined) found[name] = columns;
-      } catch {
-        // a value that cannot be asked is no table
-      }
-    }
-    return found;
   }
 
   private async evaluateAll(command: RunCommand): Promise<CellEnd["expressions"]> {

@@ -1,6 +1,6 @@
 /** Where in the text of a cell a table's column is meant: a string in a call of the table, the row in a function given to it. */
 
-/** The columns of the tables that cells have named, by name. */
+/** The columns of the tables that cells can name, by the way to each: `rows`, `study.rows`, `runs.0`. */
 export type TableColumns = Readonly<Record<string, readonly string[]>>;
 
 interface ColumnCompletion {
@@ -45,19 +45,31 @@ function scan(before: string): Scan {
   return { before, open, opened, string };
 }
 
-/** The name that a chain like `name.a(…).b` before a bracket begins with; null where there is none. */
-function rootBefore({ before, opened }: Scan, place: number): string | null {
+/** What stands between brackets behind a value: a property by its name, else some element, for which the first is taken. */
+function elementOf(inside: string): string {
+  return /^\s*(["'])([^"'\\]*)\1\s*$/.exec(inside)?.[2] ?? /^\s*(\d+)\s*$/.exec(inside)?.[1] ?? "0";
+}
+
+/**
+ * What a chain like `name.a[0].b(…).c` before a bracket goes through up to its first call: name, a, 0, b; null where it does not
+ * begin with a name.
+ */
+function wayBefore({ before, opened }: Scan, place: number): readonly string[] | null {
+  let way: string[] = [];
   for (let at = place; ; ) {
     const text = before.slice(0, at).trimEnd();
     const opening = opened.get(text.length - 1);
     if (opening !== undefined) {
+      // behind a call stands something else
+      way = text.endsWith("]") ? [elementOf(before.slice(opening + 1, text.length - 1)), ...way] : [];
       at = opening;
       continue;
     }
     const name = NAME_BEFORE.exec(text)?.[0];
     if (name === undefined) return null;
+    way = [name, ...way];
     const rest = text.slice(0, -name.length).trimEnd();
-    if (!rest.endsWith(".")) return name;
+    if (!rest.endsWith(".")) return way;
     at = rest.endsWith("?.") ? rest.length - 2 : rest.length - 1;
   }
 }
@@ -78,16 +90,20 @@ function rowColumns(name: string, within: number, scanned: Scan, tables: TableCo
 }
 
 function tableAt(place: number, scanned: Scan, tables: TableColumns): readonly string[] | null {
-  const root = rootBefore(scanned, place);
-  return root !== null && Object.hasOwn(tables, root) ? tables[root]! : null;
+  const way = wayBefore(scanned, place) ?? [];
+  for (let count = way.length; count > 0; count--) {
+    const key = way.slice(0, count).join(".");
+    if (Object.hasOwn(tables, key)) return tables[key]!;
+  }
+  return null;
 }
 
 function inString(scanned: Scan, tables: TableColumns): readonly string[] | null {
   for (let i = scanned.open.length - 1; i >= 0; i--) {
     const place = scanned.open[i]!;
-    const root = scanned.before[place] === "{" ? null : rootBefore(scanned, place);
-    if (root === null) continue;
-    const found = tableAt(place, scanned, tables) ?? rowColumns(root, i, scanned, tables);
+    const way = scanned.before[place] === "{" ? null : wayBefore(scanned, place);
+    if (way === null) continue;
+    const found = tableAt(place, scanned, tables) ?? rowColumns(way[0]!, i, scanned, tables);
     if (found !== null) return found;
   }
   return null;

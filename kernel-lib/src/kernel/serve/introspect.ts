@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseSync } from "@swc/core";
 import type { MessageContent } from "../message";
 import type { CellPlace, CellTypes } from "../types/cell-types";
@@ -80,6 +82,38 @@ function columnReply(code: string, offset: number, tables: TableColumns): Messag
   };
 }
 
+/** A string that the cursor is in, from its quote on; the text of a template is not looked into. */
+const STRING_BEFORE = /(?:^|[^\w\s"'])\s*(?<quote>["'])(?<text>(?:(?!\k<quote>)[^\\\n])*)$/;
+
+/** Files and folders whose path from the notebook's folder begins with the string at the cursor, for strings that mean nothing else. */
+function fileReply(code: string, offset: number): MessageContent | null {
+  const text = STRING_BEFORE.exec(code.slice(0, offset))?.groups?.["text"];
+  if (text === undefined) return null;
+  const cut = text.lastIndexOf("/") + 1;
+  const [folder, typed] = [resolve(text.slice(0, cut) || "."), text.slice(cut)];
+  const names = filesOf(folder).filter((name) => name.startsWith(typed) && (typed !== "" || !name.startsWith(".")));
+  if (names.length === 0) return null;
+  const [start, end] = [toPoints(code, offset - typed.length), toPoints(code, offset)];
+  const matches = names.sort().slice(0, MAX_MATCHES);
+  const kinds = matches.map((name) => ({ start, end, text: name, type: name.endsWith("/") ? "folder" : "file" }));
+  return {
+    status: "ok",
+    matches,
+    cursor_start: start,
+    cursor_end: end,
+    metadata: { _jupyter_types_experimental: kinds },
+  };
+}
+
+function filesOf(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
+  } catch {
+    return []; // no such folder, or not to be read
+  }
+}
+
 /**
  * The content of a complete_reply.
  *
@@ -104,7 +138,7 @@ export async function complete(
   );
   const items = Array.isArray(answer) ? answer : (answer?.items ?? []);
   const cursorEnd = toPoints(code, offset);
-  if (items.length === 0) return emptyCompletion(cursorEnd);
+  if (items.length === 0) return fileReply(code, offset) ?? emptyCompletion(cursorEnd);
   const wanted = items
     .map((item) => ({ ...item, text: item.textEdit?.newText ?? item.insertText ?? item.label }))
     .filter(({ text }) => text.toLowerCase().startsWith(typed.toLowerCase()) && !(inString && OWN_FILE.test(text)))

@@ -60,6 +60,9 @@ interface Name {
   readonly module: string;
 }
 
+/** Quiet for so long, the compiler looks up what may be asked next, of so many names at most. */
+const IDLE_MS = 200;
+const MAX_PREPARED = 4;
 const CELL = "cell.ts";
 const FOLDER = "kernel-lib-cells-";
 const ERROR = 1;
@@ -141,6 +144,7 @@ export class CellTypes {
   private version = 1;
   private lastModule = 0;
   private turn: Promise<unknown>;
+  private idle: NodeJS.Timeout | undefined;
 
   /** @param cwd the folder of the notebook. */
   constructor(cwd: string) {
@@ -181,6 +185,7 @@ export class CellTypes {
 
   /** One after the other: there is one text at a time. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    clearTimeout(this.idle);
     const next = this.turn.catch(() => undefined).then(work);
     this.turn = next.catch(() => undefined);
     return next;
@@ -243,6 +248,16 @@ export class CellTypes {
       reached === "all" || kind === "type" || reached.has(name);
     for (const [name, kind] of names) if (isThere(name, kind)) this.names.set(name, { kind, module });
     this.forget();
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => void this.prepare([...names.keys()].slice(0, MAX_PREPARED)), IDLE_MS);
+  }
+
+  /** Asks for the members of new names while nobody waits: of a package the first answer takes long. */
+  private async prepare(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const place = { line: 0, character: name.length + 1 };
+      await this.ask("textDocument/completion", `${name}.`, place).catch(() => undefined);
+    }
   }
 
   /** Removes modules that no visible name hangs on. */
@@ -290,6 +305,7 @@ export class CellTypes {
   }
 
   close(): void {
+    clearTimeout(this.idle);
     this.server.close();
     rmSync(this.top, { recursive: true, force: true });
   }

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { completeColumn } from "../../../src/kernel/serve/columns";
 
-const tables = { rows: ["task", "seed", "score", "odd name"], other$: ["x"] };
+const tables = {
+  rows: ["task", "seed", "score", "odd name"],
+  other$: ["x"],
+  "study.rows": ["inner"],
+  "study.parts.0": ["first"],
+  "study.parts.2": ["third"],
+  "study.odd name": ["odd"],
+};
 
 /** The columns offered at the bar "|". */
 function offered(text: string): string | null {
@@ -42,6 +49,24 @@ describe("a table's columns are offered", () => {
   });
 
   it.each([
+    ['study.rows.groupby("|', "inner"],
+    ["study?.rows\n  .filter((d) => d.|", "inner"],
+    ['study["rows"].get("|', "inner"],
+    ['study["odd name"].get("|', "odd"],
+    ['study.parts[2].get("|', "third"],
+    ['study.parts[i].get("|', "first"],
+    ['study.parts[0].filter((d) => d.x).select(["|', "first"],
+    ['f(study.rows.get("|', "inner"],
+  ])("of a table inside of others: %j", (text, columns) => {
+    expect(offered(text)).toBe(columns);
+  });
+
+  it.each([
+    'study.get("|',
+    'study.parts.get("|',
+    'study.parts[1].get("|',
+    'study().rows.get("|',
+    'other.study.rows.get("|',
     'other.get("|',
     'log("|',
     '"|',
