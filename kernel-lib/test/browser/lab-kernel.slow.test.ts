@@ -28,36 +28,60 @@ const CELLS = {
 };
 const NAMES = Object.keys(CELLS) as (keyof typeof CELLS)[];
 
-function writeCells(file: string): void {
-  const cells = NAMES.map((id) => ({
+/** In another: what is run as a whole. */
+const WHOLE = [
+  "let rounds = 0;",
+  "rounds += 1;\nfor (let i = 0; i < 10_000; i++) console.log(i);\n'rounds: ' + rounds",
+  "await new Promise((next) => setTimeout(next, 300));\nrounds + ' waited'",
+  "throw new TypeError('meant')",
+  "'never'",
+];
+
+/** Two tabs and a kernel on a machine that does other things as well. */
+const PATIENT = { timeout: 120_000 };
+
+function writeCells(file: string, sources: readonly string[]): void {
+  const cells = sources.map((source, i) => ({
     cell_type: "code",
-    id,
+    id: `c${i}`,
     metadata: {},
     outputs: [],
     execution_count: null,
-    source: CELLS[id],
+    source,
   }));
   const kernelspec = { name: "tslab", display_name: "TypeScript (kernel-lib)", language: "typescript" };
   writeFileSync(file, JSON.stringify({ cells, metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 }));
 }
 
-const cellOf = (page: Page, name: keyof typeof CELLS): Locator =>
-  page.locator(".jp-Notebook .jp-CodeCell").nth(NAMES.indexOf(name));
+const cellAt = (page: Page, place: number): Locator => page.locator(".jp-Notebook .jp-CodeCell").nth(place);
+const cellOf = (page: Page, name: keyof typeof CELLS): Locator => cellAt(page, NAMES.indexOf(name));
+const promptOf = async (cell: Locator): Promise<string> =>
+  (await cell.locator(".jp-InputPrompt").first().textContent()) ?? "";
 
-/** Runs a cell until it shows this; a page that is still connecting can drop a run: ask again, as a user would. */
+/** Waits until the page knows its kernel; what is asked of it before that is dropped. */
+async function connected(page: Page): Promise<void> {
+  await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first().waitFor(PATIENT);
+}
+
+/** Runs a cell, once: that it was taken shows in its prompt. A second run would make what the first made anew. */
 async function runCell(page: Page, name: keyof typeof CELLS, wanted: string): Promise<Locator> {
-  const shown = cellOf(page, name).locator(wanted).first();
-  for (let attempt = 0; attempt < 4 && (await shown.count()) === 0; attempt++) {
-    await cellOf(page, name).locator(".cm-content").click();
-    await page.keyboard.press("Shift+Enter");
-    await shown.waitFor({ timeout: 25_000 }).catch(() => {});
-  }
-  await shown.waitFor();
+  const cell = cellOf(page, name);
+  const before = await promptOf(cell);
+  await cell.locator(".cm-content").click();
+  await page.keyboard.press("Shift+Enter");
+  await expect.poll(() => promptOf(cell), PATIENT).not.toBe(before);
+  const shown = cell.locator(wanted).first();
+  await shown.waitFor(PATIENT);
   return shown;
 }
 
-const pressTool = (page: Page, name: "interrupt" | "restart"): Promise<void> =>
+const pressTool = (page: Page, name: "interrupt" | "restart" | "restart-and-run"): Promise<void> =>
   page.locator(`.jp-NotebookPanel-toolbar [data-jp-item-name="${name}"] jp-button`).click();
+
+async function runAll(page: Page): Promise<void> {
+  await page.locator(".lm-MenuBar-item", { hasText: /^Run$/ }).click();
+  await page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click();
+}
 
 describe.skipIf(missing !== null)(`the kernel in JupyterLab${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
   let lab: Awaited<ReturnType<typeof openLab>>;
@@ -69,10 +93,15 @@ describe.skipIf(missing !== null)(`the kernel in JupyterLab${missing === null ? 
     const reports = join(root, "data", "artifacts", "reports");
     mkdirSync(reports, { recursive: true });
     folder = mkdtempSync(join(reports, "kernel-test-"));
-    writeCells(join(folder, "cells.ipynb"));
+    writeCells(
+      join(folder, "cells.ipynb"),
+      NAMES.map((name) => CELLS[name]),
+    );
+    writeCells(join(folder, "whole.ipynb"), WHOLE);
     [lab, browser] = await Promise.all([openLab(root), openBrowser()]);
     address = `${lab.base}/lab/tree/${relative(root, folder)}/cells.ipynb?token=${lab.token}`;
     await browser.page.goto(`${address}&reset`);
+    await connected(browser.page);
   });
   afterAll(async () => {
     await Promise.all([browser?.close(), lab?.close()]);
@@ -88,15 +117,18 @@ describe.skipIf(missing !== null)(`the kernel in JupyterLab${missing === null ? 
     other.setDefaultTimeout(120_000);
     await other.goto(address.replace("/lab/tree/", "/lab/workspaces/other/tree/"));
     await other.bringToFront();
+    await connected(other);
     await runCell(other, "again", ".noUi-handle");
     const readout = (tab: Page): Promise<string | null> => tab.locator(".widget-readout").first().textContent();
-    await expect.poll(() => readout(other)).toBe("4");
+    await expect.poll(() => readout(other), PATIENT).toBe("4");
     await other.locator(".noUi-handle").first().focus();
     await other.keyboard.press("ArrowRight");
-    await expect.poll(() => readout(page)).toBe("5");
+    await expect.poll(() => readout(page), PATIENT).toBe("5");
+    await other.locator(".noUi-handle").first().press("ArrowLeft");
+    await expect.poll(() => readout(page), PATIENT).toBe("4");
     await other.close();
     await page.bringToFront(); // a tab behind another one is never drawn
-    expect(await (await runCell(page, "value", ".jp-OutputArea-output")).textContent()).toContain("5");
+    expect(await (await runCell(page, "value", ".jp-OutputArea-output")).textContent()).toContain("4");
   });
 
   it("shows progress as a widget, and as a line when it is over", async () => {
@@ -105,6 +137,30 @@ describe.skipIf(missing !== null)(`the kernel in JupyterLab${missing === null ? 
     const line = cellOf(page, "progress").locator(".jp-OutputArea-output pre", { hasText: "slowly: 100%" });
     await line.waitFor();
     expect(await cellOf(page, "progress").locator(".widget-hprogress").count()).toBe(0);
+  });
+
+  it("runs all cells in order up to the one that fails, again with Run All, anew with Restart and Run All", async () => {
+    const { page } = browser;
+    await page.goto(address.replace("cells.ipynb", "whole.ipynb"));
+    await connected(page);
+    const [, counted, waited, failed, never] = WHOLE.map((_, i) => cellAt(page, i));
+    const outcome = async (first: number): Promise<void> => {
+      await expect.poll(() => promptOf(failed!), PATIENT).toContain(`[${first + 3}]`);
+      await failed!.locator(".jp-OutputArea-output", { hasText: "TypeError: meant" }).waitFor(PATIENT);
+      expect(await promptOf(counted!)).toContain(`[${first + 1}]`);
+      expect(await counted!.locator(".jp-OutputArea-output").last().textContent()).toContain("'rounds: 1'");
+      expect(await waited!.locator(".jp-OutputArea-output").last().textContent()).toContain("'1 waited'");
+      expect([await promptOf(never!), await never!.locator(".jp-OutputArea-output").count()]).toEqual(["[ ]:", 0]);
+    };
+    await runAll(page);
+    await outcome(1);
+    await runAll(page);
+    await outcome(5);
+    await pressTool(page, "restart-and-run");
+    await page.locator(".jp-Dialog .jp-mod-accept").click();
+    await outcome(1);
+    await page.goto(address);
+    await connected(page);
   });
 
   it("stops a cell with the Interrupt button, and forgets everything with the Restart button", async () => {
@@ -118,16 +174,12 @@ describe.skipIf(missing !== null)(`the kernel in JupyterLab${missing === null ? 
     expect(await cellOf(page, "after").locator(".jp-OutputArea-output").textContent()).toContain("'object'");
     await pressTool(page, "restart");
     await page.locator(".jp-Dialog .jp-mod-accept").click();
-    await expect
-      .poll(
-        async () => {
-          await cellOf(page, "after").locator(".cm-content").click();
-          await page.keyboard.press("Shift+Enter");
-          await page.waitForTimeout(2000);
-          return (await cellOf(page, "after").locator(".jp-OutputArea-output").allTextContents()).join("");
-        },
-        { timeout: 120_000 },
-      )
-      .toContain("'undefined'");
+    const values = async (): Promise<string> => {
+      await cellOf(page, "after").locator(".cm-content").click();
+      await page.keyboard.press("Shift+Enter");
+      await page.waitForTimeout(2000);
+      return (await cellOf(page, "after").locator(".jp-OutputArea-output").allTextContents()).join("");
+    };
+    await expect.poll(values, PATIENT).toContain("'undefined'");
   });
 });
