@@ -88,7 +88,7 @@ describe("requests", () => {
     writeFileSync(join(folder, "measured", "first.csv"), "");
     await session.execute(
       [
-        "const inner = aq.table({ a: [1], b: [2] });",
+        "import * as aq from 'arquero'; const inner = aq.table({ a: [1], b: [2] });",
         "class Study { rows = inner; get danger(): never { throw new Error('asked') } }",
         "const o = { t: inner, study: new Study(), list: [inner] };",
         "function run(kind: 'fast' | 'slow', options?: { level: 'low' | 'high' }) {}",
