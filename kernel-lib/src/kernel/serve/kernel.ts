@@ -303,12 +303,8 @@ export class Kernel {
     for (const request of this.queue.splice(0)) {
       const { header } = request.message;
       this.status(header, "busy");
-      this.wire.reply(
-        request,
-        "execute_reply",
-        { status: "aborted", execution_count: this.count },
-        { metadata: { status: "aborted" } },
-      );
+      // without a count: it would stand beside a cell that never ran
+      this.wire.reply(request, "execute_reply", { status: "aborted" }, { metadata: { status: "aborted" } });
       this.status(header, "idle");
     }
   }
