@@ -35,6 +35,7 @@ describe("the language of cells", () => {
       "[ 1 ]",
     );
     expect(await value("await `x`")).toBe("'x'");
+    expect(await value("() => 1")).toBe("[Function (anonymous)]");
     expect(streamText(await session.execute("for await (const v of [1, 2]) console.log(v)"))).toBe("1\n2\n");
     expect(await value("function add(a, b) { return a + b }\nconst list = []; list.push(add(1, 2)); list")).toBe(
       "[ 3 ]",
@@ -213,6 +214,13 @@ describe("a cell that would end it all", () => {
     );
     expect([ename, await value("1 + 1")]).toEqual(["Interrupted", "2"]);
     expect((await failed("stays")).evalue).toContain("TS2304");
+  });
+
+  it("is interrupted while it waits for another program, which ends", async () => {
+    await session.execute("const stays = 'here'; import { execSync } from 'node:child_process';");
+    const { ms } = await stop("await null; execSync('sleep 60')");
+    expect(await value("stays")).toBe("'here'");
+    expect(ms).toBeLessThan(3000);
   });
 
   it("fails and keeps the variables when it calls process.exit", async () => {

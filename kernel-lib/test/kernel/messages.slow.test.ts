@@ -128,6 +128,7 @@ describe("requests", () => {
     expect(resultText(await session.execute("import { input } from 'kernel-lib'; await input('now? ')"))).toBe(
       "'now? Ada'",
     );
+    expect(resultText(await session.execute("process.stdin.read(); prompt('still? ')"))).toBe("'still? Ada'");
     const refused = await session.execute("prompt('x')", { allow_stdin: false });
     expect(refused.reply.content["ename"]).toBe("InputNotAllowed");
   });
@@ -152,6 +153,37 @@ describe("requests", () => {
     const closed = (): boolean =>
       session.all.some(({ header, content }) => header.msg_type === "comm_close" && content["comm_id"] === "x");
     await expect.poll(closed).toBe(true);
+  });
+
+  it("to widgets are stopped by an interrupt too, and never take the output of the cell that runs", async () => {
+    await session.execute(
+      "const endless = widgets.button('go', () => { while (true) {} }); const still = 'here'; endless.model.id",
+    );
+    const id = resultText(await session.execute("endless.model.id"))!.slice(1, -1);
+    const say = async (comm: string): Promise<string> => {
+      const content = { comm_id: comm, data: { method: "custom", content: { event: "click" } } };
+      const message = createMessage("comm_msg", content, "test-session");
+      await session.sockets.send("shell", message);
+      return message.header.msg_id;
+    };
+    const clicked = await say(id);
+    await pause(500);
+    await session.request("interrupt_request", {}, "control");
+    const heard = () => session.all.filter(({ parent }) => parent.msg_id === clicked).map(({ content }) => content);
+    const isDone = (): boolean => heard().some((content) => content["execution_state"] === "idle");
+    await expect.poll(isDone, { timeout: 20_000 }).toBe(true);
+    expect(heard().map((content) => content["text"])).toContainEqual(expect.stringContaining("Interrupted"));
+    const running = session.execute("await new Promise((next) => setTimeout(next, 3000)); console.log(still)");
+    await pause(300);
+    for (let i = 0; i < 1100; i++) await say("nobody");
+    expect(streamText(await running)).toBe("here\n");
+  });
+
+  it("of somebody who takes leave end a console, unless a cell gave the word another meaning", async () => {
+    const { payload } = (await session.execute("exit")).reply.content;
+    expect(payload).toEqual([{ source: "ask_exit", keepkernel: false }]);
+    await session.execute("const quit = 5");
+    expect(resultText(await session.execute("quit"))).toBe("5");
   });
 
   it("that wait behind a failing cell are aborted, unless the failing one says otherwise", async () => {
