@@ -96,7 +96,7 @@ describe("the kernel and Jupyter's own programs", () => {
     const ran = run([...papermill, "set.ipynb", ...given, "-y", yaml]);
     expect(ran.status, ran.stderr).toBe(0);
     expect(resultOf("set.ipynb")).toBe("[ 8, [ 'b', 'c\"d' ], 0.25, true, { k: [ 1, { deep: null } ] } ]");
-    expect(run(["-m", "papermill", "--help-notebook", file]).stdout).toMatch(/names: string\[\] .*whom/);
+    expect(run(["-m", "papermill", "--help-notebook", file]).stdout).toMatch(/names: string\[\] .*\s+whom/);
     const refused = run([...papermill, "refused.ipynb", "-p", "seed", "seven"]);
     expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("TS2322") });
   });
