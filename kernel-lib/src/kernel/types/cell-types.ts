@@ -13,7 +13,6 @@ import { tmpdir } from "node:os";
 import { dirname, join, parse, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { declarationsOf, type NameKind } from "../compile/names";
-import { CELL_NAME_TYPES } from "./cell-name-types";
 import { LanguageServer } from "./language-server";
 import { LocalFiles } from "./local-files";
 
@@ -73,6 +72,21 @@ const FIRST_TYPE_CODE = 2000;
 const isImplicitAny = (code: number): boolean => code >= 7000 && code < 7100;
 const READ_ONLY_IMPORT = 2632;
 const CONSTANT = 2588;
+
+/** How TypeScript sees the names that every cell finds. */
+const CELL_NAME_TYPES = `
+interface DisplayHandle {
+  readonly id: string;
+  /** Shows another value in this place. */
+  update(value: unknown): void;
+}
+/** Shows a value below the cell in the richest format it has; \`update\` replaces what an earlier call showed. */
+declare function display(value: unknown, options?: { id?: string; update?: DisplayHandle | string }): DisplayHandle;
+/** Clears the output of the cell; with \`wait\` when the next output arrives. */
+declare function clearOutput(options?: { wait?: boolean }): void;
+/** Asks for a line of text. */
+declare function prompt(message?: string, initial?: string | null): string | null;
+`;
 
 const options = (root: string, types: string): object => ({
   compilerOptions: {
