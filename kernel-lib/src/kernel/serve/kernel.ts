@@ -9,7 +9,7 @@ import { CommQueue } from "./comm-queue";
 import { complaintError, judge, type TypeErrors, warningText } from "./complaints";
 import { History } from "./history";
 import { complete, inspectAt, isComplete } from "./introspect";
-import { StreamBatches } from "./streams";
+import { StreamBatches } from "./output-order";
 import { type Extras, KernelWire, type Request } from "./wire";
 
 /** The kernel as its clients see it: every request of the protocol, and the cells one after the other. */

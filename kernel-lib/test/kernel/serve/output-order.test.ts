@@ -1,8 +1,7 @@
 import { serialize } from "node:v8";
 import { describe, expect, it } from "vitest";
 import type { CellEvent, Channel } from "../../../src/kernel/events";
-import { OutputOrder } from "../../../src/kernel/serve/output-order";
-import { StreamBatches } from "../../../src/kernel/serve/streams";
+import { OutputOrder, StreamBatches } from "../../../src/kernel/serve/output-order";
 
 const MARK = "\u001emark:";
 
