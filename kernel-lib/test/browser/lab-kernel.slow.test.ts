@@ -61,7 +61,14 @@ const promptOf = async (cell: Locator): Promise<string> =>
 /** Opens a notebook alone; other tabs of the page are forgotten. */
 async function open(page: Page, address: string): Promise<void> {
   await page.goto(`${address}&reset`);
+  await page.locator(".jp-KernelName", { hasText: "TypeScript" }).first().waitFor(PATIENT);
   await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first().waitFor(PATIENT);
+}
+
+/** A run that comes before the page knows its kernel makes the page ask for one: what it offers is taken. */
+async function acceptOffer(page: Page): Promise<void> {
+  const accept = page.locator(".jp-Dialog .jp-mod-accept").first();
+  if ((await accept.count()) > 0) await accept.click({ timeout: 15_000 }).catch(() => undefined);
 }
 
 /**
@@ -72,6 +79,7 @@ async function ask(cell: Locator, press: () => Promise<void>): Promise<void> {
   const before = await promptOf(cell);
   const isTaken = async (): Promise<boolean> => (await promptOf(cell)) !== before;
   for (let attempt = 0; attempt < 8 && !(await isTaken()); attempt++) {
+    await acceptOffer(cell.page());
     await press();
     await expect
       .poll(isTaken, { timeout: 15_000 })
