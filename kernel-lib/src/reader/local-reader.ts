@@ -6,13 +6,17 @@ import type { Control, Label, Passage, RasterImage } from "../base/types";
 import { loadReaderModel } from "../models/architectures";
 import { mergeLora } from "../models/lora/lora";
 import { loadLora } from "../models/lora/peft-files";
-import { scoreAnswers } from "../models/vision-language/answer-scores";
-import { generate } from "../models/vision-language/generate";
+import { type AnswerScore, scoreAnswers } from "../models/vision-language/answer-scores";
+import { generate, scoreAndGenerate } from "../models/vision-language/generate";
 import { encodeVision, type ImageTokens } from "../models/vision-language/image-batch";
 import type { VisionLanguageModel } from "../models/vision-language/model";
 import { collatePrompts, type PromptBatch, type PromptTokens } from "../models/vision-language/prompt-batch";
 import { PROMPT_VERSION, promptTokensOf } from "./prompt";
-import type { LabelScores, Reader, ReadPair } from "./reader";
+import type { LabelScores, Reader, ReadPair, ScoredAnswer } from "./reader";
+
+function assertLabels(labels: readonly Label[]): void {
+  if (labels.length === 0) throw new ConfigError("scoreLabelAnswers: labels must hold at least one label; got none.");
+}
 
 /**
  * What the reader thinks of each label, for every prompt of a batch.
@@ -28,16 +32,32 @@ async function scoreLabelAnswers(
   batch: PromptBatch,
   labels: readonly Label[],
 ): Promise<LabelScores[]> {
-  if (labels.length === 0) throw new ConfigError("scoreLabelAnswers: labels must hold at least one label; got none.");
+  assertLabels(labels);
   const scores = await scoreAnswers(
     model,
     batch,
     labels.map((label) => label.answer),
   );
-  return scores.map((row) => ({
+  return scores.map(toLabelScores);
+}
+
+function toLabelScores(row: readonly AnswerScore[]): LabelScores {
+  return {
     logits: Float32Array.from(row, (score) => score.meanLogit),
     logLikelihoods: Float32Array.from(row, (score) => score.logLikelihood),
-  }));
+  };
+}
+
+/** Scores of the labels and the written answer of every prompt of a batch, each prompt read once. @throws ConfigError when there is no label. */
+async function scoreAndWriteAnswers(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  { labels, maxNewTokens }: { readonly labels: readonly Label[]; readonly maxNewTokens: number },
+): Promise<ScoredAnswer[]> {
+  assertLabels(labels);
+  const answers = labels.map(({ answer }) => answer);
+  const { scores, written } = await scoreAndGenerate(model, batch, { answers, maxNewTokens });
+  return scores.map((row, i) => ({ scores: toLabelScores(row), text: written[i]!.text }));
 }
 
 export interface LocalReaderOptions {
@@ -79,6 +99,8 @@ export function createLocalReader(model: VisionLanguageModel, options: LocalRead
     scoreLabels: (pairs, labels, control) => read(pairs, (batch) => scoreLabelAnswers(model, batch, labels), control),
     writeAnswers: (pairs, control) =>
       read(pairs, async (batch) => (await generate(model, batch, { maxNewTokens })).map(({ text }) => text), control),
+    scoreAndWrite: (pairs, labels, control) =>
+      read(pairs, (batch) => scoreAndWriteAnswers(model, batch, { labels, maxNewTokens }), control),
     dispose: () => {
       vision.clear();
       model.dispose();

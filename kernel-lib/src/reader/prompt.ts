@@ -1,7 +1,7 @@
 import type { ChatMessage, ContentPart } from "../models/text/chat-template";
 import type { TextTokenizer } from "../models/text/tokenizer";
 import type { VisionLanguageModel } from "../models/vision-language/model";
-import { type PromptTokens, tokenizePrompt } from "../models/vision-language/prompt-batch";
+import { expandImages, type PromptTokens, tokenizeChat } from "../models/vision-language/prompt-batch";
 import type { ReadPair } from "./reader";
 
 /** Named in every reader's fingerprint; raised when the wording or the order below changes. */
@@ -38,13 +38,30 @@ export const MAX_BACKGROUND_TOKENS = 160;
  * Deviation: the paper's readers have room for any caption; a small vocabulary spells words it does not know byte by byte.
  */
 export function promptTokensOf(model: VisionLanguageModel, pair: ReadPair): PromptTokens {
-  const { passage } = pair;
-  if (passage === null) return tokenizePrompt(model, buildPrompt(pair));
-  const text = cutText(model.tokenizer, passage.text, MAX_BACKGROUND_TOKENS);
-  return tokenizePrompt(
-    model,
-    buildPrompt({ ...pair, passage: text === passage.text ? passage : { ...passage, text } }),
-  );
+  const { example, passage } = pair;
+  const images = passage === null ? [example.image] : [passage.image, example.image];
+  return expandImages(model, chatTokensOf(model, pair), images);
+}
+
+/** The ids of prompts by their texts, model by model: a caption is read with many questions. */
+const known = new WeakMap<VisionLanguageModel, Map<string, readonly number[]>>();
+const MOST_KNOWN = 20_000;
+
+function chatTokensOf(model: VisionLanguageModel, pair: ReadPair): readonly number[] {
+  const { example, passage } = pair;
+  const key = JSON.stringify([example.question, passage?.text ?? null]);
+  const own = known.get(model) ?? new Map<string, readonly number[]>();
+  const ids = own.get(key) ?? tokenizeChat(model, buildPrompt(cutBackground(model, pair)));
+  if (own.size >= MOST_KNOWN) own.clear();
+  known.set(model, own.set(key, ids));
+  return ids;
+}
+
+function cutBackground({ tokenizer }: VisionLanguageModel, { example, passage }: ReadPair): ReadPair {
+  if (passage === null) return { example, passage };
+  const text = cutText(tokenizer, passage.text, MAX_BACKGROUND_TOKENS);
+  if (text === passage.text) return { example, passage };
+  return { example, passage: { ...passage, text } };
 }
 
 /** The beginning of a text, at most `maxTokens` tokens long, without a broken last character. */

@@ -16,6 +16,12 @@ export interface LabelScores {
   readonly logLikelihoods: Float32Array;
 }
 
+/** What the reader thinks of each label, and what it writes. */
+export interface ScoredAnswer {
+  readonly scores: LabelScores;
+  readonly text: string;
+}
+
 /** A vision-language model that reads one passage per pass. Local and served readers look the same from outside. */
 export interface Reader {
   /** Hash of everything its scores depend on besides the pair: weights, adapter, prompt. */
@@ -23,6 +29,8 @@ export interface Reader {
   scoreLabels(pairs: readonly ReadPair[], labels: readonly Label[], control?: Control): Promise<LabelScores[]>;
   /** Greedy answers, decoded. */
   writeAnswers(pairs: readonly ReadPair[], control?: Control): Promise<string[]>;
+  /** What the two give, from one reading of each pair; left out by a reader that has to read twice. */
+  scoreAndWrite?(pairs: readonly ReadPair[], labels: readonly Label[], control?: Control): Promise<ScoredAnswer[]>;
   dispose(): void;
 }
 
@@ -60,11 +68,33 @@ export function scoreLabels(
   labels: readonly Label[],
   control?: Control,
 ): Promise<LabelScores[]> {
-  return readInGroups(
-    pairs,
-    ({ example }) => JSON.stringify(example.wordings ?? null),
-    (group) => reader.scoreLabels(group, labelsFor(group[0]!.example, labels), control),
+  return readInGroups(pairs, wordingsKey, (group) =>
+    reader.scoreLabels(group, labelsFor(group[0]!.example, labels), control),
   );
+}
+
+/** Pairs of one key want the labels written alike. */
+function wordingsKey({ example }: ReadPair): string {
+  return JSON.stringify(example.wordings ?? null);
+}
+
+/**
+ * Scores of the labels, as scoreLabels gives them, and the written answers. Each pair is read once where the reader can and all questions want
+ * the labels written alike; otherwise once for either.
+ */
+export async function scoreAndWrite(
+  reader: Reader,
+  pairs: readonly ReadPair[],
+  labels: readonly Label[],
+  control?: Control,
+): Promise<ScoredAnswer[]> {
+  const [first] = pairs;
+  if (first === undefined) return [];
+  if (reader.scoreAndWrite !== undefined && new Set(pairs.map(wordingsKey)).size === 1)
+    return reader.scoreAndWrite(pairs, labelsFor(first.example, labels), control);
+  const scores = await scoreLabels(reader, pairs, labels, control);
+  const texts = await reader.writeAnswers(pairs, control);
+  return texts.map((text, i) => ({ scores: scores[i]!, text }));
 }
 
 const digests = new WeakMap<object, string>();
@@ -85,14 +115,19 @@ function imageDigest(image: RasterImage): string {
   });
 }
 
+const keys = new WeakMap<Example, WeakMap<Passage, string>>();
+
 /** Names one prompt by its contents, not by ids: 32 hex digits, the key of the score cache. */
-export function promptKey(pair: ReadPair): string {
-  const { example, passage } = pair;
+export function promptKey({ example, passage }: ReadPair): string {
   const query = digestOnce(example, () =>
     hashOf([imageDigest(example.image), example.question, ...(example.wordings ?? [])]),
   );
   if (passage === null) return hashOf([query, "closed-book"]);
-  return hashOf([query, digestOnce(passage, () => hashOf([imageDigest(passage.image), passage.text]))]);
+  const own = keys.get(example) ?? new WeakMap<Passage, string>();
+  const key =
+    own.get(passage) ?? hashOf([query, digestOnce(passage, () => hashOf([imageDigest(passage.image), passage.text]))]);
+  keys.set(example, own.set(passage, key)); // a training asks for the same pairs again and again
+  return key;
 }
 
 function hashOf(parts: readonly string[]): string {

@@ -4,7 +4,7 @@ import { fusionWeights } from "../answers/fusion";
 import { DataError } from "../base/errors";
 import type { Control, Example, Label, Prediction, Reading, Retrieved } from "../base/types";
 import { openTunedReader } from "../reader/local-reader";
-import { labelsFor, promptKey, type Reader, type ReadPair, scoreLabels } from "../reader/reader";
+import { labelsFor, promptKey, type Reader, type ReadPair, scoreAndWrite } from "../reader/reader";
 import { NO_PASSAGES, openCorpusFinder, openFinder, openRandomFinder, type PassageFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts } from "./system";
 
@@ -127,12 +127,11 @@ export async function readPairs(
   pairs: readonly ReadPair[],
   control: Control,
 ): Promise<Said[]> {
-  const scores = judge === null ? null : await scoreLabels(reader, pairs, labels, control);
-  const texts = await reader.writeAnswers(pairs, control);
-  return texts.map((text, i): Said => {
-    const judged = scores === null ? {} : judge!(scores[i]!.logits);
-    return { form: name, text, answer: parse(text, labelsFor(pairs[i]!.example, labels)), ...judged } as Said;
-  });
+  const toSaid = (text: string, i: number, judged: object): Said =>
+    ({ form: name, text, answer: parse(text, labelsFor(pairs[i]!.example, labels)), ...judged }) as Said;
+  if (judge === null) return (await reader.writeAnswers(pairs, control)).map((text, i) => toSaid(text, i, {}));
+  const read = await scoreAndWrite(reader, pairs, labels, control);
+  return read.map(({ scores, text }, i) => toSaid(text, i, judge(scores.logits)));
 }
 
 /** The value of each slot's pair; each different prompt is read once. */

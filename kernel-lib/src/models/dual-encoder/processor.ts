@@ -53,7 +53,7 @@ export function encoderPixels(images: readonly RasterImage[], config: EncoderIma
   const size = cropHeight * cropWidth * 3;
   const values = new Float32Array(images.length * size);
   images.forEach((image, i) => {
-    values.set(scalePixels(cropCentre(resize(toRgb(image), config), config), config), i * size);
+    values.set(scalePixels(cropCentre(toRgb(resize(image, config)), config), config), i * size);
   });
   return tf.tensor4d(values, [images.length, cropHeight, cropWidth, 3]);
 }

@@ -58,7 +58,7 @@ export function closeImageConfig(fields: Fields): void {
   fields.refuseOthers();
 }
 
-/** Three equal channels for a grey image; a colour image as it is. */
+/** Three equal channels for a grey image; a colour image as it is. After resizing, not before: channels are resized each by itself. */
 export function toRgb(image: RasterImage): RasterImage {
   if (image.data.length !== image.width * image.height * image.channels)
     throw new ShapeError(
@@ -71,13 +71,23 @@ export function toRgb(image: RasterImage): RasterImage {
   return { ...image, channels: 3, data };
 }
 
-/** Colours as numbers, [height, width, 3], by a processor's scale. */
-export function scalePixels(image: RasterImage, { mean, std, rescale }: PixelScale): Float32Array {
-  // a byte has 256 values, so the division is done once per value and channel
+const scales = new WeakMap<PixelScale, readonly Float32Array[]>();
+
+/** What each of the 256 values of a byte becomes, by channel: worked out once for a processor. */
+function scaledBytes(scale: PixelScale): readonly Float32Array[] {
+  const { mean, std, rescale } = scale;
+  const known = scales.get(scale);
+  if (known !== undefined) return known;
   const scaled = mean.map((_, channel) =>
     Float32Array.from({ length: 256 }, (_, byte) => (byte * rescale - mean[channel]!) / std[channel]!),
   );
-  const [red, green, blue] = scaled as [Float32Array, Float32Array, Float32Array];
+  scales.set(scale, scaled);
+  return scaled;
+}
+
+/** Colours as numbers, [height, width, 3], by a processor's scale. */
+export function scalePixels(image: RasterImage, scale: PixelScale): Float32Array {
+  const [red, green, blue] = scaledBytes(scale) as [Float32Array, Float32Array, Float32Array];
   const values = new Float32Array(image.data.length);
   for (let i = 0; i < values.length; i += 3) {
     values[i] = red[image.data[i]!]!;

@@ -40,7 +40,7 @@ interface Axis {
 
 function resample(source: Uint8Array, from: number, to: number, axis: Axis): Uint8Array {
   if (from === to) return source;
-  const windows = Array.from({ length: to }, (_, i) => windowOf(i, from, to));
+  const windows = windowsOf(from, to);
   const result = new Uint8Array(axis.lines * to * axis.inner);
   let at = 0;
   for (let line = 0; line < axis.lines; line++) {
@@ -57,7 +57,24 @@ function resample(source: Uint8Array, from: number, to: number, axis: Axis): Uin
 }
 
 /** Which source positions an output position reads, and how much of each, in units of 1 / ONE. */
-function windowOf(position: number, from: number, to: number): { first: number; weights: number[] } {
+interface Window {
+  readonly first: number;
+  readonly weights: readonly number[];
+}
+
+/** Those of the last sizes asked for: pictures of a task mostly have one. */
+const known = new Map<string, readonly Window[]>();
+const MOST_KNOWN = 16;
+
+function windowsOf(from: number, to: number): readonly Window[] {
+  const key = `${from} ${to}`;
+  const found = known.get(key) ?? Array.from({ length: to }, (_, i) => windowOf(i, from, to));
+  if (known.size >= MOST_KNOWN && !known.has(key)) known.clear();
+  known.set(key, found);
+  return found;
+}
+
+function windowOf(position: number, from: number, to: number): Window {
   const scale = from / to;
   const stretch = Math.max(scale, 1); // shrinking widens the filter: antialiasing
   const centre = (position + 0.5) * scale;

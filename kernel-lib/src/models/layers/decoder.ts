@@ -96,8 +96,17 @@ export function multimodalAngles(config: DecoderConfig, positionIds: Int32Array)
   const length = positionIds.reduce((most, id) => Math.max(most, id + 1), 0);
   const frequencies = rotaryFrequencies(config, headDim, length);
   const count = positionIds.length / 3;
-  const angle = (row: number, j: number): number => positionIds[axes[j]! * count + row]! * frequencies[j]!;
-  return fillAngles(count, headDim, angle, rotaryScale(config));
+  // one row a position, then taken from there: the tokens of a batch share few positions
+  const known = fillAngles(length, headDim, (position, j) => position * frequencies[j]!, rotaryScale(config));
+  const [cos, sin] = [new Float32Array(count * headDim), new Float32Array(count * headDim)];
+  for (let row = 0; row < count; row++) {
+    for (let j = 0; j < headDim; j++) {
+      const from = positionIds[axes[j % axes.length]! * count + row]! * headDim + j;
+      cos[row * headDim + j] = known.cos[from]!;
+      sin[row * headDim + j] = known.sin[from]!;
+    }
+  }
+  return { cos, sin, count, headDim };
 }
 
 /**

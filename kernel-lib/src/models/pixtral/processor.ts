@@ -149,7 +149,7 @@ export function pixtralSize(
 export function pixtralPatches(image: RasterImage, config: PixtralImageConfig): Float32Array {
   const { patchSize } = config;
   const size = pixtralSize(image.height, image.width, config);
-  const pixels = scalePixels(resizeBicubic(toRgb(image), size.width, size.height), config); // [H, W, 3]
+  const pixels = scalePixels(toRgb(resizeBicubic(image, size.width, size.height)), config); // [H, W, 3]
   const patches = new Float32Array(pixels.length);
   let at = 0;
   for (let top = 0; top < size.height; top += patchSize)

@@ -129,7 +129,7 @@ export interface QwenPatches {
 export function qwenPatches(image: RasterImage, config: Qwen2VlImageConfig): QwenPatches {
   const { patchSize, temporalPatchSize, mergeSize } = config;
   const size = smartResize(image.height, image.width, { ...config, factor: patchSize * mergeSize });
-  const pixels = scalePixels(resizeBicubic(toRgb(image), size.width, size.height), config); // [H, W, 3]
+  const pixels = scalePixels(toRgb(resizeBicubic(image, size.width, size.height)), config); // [H, W, 3]
   const [gridH, gridW] = [size.height / patchSize, size.width / patchSize];
   const patches = new Float32Array(pixels.length * temporalPatchSize);
   let at = 0;

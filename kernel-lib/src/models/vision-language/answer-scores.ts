@@ -26,28 +26,41 @@ export async function scoreAnswers(
   batch: PromptBatch,
   answers: readonly string[],
 ): Promise<AnswerScore[][]> {
-  const answerIds = answers.map((answer) => {
+  const answerIds = answerTokens(model, answers);
+  const cache = prefill(model, batch, answerIds.some((ids) => ids.length > 1) ? "keep" : "drop");
+  const linears = fixLinears(model.parameters);
+  try {
+    return await scoreOn(model, cache, { answerIds, maps: linears.maps });
+  } finally {
+    disposeCache(cache);
+    linears.dispose();
+  }
+}
+
+/** Token ids of each answer. @throws DataError when an answer has none. */
+export function answerTokens(model: VisionLanguageModel, answers: readonly string[]): number[][] {
+  return answers.map((answer) => {
     const ids = model.tokenizer.encode(answer, "bare");
     if (ids.length > 0) return ids;
     throw new DataError(`scoreAnswers: an answer must have at least one token; got ${JSON.stringify(answer)}.`, {
       answer,
     });
   });
-  const longest = answerIds.reduce((most, ids) => Math.max(most, ids.length), 0);
-  const cache = prefill(model, batch, longest > 1 ? "keep" : "drop");
-  const linears = fixLinears(model.parameters);
-  try {
-    const first = await distributionOf(cache.logits);
-    const columns: AnswerScore[][] = []; // by answer, then by row
-    for (const ids of answerIds) {
-      const rest = ids.length === 1 ? [] : await readRest(model, cache, { ids, maps: linears.maps });
-      columns.push(Array.from({ length: batch.rows }, (_, row) => addUp(ids, [first, ...rest], row)));
-    }
-    return Array.from({ length: batch.rows }, (_, row) => columns.map((column) => column[row]!));
-  } finally {
-    disposeCache(cache);
-    linears.dispose();
+}
+
+/** Scores answers on top of prompts that were read; the cache stays the caller's. */
+export async function scoreOn(
+  model: VisionLanguageModel,
+  cache: KvCache,
+  { answerIds, maps }: { readonly answerIds: readonly (readonly number[])[]; readonly maps: LinearMaps },
+): Promise<AnswerScore[][]> {
+  const first = await distributionOf(cache.logits);
+  const columns: AnswerScore[][] = []; // by answer, then by row
+  for (const ids of answerIds) {
+    const rest = ids.length === 1 ? [] : await readRest(model, cache, { ids, maps });
+    columns.push(Array.from({ length: cache.rows }, (_, row) => addUp(ids, [first, ...rest], row)));
   }
+  return Array.from({ length: cache.rows }, (_, row) => columns.map((column) => column[row]!));
 }
 
 /** Values of one next-token distribution per row, each [rows, vocabSize]. */

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInteger, assertNotInterrupted } from "../../base/check";
 import type { Control } from "../../base/types";
-import { fixLinears } from "../layers/linear";
-import { disposeCache, prefill, readOn } from "./logits";
+import { fixLinears, type LinearMaps } from "../layers/linear";
+import { type AnswerScore, answerTokens, scoreOn } from "./answer-scores";
+import { disposeCache, type KvCache, prefill, readOn } from "./logits";
 import type { VisionLanguageModel } from "./model";
 import type { PromptBatch } from "./prompt-batch";
 
@@ -34,14 +35,58 @@ export async function generate(
   batch: PromptBatch,
   options: GenerateOptions = {},
 ): Promise<Generated[]> {
-  const { maxNewTokens = 8, control } = options;
+  const { maxNewTokens = 8 } = options;
   assertInteger("generate: maxNewTokens", maxNewTokens, 1);
+  const cache = prefill(model, batch, maxNewTokens > 1 ? "keep" : "drop");
+  const linears = fixLinears(model.parameters);
+  try {
+    return await writeOn(model, cache, { ...options, maxNewTokens, maps: linears.maps });
+  } finally {
+    disposeCache(cache);
+    linears.dispose();
+  }
+}
+
+/**
+ * What `scoreAnswers` and `generate` give of the same prompts, each prompt read once.
+ *
+ * @throws as these two.
+ */
+export async function scoreAndGenerate(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  { answers, maxNewTokens = 8, control }: GenerateOptions & { readonly answers: readonly string[] },
+): Promise<{ readonly scores: AnswerScore[][]; readonly written: Generated[] }> {
+  assertInteger("generate: maxNewTokens", maxNewTokens, 1);
+  const answerIds = answerTokens(model, answers);
+  const cache = prefill(model, batch, "keep");
+  const linears = fixLinears(model.parameters);
+  try {
+    const { maps } = linears;
+    const scores = await scoreOn(model, cache, { answerIds, maps });
+    return { scores, written: await writeOn(model, cache, { maxNewTokens, maps, ...(control && { control }) }) };
+  } finally {
+    disposeCache(cache);
+    linears.dispose();
+  }
+}
+
+interface WriteOptions extends GenerateOptions {
+  readonly maxNewTokens: number;
+  readonly maps: LinearMaps;
+}
+
+/** Writes on top of prompts that were read; the cache stays the caller's. */
+async function writeOn(
+  model: VisionLanguageModel,
+  read: KvCache,
+  { maxNewTokens, control, maps }: WriteOptions,
+): Promise<Generated[]> {
   const { endTokenId, padTokenId, otherEndTokenIds = [] } = model.config.text;
   const ends = new Set([endTokenId, padTokenId, ...otherEndTokenIds]);
-  const written = Array.from({ length: batch.rows }, (): number[] => []);
-  const ended = new Array<boolean>(batch.rows).fill(false);
-  let cache = prefill(model, batch, maxNewTokens > 1 ? "keep" : "drop");
-  const linears = fixLinears(model.parameters);
+  const written = Array.from({ length: read.rows }, (): number[] => []);
+  const ended = new Array<boolean>(read.rows).fill(false);
+  let cache = read;
   try {
     for (let step = 1; ; step++) {
       assertNotInterrupted("generate", control?.signal);
@@ -51,13 +96,12 @@ export async function generate(
         if (!ended[row]) written[row]!.push(id);
       }
       if (step === maxNewTokens || ended.every((done) => done)) break;
-      const longer = readOn(model, cache, { ids: chosen, length: 1, maps: linears.maps });
-      disposeCache(cache);
+      const longer = readOn(model, cache, { ids: chosen, length: 1, maps });
+      if (cache !== read) disposeCache(cache);
       cache = longer;
     }
   } finally {
-    disposeCache(cache);
-    linears.dispose();
+    if (cache !== read) disposeCache(cache);
   }
   return written.map((ids, row) => ({
     ids,

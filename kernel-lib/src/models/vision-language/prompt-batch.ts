@@ -61,9 +61,25 @@ export interface CollateOptions {
  * @throws DataError when a text holds a marker of the chat format, or the template loses or adds images.
  */
 export function tokenizePrompt(model: VisionLanguageModel, messages: readonly ChatMessage[]): PromptTokens {
+  return expandImages(model, tokenizeChat(model, messages), imagesOf(messages));
+}
+
+/** A conversation as token ids with one placeholder an image: they depend on its texts, not on what its pictures show. */
+export function tokenizeChat(model: VisionLanguageModel, messages: readonly ChatMessage[]): readonly number[] {
+  return encodeChat(model, renderChat(model.chatTemplate, messages, "assistant", model.tokenizer));
+}
+
+/**
+ * Puts as many placeholders as an image has tokens in the place of each one.
+ *
+ * @throws DataError when there is not one placeholder per image.
+ */
+export function expandImages(
+  model: VisionLanguageModel,
+  ids: readonly number[],
+  images: readonly RasterImage[],
+): PromptTokens {
   const { imageTokenId } = model.config;
-  const images = imagesOf(messages);
-  const ids = encodeChat(model, renderChat(model.chatTemplate, messages, "assistant", model.tokenizer));
   const found = ids.filter((id) => id === imageTokenId).length;
   if (found !== images.length)
     throw new DataError(
