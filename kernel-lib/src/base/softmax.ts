@@ -8,9 +8,13 @@ import { NumericError } from "./errors";
  * @example logSoftmax([0, 0])   // [-0.6931, -0.6931]
  */
 export function logSoftmax(values: ArrayLike<number>, temperature = 1): Float64Array {
-  const scaled = Float64Array.from(values, (value) => value / temperature);
+  const scaled = new Float64Array(values.length); // loops, not iterators: a training calls this a million times
   let maximum = Number.NEGATIVE_INFINITY;
-  for (const value of scaled) maximum = value > maximum || Number.isNaN(value) ? value : maximum;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]! / temperature;
+    scaled[i] = value;
+    maximum = value > maximum || Number.isNaN(value) ? value : maximum;
+  }
   if (!Number.isFinite(maximum)) {
     throw new NumericError(
       `logSoftmax: values must have a finite maximum; got ${maximum} of ${scaled.length} values.`,
@@ -21,9 +25,10 @@ export function logSoftmax(values: ArrayLike<number>, temperature = 1): Float64A
     );
   }
   let sum = 0;
-  for (const value of scaled) sum += Math.exp(value - maximum);
+  for (let i = 0; i < scaled.length; i++) sum += Math.exp(scaled[i]! - maximum);
   const logSum = maximum + Math.log(sum);
-  return scaled.map((value) => value - logSum);
+  for (let i = 0; i < scaled.length; i++) scaled[i]! -= logSum;
+  return scaled;
 }
 
 /** Probabilities proportional to exp(values / temperature); they sum to 1. @throws NumericError as logSoftmax does. */

@@ -112,12 +112,12 @@ type EarlierRun = ReadonlyMap<string, number> | null;
 const MAX_LANES = 2;
 
 /**
- * Reading order, one by one, while their results are not known to be there: the first notebooks compute what the later ones
- * read. Afterwards most of the time is start-up, so two run at once, the longest begun first.
+ * Two at once where there are two cores: a training leaves part of them idle, and what both need one of them computes while the other waits. In
+ * reading order while their results are not known to be there, since the first notebooks compute what the later ones read; afterwards the
+ * longest first.
  */
 export function scheduleNotebooks(files: readonly string[], earlier: EarlierRun): Schedule {
-  if (earlier === null) return { order: files, lanes: 1 };
-  const seconds = (file: string): number => earlier.get(basename(file, ".ipynb")) ?? 0;
+  const seconds = (file: string): number => earlier?.get(basename(file, ".ipynb")) ?? 0;
   const order = [...files].sort((a, b) => seconds(b) - seconds(a));
   return { order, lanes: Math.min(MAX_LANES, availableParallelism()) };
 }

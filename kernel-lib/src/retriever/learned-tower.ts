@@ -46,6 +46,40 @@ export interface EncoderTower extends LearnedTower {
   save(file: string): void;
 }
 
+/** Values of pictures, all of a tower, that are remembered: 64 MiB. */
+const MOST_REMEMBERED = 2 ** 24;
+
+/** As `towers.pixels`; a picture is prepared once, since a training sees it again and again, as long as there is room. */
+function rememberPixels({ pixels }: Pick<DualEncoder["towers"], "pixels">) {
+  const known = new WeakMap<RasterImage, Float32Array>();
+  let room = MOST_REMEMBERED;
+  let shape: [number, number, number] = [0, 0, 0]; // of one picture: height, width, channels
+  const prepare = (images: readonly RasterImage[]): Map<RasterImage, Float32Array> => {
+    if (images.length === 0) return new Map();
+    const batch = pixels(images);
+    shape = batch.shape.slice(1) as typeof shape;
+    const values = batch.dataSync() as Float32Array;
+    const size = values.length / images.length;
+    batch.dispose();
+    return new Map(images.map((image, i) => [image, values.slice(i * size, (i + 1) * size)]));
+  };
+  return (images: readonly RasterImage[]): tf.Tensor4D => {
+    const fresh = prepare([...new Set(images)].filter((image) => !known.has(image)));
+    for (const [image, values] of fresh) {
+      if (values.length > room) break;
+      known.set(image, values);
+      room -= values.length;
+    }
+    const [height, width, channels] = shape;
+    const size = height * width * channels;
+    const all = new Float32Array(images.length * size);
+    images.forEach((image, i) => {
+      all.set(fresh.get(image) ?? known.get(image)!, i * size);
+    });
+    return tf.tensor4d(all, [images.length, ...shape]);
+  };
+}
+
 /**
  * A head's trainable query tower: a copy of the frozen encoder's image tower, so that training starts from the frozen head.
  *
@@ -54,9 +88,10 @@ export interface EncoderTower extends LearnedTower {
 export function createLearnedTower(encoder: Pick<DualEncoder, "parameters" | "towers">): EncoderTower {
   const { towers } = encoder;
   const parameters = copyImageWeights(encoder);
+  const pixels = rememberPixels(towers);
   return {
     variables: parameters.names().map((name) => parameters.get(name)),
-    embed: (images) => tf.tidy(() => towers.imageEmbeddings(parameters, towers.pixels(images))),
+    embed: (images) => tf.tidy(() => towers.imageEmbeddings(parameters, pixels(images))),
     save: (file) =>
       writeSafetensors(
         file,

@@ -178,10 +178,27 @@ function recallOf(found: Hits, truth: Hits): number {
   return found.scores.filter((score) => reaches(score, last)).length / truth.scores.length;
 }
 
-async function timed(index: VectorIndex, queries: Matrix, k: number, options: SearchOptions) {
+/** What a search of many queries found, and how fast. */
+export interface TimedHits {
+  readonly hits: readonly Hits[];
+  readonly perSecond: number;
+}
+
+/** Searches and takes the time. @throws what search() throws. */
+export async function searchTimed(
+  index: VectorIndex,
+  queries: Matrix,
+  k: number,
+  options: SearchOptions = {},
+): Promise<TimedHits> {
   const start = performance.now();
   const hits = await index.search(queries, k, options);
   return { hits, perSecond: (1000 * queries.rows) / Math.max(performance.now() - start, 1e-3) };
+}
+
+/** Mean recall over queries of what was found, against what an exact index found. */
+export function meanRecall(found: readonly Hits[], truth: readonly Hits[]): number {
+  return found.reduce((sum, hits, q) => sum + recallOf(hits, truth[q]!), 0) / found.length;
 }
 
 /**
@@ -203,13 +220,12 @@ export async function measureRecall(
       `measureRecall: both indexes must hold the same corpus; got ${approximate.size} and ${exact.size} vectors.`,
     );
   }
-  const found = await timed(approximate, queries, k, options);
-  const truth = await timed(exact, queries, k, options);
-  const recalls = found.hits.map((hits, q) => recallOf(hits, truth.hits[q]!));
+  const found = await searchTimed(approximate, queries, k, options);
+  const truth = await searchTimed(exact, queries, k, options);
   return {
     k: Math.min(k, exact.size),
     numQueries: queries.rows,
-    recall: recalls.reduce((sum, value) => sum + value, 0) / recalls.length,
+    recall: meanRecall(found.hits, truth.hits),
     queriesPerSecond: found.perSecond,
     exactQueriesPerSecond: truth.perSecond,
   };

@@ -2,7 +2,7 @@ import type { Form, Fusion } from "../answers/form";
 import { formOf, formsOf } from "../answers/forms";
 import { fusionWeights } from "../answers/fusion";
 import { DataError } from "../base/errors";
-import type { Control, Example, Label, Prediction, Reading, Retrieved } from "../base/types";
+import type { AnswerForm, Control, Example, Label, Prediction, Reading, Retrieved } from "../base/types";
 import { openTunedReader } from "../reader/local-reader";
 import { labelsFor, promptKey, type Reader, type ReadPair, scoreAndWrite } from "../reader/reader";
 import { NO_PASSAGES, openCorpusFinder, openFinder, openRandomFinder, type PassageFinder } from "./retrieval";
@@ -68,6 +68,21 @@ export async function openSystem(system: SystemDefinition, parts: SystemParts): 
   const { fusion = "probabilities", candidates = "best" } = system.settings ?? {};
   const finder = parts.index === null ? NO_PASSAGES : FINDERS[candidates](parts);
   return createReadingSystem({ name: parts.name, labels: parts.task.labels, reader: parts.reader!, finder, fusion });
+}
+
+/**
+ * What a system says that reads the same and fuses otherwise: its readings are another's. Nothing is read.
+ *
+ * @param predictions of a system that reads. @param options.name how the answers name their system.
+ */
+export function fuseAgain(
+  predictions: readonly Prediction[],
+  options: Pick<ReadingParts, "name" | "labels" | "fusion">,
+): Prediction[] {
+  return predictions.map((prediction) => {
+    const fused = formOf<AnswerForm>(prediction.form).fuse(prediction.readings, prediction.weights, options);
+    return { ...prediction, ...fused, system: options.name } as Prediction;
+  });
 }
 
 /** One reading to be made: which pair, and how its passage was found (null: read by itself). */

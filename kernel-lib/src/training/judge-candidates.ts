@@ -85,9 +85,9 @@ function judgeLabels(
 ): Omit<CandidateJudgement, "closedBook"> {
   const rows = examples.length;
   const trueLabelsOf = (i: number): readonly number[] => examples[Math.floor(i / cols)]!.labels;
-  const matrix = (value: (scores: LabelScores, trueLabels: readonly number[]) => number): Matrix => {
-    return { data: Float32Array.from(found, (each, i) => value(each, trueLabelsOf(i))), rows, cols };
-  };
+  const valuesOf = (value: (scores: LabelScores, trueLabels: readonly number[]) => number): number[] =>
+    found.map((each, i) => value(each, trueLabelsOf(i)));
+  const matrix = (values: readonly number[]): Matrix => ({ data: Float32Array.from(values), rows, cols });
   const preferenceOf = ({ logits, logLikelihoods }: LabelScores, labels: readonly number[], how: PreferenceSoftmax) =>
     labels.length === 0 ? logLikelihoods[0]! : readerPreference(logits, labels, how);
   const labels: LabelJudgement = {
@@ -95,10 +95,12 @@ function judgeLabels(
     numLabels: found[0]!.logits.length,
     trueLabels: examples.map((example) => example.labels),
   };
+  const once = valuesOf((each, trueLabels) => preferenceOf(each, trueLabels, "once"));
+  const preferred = softmax === "once" ? once : valuesOf((each, trueLabels) => preferenceOf(each, trueLabels, softmax));
   return {
-    preference: matrix((each, trueLabels) => preferenceOf(each, trueLabels, softmax)),
-    answerLogLikelihood: matrix(({ logLikelihoods }, trueLabels) => meanAt(logLikelihoods, trueLabels)),
-    trueProbability: matrix((each, trueLabels) => Math.exp(preferenceOf(each, trueLabels, "once"))),
+    preference: matrix(preferred),
+    answerLogLikelihood: matrix(valuesOf(({ logLikelihoods }, trueLabels) => meanAt(logLikelihoods, trueLabels))),
+    trueProbability: matrix(once.map(Math.exp)),
     labels,
   };
 }

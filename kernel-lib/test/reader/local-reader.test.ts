@@ -3,9 +3,10 @@ import { beforeAll, expect, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
 import { openBackend } from "../../src/compute/backend";
 import { attachLora } from "../../src/models/lora/lora";
+import { tokenizePrompt } from "../../src/models/vision-language/prompt-batch";
 import { createLocalReader, fingerprintReader } from "../../src/reader/local-reader";
 import { buildPrompt, cutText, MAX_BACKGROUND_TOKENS, promptTokensOf } from "../../src/reader/prompt";
-import type { ReadPair } from "../../src/reader/reader";
+import { type Reader, type ReadPair, scoreAndWrite } from "../../src/reader/reader";
 import { tinyReader } from "../helpers/tiny-reader";
 import { BRIGHTNESS_LABELS, brightnessExamples, brightnessPassages } from "../helpers/toy-task";
 
@@ -61,6 +62,56 @@ test("log-likelihoods are over the whole vocabulary, so the labels' probabilitie
     4,
   );
   reader.dispose();
+});
+
+test("scores and answers of one reading are those of two, also where answers have several tokens", async () => {
+  const reader = createLocalReader(tinyReader(), { batchSize: 4, maxNewTokens: 3 });
+  const long = BRIGHTNESS_LABELS.map((label) => ({ ...label, answer: `${label.answer} round shadow` }));
+  for (const labels of [BRIGHTNESS_LABELS, long]) {
+    const both = await scoreAndWrite(reader, pairs, labels);
+    expect(both.map(({ text }) => text)).toEqual(await reader.writeAnswers(pairs));
+    expect(both.map(({ scores }) => scores)).toEqual(await reader.scoreLabels(pairs, labels));
+  }
+  await expect(reader.scoreAndWrite!(pairs, [])).rejects.toThrow(/at least one label/);
+  reader.dispose();
+});
+
+test("a reader reads once for both where all questions want the labels written alike, else twice", async () => {
+  const calls: string[] = [];
+  const local = createLocalReader(tinyReader());
+  const noting =
+    <A extends unknown[], R>(name: string, call: (...asked: A) => R) =>
+    (...asked: A): R => {
+      calls.push(name);
+      return call(...asked);
+    };
+  const reader: Reader = {
+    ...local,
+    scoreLabels: noting("scores", local.scoreLabels),
+    writeAnswers: noting("words", local.writeAnswers),
+    scoreAndWrite: noting("both", local.scoreAndWrite!),
+  };
+  const some = pairs.slice(0, 2);
+  const odd = [some[0]!, { ...some[1]!, example: { ...some[1]!.example, wordings: ["dark", "bright"] } }];
+  await scoreAndWrite(reader, some, BRIGHTNESS_LABELS);
+  expect(calls.splice(0)).toEqual(["both"]);
+  await scoreAndWrite(reader, odd, BRIGHTNESS_LABELS);
+  expect(calls.splice(0)).toEqual(["scores", "scores", "words"]);
+  expect(await scoreAndWrite(reader, [], BRIGHTNESS_LABELS)).toEqual([]);
+  local.dispose();
+});
+
+test("a prompt met again has the ids of the first time and its own pictures", () => {
+  const model = tinyReader();
+  const [first, second] = [passages[0]!, { ...passages[1]!, text: passages[0]!.text }];
+  const prompts = [first, second].map((passage) => promptTokensOf(model, { example: examples[0]!, passage }));
+  expect(prompts[1]!.inputIds).toEqual(prompts[0]!.inputIds);
+  expect(prompts.map(({ images }) => images)).toEqual([
+    [first.image, examples[0]!.image],
+    [second.image, examples[0]!.image],
+  ]);
+  for (const pair of pairs) expect(promptTokensOf(model, pair)).toEqual(tokenizePrompt(model, buildPrompt(pair)));
+  model.dispose();
 });
 
 test("answers are text, one per pair", async () => {

@@ -16,7 +16,7 @@ import {
 } from "../../search/engines";
 import { createFlatIndex } from "../../search/flat-index";
 import type { HnswIndex } from "../../search/hnsw-index";
-import { measureRecall, type VectorIndex } from "../../search/vector-index";
+import { meanRecall, rowsOf, searchTimed, type VectorIndex } from "../../search/vector-index";
 import { readJson, writeJson } from "../../store/files";
 import { frozenCandidates } from "../../training/over-index";
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
@@ -46,21 +46,29 @@ async function measureRecallTable(
   const { head, index, exact, queries } = options;
   const { measuredEf, recallAt, ef } = profileOf(run.profile).index;
   const k = Math.min(recallAt, exact.size);
-  const exactRow = (queriesPerSecond: number): RecallMeasurement => {
-    return { index: `exact, ${head} view`, head, ef: null, k, recall: 1, queriesPerSecond };
+  for (const each of [exact, index]) await each.search(firstRows(queries, WARM_UP), k); // the first search of a process is slower: not one of those compared
+  const truth = await searchTimed(exact, queries, k);
+  const exactRow: RecallMeasurement = {
+    ...{ index: `exact, ${head} view`, head, ef: null, k, recall: 1 },
+    queriesPerSecond: truth.perSecond,
   };
-  if (index.kind === "flat") return [exactRow((await measureRecall(exact, exact, queries, k)).exactQueriesPerSecond)];
+  if (index.kind === "flat") return [exactRow];
   const rows: RecallMeasurement[] = [];
-  let exactSpeed = 0;
-  await measureRecall(index, exact, queries, k); // the first search of a process is slower: not one of those compared
   for (const width of isHnsw(index) ? measuredEf : [null]) {
     if (isHnsw(index) && width !== null) index.setEf(width);
-    const { recall, queriesPerSecond, exactQueriesPerSecond } = await measureRecall(index, exact, queries, k);
-    rows.push({ index: `${index.kind}, ${head} view`, head, ef: width, k, recall, queriesPerSecond });
-    exactSpeed = exactQueriesPerSecond;
+    const { hits, perSecond } = await searchTimed(index, queries, k);
+    const recall = meanRecall(hits, truth.hits);
+    rows.push({ index: `${index.kind}, ${head} view`, head, ef: width, k, recall, queriesPerSecond: perSecond });
   }
   if (isHnsw(index)) index.setEf(ef);
-  return [...rows, exactRow(exactSpeed)];
+  return [...rows, exactRow];
+}
+
+const WARM_UP = 256;
+
+function firstRows(matrix: Matrix, count: number): Matrix {
+  const rows = Math.min(count, matrix.rows);
+  return { data: rowsOf(matrix, 0, rows), rows, cols: matrix.cols };
 }
 
 function isHnsw(index: VectorIndex): index is HnswIndex {

@@ -4,7 +4,9 @@ import { formsOf } from "../../answers/forms";
 import { assertOneOf } from "../../base/check";
 import type { Prediction, Split, Task } from "../../base/types";
 import { readJson, writeJson } from "../../store/files";
-import { ablations, FULL_SYSTEM } from "../../systems/systems";
+import { fuseAgain } from "../../systems/reading";
+import type { SystemDefinition } from "../../systems/system";
+import { ablations, FULL_SYSTEM, systemOf } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import type { Index } from "./corpus-index";
@@ -102,15 +104,27 @@ export async function ablate(run: Run, options: AblateOptions): Promise<AblateRe
   for (const variant of variants) assertOneOf("ablate: variants", variant, names);
   const heads = options.heads ?? (await tuneRetriever(run, { task, index, reader }));
   const shared = { task, index, reader, split };
-  const answers = [...(await predict(run, { ...shared, system: FULL_SYSTEM, heads })).predictions];
+  const full = (await predict(run, { ...shared, system: FULL_SYSTEM, heads })).predictions;
+  const answers = [...full];
   for (const variant of variants) {
     const system = possible.find(({ ablates }) => ablates === variant)!;
+    if (onlyFuses(system)) {
+      answers.push(...fuseAgain(full, { name: variant, labels: task.labels, fusion: system.settings!.fusion! }));
+      continue;
+    }
     const { training } = system;
     const own = training === undefined ? heads : await tuneRetriever(run, { task, index, reader, options: training });
-    answers.push(...(await predict(run, { ...shared, system, heads: own, name: variant })).predictions);
+    const { predictions } = await predict(run, { ...shared, system, heads: own }); // found where it has answered under its own name
+    answers.push(...predictions.map((each) => ({ ...each, system: variant })));
   }
   const evaluation = await evaluate(run, { task, predictions: answers, baseline: FULL_SYSTEM });
   return { ...evaluation, predictions: answers, identical: findIdentical(answers) };
+}
+
+/** Whether a variant reads the very passages that the full system reads with the same reader, and only fuses otherwise. */
+function onlyFuses({ settings = {}, training, open, needs }: SystemDefinition): boolean {
+  const asFull = JSON.stringify(needs) === JSON.stringify(systemOf("ablate", FULL_SYSTEM).needs);
+  return asFull && training === undefined && open === undefined && Object.keys(settings).join() === "fusion";
 }
 
 /** Which system answers every question as one before it does, whatever it read. */

@@ -196,6 +196,9 @@ test("evaluate gives rows with intervals and paired differences; ablate one diff
     ablation.predictions.filter((each) => each.system === system).map(({ answer }) => answer);
   for (const [variant, other] of Object.entries(ablation.identical))
     expect(answersOf(variant)).toEqual(answersOf(other));
+  const asSystem = await predict(run, { system: "logits", task: world.task, index, reader, heads });
+  const fused = ablation.predictions.filter(({ system }) => system === "logits");
+  expect(fused).toEqual(asSystem.predictions);
   const odd = ablations()
     .map(({ ablates }) => ablates)
     .filter((variant) => !(variant in ablation.identical));
