@@ -1,5 +1,6 @@
 import { DataError } from "../base/errors";
 import type { Corpus, Prediction, Task } from "../base/types";
+import type { Statistic } from "../metrics/bootstrap";
 import type { PictureFacts } from "../phantoms/phantom";
 import { captionReader } from "../systems/caption-vote";
 import { type Measurement, type MeasureOptions, measure, ratioOf } from "./measurement";
@@ -34,7 +35,10 @@ interface Told {
  * How much readings believe the one label that their caption names. Rows, per system and relation of the two pictures (subset "same
  * pattern", "look-alike": one sign apart, "other pattern", "another picture": one that shows no signs), where there are such readings:
  * - `trust`: mean probability of the named label;
- * - `followsCaption`: share of the readings whose answer is the named label.
+ * - `followsCaption`: share of the readings whose answer is the named label;
+ * - `trustGap`, for every relation but the first: trust in passages of the same pattern minus trust in these, over the same drawn questions; above
+ *   0 the reader tells them apart. A draw without one of the two kinds takes that kind's mean of all readings.
+ * A picture that shows the answer itself lets a reader doubt a wrong caption without comparing pictures: leave such questions out to see the latter.
  * Readings without a passage, and captions that name no label or several, are left out.
  *
  * @throws DataError when a passage is not of this corpus, or the facts know nothing of a question's picture.
@@ -45,20 +49,49 @@ export function measureTrust(predictions: readonly Prediction<"label">[], inputs
   const settings: MeasureOptions = { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
   const told = readingsOf(predictions, inputs);
   const systems = [...new Set(told.map(({ system }) => system))];
-  return systems.flatMap((system) =>
-    RELATIONS.flatMap((relation) => {
-      const rows = told.filter((each) => each.system === system && each.relation === relation);
+  return systems.flatMap((system) => {
+    const ofRelation = (relation: Relation): Told[] =>
+      told.filter((each) => each.system === system && each.relation === relation);
+    const same = ofRelation(RELATIONS[0]);
+    return RELATIONS.flatMap((relation) => {
+      const rows = ofRelation(relation);
       if (rows.length === 0) return [];
-      const row = (metric: string, value: (one: Told) => number): Measurement => {
-        const statistic = ratioOf(rows, value, () => 1);
-        return measure(
-          { system, metric, subset: relation, groups: rows.map(({ group }) => group), statistic },
-          settings,
+      const row = (metric: string, of: readonly Told[], statistic: Statistic): Measurement =>
+        measure({ system, metric, subset: relation, groups: of.map(({ group }) => group), statistic }, settings);
+      const share = (metric: string, value: (one: Told) => number): Measurement =>
+        row(
+          metric,
+          rows,
+          ratioOf(rows, value, () => 1),
         );
-      };
-      return [row("trust", ({ believed }) => believed), row("followsCaption", ({ follows }) => (follows ? 1 : 0))];
-    }),
-  );
+      return [
+        ...[share("trust", ({ believed }) => believed), share("followsCaption", ({ follows }) => (follows ? 1 : 0))],
+        ...(relation === RELATIONS[0] || same.length === 0
+          ? []
+          : [row("trustGap", [...same, ...rows], gapOf(same, rows))]),
+      ];
+    });
+  });
+}
+
+/** Mean belief of the first minus that of the second kind of readings, of the drawn rows of both, the first kind's standing first. */
+function gapOf(first: readonly Told[], second: readonly Told[]): Statistic {
+  const meanOf = (rows: readonly Told[]): number => rows.reduce((sum, { believed }) => sum + believed, 0) / rows.length;
+  const wholes = [meanOf(first), meanOf(second)];
+  const values = [...first, ...second].map(({ believed }) => believed);
+  return (picked) => {
+    const [sums, counts] = [
+      [0, 0],
+      [0, 0],
+    ];
+    for (const row of picked) {
+      const kind = row < first.length ? 0 : 1;
+      sums[kind]! += values[row]!;
+      counts[kind]! += 1;
+    }
+    const [one, other] = sums.map((sum, kind) => (counts[kind] === 0 ? wholes[kind]! : sum / counts[kind]!));
+    return one! - other!;
+  };
 }
 
 function readingsOf(predictions: readonly Prediction<"label">[], { task, corpus, facts }: TrustInputs): Told[] {

@@ -36,6 +36,7 @@ const METRICS: ReadonlyMap<string, MetricAbout> = new Map([
   ["agreement", share("agreement")],
   ["knownTruth", share("passages of known truth", { better: "neither" })],
   ["trust", share("probability of what the caption says", { better: "neither" })],
+  ["trustGap", share("more trust in the same pattern", { better: "neither" })],
   ["followsCaption", share("readings that follow the caption", { better: "neither" })],
   ["smallestEffect", share("smallest effect that shows", { better: "lower" })],
   ["captionSwap", share("readings that follow a swapped caption", { better: "neither" })],

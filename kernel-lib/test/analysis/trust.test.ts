@@ -79,6 +79,18 @@ test("trust is the mean probability of what the caption says, by how many signs 
   expect(value("other pattern", "followsCaption")).toBe(0);
 });
 
+test("the gap is trust in the same pattern minus trust in the others, with its own interval", () => {
+  // a reader that compares: 0.9 and 0.7 for its own pattern, 0.6 and 0.4 for what a look-alike says
+  const asked = ["q", "r"].map((id, i) => prediction({ same: 0.9 - 0.2 * i, alike: 0.4 + 0.2 * i }, id));
+  const known = { ...facts, words: new Map([...facts.words, ["r", facts.words.get("q")!] as const]) };
+  const rows = measureTrust(asked, { task, corpus, facts: known, bootstrap: { numDraws: 200 } });
+  const gaps = rows.filter(({ metric }) => metric === "trustGap");
+  expect(gaps.map(({ subset }) => subset)).toEqual(["look-alike"]);
+  expect(gaps[0]!.value).toBeCloseTo((0.9 + 0.7) / 2 - (0.6 + 0.4) / 2, 12);
+  expect(gaps[0]!.low).toBeCloseTo(0.3, 12); // question by question it is 0.3 both times
+  expect(gaps[0]!.high).toBeCloseTo(0.3, 12);
+});
+
 test("captions that name no label or two, and readings without a passage, are left out", () => {
   const alone = {
     ...prediction({ same: 0.5 }),
