@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sortAttributes } from "../../src/figures/export/draw";
+import { placeLines, sortAttributes } from "../../src/figures/export/draw";
 
 test("attributes stand in alphabetical order, whatever the tag's end; everything else stays", () => {
   const svg =
@@ -18,4 +18,14 @@ test("the same attributes in any order give the same text, and sorting twice cha
 test("leaves tags without attributes, comments and text alone", () => {
   const text = '<g><!-- y="1" x="0" --></g>a y="1" x="0" b';
   expect(sortAttributes(text)).toBe(text);
+});
+
+test("words of several lines lose the shift that their lines have themselves; a single line keeps its own", () => {
+  const lines =
+    '<tspan class="line" dy="0em" x="28" y="32">a</tspan><tspan class="line" dy="1.3em" x="28" y="32">b</tspan></text>';
+  expect(placeLines(`<text class="gtitle" dy="0.7em" x="28" y="32">${lines}`)).toBe(
+    `<text class="gtitle" x="28" y="32">${lines}`,
+  );
+  const single = '<text class="xtitle" dy="0.7em" x="1" y="2">a</text><text x="1"><tspan dy="1em">b</tspan></text>';
+  expect(placeLines(single)).toBe(single);
 });

@@ -23,6 +23,16 @@ export function sortAttributes(svg: string): string {
   });
 }
 
+const SHIFTED_LINES = /(<text\b[^>]*?) dy="[^"]*"([^>]*>)(?=<tspan class="line" dy=")/g;
+
+/**
+ * A drawn SVG whose words of several lines are shifted once. plotly.js writes a shift to the text and to each of its lines; a browser takes
+ * the line's own, as SVG says, while librsvg adds up both for the first line, which then runs into the second.
+ */
+export function placeLines(svg: string): string {
+  return svg.replace(SHIFTED_LINES, "$1$2");
+}
+
 /** By code points, not by this machine's language. */
 function byName(a: string, b: string): number {
   return a < b ? -1 : 1;
@@ -93,7 +103,7 @@ async function drawNow(figure: Figure, options: DrawOptions): Promise<Drawing> {
       engine ??= openEngine();
       const opened = await engine;
       const drawn = await opened.draw(figure, format, size);
-      const content = typeof drawn === "string" ? await embedFonts(sortAttributes(drawn)) : drawn;
+      const content = typeof drawn === "string" ? await embedFonts(placeLines(sortAttributes(drawn))) : drawn;
       return { content, width: size.width, height: size.height, drawnWith: opened.name };
     } catch (error) {
       if (isKernelError(error, "data")) throw error; // the figure's fault; the program is well
