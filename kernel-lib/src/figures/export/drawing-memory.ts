@@ -12,7 +12,7 @@ import { assertDrawable, drawingSize } from "./validate";
 const MAX_KEPT = 200;
 const DIGEST_LENGTH = 64;
 /** Changes with what draw.ts does to a drawing. */
-const VERSION = "2";
+const VERSION = "3";
 
 /**
  * Like `renderFigure`, but a picture that was drawn in this checkout before is read, not drawn: the same figure gives the same
