@@ -1,3 +1,4 @@
+import { assertOneOf } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Corpus, Prediction, Task } from "../base/types";
 import type { Statistic } from "../metrics/bootstrap";
@@ -19,6 +20,11 @@ export interface TrustInputs extends Pick<MeasureOptions, "bootstrap"> {
   readonly corpus: Corpus;
   /** The words of every picture. */
   readonly facts: PictureFacts;
+  /**
+   * Which questions: "all", or "unmarked", those whose picture does not show the diagnosis by a mark. Of a marked one a reader doubts a wrong
+   * caption without comparing pictures. Default "all".
+   */
+  readonly questions?: "all" | "unmarked";
 }
 
 /** One reading of a passage that names exactly one label. */
@@ -38,16 +44,20 @@ interface Told {
  * - `followsCaption`: share of the readings whose answer is the named label;
  * - `trustGap`, for every relation but the first: trust in passages of the same pattern minus trust in these, over the same drawn questions; above
  *   0 the reader tells them apart. A draw without one of the two kinds takes that kind's mean of all readings.
- * A picture that shows the answer itself lets a reader doubt a wrong caption without comparing pictures: leave such questions out to see the latter.
  * Readings without a passage, and captions that name no label or several, are left out.
  *
  * @throws DataError when a passage is not of this corpus, or the facts know nothing of a question's picture.
  * @example measureTrust(ftRag, { task, corpus, facts })
  */
-export function measureTrust(predictions: readonly Prediction<"label">[], inputs: TrustInputs): Measurement[] {
-  const { task, bootstrap } = inputs;
+export function measureTrust(predictions: readonly Prediction<"label" | "yesNo">[], inputs: TrustInputs): Measurement[] {
+  const { task, bootstrap, questions = "all" } = inputs;
+  assertOneOf("measureTrust: questions", questions, ["all", "unmarked"]);
   const settings: MeasureOptions = { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
-  const told = readingsOf(predictions, inputs);
+  const markOf = ({ exampleId }: Prediction): string => inputs.facts.words.get(exampleId)?.["mark"] ?? "none";
+  const told = readingsOf(
+    questions === "all" ? predictions : predictions.filter((each) => markOf(each) === "none"),
+    inputs,
+  );
   const systems = [...new Set(told.map(({ system }) => system))];
   return systems.flatMap((system) => {
     const ofRelation = (relation: Relation): Told[] =>
@@ -94,7 +104,7 @@ function gapOf(first: readonly Told[], second: readonly Told[]): Statistic {
   };
 }
 
-function readingsOf(predictions: readonly Prediction<"label">[], { task, corpus, facts }: TrustInputs): Told[] {
+function readingsOf(predictions: readonly Prediction<"label" | "yesNo">[], { task, corpus, facts }: TrustInputs): Told[] {
   const passages = new Map(corpus.passages.map((passage) => [passage.id, passage]));
   const namedBy = captionReader(task.labels);
   const signs = patternSigns(facts);

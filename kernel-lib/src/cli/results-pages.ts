@@ -69,6 +69,7 @@ const ANALYSES: Readonly<Record<string, (rows: readonly ReportedRow[]) => string
   outcomes: outcomesTable,
   lists: listsTable,
   weights: weightsTable,
+  trust: trustTable,
 };
 const NOT_RECORDED = "*Not recorded yet: `npm run results -- casebook`.*";
 
@@ -126,6 +127,23 @@ function listsTable(rows: readonly ReportedRow[]): string {
   ]);
   return table(
     ["passages that share", "before", "after", "difference, paired", "of those that went", "of those that came in"],
+    lines,
+  );
+}
+
+/** Whom the reader trusts: a line for each relation of the two pictures. */
+function trustTable(rows: readonly ReportedRow[]): string {
+  const subsets = distinct(rows.flatMap((row) => (row.metric === "trust" ? [row.subset] : [])));
+  if (subsets.length === 0) return NOT_RECORDED;
+  const lines = subsets.map((subset) => [
+    subset,
+    ...["trust", "followsCaption"].map((metric) =>
+      cell(rows, { subset, metric, system: BASELINE_SYSTEM }, withInterval),
+    ),
+    cell(rows, { subset, metric: "trustGap", system: BASELINE_SYSTEM }, difference),
+  ]);
+  return table(
+    ["picture of the pair", "trust", "answers that follow the caption", "less than in the same pattern"],
     lines,
   );
 }

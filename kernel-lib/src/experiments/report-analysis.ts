@@ -4,6 +4,8 @@ import { measureListChanges } from "../analysis/list-changes";
 import type { Measurement } from "../analysis/measurement";
 import { aggregateMeasurements } from "../analysis/over-seeds";
 import { listOf } from "../analysis/theory";
+import { measureTrust } from "../analysis/trust";
+import { labelPredictions } from "../answers/forms";
 import { assertNotInterrupted } from "../base/check";
 import { StateError } from "../base/errors";
 import type { Prediction } from "../base/types";
@@ -88,5 +90,6 @@ function storedRows(run: Run, { task, corpus, facts }: OpenedTask, predictions: 
     ...measureFlows(both, [BASELINE_SYSTEM, FULL_SYSTEM], inputs),
     ...measureListChanges({ ...inputs, facts, before: before.map(named), after: after.map(named) }),
     ...measureFusionWeights(after, { task, bootstrap: inputs.bootstrap }),
+    ...(facts === null ? [] : measureTrust(labelPredictions(before), { ...inputs, facts, questions: "unmarked" })),
   ];
 }

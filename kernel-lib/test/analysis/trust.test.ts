@@ -91,6 +91,24 @@ test("the gap is trust in the same pattern minus trust in the others, with its o
   expect(gaps[0]!.high).toBeCloseTo(0.3, 12);
 });
 
+test("of the unmarked questions those count whose picture shows no diagnosis by a mark", () => {
+  const marks = { q: "none", r: "malignant" };
+  const words = new Map([...facts.words]);
+  for (const [id, mark] of Object.entries(marks)) words.set(id, { ...facts.words.get("q")!, mark });
+  const asked = [prediction({ same: 0.9 }), prediction({ same: 0.1 }, "r")];
+  const inputs = { task, corpus, facts: { ...facts, words }, bootstrap: { numDraws: 20 } };
+  const trustIn = (questions: "all" | "unmarked") =>
+    findMeasurement(measureTrust(asked, { ...inputs, questions }), {
+      system: "ft-rag",
+      subset: "same pattern",
+      metric: "trust",
+    });
+  expect([trustIn("all").value, trustIn("unmarked").value, trustIn("unmarked").n]).toEqual([0.5, 0.9, 1]);
+  expect(() => measureTrust(asked, { ...inputs, questions: "marked" as "all" })).toThrow(
+    /"all", "unmarked"|all, unmarked/,
+  );
+});
+
 test("captions that name no label or two, and readings without a passage, are left out", () => {
   const alone = {
     ...prediction({ same: 0.5 }),
