@@ -1,6 +1,6 @@
 import { assertSameLength } from "../base/check";
 import { ShapeError } from "../base/errors";
-import { softmax } from "../base/softmax";
+import { softmaxInPlace } from "../base/softmax";
 import type { Matrix } from "../base/types";
 
 // What a frozen encoder shows of a thing: how well a linear classifier on its embeddings tells it. Softmax regression, trained to the end, so
@@ -57,26 +57,36 @@ function steepness({ data, rows, cols }: Matrix): number {
   return size;
 }
 
-/** Logits of one row, [C]. */
-function logitsOf({ data, cols }: Matrix, row: number, weights: Float64Array, numClasses: number): number[] {
-  const logits: number[] = [];
-  for (let c = 0; c < numClasses; c++) {
-    let sum = 0;
-    for (let d = 0; d < cols; d++) sum += data[row * cols + d]! * weights[c * cols + d]!;
-    logits.push(sum);
+/** Logits of one row, [C], into `logits`. Two classes at a time, whose sums do not wait for each other; each is summed in order. */
+function fillLogits({ data, cols }: Matrix, row: number, weights: Float64Array, logits: Float64Array): void {
+  const start = row * cols;
+  for (let c = 0; c < logits.length; c += 2) {
+    const first = c * cols;
+    const second = c + 1 < logits.length ? first + cols : first;
+    let [one, other] = [0, 0];
+    for (let d = 0; d < cols; d++) {
+      const value = data[start + d]!;
+      one += value * weights[first + d]!;
+      other += value * weights[second + d]!;
+    }
+    logits[c] = one;
+    if (second !== first) logits[c + 1] = other;
   }
-  return logits;
 }
 
 /** Gradient of the mean cross-entropy with its ridge, [C, D]. */
 function gradientOf(rows: Matrix, classes: readonly number[], weights: Float64Array, numClasses: number): Float64Array {
   const { data, cols } = rows;
   const gradient = weights.map((weight) => RIDGE * weight);
+  const shares = new Float64Array(numClasses);
   for (let i = 0; i < rows.rows; i++) {
-    const shares = softmax(logitsOf(rows, i, weights, numClasses));
+    fillLogits(rows, i, weights, shares);
+    softmaxInPlace(shares);
+    const start = i * cols;
     for (let c = 0; c < numClasses; c++) {
       const excess = (shares[c]! - (c === classes[i] ? 1 : 0)) / rows.rows;
-      for (let d = 0; d < cols; d++) gradient[c * cols + d]! += excess * data[i * cols + d]!;
+      const first = c * cols;
+      for (let d = 0; d < cols; d++) gradient[first + d]! += excess * data[start + d]!;
     }
   }
   return gradient;
@@ -109,8 +119,9 @@ export function trainLinearProbe(embeddings: Matrix, classes: readonly number[],
   const weights = descend(scale(embeddings), classes, numClasses);
   const classify = (rows: Matrix): number[] => {
     const scaled = scale(rows);
+    const logits = new Float64Array(numClasses);
     return Array.from({ length: rows.rows }, (_, i) => {
-      const logits = logitsOf(scaled, i, weights, numClasses);
+      fillLogits(scaled, i, weights, logits);
       return logits.indexOf(Math.max(...logits));
     });
   };

@@ -49,7 +49,10 @@ interface Told {
  * @throws DataError when a passage is not of this corpus, or the facts know nothing of a question's picture.
  * @example measureTrust(ftRag, { task, corpus, facts })
  */
-export function measureTrust(predictions: readonly Prediction<"label" | "yesNo">[], inputs: TrustInputs): Measurement[] {
+export function measureTrust(
+  predictions: readonly Prediction<"label" | "yesNo">[],
+  inputs: TrustInputs,
+): Measurement[] {
   const { task, bootstrap, questions = "all" } = inputs;
   assertOneOf("measureTrust: questions", questions, ["all", "unmarked"]);
   const settings: MeasureOptions = { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
@@ -104,7 +107,10 @@ function gapOf(first: readonly Told[], second: readonly Told[]): Statistic {
   };
 }
 
-function readingsOf(predictions: readonly Prediction<"label" | "yesNo">[], { task, corpus, facts }: TrustInputs): Told[] {
+function readingsOf(
+  predictions: readonly Prediction<"label" | "yesNo">[],
+  { task, corpus, facts }: TrustInputs,
+): Told[] {
   const passages = new Map(corpus.passages.map((passage) => [passage.id, passage]));
   const namedBy = captionReader(task.labels);
   const signs = patternSigns(facts);

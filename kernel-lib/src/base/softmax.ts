@@ -9,10 +9,16 @@ import { NumericError } from "./errors";
  */
 export function logSoftmax(values: ArrayLike<number>, temperature = 1): Float64Array {
   const scaled = new Float64Array(values.length); // loops, not iterators: a training calls this a million times
+  for (let i = 0; i < values.length; i++) scaled[i] = values[i]! / temperature;
+  subtractLogSum(scaled);
+  return scaled;
+}
+
+/** Takes log Σ exp from every value, in their place. */
+function subtractLogSum(scaled: Float64Array): void {
   let maximum = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]! / temperature;
-    scaled[i] = value;
+  for (let i = 0; i < scaled.length; i++) {
+    const value = scaled[i]!;
     maximum = value > maximum || Number.isNaN(value) ? value : maximum;
   }
   if (!Number.isFinite(maximum)) {
@@ -28,7 +34,12 @@ export function logSoftmax(values: ArrayLike<number>, temperature = 1): Float64A
   for (let i = 0; i < scaled.length; i++) sum += Math.exp(scaled[i]! - maximum);
   const logSum = maximum + Math.log(sum);
   for (let i = 0; i < scaled.length; i++) scaled[i]! -= logSum;
-  return scaled;
+}
+
+/** `softmax` of values in their place, bit for bit: for loops that would make an array a million times. @throws NumericError as logSoftmax does. */
+export function softmaxInPlace(values: Float64Array): void {
+  subtractLogSum(values);
+  for (let i = 0; i < values.length; i++) values[i] = Math.exp(values[i]!);
 }
 
 /** Probabilities proportional to exp(values / temperature); they sum to 1. @throws NumericError as logSoftmax does. */
