@@ -2,7 +2,7 @@
 
 export { createLocalReader, type LocalReaderOptions, openLocalReader } from "./local-reader";
 export { buildPrompt } from "./prompt";
-export type { LabelScores, Reader, ReadPair } from "./reader";
+export type { LabelScores, Reader, ReadPair, ScoredAnswer } from "./reader";
 export { openScoreCache, type ScoreCache, type ScoreCacheOptions } from "./score-cache";
 export {
   openServedReader,
