@@ -16,7 +16,15 @@ interface Entity {
 }
 
 /** What files write where they do not know. */
-const UNKNOWN = /^(|-+|\?+|nan|none|null|n\/?a|unknown|not (stated|known|available))$/i;
+const UNKNOWN =
+  /^(|[-_.?*]+|nan|nat|none|null|undefined|missing|#?n\/?a|n\.a\.|<na>|unknown|not (stated|known|available|applicable))$/i;
+
+/** Without what nobody sees: the zeros that fill up an identifier of DICOM, marks between letters, line ends. */
+const visible = (text: string): string =>
+  text
+    .replace(/\p{Cf}/gu, "")
+    .replace(/\p{Cc}/gu, " ")
+    .trim();
 
 /**
  * A cell that names a patient, study, case or article, as text; null where it is empty or says that nothing is known.
@@ -36,7 +44,8 @@ export function entityText(value: unknown, field: string): string | null {
     );
   }
   if (typeof value !== "string") return refuse(Array.isArray(value) ? "a list" : typeof value);
-  const text = value.trim();
+  const text = visible(value);
+  if (/^-\d+(\.\d+)?$/.test(text)) return refuse(text);
   if (/^\d(\.\d+)?e\+\d+$/i.test(text)) return refuse(`${text}, which lost digits: write it in full`);
   return UNKNOWN.test(text) ? null : text;
 }
@@ -52,24 +61,31 @@ const FORMS: readonly { readonly kind: EntityKind; readonly form: RegExp; readon
   },
   { kind: "article", form: /(?<![\d.])(10\.\d{4,9}\/[^\s?#]*[^\s?#.,;)/])/g },
   { kind: "patient", form: /(?<![a-z0-9])p(\d{8})(?![a-z0-9])/g }, // MIMIC's
+  { kind: "patient", form: /(?<![a-z0-9])sub-([a-z]*\d[a-z0-9]*)(?=[_/])/g }, // BIDS's
   { kind: "study", form: /(?<![a-z0-9])s(\d{8})(?![a-z0-9])/g },
   { kind: "case", form: /medpix\.nlm\.nih\.gov\/\S*[?&](?:id|caseid)=([a-z0-9-]+)/g },
   { kind: "case", form: /(?<![a-z0-9])mpx0*(\d+)/g, prefix: "mpx" },
   { kind: "image", form: /(?<![a-z0-9])synpic0*(\d+)/g, prefix: "synpic" },
 ];
 
-/** A kind in words before a name: "patient-7", "Subject ID: 7", "sub-07", "p7". */
-const WORDS: readonly { readonly kind: EntityKind; readonly word: RegExp }[] = [
-  { kind: "patient", word: /^(?:patient|pat|pt|p|subject|sub|person)(?:[-_ ]?id)?(?:[-_ :#]+|(?=\d))/ },
-  { kind: "study", word: /^(?:study|exam|accession)(?:[-_ ]?id)?(?:[-_ :#]+|(?=\d))/ },
-  { kind: "case", word: /^case(?:[-_ ]?id)?(?:[-_ :#]+|(?=\d))/ },
-  { kind: "article", word: /^(?:article|paper)(?:[-_ ]?id)?(?:[-_ :#]+|(?=\d))/ },
-  { kind: "image", word: /^image(?:[-_ ]?id)?(?:[-_ :#]+|(?=\d))/ },
+const KIND_WORDS: readonly (readonly [kind: EntityKind, words: string])[] = [
+  ["patient", "patient|pat|pt|p|subject|sub|person|participant|mrn"],
+  ["study", "study|exam|accession"],
+  ["case", "case"],
+  ["article", "article|paper"],
+  ["image", "image"],
 ];
 
-/** One spelling of an id: "007", "7.0" and "7" are one, "MPX-0012" and "mpx12" too. */
+/** A kind in words before a name: "patient-7", "Subject ID: 7", "Patient No. 7", "sub-07", "p7". */
+const WORDS = KIND_WORDS.map(([kind, words]) => ({
+  kind,
+  word: new RegExp(`^(?:${words})\\.?(?:[-_ ]?(?:id|number|no|nr)\\.?)?(?:[-_ :#=]+|(?=\\d))`),
+}));
+
+/** One spelling of an id: "007", "7.0" and "7" are one, "MPX-0012" and "mpx12", "{3f25}" and "3f25" too. */
 function spellId(id: string): string {
-  const plain = id.replace(/[\s_]+/g, "-").replace(/^(\d+)\.0+$/, "$1");
+  const bare = id.replace(/^[{[("'`]+|[}\])"'`]+$/g, "");
+  const plain = bare.replace(/[\s_]+/g, "-").replace(/^(\d+)\.0+$/, "$1");
   return plain.replace(/^([a-z]*)-?0*(?=\d+$)/, "$1");
 }
 
@@ -82,17 +98,23 @@ function formsIn(text: string): Entity[] {
   return found;
 }
 
-const fold = (text: string): string => text.normalize("NFKC").trim().toLowerCase().replaceAll("%2f", "/");
+const fold = (text: string): string => visible(text.normalize("NFKC")).toLowerCase().replaceAll("%2f", "/");
+
+/** A text behind the word for its kind, "patient-7" or "case: 7"; null where no such word begins it. */
+function readWord(text: string): Entity | null {
+  const said = WORDS.find(({ word }) => word.test(text));
+  return said === undefined ? null : { kind: said.kind, id: text.replace(said.word, "") };
+}
 
 /** What a text names: every form in it, else the text itself, without the name of a data set before it. */
 function entitiesOf(text: string, kind: EntityKind | null): Entity[] {
   const plain = fold(text);
   const formed = formsIn(plain);
   if (formed.length > 0) return formed;
-  const own = plain.replace(/^[a-z][a-z _-]*[/:](?=[^/:]+$)/, "");
-  const said = WORDS.find(({ word }) => word.test(own));
-  const id = said === undefined ? own : own.replace(said.word, "");
-  return [{ kind: kind ?? said?.kind ?? null, id: spellId(id) }];
+  const own = plain.replace(/^[a-z][a-z _-]*[/:](?=[^/:]+$)/, "").trim();
+  const whole = readWord(plain); // "case: 7" begins with no data set's name, "case-reports/7" with no kind
+  const said = whole !== null && !/[/:]/.test(whole.id) ? whole : readWord(own);
+  return [{ kind: kind ?? said?.kind ?? null, id: spellId(said?.id ?? own) }];
 }
 
 const nameOf = ({ kind, id }: Entity): string => (kind === null ? id : `${kind}-${id}`);

@@ -6,7 +6,8 @@ describe("entityText", () => {
     expect([" 0100 ", 100, 0, 10n, "a 7"].map((value) => entityText(value, "patient"))).toEqual(
       ["0100", "100", "0", "10", "a 7"], // spelling is for entityNames
     );
-    for (const value of [undefined, null, "", " ", "nan", "N/A", "None", "-", "unknown"]) {
+    const unknown = ["nan", "N/A", "#N/A", "N.A.", "<NA>", "NaT", "None", "-", "___", ".", "missing", "unknown"];
+    for (const value of [undefined, null, "", " ", "\u0000", "\u200b", ...unknown]) {
       expect(entityText(value, "patient")).toBeNull();
     }
   });
@@ -17,6 +18,8 @@ describe("entityText", () => {
     [{ id: 7 }, "object"],
     [1.5, "1.5"],
     [-1, "-1"],
+    ["-1", "-1"],
+    [" -1.0", "-1.0"],
     [2 ** 60, "1152921504606847000, which lost digits: write it as text"],
     ["1.05E+07", "1.05E+07, which lost digits: write it in full"],
   ])("refuses %j", (value, got) => {
@@ -39,10 +42,25 @@ describe("entityNames", () => {
         "sub-0100",
         "P100",
         "brset/100",
+        "Pt. 100",
+        "Patient No. 100",
+        "patient number 100",
+        "patient=100",
+        "MRN 0100",
+        "mrn-100",
+        "participant_100",
+        "'0100",
+        '"100"',
+        "100\u0000",
+        "\u200b100\ufeff",
+        "sub-100_ses-01",
+        "data/sub-0100/anat/sub-0100_T1w.png",
       ],
     ],
     ["patient-10000032", ["10000032", "p10000032", "mimic-cxr/p10000032", "p10/p10000032", "files/p10/p10000032/"]],
     ["patient-ab12", ["AB-12", "ab 012", "patient ab_12", "ＡＢ-12"]],
+    ["patient-noah", ["Noah", "pat-noah", "patient: noah"]],
+    ["patient-3f25-4f89", ["3F25-4F89", "{3f25-4f89}", "[3F25-4F89]"]],
   ])("is %s for every spelling of a patient", (name, spellings) => {
     for (const spelling of spellings) expect([spelling, entityNames(spelling, "patient")]).toEqual([spelling, [name]]);
   });
@@ -77,12 +95,16 @@ describe("entityNames", () => {
     expect(entityNames("https://medpix.nlm.nih.gov/case?id=48e1dd0e-8552-46ad")).toEqual(["case-48e1dd0e-8552-46ad"]);
     expect(entityNames("MPX1024")).toEqual(["case-mpx1024"]);
     expect(entityNames("007")).toEqual(["7"]);
+    expect(entityNames("Patient: Noah")).toEqual(["patient-noah"]);
+    expect(entityNames("case-reports/77")).toEqual(["77"]);
   });
 
   it("takes from a path only what its form gives away", () => {
     expect(entityNamesIn("images/MPX1024_synpic40275.jpg")).toEqual(["case-mpx1024", "image-synpic40275"]);
     expect(entityNamesIn("images/p12.png")).toEqual([]);
     expect(entityNamesIn("xmlab1/source.jpg")).toEqual([]);
+    expect(entityNamesIn("sub-figures/a.png")).toEqual([]);
+    expect(entityNamesIn("sub-07/ses-01/a.png")).toEqual(["patient-7"]);
   });
 });
 

@@ -32,6 +32,8 @@ const BELONGS: readonly (readonly [field: string, kind: EntityKind | null])[] = 
   ["participantid", "patient"],
   ["participant", "patient"],
   ["pid", "patient"],
+  ["mrn", "patient"],
+  ["medicalrecordnumber", "patient"],
   ["caseid", "case"],
   ["studyid", "study"],
   ["accession", "study"],
@@ -39,6 +41,7 @@ const BELONGS: readonly (readonly [field: string, kind: EntityKind | null])[] = 
   ["studyinstanceuid", "study"],
   ["articleid", "article"],
   ["pmcid", "article"],
+  ["pmid", "article"],
   ["doi", "article"],
 ];
 
@@ -50,7 +53,9 @@ function belongings(object: Fields, id: string, path: string): Pick<CorpusRow, "
   const said = BELONGS.flatMap(([plain, kind]) =>
     fields.flatMap(([found, field]) => {
       const text = found === plain ? entityText(object[field], field) : null;
-      return text === null ? [] : [{ text, names: entityNames(text, kind) }];
+      // a number of PubMed is none of PubMed Central
+      const named = plain === "pmid" && text !== null && /^\d+$/.test(text) ? `pmid ${text}` : text;
+      return named === null ? [] : [{ text: named, names: entityNames(named, kind) }];
     }),
   );
   const names = [...said.flatMap((entity) => entity.names), ...entityNamesIn(id), ...entityNamesIn(path)];

@@ -93,14 +93,17 @@ const NAMES_OF_VIEWS = new Set([...VIEW, ...FILLERS, ...EXAMINATION]);
 
 /** Up to a colon that stands in no time of day ("8:05"). */
 const HEADING = /^[ \t]*([A-Za-z](?:[\w /,()&#.'-]|(?<=\d):(?=\d\d)){1,70}):(?!(?<=\d:)\d\d)/;
-/** Headings that are sure enough to be found without a colon, or within a line. */
-const BARE_HEADING = /^[ \t]*((?:FINDING|IMPRESSION|CONCLUSION)S?)[ \t]*$/;
+/** Headings that are sure enough to be found without a colon, before another mark, or within a line. */
+const BARE_HEADING = /^[ \t]*((?:FINDING|IMPRESSION|CONCLUSION)S?)[ \t]*(?:[;.–—-]+[ \t]*|$)/;
+/** Headings that are sure in small letters too, as copies of the reports have them. */
+const SMALL_HEADING =
+  /^(?:findings?|impressions?|conclusions?|indications?|comparisons?|technique|history|examination|findings and impression)$/;
 const WITHIN_LINE = /(?<=[.)_][ \t]+)(?=(?:FINDING|IMPRESSION|CONCLUSION)S?:)/g;
 
 /** Whether the words before a colon, and behind a line, are a heading: in capitals, or a known one whatever its letters. */
 function isHeading(text: string, lineBefore: string): boolean {
   if (!/[a-z]/.test(text)) return text.replace(/[^A-Z]/g, "").length >= 3 || /^(AP|PA)\b/.test(text);
-  if (!/^[A-Z]/.test(text)) return false;
+  if (!/^[A-Z]/.test(text)) return SMALL_HEADING.test(text);
   const [kind, parts] = [kindOf(text), wordsOf(text)];
   const opensParagraph = /(^|[.:])\s*$/.test(lineBefore);
   if (kind === "view") return opensParagraph && parts.every((word) => NAMES_OF_VIEWS.has(word));
@@ -116,13 +119,17 @@ function finalReport(report: string): string {
   return signed.trim() === "" ? report : signed;
 }
 
+/** One form of line ends and blanks: old copies have others, which no heading is found behind. */
+const plainLines = (report: string): string =>
+  report.replace(/\r\n?|[\f\v\u0085\u2028\u2029]/g, "\n").replace(/[\u00a0\u2007\u202f\ufeff]/g, " ");
+
 const tidy = (text: string): string => text.replace(/\s+/g, " ").trim();
 
 /** The sections of a report, in order; of what stands before the first heading, too. */
 export function splitReport(report: string): Section[] {
   const parts: { heading: string; lines: string[] }[] = [{ heading: "", lines: [] }];
   let lineBefore = "";
-  for (const line of finalReport(report).replace(WITHIN_LINE, "\n").split(/\r?\n/)) {
+  for (const line of finalReport(plainLines(report)).replace(WITHIN_LINE, "\n").split("\n")) {
     const found = HEADING.exec(line) ?? BARE_HEADING.exec(line);
     const heading = found === null ? "" : found[1]!.trim();
     if (found !== null && isHeading(heading, lineBefore)) parts.push({ heading, lines: [line.slice(found[0].length)] });
@@ -141,7 +148,8 @@ const ABOUT_THE_REPORT =
   /^(this (report|study) was|(electronically )?(signed|approved|dictated|transcribed|reviewed|interpreted|verified|edited|finalized)\b|dr\b|(the |these |above |critical |preliminary )*(findings?|results?|report|impression|case|study|images?|referring|attending|ordering|primary|clinical|medical|icu|ed|team|physician|nurse|wet read)\b.{0,60}\b(communicated|discussed|conveyed|telephoned|phoned|paged|notified|informed|reviewed|relayed|called|e-?mailed|told)\b|(was |were )?(discussed|communicated|reviewed|notified|telephoned) (with|to|by)\b|(notification|telephone|page|phone call)\b|at the time of (discovery|dictation|interpretation|review)|(i|we),? .{0,60}(reviewed|agree)|as (a|the) (teaching|attending)|_+$|end of (report|impression))/i;
 
 function isAboutTheReport(paragraph: string): boolean {
-  const sentences = paragraph.replace(/\b(Drs?|Mr|Mrs|Ms|M\.D|a\.m|p\.m|No)\./gi, "$1").split(/(?<=[.!?])\s+/);
+  const plain = paragraph.replace(/(^|\s)\(?\d{1,2}[.)](?=\s)/g, "$1"); // items of a list are numbered
+  const sentences = plain.replace(/\b(Drs?|Mr|Mrs|Ms|M\.D|a\.m|p\.m|No)\./gi, "$1").split(/(?<=[.!?])\s+/);
   return sentences.every((sentence) => ABOUT_THE_REPORT.test(sentence.trim()));
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { DataError } from "../../base/errors";
 import type { Split } from "../../base/types";
 
 /** Where the parquet files of a data set lie: every way in which the Hugging Face hub and its tools name and split them. */
@@ -28,21 +29,53 @@ const namesIn = (folder: string): string[] =>
 const ENDING = ".parquet";
 const parquetIn = (folder: string): string[] => namesIn(folder).filter((name) => name.endsWith(ENDING));
 
+/** A file that says which of how many it is; publishers put a hash behind. */
+const PART = /^.*-(\d{5})-of-(\d{5})(?:-[0-9a-z]+)?$/i;
+
+/**
+ * Refuses a split whose files say that one of them is not there, or is there twice: rows would be lost, or counted twice. Files are
+ * parts of a stated number ("train-00001-of-00003"), or counted from 0000; other names say nothing.
+ */
+function assertEveryPart(place: string, split: Split, files: readonly string[]): void {
+  const names = files.map((file) => file.slice(0, -ENDING.length));
+  const parts = names.map((name) => PART.exec(name));
+  const isCounted = names.every((name) => /^\d{4}$/.test(name));
+  if (!isCounted && parts.every((part) => part === null)) return;
+  const count = isCounted ? Math.max(...names.map(Number)) + 1 : Number(parts.find((part) => part !== null)![2]);
+  const numbers = isCounted
+    ? names.map(Number)
+    : parts.map((part) => (part !== null && Number(part[2]) === count ? Number(part[1]) : Number.NaN));
+  const isWhole = new Set(numbers).size === count && numbers.length === count && numbers.every((n) => n < count);
+  if (isWhole) return;
+  throw new DataError(
+    `parquetFiles: ${place} must hold each of the ${count} files of ${split} once; got ${files.join(", ")}. Download what is missing, and take out what is there twice.`,
+    { place, split, files, count },
+  );
+}
+
 /** Folders that may hold the files: the publisher's own, the data set's, and the hub's conversion. */
 const PLACES = ["data", "", "default"];
 
 /**
  * The parquet files of a split, in order: `data/train-00000-of-00002-….parquet`, `train.parquet`, `train/0000.parquet`, in `data`, the
  * folder itself or `default`. The first of these places that has some counts.
+ *
+ * @throws DataError where the names say that a file is missing, or there twice.
  */
 export function parquetFiles(folder: string, split: Split): string[] {
   for (const name of PLACES) {
     const place = join(folder, name);
     const named = parquetIn(place).filter((file) => splitOf(file.slice(0, -ENDING.length)) === split);
-    if (named.length > 0) return named.map((file) => join(place, file));
+    if (named.length > 0) {
+      assertEveryPart(place, split, named);
+      return named.map((file) => join(place, file));
+    }
     for (const own of namesIn(place).filter((entry) => SPLIT_OF.get(entry.toLowerCase()) === split)) {
       const files = parquetIn(join(place, own));
-      if (files.length > 0) return files.map((file) => join(place, own, file));
+      if (files.length > 0) {
+        assertEveryPart(join(place, own), split, files);
+        return files.map((file) => join(place, own, file));
+      }
     }
   }
   return [];

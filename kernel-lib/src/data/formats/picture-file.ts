@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import sharp, { type Metadata, type Sharp } from "sharp";
+import sharp, { type Metadata, type OutputInfo, type Sharp } from "sharp";
 import type { RasterImage } from "../../base/types";
 import { digestOfFile } from "../../store/files";
 
@@ -103,6 +103,9 @@ async function mixInks(source: Uint8Array): Promise<Samples> {
 
 const DEPTHS: readonly string[] = ["uchar", "ushort"];
 
+/** What the decoder says of samples and colours that it does not know, in pictures that may be sound. */
+const NOT_KNOWN = /\blabq\b|not supported|unsupported (?:jpeg process|colou?r|tiff|bit|depth|photometric)/i;
+
 /** The upright picture, ready to be reduced; what the decoder would show otherwise than a viewer is turned into samples first. */
 async function openUpright(bytes: Uint8Array): Promise<Sharp> {
   const metadata = await sharp(bytes, { limitInputPixels: MOST_PIXELS }).metadata();
@@ -113,6 +116,16 @@ async function openUpright(bytes: Uint8Array): Promise<Sharp> {
   if (samples === null) return open(bytes);
   const { data, ...raw } = samples;
   return sharp(data, { raw });
+}
+
+async function reduceTo(longestSide: number, bytes: Uint8Array): Promise<{ data: Buffer; info: OutputInfo }> {
+  const upright = await openUpright(bytes);
+  return upright
+    .resize({ width: longestSide, height: longestSide, fit: "inside", withoutEnlargement: true })
+    .flatten({ background: "#fff" })
+    .toColourspace("srgb")
+    .raw()
+    .toBuffer({ resolveWithObject: true });
 }
 
 /**
@@ -126,13 +139,9 @@ async function openUpright(bytes: Uint8Array): Promise<Sharp> {
 export async function decodePicture(picture: string | Uint8Array, longestSide: number): Promise<RasterImage> {
   const bytes = typeof picture === "string" ? await readPicture(picture) : picture;
   assertDecodable(bytes);
-  const upright = await openUpright(bytes);
-  const { data, info } = await upright
-    .resize({ width: longestSide, height: longestSide, fit: "inside", withoutEnlargement: true })
-    .flatten({ background: "#fff" })
-    .toColourspace("srgb")
-    .raw()
-    .toBuffer({ resolveWithObject: true });
+  const { data, info } = await reduceTo(longestSide, bytes).catch((error: Error) => {
+    throw NOT_KNOWN.test(error.message) ? new UnreadPicture(error.message, { cause: error }) : error;
+  });
   if (info.channels !== 3 && info.channels !== 1) throw new UnreadPicture(`${info.channels} channels`);
   return { width: info.width, height: info.height, channels: info.channels, data: Uint8Array.from(data) };
 }

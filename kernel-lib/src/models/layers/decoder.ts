@@ -6,7 +6,7 @@ import { rmsNorm } from "../../compute/ops/norms";
 import { createRotaryTable, fillAngles, type RotaryAngles, type RotaryTable, rotate } from "../../compute/ops/rotary";
 import { gatherRows } from "../../compute/ops/rows";
 import { assertMultiple, assertSizes } from "../weights/fields";
-import { type NamedShape, type ParameterStore, withBias, withoutBias } from "../weights/parameters";
+import { type NamedShape, type ParameterStore, type WeightArray, withBias, withoutBias } from "../weights/parameters";
 import { type LinearMaps, linearMaps } from "./linear";
 import { type RopeConfig, rotaryFrequencies, rotaryScale } from "./rope";
 
@@ -59,6 +59,31 @@ export function endTokensJson({ endTokenId, otherEndTokenIds = [] }: DecoderConf
 
 /** Prefix of the text model's modules, the same in every reader. */
 export const TEXT_PREFIX = "model.language_model";
+
+const HEAD_WEIGHT = "lm_head.weight";
+
+/**
+ * A configuration whose output head is the one that the file holds. Some files hold the shared matrix twice: the copy is taken out of
+ * `weights`. A head with other values than the token embedding was trained apart from it, whatever the configuration says, and is
+ * taken as such, as transformers 5 does.
+ */
+export function withStoredHead<C extends { readonly tieWordEmbeddings: boolean }>(
+  config: C,
+  weights: Map<string, WeightArray>,
+): C {
+  const [head, embedding] = [weights.get(HEAD_WEIGHT), weights.get(`${TEXT_PREFIX}.embed_tokens.weight`)];
+  if (!config.tieWordEmbeddings || head === undefined || embedding === undefined) return config;
+  const isCopy = head.unusable === undefined && embedding.unusable === undefined && hasSameValues(head, embedding);
+  if (!isCopy) return { ...config, tieWordEmbeddings: false };
+  weights.delete(HEAD_WEIGHT);
+  return config;
+}
+
+function hasSameValues(one: WeightArray, other: WeightArray): boolean {
+  if (one.shape.join() !== other.shape.join()) return false;
+  const [values, others] = [one.data, other.data]; // read from the file once each
+  return values.every((value, i) => value === others[i]);
+}
 
 /** Name and shape of every weight of a text model, under the module names of transformers 5. Qwen2's q, k and v have a bias, Mistral's none. */
 export function decoderShapes(config: DecoderConfig, attentionBias: "bias" | "none"): NamedShape[] {

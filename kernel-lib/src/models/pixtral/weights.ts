@@ -1,7 +1,7 @@
 import { DataError } from "../../base/errors";
 import { createRandom } from "../../base/random";
 import { requireBackend } from "../../compute/backend";
-import { decoderShapes, TEXT_PREFIX } from "../layers/decoder";
+import { decoderShapes, TEXT_PREFIX, withStoredHead } from "../layers/decoder";
 import { withFolderTokens } from "../text/generation-config";
 import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
 import type { ReaderArchitecture, VisionLanguageModel } from "../vision-language/model";
@@ -122,9 +122,9 @@ export function loadPixtral(folder: string): Pixtral {
   const checkpoint = readCheckpoint(folder);
   const parsed = parsePixtralConfig(checkpoint.config);
   const tokenizer = createTokenizer(requirePart(where, checkpoint, "tokenizer"), checkpoint.tokenizerConfig ?? {});
-  const config = { ...parsed, text: withFolderTokens(parsed.text, tokenizer, checkpoint.generation ?? null) };
   const weights = new Map([...checkpoint.weights].map(([name, weight]) => [toModuleName(name), weight]));
-  if (config.tieWordEmbeddings) weights.delete("lm_head.weight"); // some files hold the shared matrix twice
+  const text = withFolderTokens(parsed.text, tokenizer, checkpoint.generation ?? null);
+  const config = withStoredHead({ ...parsed, text }, weights);
   const imageConfig = parsePixtralImageConfig(requirePart(where, checkpoint, "preprocessor"));
   const parts: PixtralParts = {
     tokenizer,

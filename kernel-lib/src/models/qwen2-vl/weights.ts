@@ -1,7 +1,7 @@
 import { DataError } from "../../base/errors";
 import { createRandom } from "../../base/random";
 import { requireBackend } from "../../compute/backend";
-import { decoderShapes, TEXT_PREFIX } from "../layers/decoder";
+import { decoderShapes, TEXT_PREFIX, withStoredHead } from "../layers/decoder";
 import { withFolderTokens } from "../text/generation-config";
 import { assertVocabulary, createTokenizer, type TextTokenizer } from "../text/tokenizer";
 import type { ReaderArchitecture, VisionLanguageModel } from "../vision-language/model";
@@ -100,10 +100,10 @@ export function loadQwen2Vl(folder: string): Qwen2Vl {
   const checkpoint = readCheckpoint(folder);
   const parsed = parseQwen2VlConfig(checkpoint.config);
   const tokenizer = createTokenizer(requirePart(where, checkpoint, "tokenizer"), checkpoint.tokenizerConfig ?? {});
-  const config = { ...parsed, text: withFolderTokens(parsed.text, tokenizer, checkpoint.generation ?? null) };
   processorFields(where, checkpoint.processor ?? {}).refuseOthers();
   const weights = new Map([...checkpoint.weights].map(([name, weight]) => [toModuleName(name), weight]));
-  if (config.tieWordEmbeddings) weights.delete("lm_head.weight"); // some files hold the shared matrix twice
+  const text = withFolderTokens(parsed.text, tokenizer, checkpoint.generation ?? null);
+  const config = withStoredHead({ ...parsed, text }, weights);
   const parts: Qwen2VlParts = {
     tokenizer,
     imageConfig: parseQwen2VlImageConfig(requirePart(where, checkpoint, "preprocessor")),

@@ -164,6 +164,24 @@ describe("readReport", () => {
     expect(textOf(report)).toBe("A small pneumothorax.");
   });
 
+  it.each([
+    "FINDINGS; The heart is large.\n\nIMPRESSION; Large heart.",
+    "FINDINGS - The heart is large.\n\nIMPRESSION- Large heart.",
+    "FINDINGS. The heart is large.\n\nIMPRESSION.\n\nLarge heart.",
+    "examination: chest\nfindings: the heart is large.\nimpression: large heart.",
+    "\u00a0FINDINGS: The heart is large.\r\r\u00a0IMPRESSION: Large heart.\r",
+    "FINDINGS: The heart is large.\f\n\u202fIMPRESSION: Large heart.",
+  ])("finds both parts of %j", (report) => {
+    expect(readReport(report).rule).toBe("findings and impression");
+    expect(textOf(report)).toMatch(/^the heart is large\. large heart\.$/i);
+  });
+
+  it("leaves out an item of a list that says who was told, and keeps its neighbours", () => {
+    const listed =
+      "IMPRESSION:\n\n 1. Pneumothorax.\n\n 2. Findings discussed with Dr. ___ at 3 p.m.\n\n (3) A line.\n";
+    expect(textOf(listed)).toBe("1. Pneumothorax. (3) A line.");
+  });
+
   it("reads Windows line ends and headings in small letters", () => {
     expect(textOf("Indication: cough\r\n\r\nFindings: The heart is large.\r\n\r\nImpression: Large heart.\r\n")).toBe(
       "The heart is large. Large heart.",

@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readParquet } from "../../../src/data/formats/parquet";
 import { allParquetFiles, holdsParquet, parquetFiles } from "../../../src/data/formats/parquet-splits";
+import { refusal } from "../helpers";
 
 const REFERENCE = join(__dirname, "../../reference/data");
 const { files } = JSON.parse(readFileSync(join(REFERENCE, "row-groups.json"), "utf8")) as {
@@ -47,6 +48,21 @@ test.each([
   expect(found("test")).toEqual(names.filter((name) => !isTrain(name)));
   expect(found("validation")).toEqual([]);
   expect(holdsParquet(folder)).toBe(true);
+});
+
+test.each([
+  [["data/train-00000-of-00003.parquet", "data/train-00002-of-00003.parquet"], 3],
+  [["data/train-00000-of-00002-aa.parquet", "data/train-00000-of-00002-bb.parquet"], 2],
+  [["data/train-00000-of-00001.parquet", "data/train.parquet"], 1],
+  [["data/train-00000-of-00001.parquet", "data/train-00001-of-00002.parquet"], 1],
+  [["data/train-00000-of-00001.parquet", "data/train-00001-of-00001.parquet"], 1],
+  [["train/0000.parquet", "train/0002.parquet"], 3],
+  [["train/0001.parquet"], 2],
+])("refuses a split of which a file is missing, or there twice: %s", async (names, count) => {
+  write(...names);
+  const { message, code } = await refusal(() => parquetFiles(folder, "train"));
+  expect(code).toBe("data");
+  expect(message).toContain(`must hold each of the ${count} files of train once; got ${basename(names[0]!)}`);
 });
 
 test("the middle split has several names", () => {

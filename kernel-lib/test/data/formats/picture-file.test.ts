@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import sharp from "sharp";
 import { expect, test } from "vitest";
 import type { RasterImage } from "../../../src/base/types";
 import { decodePicture, isNearlyFlat } from "../../../src/data/formats/picture-file";
@@ -34,6 +35,15 @@ test.each([
 ])("%s is not read, and not called damaged", async (name, wording) => {
   const refused = decodePicture(join(FOLDER, name), 64);
   await expect(refused).rejects.toMatchObject({ name: "UnreadPicture", message: expect.stringMatching(wording) });
+});
+
+test("a picture of colours that the decoder does not know is not called damaged", async () => {
+  const raw = { width: 4, height: 4, channels: 3 as const };
+  const tiff = await sharp(Buffer.alloc(48, 90), { raw }).tiff({ compression: "none" }).toBuffer();
+  const photometric = tiff.indexOf(Buffer.from([0x06, 0x01, 3, 0, 1, 0, 0, 0, 2, 0])); // 2: RGB
+  expect(photometric).toBeGreaterThan(0);
+  tiff[photometric + 8] = 8; // CIE L*a*b*
+  await expect(decodePicture(tiff, 64)).rejects.toMatchObject({ name: "UnreadPicture" });
 });
 
 test("a page that a login gives in place of a picture is called what it is", async () => {

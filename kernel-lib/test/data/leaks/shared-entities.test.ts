@@ -99,6 +99,8 @@ const CORPORA: Readonly<Record<string, Readonly<Record<string, () => Promise<Cor
     "jsonl, DICOM's name": () => jsonl({ PatientID: "10000032" }),
     "csv, in words": () => csv("Subject ID", "10000032"),
     "jsonl, short": () => jsonl({ pid: "P10000032" }),
+    "csv, record number": () => csv("MRN", "10000032"),
+    "jsonl, filled up": () => jsonl({ PatientID: "10000032\u0000" }),
   },
   study: {
     "MIMIC-CXR": mimic,

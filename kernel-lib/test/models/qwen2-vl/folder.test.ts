@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openBackend } from "../../../src/compute/backend";
-import { readSafetensors } from "../../../src/compute/safetensors";
+import { readSafetensors, writeSafetensors } from "../../../src/compute/safetensors";
 import type { Qwen2VlConfig } from "../../../src/models/qwen2-vl/config";
 import { parseQwen2VlConfig, qwen2VlConfigJson } from "../../../src/models/qwen2-vl/config";
 import { multimodalPositionIds } from "../../../src/models/qwen2-vl/model";
@@ -37,6 +37,27 @@ describe("saveQwen2Vl and loadQwen2Vl", () => {
     expect(loaded.tokenizer.encode("spiky <|image_pad|>")).toEqual(model.tokenizer.encode("spiky <|image_pad|>"));
     model.dispose();
     loaded.dispose();
+  });
+
+  test("a head that the file holds twice is shared; one of other values is a head of its own, whatever the configuration says", () => {
+    const model = tinyModel(3);
+    const embedding = model.parameters.export().get("model.language_model.embed_tokens.weight")!;
+    const withHead = (data: Float32Array) => {
+      saveQwen2Vl(model, folder);
+      const file = join(folder, "model.safetensors");
+      const { tensors } = readSafetensors(file);
+      writeSafetensors(file, [...tensors, ["lm_head.weight", { dtype: "F32", shape: embedding.shape, data }]]);
+      return loadQwen2Vl(folder);
+    };
+    const same = withHead(Float32Array.from(embedding.data));
+    expect(same.config.tieWordEmbeddings).toBe(true);
+    expect(same.parameters.export()).toEqual(model.parameters.export());
+    const own = withHead(Float32Array.from(embedding.data, (value, i) => (i === 5 ? value + 1 : value)));
+    expect(own.config.tieWordEmbeddings).toBe(false);
+    expect(own.parameters.export().get("lm_head.weight")!.data[5]).toBe(Math.fround(embedding.data[5]! + 1));
+    saveQwen2Vl(own, folder);
+    expect(JSON.parse(readFileSync(join(folder, "config.json"), "utf8")).tie_word_embeddings).toBe(false);
+    for (const each of [model, same, own]) each.dispose();
   });
 
   test("the same seed makes the same weights, another seed others", () => {

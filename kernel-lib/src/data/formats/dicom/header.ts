@@ -112,8 +112,26 @@ export interface DicomLayout extends PictureShape {
 
 const MOST_SAMPLES: Readonly<Record<"plain" | "coded", number>> = { plain: 64 * 2 ** 20, coded: 32 * 2 ** 20 };
 
-/** @throws DataError for a size, a number of frames or a depth that is not read. */
+/** Height and width of a pixel, where a file tells them. */
+const PIXEL_SIZES = [
+  ["x00280034", "PixelAspectRatio (0028,0034)"],
+  ["x00280030", "PixelSpacing (0028,0030)"],
+  ["x00181164", "ImagerPixelSpacing (0018,1164)"],
+] as const;
+
+/** Refuses pixels that are not square: a viewer stretches the picture, which is not done here. Up to a twentieth nobody sees it. */
+function assertSquare(header: DicomHeader): void {
+  for (const [tag, field] of PIXEL_SIZES) {
+    const [height, width] = header.data.string(tag)?.split("\\").map(Number) ?? [];
+    if (height === undefined || width === undefined || !(height > 0 && width > 0)) continue;
+    if (Math.max(height / width, width / height) > 1.05)
+      header.refuse(field, "be the same down and across", `${height} and ${width}`);
+  }
+}
+
+/** @throws DataError for a size, a number of frames or a depth that is not read, and for pixels that are not square. */
 export function readLayout(header: DicomHeader, packing: Packing): DicomLayout {
+  assertSquare(header);
   const height = header.whole("x00280010", "Rows (0028,0010)", [1, 16_384, "to"]);
   const width = header.whole("x00280011", "Columns (0028,0011)", [1, 16_384, "to"]);
   const samples = header.whole("x00280002", "SamplesPerPixel (0028,0002)", [1, 3], 1) as 1 | 3;

@@ -39,11 +39,40 @@ function withNumber(name: string, tag: readonly number[], value: number, offset 
 
 const DESCRIPTOR = [0x28, 0, 2, 0x30];
 
+/** A file with one more element of text, before its pixels; `tag` as its four bytes. */
+function withElement(name: string, tag: readonly number[], type: string, text: string): Buffer {
+  const bytes = fileOf(name);
+  const at = bytes.indexOf(Buffer.from([0xe0, 0x7f, 0x10, 0]));
+  expect(at).toBeGreaterThan(0);
+  const padded = text.length % 2 === 0 ? text : `${text} `;
+  const element = Buffer.from([...tag, 0, 0, padded.length, 0]);
+  element.write(type, 4, "latin1");
+  return Buffer.concat([bytes.subarray(0, at), element, Buffer.from(padded), bytes.subarray(at)]);
+}
+
+const [ASPECT, SPACING] = [[0x28, 0, 0x34, 0] as const, [0x28, 0, 0x30, 0] as const];
+
+test("a picture whose pixels are as good as square is read", async () => {
+  const bytes = withElement("shown-sigmoid-2", SPACING, "DS", "0.1430\\0.1435");
+  const [plain, told] = [await readDicom(fileOf("shown-sigmoid-2"), "a.dcm"), await readDicom(bytes, "a.dcm")];
+  expect(renderDicom(told)).toEqual(renderDicom(plain));
+});
+
 test.each([
   [
     "a function of another name",
     () => withText("shown-sigmoid-2", "SIGMOID ", "GAMMA   "),
     /VOILUTFunction .* must be one of LINEAR, LINEAR_EXACT, SIGMOID; got GAMMA/,
+  ],
+  [
+    "pixels that are twice as wide as high",
+    () => withElement("shown-sigmoid-2", ASPECT, "IS", "1\\2"),
+    /PixelAspectRatio \(0028,0034\), must be the same down and across; got 1 and 2/,
+  ],
+  [
+    "rows that are farther apart than columns",
+    () => withElement("shown-sigmoid-2", SPACING, "DS", "0.3\\0.2"),
+    /PixelSpacing \(0028,0030\), must be the same down and across; got 0.3 and 0.2/,
   ],
   [
     "a window without a width",
