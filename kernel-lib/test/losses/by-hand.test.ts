@@ -83,6 +83,7 @@ describe("attentionDistillation by hand", () => {
     expect(readerReliance([1, 2], [5, 6])).toBeCloseTo(0, 12);
     expect(readerReliance([log(3), 0], [0, 0])).toBeCloseTo((3 / 4) * log(3 / 2) + (1 / 4) * log(1 / 2), 12);
     expect(readerReliance([30, 0], [0, 30])).toBeCloseTo(30, 6);
+    expect(readerReliance([0, Number.NEGATIVE_INFINITY], [0, 0])).toBeCloseTo(log(2), 12); // a label that cannot be has no part
   });
 
   test("reliance does not ask whether the answer is right", () => {

@@ -86,7 +86,15 @@ test("nothing, other lengths, infinities and options out of range are refused by
   expect(refusal(() => directPreference(pair, { chosen: [-1, -1], rejected: [-2] })).message).toMatch(
     /reference.chosen/,
   );
-  expect(refusal(() => directPreference({ ...pair, rejected: [-Infinity] }, pair)).message).toMatch(/policy.rejected/);
+  const longer = { chosen: [-1], rejected: [-2, -2] };
+  expect(refusal(() => directPreference(pair, longer)).message).toMatch(/directPreference: reference.rejected/);
+  const unbounded = (side: "chosen" | "rejected") => ({ ...pair, [side]: [Number.NEGATIVE_INFINITY] });
+  for (const side of ["chosen", "rejected"] as const)
+    expect(refusal(() => directPreference(unbounded(side), pair)).message).toMatch(`directPreference: policy.${side}`);
+  const [logits, targets] = [tf.zeros<tf.Rank.R2>([2, 3]), Int32Array.of(0, 1)];
+  expect(refusal(() => answerLikelihoods(logits, targets, [0], 1)).message).toMatch(/^answerLikelihoods: rowOf/);
+  expect(refusal(() => answerLikelihoods(logits, targets, [0, 0], 0)).message).toMatch(/^answerLikelihoods: numRows/);
+  logits.dispose();
   expect(refusal(() => directPreference(pair, pair, { beta: 0 })).message).toMatch(/beta must/);
   expect(refusal(() => directPreference(pair, pair, { labelSmoothing: 0.5 })).message).toMatch(/labelSmoothing must/);
 });

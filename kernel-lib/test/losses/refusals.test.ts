@@ -8,7 +8,13 @@ import {
   attentionDistillationLoss,
   readerReliance,
 } from "../../src/losses/attention-distillation";
-import { contrastiveKl, contrastiveLoss, contrastLabels, readerPreference } from "../../src/losses/contrastive-kl";
+import {
+  contrastiveKl,
+  contrastiveLoss,
+  contrastLabels,
+  klToRetriever,
+  readerPreference,
+} from "../../src/losses/contrastive-kl";
 import { emdr2 } from "../../src/losses/emdr2";
 import { leaveOneOut } from "../../src/losses/leave-one-out";
 import { chooseLoss, lossOptionsOf } from "../../src/losses/losses";
@@ -108,7 +114,7 @@ test("an option of another loss is refused with the names of those that take it"
   expect(details).toEqual({ loss: "emdr2", prior: "off" });
   const shared = refusal(() => chooseLoss("train", { loss: "emdr2", targetTemperature: 2 }));
   expect(shared.message).toMatch(/It belongs to [a-zA-Z]+, [a-zA-Z]+/);
-  expect(lossOptionsOf({ temperature: 2, prior: undefined })).toEqual({ temperature: 2 });
+  expect(lossOptionsOf({ temperature: 2, prior: undefined })).toStrictEqual({ temperature: 2 });
 });
 
 test("a loss says what the judgement lacks and how to have it", () => {
@@ -143,6 +149,8 @@ test("what has no probability adds nothing, and is not NaN", () => {
   const impossible = { data: Float32Array.of(0, -2000), rows: 1, cols: 2 };
   const { value } = contrastiveKl(matrix(1, 2), impossible, { prior: "off" });
   expect(value).toBeCloseTo(Math.log(2), 6);
+  const half = Float64Array.of(Math.log(0.5), Math.log(0.5));
+  expect(klToRetriever(Float64Array.of(0, Number.NEGATIVE_INFINITY), half).value).toBeCloseTo(Math.log(2), 12);
 });
 
 test("a loss as an operation has the loss's value and, times what flows in, its gradient", () => {
