@@ -19,6 +19,7 @@ describe("parseLabelSet", () => {
     ["No finding", [0]],
     ["The findings are 1 and pleural effusion", [1, 2]],
     ["none", []],
+    ["None of them ...", []],
     ["None.", []],
     ["１，２", [1, 2]], // full-width digits and comma
   ])("finds the labels in %j", (text, indices) => {

@@ -6,6 +6,10 @@ describe("voteAnswers", () => {
     expect(voteAnswers(["Left lung.", "liver", "the left lung"], [0.3, 0.4, 0.3])).toBe("Left lung.");
   });
 
+  it("keeps apart what differs in where words end", () => {
+    expect(voteAnswers(["left lung", "leftlung", "spleen"], [0.3, 0.3, 0.4])).toBe("spleen");
+  });
+
   it("takes the earlier of two equals", () => {
     expect(voteAnswers(["liver", "spleen"], [0.5, 0.5])).toBe("liver");
   });
@@ -14,6 +18,7 @@ describe("voteAnswers", () => {
     expect(voteAnswers(["", "liver"], [0.6, 0.4])).toBeNull();
     expect(voteAnswers(["…", "liver"], [0.5, 0.5])).toBe("liver");
     expect(voteAnswers([" "], [1])).toBeNull();
+    expect(voteAnswers([null, "liver"], [0.6, 0.4])).toBeNull();
   });
 
   it("refuses weights that are no distribution, and no reading", () => {
