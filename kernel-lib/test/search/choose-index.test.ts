@@ -1,5 +1,10 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { chooseIndex, EXACT_UP_TO } from "../../src/search/engines";
+import { chooseIndex, EXACT_UP_TO, loadSavedIndex } from "../../src/search/engines";
+import { createFlatIndex } from "../../src/search/flat-index";
+import { matrix } from "./helpers";
 
 describe("chooseIndex", () => {
   it("goes by size, and says so", () => {
@@ -27,5 +32,22 @@ describe("chooseIndex", () => {
     [{ exactUpTo: -1 }, /exactUpTo must be a whole number/],
   ])("refuses %j", (options, wording) => {
     expect(() => chooseIndex({ rows: 1, cols: 1 }, options)).toThrow(wording);
+  });
+});
+
+describe("loadSavedIndex", () => {
+  it("loads an index by the kind that it had, and refuses another kind in its own name", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "saved-index-"));
+    try {
+      const rows = matrix([
+        [1, 0],
+        [0, 1],
+      ]);
+      await createFlatIndex(["a", "b"], rows).save(folder);
+      expect((await loadSavedIndex("flat", folder)).ids).toEqual(["a", "b"]);
+      await expect(loadSavedIndex("best", folder)).rejects.toThrow(/^loadSavedIndex: kind must be one of flat, hnsw/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

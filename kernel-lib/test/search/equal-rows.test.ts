@@ -27,6 +27,32 @@ function withEqualRows(rows: number, step: number, noise = 0): Matrix {
   return corpus;
 }
 
+describe("foldOfCopies", () => {
+  it.each([
+    [[[1, 1]], "row 1 must equal a lower one, once"],
+    [[[1, -1]], "row 1 must equal a lower one, once"],
+    [[[3, 0]], "row 3 must equal a lower one, once"],
+    [[[1, 0.5]], "row 1 must equal a lower one, once"],
+    [[[1.5, 0]], "row 1.5 must equal a lower one, once"],
+    [
+      [
+        [2, 0],
+        [2, 1],
+      ],
+      "row 2 must equal a lower one, once",
+    ],
+    [
+      [
+        [2, 1],
+        [1, 0],
+      ],
+      "a row must equal one that equals no other",
+    ],
+  ] as [[number, number][], string][])("refuses %j by what is wrong", (copies, message) => {
+    expect(() => foldOfCopies(3, copies)).toThrow(new RangeError(message));
+  });
+});
+
 describe("foldRows", () => {
   it("finds the rows that are the same, each by its lowest position", () => {
     const fold = foldRows(

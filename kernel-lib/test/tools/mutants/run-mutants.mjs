@@ -18,7 +18,7 @@ const { values, positionals } = parseArgs({
 const [room] = positionals;
 const library = join(import.meta.dirname, "..", "..", "..");
 const tests = (values.tests ?? (room === "answers" ? "answers,systems" : room)).split(",");
-const MOST_SECONDS = 20;
+const MOST_SECONDS = 10;
 const TICKS = 100; // of processor time, a second
 
 /** Processor time of a process, seconds. */
@@ -31,69 +31,68 @@ function processorTime(pid) {
   }
 }
 
-/** Runs a worker from a mutant on. @returns the results, and the mutant at which it hung or died, if one. */
-function work(settings, first, results) {
+/** Runs a worker from a mutant on. @returns the mutant at which it hung or died; null where it came to the end. */
+function work(settings) {
   return new Promise((done, fail) => {
-    const worker = fork(join(import.meta.dirname, "mutant-worker.mjs"), [JSON.stringify({ ...settings, first })], {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
-    let [current, since, mutants, refused] = [null, 0, null, false];
+    const program = join(import.meta.dirname, "mutant-worker.mjs");
+    const worker = fork(program, [JSON.stringify(settings)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    let [current, since, refused] = [null, 0, false];
     const watch = setInterval(() => {
       if (current !== null && processorTime(worker.pid) - since > MOST_SECONDS) worker.kill("SIGKILL");
     }, 500);
     worker.on("message", (message) => {
-      if (message.mutants !== undefined) mutants = message.mutants;
+      for (const mutant of message.mutants ?? []) made.set(mutant.id, mutant);
       if (message.begun !== undefined) [current, since] = [message.begun, processorTime(worker.pid)];
       if (message.result !== undefined) {
-        results.push(message.result);
+        note(message.result);
         current = null;
       }
       refused ||= message.refused === true;
     });
     worker.on("exit", (code) => {
       clearInterval(watch);
-      if (current === null && code === 0) return done({ mutants, stoppedAt: null });
+      if (current === null && code === 0) return done(null);
       if (current === null)
         return fail(new Error(refused ? "the tests fail without a mutant" : `the worker ended with ${code}`));
-      results.push({ id: current, status: "timeout" });
-      done({ mutants, stoppedAt: current });
+      note({ id: current, status: "timeout" });
+      done(current);
     });
   });
 }
 
 const settings = { library, room, tests, from: values.from, only: values.only ?? null };
-const results = [];
-let [first, mutants] = [0, null];
-for (;;) {
-  const outcome = await work(settings, first, results);
-  mutants ??= outcome.mutants;
-  if (outcome.stoppedAt === null) break;
-  first = Number(outcome.stoppedAt) + 1;
-}
-const statusOf = new Map(results.map(({ id, status }) => [id, status]));
-const tried = mutants.filter(({ id }) => statusOf.has(id));
-const of = (...wanted) => tried.filter(({ id }) => wanted.includes(statusOf.get(id)));
 const say = (text) => process.stdout.write(`${text}\n`);
-for (const mutant of of("survived", "uncovered")) {
-  const { fileName, location, mutatorName, replacement, original, id } = mutant;
-  say(
-    `${relative(library, fileName)}:${location.start.line + 1}:${location.start.column + 1} ${mutatorName} ${statusOf.get(id)}`,
-  );
+const made = new Map(); // mutants by id
+const statusOf = new Map();
+
+/** Notes what came of a mutant; one that no test found is said at once. */
+function note({ id, status }) {
+  statusOf.set(id, status);
+  if (status !== "survived" && status !== "uncovered") return;
+  const { fileName, location, mutatorName, replacement, original } = made.get(id);
+  const { line, column } = location.start;
+  say(`${relative(library, fileName)}:${line + 1}:${column + 1} ${mutatorName} ${status}`);
   say(`  - ${original.replace(/\s+/g, " ").slice(0, 150)}\n  + ${replacement.replace(/\s+/g, " ").slice(0, 150)}`);
 }
-const found = of("found", "timeout").length;
-const summary = {
-  room,
-  tests,
-  mutants: tried.length,
-  found,
-  ofTheseWithoutEnd: of("timeout").length,
-  uncovered: of("uncovered").length,
-  share: `${((100 * found) / tried.length).toFixed(1)} %`,
-};
-say(JSON.stringify(summary));
-if (values.out !== undefined)
-  writeFileSync(
-    values.out,
-    JSON.stringify({ ...summary, mutants: tried.map((mutant) => ({ ...mutant, status: statusOf.get(mutant.id) })) }),
-  );
+
+/** Says what came of all that were tried. */
+function report() {
+  const count = (wanted) => [...statusOf.values()].filter((status) => status === wanted).length;
+  const [found, withoutEnd, tried] = [count("found") + count("timeout"), count("timeout"), statusOf.size];
+  const summary = { room, tests, made: made.size, tried, found, withoutEnd, uncovered: count("uncovered") };
+  say(JSON.stringify({ ...summary, share: `${((100 * found) / tried).toFixed(1)} %` }));
+  if (values.out === undefined) return;
+  const mutants = [...statusOf].map(([id, status]) => ({ ...made.get(id), status }));
+  writeFileSync(values.out, JSON.stringify({ ...summary, mutants }));
+}
+
+process.on("SIGINT", () => {
+  report(); // of those tried so far
+  process.exit(130);
+});
+for (let first = 0; ; ) {
+  const stoppedAt = await work({ ...settings, first });
+  if (stoppedAt === null) break;
+  first = Number(stoppedAt) + 1;
+}
+report();
