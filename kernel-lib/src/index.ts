@@ -61,7 +61,13 @@ export {
   type RecallMeasurement,
 } from "./experiments/stages/corpus-index";
 export { expect } from "./experiments/stages/expectations";
-export { intervene, type InterveneOptions } from "./experiments/stages/intervention";
+export {
+  type CandidateReadings,
+  intervene,
+  type InterveneOptions,
+  readCandidates,
+  type ReadCandidatesOptions,
+} from "./experiments/stages/intervention";
 export { predict, type Predictions, type PredictOptions, type PredictResult } from "./experiments/stages/predictions";
 export {
   READER_MODES,

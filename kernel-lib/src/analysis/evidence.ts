@@ -1,11 +1,11 @@
-import { answerWordings, isCorrect } from "../answers/forms";
+import { isCorrect } from "../answers/forms";
 import { assertKnownKeys } from "../base/check";
 import type { Prediction } from "../base/types";
 import type { BootstrapOptions, Statistic } from "../metrics/bootstrap";
 import { BASELINE_SYSTEM, FULL_SYSTEM } from "../systems/systems";
 import { isInconsistent, readsSeveral } from "./inconsistency";
-import { bySystem, type Measurement, measure, measureDifference, ratioOf, shareOf } from "./measurement";
-import { chanceOracle, isOracleCorrect, PICKS, type Pick, pickReading } from "./oracle";
+import { bySystem, type Measurement, measure, measureDifference, shareOf } from "./measurement";
+import { chanceOracleOf, isOracleCorrect, isPlaceRight, PICKS, pickReading } from "./oracle";
 import { checkSeeds, type SeedAnswers } from "./over-seeds";
 
 // What the paper's claims rest on besides values and differences: how hard inconsistent questions are, whether the gain is theirs, and what
@@ -117,35 +117,18 @@ function betweenModelAndOracle(asked: readonly Asked[]): Row[] {
   const full = asked.flatMap((one) => one.full ?? []);
   if (full.length < asked.length || !readsSeveral(full)) return [];
   const [accuracy, oracle] = [shareOf(full, isCorrect), shareOf(full, isOracleCorrect)];
-  const guess = ratioOf(full, numRight, ({ readings }) => readings.length);
-  const tries = ratioOf(
-    full,
-    ({ readings }) => readings.length,
-    () => 1,
-  );
   const row = (metric: string, statistic: Statistic, subset = "all"): Row => {
     return { system: FULL_SYSTEM, metric, subset, statistic };
   };
   return [
     row("oracle", oracle),
-    row("chanceOracle", (rows) => chanceOracle(guess(rows), tries(rows))),
+    row("chanceOracle", chanceOracleOf(full)),
     row("oracleGap", (rows) => oracle(rows) - accuracy(rows)),
     ...PICKS.flatMap((pick) => {
       if (full.some((one) => one.readings.length > 0 && pickReading(one, pick) === null)) return [];
-      const picked = shareOf(full, (one) => isPickRight(one, pick));
+      const picked = shareOf(full, (one) => isPlaceRight(one, pickReading(one, pick)));
       const left: Statistic = (rows) => oracle(rows) / 2 + accuracy(rows) / 2 - picked(rows);
       return [row("picked", picked, pick), row("gapLeft", left, pick)];
     }),
   ];
-}
-
-function numRight(prediction: Prediction): number {
-  const { truth, readings } = answerWordings(prediction);
-  return truth === null ? 0 : readings.filter((answer) => answer === truth).length;
-}
-
-function isPickRight(prediction: Prediction, pick: Pick): boolean {
-  const place = pickReading(prediction, pick);
-  const { truth, readings } = answerWordings(prediction);
-  return place !== null && truth !== null && readings[place] === truth;
 }

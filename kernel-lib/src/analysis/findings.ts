@@ -84,8 +84,12 @@ export function judge(evidence: Evidence, claimed: ClaimedRange, worth: number):
   return { value, low, high, n, seeds, verdict, smallest, pValue, because: verdict === "inconclusive" ? reason : null };
 }
 
-/** Against the nearest end of what is claimed: exact where one seed's answers were counted, else from the interval. */
-function testOf(evidence: Evidence, { above, below }: ClaimedRange): number {
+/**
+ * Two-sided p of an effect against the nearest end of what is claimed: exact where one seed's answers were counted, else from the interval.
+ *
+ * @example testOf(row, { above: 0 })   // of a difference: against none
+ */
+export function testOf(evidence: Omit<Evidence, "n">, { above, below }: ClaimedRange): number {
   const { value, seeds, gained, lost } = evidence;
   const edges = [above, below].filter((edge) => edge !== undefined);
   const nearest = edges.reduce((a, b) => (Math.abs(b - value) < Math.abs(a - value) ? b : a));

@@ -38,7 +38,18 @@ export {
 } from "./intervention";
 export { type ListChangeInputs, measureListChanges } from "./list-changes";
 export { findMeasurement, type MeasureOptions } from "./measurement";
-export { chanceOracle, isOracleCorrect, measureOracle, PICKS, type Pick, pickReading } from "./oracle";
+export {
+  type CandidateOptions,
+  CROSS_SCORER,
+  chanceOracle,
+  isOracleCorrect,
+  measureCandidates,
+  measureOracle,
+  PICKS,
+  type Pick,
+  pickReading,
+  trainCrossScorer,
+} from "./oracle";
 export { aggregateMeasurements, measureOverSeeds, type OverSeedsOptions, type SeedAnswers } from "./over-seeds";
 export { measureSweep, type SweepCell, type SweepMeasure, type SweepRow, sweepCorrelation } from "./sweep";
 export {

@@ -17,6 +17,8 @@ const SMALLEST_DEVIATION = 1e-6;
 export interface LinearProbe {
   /** The likeliest class of each row, [n]. */
   readonly classify: (rows: Matrix) => number[];
+  /** The probability of each class of each row, [n][C]. */
+  readonly probabilities: (rows: Matrix) => number[][];
 }
 
 /** How rows are brought to mean 0 and deviation 1, with a constant behind the last column. */
@@ -117,13 +119,16 @@ export function trainLinearProbe(embeddings: Matrix, classes: readonly number[],
   if (embeddings.rows === 0) throw new ShapeError("trainLinearProbe: embeddings must hold at least one row; got 0.");
   const scale = scalingOf(embeddings);
   const weights = descend(scale(embeddings), classes, numClasses);
-  const classify = (rows: Matrix): number[] => {
+  const judge = (rows: Matrix): number[][] => {
     const scaled = scale(rows);
-    const logits = new Float64Array(numClasses);
     return Array.from({ length: rows.rows }, (_, i) => {
+      const logits = new Float64Array(numClasses);
       fillLogits(scaled, i, weights, logits);
-      return logits.indexOf(Math.max(...logits));
+      return Array.from(logits);
     });
   };
-  return { classify };
+  return {
+    classify: (rows) => judge(rows).map((logits) => logits.indexOf(Math.max(...logits))),
+    probabilities: (rows) => judge(rows).map((logits) => Array.from(softmax(logits))),
+  };
 }

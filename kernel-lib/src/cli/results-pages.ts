@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { testOf } from "../analysis/findings";
 import type { Measurement } from "../analysis/measurement";
 import type { SweepMeasure, SweepRow } from "../analysis/sweep";
 import { sweepCorrelation } from "../analysis/sweep";
@@ -15,6 +16,7 @@ import { percent, points } from "../figures/text";
 import { type BoardRow, boardRows, countVerdicts } from "../frames/board";
 import { ANSWER_METRICS } from "../metrics/answers";
 import { aboutMetric } from "../metrics/known-metrics";
+import { holm, intervalTest } from "../metrics/paired-tests";
 import { writeFileAtomic } from "../store/files";
 import { BASELINE_SYSTEM, FULL_SYSTEM, predictionName, SYSTEMS } from "../systems/systems";
 
@@ -59,24 +61,31 @@ function drawStored(name: string): string {
   if (name === "findings") return boardMarkdown(boardRows(storedBoard()));
   if (name === "verdicts") return verdictsMarkdown(boardRows(storedBoard()));
   const analysis = ANALYSES[name];
-  if (analysis !== undefined) return analysis(loadResults("casebook").rows as readonly ReportedRow[]);
+  if (analysis !== undefined) {
+    const [report, write] = analysis;
+    return hasResults(report) ? write(loadResults(report).rows as readonly ReportedRow[]) : notRecorded(report);
+  }
   return hasResults(name) ? resultsMarkdown(loadResults(name)) : `*Not run yet: \`npm run results -- ${name}\`.*`;
 }
 
-/** Tables of the casebook's analyses, by the name of their block. */
-const ANALYSES: Readonly<Record<string, (rows: readonly ReportedRow[]) => string>> = {
-  pairs: pairsTable,
-  outcomes: outcomesTable,
-  lists: listsTable,
-  weights: weightsTable,
-  trust: trustTable,
+/** Tables of the analyses, by the name of their block, and the report that stores each. */
+const ANALYSES: Readonly<Record<string, readonly [report: string, write: (rows: readonly ReportedRow[]) => string]>> = {
+  pairs: ["casebook", pairsTable],
+  outcomes: ["casebook", outcomesTable],
+  lists: ["casebook", listsTable],
+  weights: ["casebook", weightsTable],
+  trust: ["casebook", trustTable],
+  candidates: ["comparators", candidatesTable],
 };
-const NOT_RECORDED = "*Not recorded yet: `npm run results -- casebook`.*";
+const notRecorded = (report: string): string => `*Not recorded yet: \`npm run results -- ${report}\`.*`;
+/** What bold differences are. */
+const AFTER_HOLM = "Bold differences are not zero after Holm's correction over those of the table (p < 0.05).";
+const NOT_RECORDED = notRecorded("casebook");
 
 type Wanted = Partial<Pick<ReportedRow, "system" | "baseline" | "metric" | "subset">>;
 
 /** What the table says of a value, a dash where it says nothing. */
-function cell(rows: readonly ReportedRow[], wanted: Wanted, write: typeof withInterval): string {
+function cell(rows: readonly ReportedRow[], wanted: Wanted, write: Write<ReportedRow>): string {
   const asked = Object.entries({ baseline: null, ...wanted });
   const row = rows.find((each) => asked.every(([name, value]) => each[name as keyof ReportedRow] === value));
   return row === undefined ? "–" : write(row);
@@ -87,11 +96,14 @@ function pairsTable(rows: readonly ReportedRow[]): string {
   const subset = "one pair";
   const kinds = distinct(rows.flatMap((row) => (row.subset === subset ? [row.system] : [])));
   if (kinds.length === 0) return NOT_RECORDED;
+  const [metric, baseline] = ["accuracy", "retrieved pair"];
+  const paired = rows.filter((row) => row.subset === subset && row.metric === metric && row.baseline === baseline);
+  const write = differencesOf(paired, "student");
   const lines = kinds.map((system) => [
     system,
-    cell(rows, { system, subset, metric: "accuracy" }, withInterval),
-    cell(rows, { system, subset, metric: "accuracy", baseline: "retrieved pair" }, difference),
-    cell(rows, { system, subset, metric: "likelihood" }, ({ value }) => value.toFixed(3)),
+    cell(rows, { system, subset, metric }, withInterval),
+    cell(paired, { system, baseline }, write),
+    cell(rows, { system, subset, metric: "likelihood" }, ({ value }) => value.toFixed(3).replace("-", "−")),
     cell(rows, { system, subset, metric: "followsCaption" }, withInterval),
   ]);
   return table(
@@ -117,13 +129,14 @@ function listsTable(rows: readonly ReportedRow[]): string {
   const of = { metric: "agreement", system: FULL_SYSTEM } as const;
   const paired = rows.filter((row) => row.metric === of.metric && row.baseline === BASELINE_SYSTEM);
   if (paired.length === 0) return NOT_RECORDED;
-  const lines = paired.map(({ subset, ...row }) => [
-    subset.includes(",") ? subset : `${subset}, diagnosis`,
-    cell(rows, { ...of, system: BASELINE_SYSTEM, subset }, withInterval),
-    cell(rows, { ...of, subset }, withInterval),
-    difference(row),
-    cell(rows, { ...of, system: BASELINE_SYSTEM, subset: `${subset}, went` }, withInterval),
-    cell(rows, { ...of, subset: `${subset}, came in` }, withInterval),
+  const write = differencesOf(paired, "student");
+  const lines = paired.map((row) => [
+    row.subset.includes(",") ? row.subset : `${row.subset}, diagnosis`,
+    cell(rows, { ...of, system: BASELINE_SYSTEM, subset: row.subset }, withInterval),
+    cell(rows, { ...of, subset: row.subset }, withInterval),
+    write(row),
+    cell(rows, { ...of, system: BASELINE_SYSTEM, subset: `${row.subset}, went` }, withInterval),
+    cell(rows, { ...of, subset: `${row.subset}, came in` }, withInterval),
   ]);
   return table(
     ["passages that share", "before", "after", "difference, paired", "of those that went", "of those that came in"],
@@ -161,6 +174,57 @@ function weightsTable(rows: readonly ReportedRow[]): string {
   return table(["temperature", "largest weight", "equal weight", "answers as with equal weights"], lines);
 }
 
+/** The oracle by number of candidates and by head, beside chance; then the rules that pick one reading. */
+function candidatesTable(rows: readonly ReportedRow[]): string {
+  const parts = distinct(rows.flatMap((row) => (row.metric === "chanceOracle" ? [row.subset] : [])));
+  if (parts.length === 0) return notRecorded("comparators");
+  const of = (metric: string, subset: string): string => cell(rows, { metric, subset }, withInterval);
+  const levels = parts.map((part) => [
+    part,
+    ...["accuracy", "oracle", "chanceOracle"].map((metric) => of(metric, part)),
+  ]);
+  const picks = distinct(rows.flatMap((row) => (row.metric === "picked" ? [row.subset] : [])));
+  const rules = distinct(picks.map((subset) => subset.split(", ").at(-1)!));
+  const picked = parts
+    .filter((part) => picks.some((subset) => subset.startsWith(`${part}, `)))
+    .map((part) => [
+      ...[part, of("accuracy", part)],
+      ...rules.map((rule) => of("picked", `${part}, ${rule}`)),
+      of("oracle", part),
+    ]);
+  const first = table(["passages of each head", "model (fused)", "oracle", "as many guesses"], levels);
+  return `${first}\n\n${table(["passages of each head", "model (fused)", ...rules, "oracle"], picked)}`;
+}
+
+/** Of systems of others: each against FT RAG and JOMED, and what it costs. */
+function comparedTable(rows: readonly ReportedRow[]): string {
+  const own = rows.filter(isShown);
+  const [metric] = distinct(own.map((row) => row.metric));
+  const paired = rows.filter((row) => row.subset === "all" && row.metric === metric && row.baseline !== null);
+  const over = paired.filter((row) => row.baseline === BASELINE_SYSTEM);
+  const under = paired.filter((row) => row.system === FULL_SYSTEM);
+  const write = differencesOf([...over, ...under]);
+  const lines = distinct(own.map(({ system }) => system)).map((system) => {
+    const cost = (name: string, show: Write<ReportedRow>): string => cell(rows, { system, metric: name }, show);
+    return [
+      ...[labelOf(system), cell(own, { system, metric: metric! }, withInterval)],
+      cell(over, { system, baseline: BASELINE_SYSTEM }, write),
+      cell(under, { system: FULL_SYSTEM, baseline: system }, write),
+      cost("trainedShare", ({ value }) => percent(value)),
+      cost("trainingPasses", count),
+      cost("answeringPasses", ({ value, n, seeds }) => ((value * seeds) / n).toFixed(1)),
+      cost("trainingSeconds", count),
+    ];
+  });
+  const header = [
+    ...["system", aboutMetric(metric!).label, "over FT RAG, paired", "JOMED over it, paired"],
+    ...["trained share of the weights", "prompts read to train", "to answer, each question", "seconds of training"],
+  ];
+  return table(header, lines);
+}
+
+const count = ({ value }: Pick<Measurement, "value">): string => Math.round(value).toLocaleString("en-US");
+
 /** The board as Markdown: a line a claim. */
 export function boardMarkdown(rows: readonly BoardRow[]): string {
   const lines = rows.map((row) => [
@@ -175,18 +239,23 @@ export function boardMarkdown(rows: readonly BoardRow[]): string {
   return table(header, lines);
 }
 
-/** How many claims have which verdict, and which. */
-function verdictsMarkdown(rows: readonly BoardRow[]): string {
-  const named = rows.filter(({ verdict }) => verdict === "contradicted" || verdict === "inconclusive");
-  const said = named.map((row) => `*${row.says}*: ${verdictText(row)}`);
-  const others = said.length === 0 ? "" : ` ${said.join(". ")}.`;
-  return `Of ${rows.length} claims of the paper ${countVerdicts(rows)}.${others} Replica scale, drawn worlds.`;
+/** How many claims have which verdict, and which are not reproduced: short enough for a first screen, however many there are. */
+export function verdictsMarkdown(rows: readonly BoardRow[]): string {
+  const said = (["contradicted", "inconclusive"] as const).flatMap((verdict) => {
+    const own = rows.filter((row) => row.verdict === verdict);
+    const names = own.map(({ claim, because }) => {
+      return `*${claim.replaceAll("-", " ")}*${because === "" ? "" : ` (${because})`}`;
+    });
+    return own.length === 0 ? [] : [` ${verdict.charAt(0).toUpperCase()}${verdict.slice(1)}: ${names.join(", ")}.`];
+  });
+  return `Of ${rows.length} claims of the paper ${countVerdicts(rows)}.${said.join("")} Replica scale, drawn worlds.`;
 }
 
 /** "+4.4 (+2.7 to +5.9)": points of a difference, per cent of a share; a dash where it was not run. */
 export function estimateText({ unit, value, low, high }: BoardRow): string {
   if (value === null || low === null || high === null) return "–";
-  if (low === high) return "0, identical";
+  if (low === high && unit === "points") return "0, identical";
+  if (low === high) return percent(value);
   return unit === "points" ? difference({ value, low, high }) : withInterval({ value, low, high });
 }
 
@@ -213,17 +282,37 @@ export function resultsMarkdown({ manifest, rows }: ResultsTable): string {
   const body =
     kind === "sweep"
       ? sweepTable(rows as readonly SweepRow[])
-      : tasks.length === 1
-        ? systemsTable(rows as readonly ReportedRow[])
-        : tasksTable(rows as readonly ReportedRow[]);
+      : (manifest.beside === undefined ? tablesOf(tasks) : comparedTable)(rows as readonly ReportedRow[]);
   const commit = code.commit === null ? "" : `, commit ${code.commit.slice(0, 8)}`;
-  const about = `Replica scale, ${source === "real" ? "real data" : "phantom"}, ${seeds.length > 1 ? "seeds" : "seed"} ${seeds.join(", ")}, per cent, 95 % intervals over seeds and questions (${madeAt.slice(0, 10)}${commit}).`;
+  const about = `Replica scale, ${source === "real" ? "real data" : "phantom"}, ${seeds.length > 1 ? "seeds" : "seed"} ${seeds.join(", ")}, per cent, 95 % intervals over seeds and questions (${madeAt.slice(0, 10)}${commit}). ${AFTER_HOLM}`;
   return `${about}\n\n${body}`;
 }
+
+const tablesOf = (tasks: readonly string[]) => (tasks.length === 1 ? systemsTable : tasksTable);
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [line(header), `|${"---|".repeat(header.length)}`, ...rows.map(line)].join("\n");
+}
+
+type Paired = Pick<Measurement, "value" | "low" | "high" | "seeds"> & Partial<Pick<Measurement, "gained" | "lost">>;
+type Write<T> = (row: T) => string;
+
+/**
+ * Writes the differences of one table; those that are not zero after Holm's correction over all of them are bold.
+ *
+ * @param kind of their intervals: by bootstrap over seeds and questions, or Student's over seeds.
+ */
+function differencesOf<T extends Paired>(rows: readonly T[], kind: "bootstrap" | "student" = "bootstrap"): Write<T> {
+  const pValues = rows.map((row) =>
+    kind === "student" ? intervalTest(row, 0, row.seeds, kind) : testOf(row, { above: 0 }),
+  );
+  const adjusted = holm(pValues);
+  const sure = new Set<T>(rows.filter((_, i) => adjusted[i]! < 0.05));
+  return (row) => {
+    if (row.value === 0 && row.low === 0 && row.high === 0) return "0, identical";
+    return sure.has(row) ? `**${points(row.value)}** (${points(row.low)} to ${points(row.high)})` : difference(row);
+  };
 }
 
 const withInterval = ({ value, low, high }: Pick<Measurement, "value" | "low" | "high">): string =>
@@ -247,32 +336,22 @@ function systemsTable(rows: readonly ReportedRow[]): string {
   const own = rows.filter(isShown);
   const metrics = distinct(own.map(({ metric }) => metric));
   const [first] = metrics;
-  const find = (wanted: Partial<ReportedRow>): ReportedRow | undefined =>
-    rows.find((row) =>
-      Object.entries({ subset: "all", ...wanted }).every(([name, value]) => row[name as keyof ReportedRow] === value),
-    );
-  const lines = distinct(own.map(({ system }) => system)).map((system) => {
-    const gain = (subset: string, metric: string): string => {
-      const row = find({ system, metric, subset, baseline: BASELINE_SYSTEM });
-      return row === undefined
-        ? "–"
-        : row.value === 0 && row.low === 0 && row.high === 0
-          ? "0, identical"
-          : difference(row);
-    };
-    const values = metrics.map((metric) => {
-      const row = find({ system, metric, baseline: null });
-      return row === undefined ? "–" : withInterval(row);
-    });
-    return [
-      labelOf(system),
-      ...values,
-      gain("all", first!),
-      gain("inconsistent", "accuracy"),
-      gain("consistent", "accuracy"),
-    ];
-  });
-  const share = find({ system: BASELINE_SYSTEM, metric: "inconsistency", baseline: null });
+  const columns = [
+    ["all", first!],
+    ["inconsistent", "accuracy"],
+    ["consistent", "accuracy"],
+  ] as const;
+  const paired = rows.filter((row) => row.baseline === BASELINE_SYSTEM);
+  const shown = columns.flatMap(([subset, metric]) =>
+    paired.filter((row) => row.subset === subset && row.metric === metric),
+  );
+  const write = differencesOf(shown);
+  const lines = distinct(own.map(({ system }) => system)).map((system) => [
+    labelOf(system),
+    ...metrics.map((metric) => cell(own, { system, metric }, withInterval)),
+    ...columns.map(([subset, metric]) => cell(shown, { system, subset, metric, baseline: BASELINE_SYSTEM }, write)),
+  ]);
+  const share = rows.find((row) => row.metric === "inconsistency" && row.system === BASELINE_SYSTEM);
   const note =
     share === undefined
       ? ""
@@ -293,6 +372,11 @@ function tasksTable(rows: readonly ReportedRow[]): string {
   const systems = distinct(own.map(({ system }) => system));
   const last = systems.includes("jomed") ? "jomed" : systems.at(-1)!;
   const names = distinct(own.map(({ task, metric }) => JSON.stringify([task, metric])));
+  const gains = rows.filter(
+    (row) =>
+      row.system === last && row.baseline === BASELINE_SYSTEM && row.subset === "all" && row.metric in ANSWER_METRICS,
+  );
+  const write = differencesOf(gains);
   const lines = names.map((name) => {
     const [task, metric] = JSON.parse(name) as [string, string];
     const ofLine = rows.filter((row) => row.task === task && row.metric === metric && row.subset === "all");
@@ -300,13 +384,13 @@ function tasksTable(rows: readonly ReportedRow[]): string {
       const row = ofLine.find((each) => each.system === system && each.baseline === null);
       return row === undefined ? "–" : percent(row.value);
     });
-    const gain = ofLine.find((each) => each.system === last && each.baseline === BASELINE_SYSTEM);
+    const gain = gains.find((each) => each.task === task && each.metric === metric);
     const n = ofLine[0]!.n.toLocaleString("en-US");
     return [
       `${task} (${n})`,
       aboutMetric(metric as ReportedRow["metric"]).label,
       ...values,
-      gain === undefined ? "–" : difference(gain),
+      gain === undefined ? "–" : write(gain),
     ];
   });
   return table(["task (questions)", "metric", ...systems.map(labelOf), `${labelOf(last)} over FT RAG, paired`], lines);
@@ -314,14 +398,13 @@ function tasksTable(rows: readonly ReportedRow[]): string {
 
 /** Of a sweep: a line for each setting. */
 function sweepTable(rows: readonly SweepRow[]): string {
+  const gains = rows.filter(({ measure }) => measure === "ragGain" || measure === "gain");
+  const write = differencesOf(gains as readonly (SweepRow & Paired)[]);
   const lines = distinct(rows.map(({ task }) => task)).map((task) => {
     const find = (measure: SweepMeasure) => rows.find((row) => row.task === task && row.measure === measure)!;
     const { knowledge, visibility, pull } = find("gain");
     const value = (measure: SweepMeasure): string => percent(find(measure).value);
-    const interval = (measure: SweepMeasure): string => {
-      const { value: middle, low, high } = find(measure);
-      return `${points(middle)} (${points(low!)} to ${points(high!)})`;
-    };
+    const interval = (measure: SweepMeasure): string => write(find(measure) as SweepRow & Paired);
     const [before, after] = [value("sameBefore"), value("sameAfter")];
     return [
       ...[String(knowledge), String(visibility), String(pull), value("closedBook"), value("ftRag"), value("jomed")],

@@ -53,6 +53,8 @@ export interface ReportPlan {
   readonly backbones: readonly string[];
   readonly seeds: readonly number[];
   readonly systems: readonly string[];
+  /** A report on the same tasks, readers and seeds, whose stages it shares: what that one says of its systems is not said again. */
+  readonly beside?: string;
 }
 
 /** The content of data/protocol.json. */
@@ -154,12 +156,13 @@ const REPORT_KEYS: readonly (keyof ReportPlan)[] = [
     "backbones",
     "seeds",
     "systems",
+    "beside",
   ] as const),
 ];
 
 function checkReport(report: ReportPlan, protocol: Protocol, refuse: Refuse): void {
   assertKnownKeys("loadProtocol: a report", report, REPORT_KEYS);
-  const { name, needs, tasks, sweep } = report;
+  const { name, needs, tasks, sweep, beside } = report;
   if (typeof name !== "string" || !NAME.test(name))
     throw refuse('name reports in lower-case words joined by "-"', name);
   if ((tasks === undefined) === (sweep === undefined))
@@ -167,8 +170,24 @@ function checkReport(report: ReportPlan, protocol: Protocol, refuse: Refuse): vo
   const chosen = protocol.choices.map((choice) => choice.name);
   const missing = (needs ?? [null]).filter((need) => !chosen.includes(need as string));
   if (missing.length > 0) throw refuse(`rest the report ${name} on its choices (${chosen.join(", ")})`, missing);
+  if (beside !== undefined && !isBeside(report, protocol))
+    throw refuse(`put the report ${name} beside one on the same tasks, readers and seeds`, beside);
   assertFresh(protocol, report.seeds, `loadProtocol: report ${name}`);
   resolveGrid(gridOf(report)); // refuses unknown names
+}
+
+/** Whether the other report asks all that this one asks, of other systems. */
+function isBeside({ beside, ...report }: ReportPlan, { reports }: Protocol): boolean {
+  const other = reports.find(({ name }) => name === beside);
+  if (other === undefined || other.name === report.name) return false;
+  const within = <T>(some: readonly T[] = [], all: readonly T[] = []): boolean =>
+    some.every((one) => all.includes(one));
+  return (
+    within(report.tasks, other.tasks) &&
+    within(report.seeds, other.seeds) &&
+    within(report.backbones, other.backbones) &&
+    [report.source, report.profile, report.corpus].join() === [other.source, other.profile, other.corpus].join()
+  );
 }
 
 /** Every seed that was looked at to choose something. */

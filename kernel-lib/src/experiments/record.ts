@@ -1,5 +1,6 @@
 import { claimedPairs } from "../analysis/claims";
 import { measureEvidence } from "../analysis/evidence";
+import type { Measurement } from "../analysis/measurement";
 import { measureOverSeeds, type SeedAnswers } from "../analysis/over-seeds";
 import { measureSweep, type SweepCell, type SweepRow } from "../analysis/sweep";
 import { listOf, measureTold } from "../analysis/theory";
@@ -7,8 +8,9 @@ import { isOneLabel } from "../answers/forms";
 import { assertNotInterrupted } from "../base/check";
 import { ConfigError, StateError } from "../base/errors";
 import type { Control, Prediction } from "../base/types";
+import { ANSWER_METRICS } from "../metrics/answers";
 import { artifactPlace, codeVersion, findArtifact } from "../store/artifact";
-import { BASELINE_SYSTEM, FULL_SYSTEM } from "../systems/systems";
+import { BASELINE_SYSTEM, FULL_SYSTEM, predictionName, SYSTEMS, systemOf } from "../systems/systems";
 import { checkpointFor } from "./checkpoint-folder";
 import { type GridPlan, type PlannedStage, planGrid } from "./grid/plan";
 import { openWorld } from "./grid/session";
@@ -86,7 +88,9 @@ export async function recordReport(
   const plan = await planGrid(recordGrid(report, options), { control });
   const stored = storedPredictions(report.name, plan);
   const open = (seed: number): Promise<Run> => openRunOf(plan, seed, control);
-  const rows = report.sweep === undefined ? await systemRows(plan, stored, open) : await sweepRows(plan, stored, open);
+  const told = namesIn(protocol.reports.find(({ name }) => name === report.beside));
+  const rows =
+    report.sweep === undefined ? await systemRows(plan, { stored, open, told }) : await sweepRows(plan, stored, open);
   const { tasks: _tasks, sweep, ...asked } = report;
   const run = await open(plan.settings.seeds[0]!);
   const { commit, node, platform } = await codeVersion();
@@ -146,11 +150,31 @@ function answersOf({ settings, cells }: GridPlan, stored: Stored, { task, backbo
     });
 }
 
-async function systemRows(plan: GridPlan, stored: Stored, open: OpenRun): Promise<ReportedRow[]> {
+/** How predictions name the systems of a report; none of no report. */
+function namesIn(report: ReportPlan | undefined): ReadonlySet<string> {
+  return new Set((report?.systems ?? []).map((name) => predictionName(systemOf("results: systems", name))));
+}
+
+/** Every difference that a claim names, and JOMED's to each system that stands for one of others. */
+function comparedPairs(): (readonly [system: string, baseline: string])[] {
+  const others = SYSTEMS.filter(({ kind }) => kind === "compared").map((system) => predictionName(system));
+  const pairs = [...claimedPairs(), ...others.map((name) => [FULL_SYSTEM, name] as const)];
+  return [...new Map(pairs.map((pair) => [pair.join(), pair])).values()];
+}
+
+interface SystemRows {
+  readonly stored: Stored;
+  readonly open: OpenRun;
+  /** Systems of the report that this one stands beside. */
+  readonly told: ReadonlySet<string>;
+}
+
+async function systemRows(plan: GridPlan, { stored, open, told }: SystemRows): Promise<ReportedRow[]> {
   const { tasks, backbones, seeds, corpus, profile } = plan.settings;
   const rows: ReportedRow[] = [];
   const { numDraws } = profileOf(profile);
   const { control } = await open(seeds[0]!);
+  const kind = told.size === 0 ? "alone" : "beside";
   const total = tasks.length * backbones.length;
   let done = 0;
   for (const name of tasks) {
@@ -168,15 +192,21 @@ async function systemRows(plan: GridPlan, stored: Stored, open: OpenRun): Promis
       control.onProgress?.({ stage: "measuring tasks", done, total });
       const bootstrap = { numDraws };
       const measured = [
-        ...measureOverSeeds(answers, { bootstrap, pairs: claimedPairs() }),
-        ...measureEvidence(answers, { bootstrap }),
-        ...(isAnalysed(plan, answers[0]!) ? await analyseSeeds(plan, runs, { task: name, backbone }) : []),
+        ...measureOverSeeds(answers, { bootstrap, pairs: comparedPairs() }).filter((row) => isNew(row, told)),
+        ...measureEvidence(answers, { bootstrap }).filter((row) => isNew(row, told)),
+        ...(isAnalysed(plan, answers[0]!) ? await analyseSeeds(plan, runs, { task: name, backbone, kind }) : []),
       ];
       rows.push(...measured.map((row) => ({ ...row, backbone })));
       control.onProgress?.({ stage: "measuring tasks", done: ++done, total });
     }
   }
   return rows;
+}
+
+/** Whether a row is of a system that the report beside it has not, or a system's plain value. */
+function isNew({ system, baseline, subset, metric }: Measurement, told: ReadonlySet<string>): boolean {
+  const isPlain = baseline === null && subset === "all" && metric in ANSWER_METRICS;
+  return isPlain || !told.has(system) || (baseline !== null && !told.has(baseline));
 }
 
 /** Of a report of one task whose questions have one label each and whose two retrievers answered, the analyses are stored too. */

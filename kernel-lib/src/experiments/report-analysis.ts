@@ -2,6 +2,7 @@ import { measureAttribution, measureFlows } from "../analysis/attribution";
 import { measureFusionWeights } from "../analysis/fusion-weights";
 import { measureListChanges } from "../analysis/list-changes";
 import type { Measurement } from "../analysis/measurement";
+import { measureCandidates } from "../analysis/oracle";
 import { aggregateMeasurements } from "../analysis/over-seeds";
 import { listOf } from "../analysis/theory";
 import { measureTrust } from "../analysis/trust";
@@ -9,23 +10,33 @@ import { labelPredictions } from "../answers/forms";
 import { assertNotInterrupted } from "../base/check";
 import { StateError } from "../base/errors";
 import type { Prediction } from "../base/types";
-import { BASELINE_SYSTEM, FULL_SYSTEM } from "../systems/systems";
+import { BASELINE_SYSTEM, FULL_SYSTEM, predictionName, systemOf } from "../systems/systems";
+import { checkpointFor } from "./checkpoint-folder";
+import { type GridCost, gridCosts, weightsIn } from "./grid/costs";
 import type { GridPlan } from "./grid/plan";
 import { openWorld } from "./grid/session";
 import { type OpenedTask, openTask } from "./open-task";
 import { profileOf } from "./profiles";
 import type { Run } from "./run";
-import { buildIndex } from "./stages/corpus-index";
-import { intervene } from "./stages/intervention";
-import { tuneReader } from "./stages/reader";
+import { buildIndex, type Index } from "./stages/corpus-index";
+import { intervene, readCandidates } from "./stages/intervention";
+import { type TunedReader, tuneReader } from "./stages/reader";
+import { tuneRetriever } from "./stages/retriever";
 
 // What a report of one task stores besides values and differences: what its reader does with a pair, where answers go wrong, what training
-// changed in the lists, how uneven the fusion is.
+// changed in the lists, how uneven the fusion is. A report beside another: the oracle by number of candidates, and what each system costs.
 
 /** One seed of a report's task and reader. */
 export interface AnalysedSeed {
   readonly run: Run;
   readonly predictions: readonly Prediction[];
+}
+
+/** Of which task and reader, and which analyses: those of a report by itself, or those of one beside another. */
+interface Analysed {
+  readonly task: string;
+  readonly backbone: string;
+  readonly kind: "alone" | "beside";
 }
 
 /**
@@ -37,34 +48,103 @@ export interface AnalysedSeed {
 export async function analyseSeeds(
   plan: GridPlan,
   seeds: readonly AnalysedSeed[],
-  { task, backbone }: { readonly task: string; readonly backbone: string },
+  { task, backbone, kind }: Analysed,
 ): Promise<Measurement[]> {
   const bySeed: Measurement[][] = [];
-  for (const { run, predictions } of seeds) {
+  for (const seed of seeds) {
+    const { run } = seed;
     assertNotInterrupted("results", run.control.signal);
     const { corpus: asked } = plan.settings;
     const opened = await openTask(run, task, asked === null ? {} : { corpus: asked });
-    const read = await readerRows(plan, run, opened, backbone);
-    bySeed.push([...read, ...storedRows(run, opened, predictions)]);
+    const read = await withReader({ plan, run, opened, backbone }, (tuned) => READ[kind](run, opened, tuned));
+    const told =
+      kind === "alone" ? storedRows(run, opened, seed.predictions) : await costRows(plan, run, opened, backbone);
+    bySeed.push([...read, ...told]);
     run.control.onProgress?.({ stage: "analysing seeds", done: bySeed.length, total: seeds.length });
   }
   return aggregateMeasurements(bySeed);
 }
 
-async function readerRows(plan: GridPlan, run: Run, { task, corpus }: OpenedTask, backbone: string) {
+/** An index and the reader that FT RAG answered with. */
+interface Tuned {
+  readonly index: Index;
+  readonly reader: TunedReader;
+}
+
+/** What the reader is asked once more. */
+const READ: Readonly<
+  Record<Analysed["kind"], (run: Run, of: OpenedTask, tuned: Tuned) => Promise<readonly Measurement[]>>
+> = {
+  alone: (run, _of, tuned) => intervene(run, tuned),
+  beside: async (run, { task }, tuned) => {
+    const heads = await tuneRetriever(run, { task, ...tuned });
+    const { test, train } = await readCandidates(run, { ...tuned, heads });
+    return measureCandidates(test, { task, train, bootstrap: { numDraws: profileOf(run.profile).numDraws } });
+  },
+};
+
+interface ReaderPlace {
+  readonly plan: GridPlan;
+  readonly run: Run;
+  readonly opened: OpenedTask;
+  readonly backbone: string;
+}
+
+async function withReader<T>(
+  { plan, run, opened, backbone }: ReaderPlace,
+  ask: (tuned: Tuned) => Promise<T>,
+): Promise<T> {
   requireReader(plan, run, backbone);
+  const { task, corpus } = opened;
   const world = openWorld(plan.settings);
   const index = await buildIndex(run, { task, corpus, encoderFolder: world.encoderFolder });
   try {
     const reader = await tuneReader(run, { task, index, readerFolder: world.readerFolder(backbone) });
     try {
-      return await intervene(run, { index, reader });
+      return await ask({ index, reader });
     } finally {
       reader.dispose();
     }
   } finally {
     index.dispose();
   }
+}
+
+/** What each system of a grid took with one seed, as rows: shares and numbers of weights, prompts, seconds. */
+async function costRows(
+  { settings }: GridPlan,
+  run: Run,
+  { task }: OpenedTask,
+  backbone: string,
+): Promise<Measurement[]> {
+  const world = openWorld(settings);
+  const models = [
+    await checkpointFor(run, "clip", world.encoderFolder),
+    await checkpointFor(run, "qwen2-vl", world.readerFolder(backbone)),
+  ];
+  const frozen = models.reduce((sum, { folder }) => sum + weightsIn(folder), 0);
+  const costs = await gridCosts(run, { task: task.name, backbone, seed: run.seed });
+  const n = task.splits.test.length;
+  return costs
+    .filter(({ system }) => settings.systems.includes(system))
+    .flatMap((cost) => {
+      const about = {
+        task: task.name,
+        system: predictionName(systemOf("costRows", cost.system)),
+        baseline: null,
+        subset: "all",
+      };
+      return Object.entries(measuresOf(cost, frozen)).map(([metric, value]): Measurement => {
+        const facts = { splitBy: null, pValue: null, n, seeds: 1, scale: "replica", data: task.source } as const;
+        return { ...about, metric, value, low: value, high: value, ...facts };
+      });
+    });
+}
+
+/** `trainedShare`: of all weights, those of the pre-trained models and those that were trained beside them. */
+function measuresOf({ trainedWeights, trainingPasses, answeringPasses, trainingSeconds }: GridCost, frozen: number) {
+  const trainedShare = trainedWeights / (frozen + trainedWeights);
+  return { trainedShare, trainedWeights, trainingPasses, answeringPasses, trainingSeconds };
 }
 
 /** Nothing is trained to analyse. */

@@ -19,6 +19,8 @@ const COLUMNS = [
 ];
 const LINE_HEIGHT = 34;
 const BOTTOM = 56;
+/** Of all lines together: the board stands on the first screen of the README, and more claims move closer. */
+const MOST_HEIGHT = 700;
 /** Beside the marks, for the verdicts. */
 const RIGHT = 170;
 /** Further than the widest gain of an accuracy need not be drawn to scale. */
@@ -58,7 +60,7 @@ export function findingsFigure(rows: Table, context: FigureContext = {}): Figure
       shapes: [...lines.bands, zeroLine(all.length)],
       annotations: all.map(verdictNote),
     },
-    bodyHeight: LINE_HEIGHT * all.length + BOTTOM,
+    bodyHeight: Math.min(LINE_HEIGHT * all.length, MOST_HEIGHT) + BOTTOM,
     margin: { l: lines.marginLeft, r: RIGHT, b: BOTTOM },
     title: titleOf(all),
     caption: all.map(captionOf).join("; "),

@@ -5,8 +5,8 @@
 export interface MetricAbout {
   /** As it stands within a sentence: "macro-F1". */
   readonly label: string;
-  /** "share": 0 to 1, shown in per cent. "nats": a log-likelihood or a divergence. "count": a number of things. */
-  readonly unit: "share" | "nats" | "count";
+  /** "share": 0 to 1, shown in per cent. "nats": a log-likelihood or a divergence. "count": a number of things. "seconds": a time. */
+  readonly unit: "share" | "nats" | "count" | "seconds";
   /** "neither": it says what happens, not how well. */
   readonly better: "higher" | "lower" | "neither";
   /** The paper's name for it, where that is another one. */
@@ -33,6 +33,10 @@ const METRICS: ReadonlyMap<string, MetricAbout> = new Map([
   ["picked", share("accuracy of the picked reading")],
   ["gapLeft", share("oracle minus picked, minus half of the gap", { better: "neither" })],
   ["trainedShare", share("trained share of the weights", { better: "lower" })],
+  ["trainedWeights", { label: "trained weights", unit: "count", better: "lower" }],
+  ["trainingPasses", { label: "prompts read to train", unit: "count", better: "lower" }],
+  ["answeringPasses", { label: "prompts read to answer", unit: "count", better: "lower" }],
+  ["trainingSeconds", { label: "seconds of training", unit: "seconds", better: "lower" }],
   ["agreement", share("agreement")],
   ["knownTruth", share("passages of known truth", { better: "neither" })],
   ["trust", share("probability of what the caption says", { better: "neither" })],

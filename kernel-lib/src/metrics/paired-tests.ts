@@ -100,13 +100,19 @@ export function detectableEffect(
 /**
  * Two-sided p of an effect against the end of what is claimed, from its interval: below 0.05 exactly where the interval leaves that end out.
  *
- * @param interval 95 %, by bootstrap over seeds and their questions.
+ * @param interval 95 %, by bootstrap over seeds and their questions, or Student's over the seeds (`aggregateSeeds`).
  * @param edge the value it is held against: 0 for "no difference".
  * @param numSeeds ≥ 1.
+ * @param kind of the interval; one by bootstrap is widened first (`widenForSeeds`). Default "bootstrap".
  * @returns p in [0, 1]; 1 where all answers were identical and `edge` is their difference.
  */
-export function intervalTest(interval: Interval, edge: number, numSeeds: number): number {
-  const { value, low, high } = widenForSeeds(interval, numSeeds);
+export function intervalTest(
+  interval: Interval,
+  edge: number,
+  numSeeds: number,
+  kind: "bootstrap" | "student" = "bootstrap",
+): number {
+  const { value, low, high } = kind === "student" ? interval : widenForSeeds(interval, numSeeds);
   const half = value > edge ? value - low : high - value;
   if (value === edge) return 1;
   if (half <= 0) return 0;

@@ -1,12 +1,18 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CLAIMS } from "../../src/analysis/claims";
 import { measureEvidence } from "../../src/analysis/evidence";
 import { judge } from "../../src/analysis/findings";
-import { findMeasurement } from "../../src/analysis/measurement";
+import { findMeasurement, type Measurement } from "../../src/analysis/measurement";
+import { repositoryRoot } from "../../src/base/paths";
 import { createRandom } from "../../src/base/random";
+import { boardMark, FINDINGS_FIGURE } from "../../src/cli/findings";
 import { estimateText, verdictText } from "../../src/cli/results-pages";
-import { storedBoard } from "../../src/experiments/stored-results";
+import { loadResults, storedBoard } from "../../src/experiments/stored-results";
+import { findingsFigure } from "../../src/figures/findings-figure";
 import { boardRows, publishedEffect } from "../../src/frames/board";
+import { widenForSeeds } from "../../src/metrics/seeds";
 import { drawAnswers } from "./planted";
 
 const SURE = { n: 5000, seeds: 1 } as const;
@@ -88,6 +94,40 @@ describe("the board", () => {
       expect(verdictText(row)).not.toMatch(/NaN|undefined/);
       if (row.verdict === "not run") expect(row.value).toBeNull();
     }
+  });
+
+  test("each mark of its figure stands where the stored tables say, with the interval of so few seeds", () => {
+    const rows = boardRows(storedBoard()).filter(({ unit }) => unit === "points");
+    const [marks] = findingsFigure(boardRows(storedBoard())).data as unknown as {
+      readonly x: number[];
+      readonly error_x: { readonly array: number[]; readonly arrayminus: number[] };
+    }[];
+    const run = rows.filter(({ value }) => value !== null);
+    expect(marks!.x).toHaveLength(run.length);
+    const stored = (report: string) => loadResults(report).rows as readonly Measurement[];
+    let compared = 0;
+    for (const [i, { claim: name, report }] of run.entries()) {
+      const { effects } = CLAIMS.find((claim) => claim.name === name)!;
+      const found = effects.map(({ system, baseline = null, subset = "all", metric = "accuracy" }) =>
+        stored(report).find((row) =>
+          Object.entries({ system, baseline, subset, metric }).every(
+            ([key, value]) => row[key as keyof Measurement] === value,
+          ),
+        ),
+      );
+      const drawn = found.filter((row) => row !== undefined && Math.abs(100 * row.value - marks!.x[i]!) < 1e-9);
+      expect(drawn.length, name).toBeGreaterThan(0); // one of its effects, to the digit
+      const { value, low, high } = widenForSeeds(drawn[0]!, drawn[0]!.seeds);
+      expect(marks!.error_x.arrayminus[i]).toBeCloseTo(100 * (value - low), 9);
+      expect(marks!.error_x.array[i]).toBeCloseTo(100 * (high - value), 9);
+      compared += 1;
+    }
+    expect(compared).toBeGreaterThanOrEqual(10);
+  });
+
+  test("its committed figure was drawn from the stored tables", () => {
+    const svg = readFileSync(join(repositoryRoot(), FINDINGS_FIGURE), "utf8");
+    expect(svg.trimEnd().endsWith(boardMark(boardRows(storedBoard())))).toBe(true);
   });
 
   test("published numbers are the paper's or absent", () => {

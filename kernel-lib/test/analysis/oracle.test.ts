@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { findMeasurement, type Measurement } from "../../src/analysis/measurement";
-import { measureOracle } from "../../src/analysis/oracle";
-import { createRandom } from "../../src/base/random";
-import { predict } from "./helpers";
+import { CROSS_SCORER, measureCandidates, measureOracle, PICKS, trainCrossScorer } from "../../src/analysis/oracle";
+import { createRandom, type Random } from "../../src/base/random";
+import type { Prediction, Reading } from "../../src/base/types";
+import { predict, toyTask } from "./helpers";
 
 const of = (rows: readonly Measurement[], metric: string): Measurement => findMeasurement(rows, { metric });
 
@@ -47,5 +48,104 @@ describe("measureOracle", () => {
   it("is not asked of a system that reads at most once", () => {
     const rows = [predict("closed-book", "e1", 1, [1], 1), predict("closed-book", "e2", 1, [], 0)];
     expect(measureOracle(rows)).toMatchObject([{ system: "closed-book", metric: "accuracy", value: 1 / 2 }]);
+  });
+});
+
+const TASK = toyTask(["accuracy"], []);
+
+/** A question whose readings say these labels, the image head's first, two of each head, each as sure as it is told. */
+function listed(id: string, truth: number, said: readonly number[], sure: readonly number[]): Prediction<"label"> {
+  const numPerHead = said.length / 2;
+  const readings = said.map((answer, k): Reading<"label"> => {
+    const [head, rank] = [k < numPerHead ? ("image" as const) : ("text" as const), k % numPerHead];
+    const probabilities = answer === 0 ? [sure[k]!, 1 - sure[k]!] : [1 - sure[k]!, sure[k]!];
+    const retrieved = { passageId: `p${k}`, head, rank, score: 1 - 0.01 * rank };
+    return { form: "label", exampleId: id, retrieved, text: "", answer, logits: probabilities, probabilities };
+  });
+  return { ...predict("jomed", id, truth, [], 0), readings, weights: said.map(() => 1 / said.length) };
+}
+
+describe("measureCandidates", () => {
+  it("by hand: fused, oracle and chance by number and head", () => {
+    const rows = [
+      listed("e1", 0, [1, 0, 1, 1], [0.9, 0.8, 0.7, 0.6]), // only the image head's second is right
+      listed("e2", 1, [1, 1, 0, 0], [0.9, 0.9, 0.6, 0.6]),
+    ];
+    const found = measureCandidates(rows, { task: TASK, bootstrap: { numDraws: 50 } });
+    const value = (metric: string, subset: string): number => findMeasurement(found, { metric, subset }).value;
+    expect(value("oracle", "image head, 1")).toBe(1 / 2);
+    expect(value("oracle", "image head, 2")).toBe(1);
+    expect(value("oracle", "text head, 2")).toBe(0);
+    expect(value("chanceOracle", "image head, 1")).toBeCloseTo(1 / 2, 12);
+    expect(value("chanceOracle", "image head, 2")).toBeCloseTo(1 - (1 - 3 / 4) ** 2, 12);
+    expect(value("chanceOracle", "both heads, 2")).toBeCloseTo(1 - (1 - 3 / 8) ** 4, 12);
+    expect(value("accuracy", "text head, 1")).toBe(0);
+    expect(value("accuracy", "both heads, 1")).toBe(1 / 2); // of e2 the surer reading wins
+    expect(value("picked", "both heads, 1, confidence")).toBe(1 / 2);
+    expect(found.some(({ subset }) => subset.includes("5") || subset.includes(CROSS_SCORER))).toBe(false); // not read, not learned
+  });
+
+  it("with all candidates it is the oracle of the readings, and grows with their number", () => {
+    const random = createRandom("candidates");
+    const rows = Array.from({ length: 40 }, (_, i) => drawn(`e${i}`, random));
+    const found = measureCandidates(rows, { task: TASK, bootstrap: { numDraws: 50 } });
+    const oracle = (subset: string): number => findMeasurement(found, { metric: "oracle", subset }).value;
+    expect(oracle("both heads, 3")).toBe(of(measureOracle(rows), "oracle").value);
+    for (const part of ["image head", "text head", "both heads"]) {
+      const levels = [1, 2, 3].map((depth) => oracle(`${part}, ${depth}`));
+      expect([...levels].sort()).toEqual(levels);
+    }
+    for (const { value } of found.filter(
+      ({ metric, subset }) => metric === "picked" && subset.startsWith("both heads, 3"),
+    ))
+      expect(value).toBeLessThanOrEqual(oracle("both heads, 3"));
+  });
+
+  it("refuses readings without a passage, several systems, and an odd depth", () => {
+    const closed = [predict("closed-book", "e1", 1, [1], 1)];
+    expect(() => measureCandidates(closed, { task: TASK })).toThrow(/must be of a system that retrieves/);
+    const rows = [listed("e1", 0, [1, 0], [0.9, 0.8])];
+    expect(() => measureCandidates([...rows, { ...rows[0]!, system: "ft-rag" }], { task: TASK })).toThrow(
+      /one system; got jomed, ft-rag/,
+    );
+    expect(() => measureCandidates(rows, { task: TASK, depths: [0] })).toThrow(/depths must be/);
+  });
+});
+
+/** Six readings, of which the text head's are right nine times in ten and unsure, the image head's by chance and sure. */
+function drawn(id: string, random: Random): Prediction<"label"> {
+  const truth = random.integer(2);
+  const said = Array.from({ length: 6 }, (_, k) => (random.chance(k < 3 ? 0.5 : 0.9) ? truth : 1 - truth));
+  const sure = said.map((_, k) => (k < 3 ? 0.9 : 0.6) + 0.05 * random.next());
+  return listed(id, truth, said, sure);
+}
+
+describe("the cross-scorer", () => {
+  it("learns which readings to trust where no fixed rule knows it, the same from the same, and no worse than any rule", () => {
+    const random = createRandom("scorer");
+    const train = Array.from({ length: 120 }, (_, i) => drawn(`t${i}`, random));
+    const rows = Array.from({ length: 200 }, (_, i) => drawn(`e${i}`, random));
+    const options = { task: TASK, train, depths: [3], bootstrap: { numDraws: 50 } };
+    const found = measureCandidates(rows, options);
+    const picked = (rule: string): number =>
+      findMeasurement(found, { metric: "picked", subset: `both heads, 3, ${rule}` }).value;
+    for (const rule of PICKS) expect(picked(CROSS_SCORER)).toBeGreaterThanOrEqual(picked(rule));
+    expect(picked("confidence")).toBeLessThan(0.6);
+    expect(picked(CROSS_SCORER)).toBeGreaterThan(0.85);
+    expect(measureCandidates(rows, options)).toEqual(found);
+  });
+
+  it("learns nothing from truths that were permuted", () => {
+    const random = createRandom("permuted");
+    const train = Array.from({ length: 300 }, (_, i) => ({ ...drawn(`t${i}`, random), truth: random.integer(2) }));
+    const pick = trainCrossScorer(train);
+    const rows = Array.from({ length: 300 }, (_, i) => ({ ...drawn(`e${i}`, random), truth: random.integer(2) }));
+    const right = rows.filter((row) => row.readings[pick(row)!]!.answer === row.truth).length / rows.length;
+    expect(Math.abs(right - 0.5)).toBeLessThan(0.1);
+  });
+
+  it("needs readings of passages", () => {
+    expect(() => trainCrossScorer([])).toThrow(/must hold readings of passages/);
+    expect(trainCrossScorer([listed("e1", 0, [1, 0], [0.9, 0.8])])(predict("closed-book", "e", 0, [], 0))).toBeNull();
   });
 });

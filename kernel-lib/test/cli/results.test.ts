@@ -4,8 +4,10 @@ import { describe, expect, it } from "vitest";
 import type { SweepMeasure, SweepRow } from "../../src/analysis/sweep";
 import { repositoryRoot } from "../../src/base/paths";
 import { main, parseResults } from "../../src/cli/results";
-import { RESULT_PAGES, resultsMarkdown, withResults } from "../../src/cli/results-pages";
-import type { ReportedRow, ResultsManifest } from "../../src/experiments/stored-results";
+import { RESULT_PAGES, resultsMarkdown, verdictsMarkdown, withResults } from "../../src/cli/results-pages";
+import { type ReportedRow, type ResultsManifest, storedBoard } from "../../src/experiments/stored-results";
+import { findingsFigure } from "../../src/figures/findings-figure";
+import { type BoardRow, boardRows } from "../../src/frames/board";
 
 const manifest = (changes: Partial<ResultsManifest> = {}): ResultsManifest =>
   ({
@@ -53,8 +55,40 @@ describe("tables of pages", () => {
       "Replica scale, phantom, seeds 11, 12, per cent, 95 % intervals over seeds and questions (2026-11-30, commit 01234567).",
     );
     expect(text).toContain("| JOMED | 85.0 (84.0 to 86.0) | +5.0 (+4.0 to +6.0) | +8.0 (+7.0 to +9.0) | – |");
+    expect(text).toContain("Bold differences are not zero after Holm's correction");
     expect(text).toContain("| logits | 80.0 (79.0 to 81.0) | 0, identical | – | – |");
     expect(text).toContain("40.0 % of the 2,000 questions are inconsistent under FT RAG.");
+  });
+
+  it("differences that stand after Holm's correction over the table are bold, alone they would more often be", () => {
+    const paired = (system: string, value: number) => row(system, value, { baseline: "ft-rag", seeds: 5 });
+    const systems = ["text-head", "image-head", "jomed", "logits", "no-prior"];
+    // a half-width of 1 point is 1.58 wide with five seeds: +1.8 has p = 0.034, +8 one of 0.0002
+    const drawn = (values: readonly number[]) =>
+      resultsMarkdown({
+        manifest: manifest(),
+        rows: systems.flatMap((name, i) => [row(name, 0.8), paired(name, values[i]!)]),
+      });
+    expect(drawn([0.018, 0, 0, 0, 0.08])).toContain("| **+8.0** (+7.0 to +9.0) |");
+    expect(drawn([0.018, 0, 0, 0, 0.08])).toContain("| +1.8 (+0.8 to +2.8) |");
+    const alone = [row("jomed", 0.85), paired("jomed", 0.018)];
+    expect(resultsMarkdown({ manifest: manifest(), rows: alone })).toContain("| **+1.8** (+0.8 to +2.8) |");
+  });
+
+  it("of systems of others: against FT RAG and JOMED, and what each costs", () => {
+    const cost = (metric: string, value: number) => row("ATLAS-like", value, { metric: metric as never });
+    const rows = [
+      ...[row("ft-rag", 0.8), row("jomed", 0.85), row("ATLAS-like", 0.84)],
+      row("ATLAS-like", 0.04, { baseline: "ft-rag" }),
+      row("jomed", 0.01, { baseline: "ATLAS-like" }),
+      ...[cost("trainedShare", 0.25), cost("trainingPasses", 45_210), cost("answeringPasses", 4000)],
+      cost("trainingSeconds", 312.4),
+    ];
+    const text = resultsMarkdown({ manifest: manifest({ beside: "main" }), rows });
+    expect(text).toContain(
+      "| ATLAS-like | 84.0 (83.0 to 85.0) | +4.0 (+3.0 to +5.0) | +1.0 (0.0 to +2.0) | 25.0 | 45,210 | 4.0 | 312 |",
+    );
+    expect(text).toContain("| JOMED | 85.0 (84.0 to 86.0) | – | – | – | – | – | – |");
   });
 
   it("of several tasks: a line a metric, a column a system", () => {
@@ -119,6 +153,28 @@ describe("tables of pages", () => {
   });
 });
 
+describe("the verdicts of the first screen", () => {
+  const claim = (verdict: BoardRow["verdict"], because = ""): BoardRow =>
+    ({ claim: "jomed-over-rad", says: "JOMED beats RAD", verdict, because }) as BoardRow;
+
+  it("say how many have which, and name those that are not reproduced", () => {
+    const rows = [claim("reproduced"), claim("inconclusive", "could not be seen"), claim("contradicted")];
+    expect(verdictsMarkdown(rows)).toBe(
+      "Of 3 claims of the paper 1 reproduced, 1 contradicted, 1 inconclusive. Contradicted: *jomed over rad*. " +
+        "Inconclusive: *jomed over rad* (could not be seen). Replica scale, drawn worlds.",
+    );
+  });
+
+  it("stay short, and the board's figure stays on a screen, with twice as many claims", () => {
+    const rows = boardRows(storedBoard());
+    const twice = [...rows, ...rows];
+    expect(verdictsMarkdown(twice).length).toBeLessThan(1000);
+    const height = (some: readonly BoardRow[]): number => findingsFigure(some).layout["height"] as number;
+    expect(height(rows)).toBeLessThan(900);
+    expect(height(twice)).toBeLessThan(900);
+  });
+});
+
 describe("the command line of npm run results", () => {
   it("names reports, a trial with its seeds and place, or nothing", () => {
     expect(parseResults([], {})).toEqual({ names: [], verb: "run", options: {}, out: null });
@@ -148,6 +204,6 @@ describe("the command line of npm run results", () => {
     } finally {
       process.stdout.write = write;
     }
-    expect(written.join("")).toMatch(/results: the report must be one of casebook, sweep, .*; got "casbook"/);
+    expect(written.join("")).toMatch(/results: the report must be one of casebook, .*sweep.*; got "casbook"/);
   });
 });

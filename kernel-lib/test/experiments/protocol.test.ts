@@ -71,6 +71,13 @@ describe("a protocol", () => {
     );
   });
 
+  it("takes a report beside another on the same questions only", () => {
+    const beside = (changes: object) => [REPORT, { ...REPORT, name: "others", beside: "main", ...changes }];
+    expect(parse({ reports: beside({ systems: ["jomed"] }) }).reports[1]!.beside).toBe("main");
+    for (const odd of [{ beside: "none" }, { beside: "others" }, { seeds: [12] }, { tasks: ["casebook-set"] }])
+      expect(() => parse({ reports: beside(odd) })).toThrow(/put the report others beside one on the same tasks/);
+  });
+
   it("refuses seeds that nobody set aside, and fresh seeds that were looked at", () => {
     expect(() => parse({ reports: report({ seeds: [13] }) })).toThrow(
       /must be set aside in data\/protocol.json.*got 13/,

@@ -33,11 +33,18 @@ const SWEEP: ReportPlan = {
   ...{ name: "tiny-sweep", systems: ["closed-book", "ft-rag", "jomed"] },
   sweep: { variant: "casebook", dials: { knowledge: [0, 0.7] }, sizes: SIZES },
 };
+/** A system that stands for one of others, beside the first report. */
+const BESIDE: ReportPlan = {
+  ...REPORT,
+  name: "tiny-others",
+  systems: ["ft-rag", "jomed", "gsco-like"],
+  beside: "tiny",
+};
 const PROTOCOL: Protocol = {
   development: [{ seeds: [101], what: "dials", since: "2026-11-30" }],
   fresh: { seeds: [11, 12], what: "reports", since: "2026-11-30" },
   choices: [],
-  reports: [REPORT, SWEEP],
+  reports: [REPORT, BESIDE, SWEEP],
 };
 const OPTIONS: RecordOptions = { artifactsDir: join(folder, "artifacts"), checkpointsDir: folder };
 
@@ -85,6 +92,26 @@ test("a report is refused while a prediction is missing, then has every system o
   });
   writeResults({ manifest, rows }, join(folder, "tiny.json"));
   expect(loadResults("tiny", join(folder, "tiny.json")).rows).toEqual(rows);
+});
+
+test("a report beside another has what that one lacks: its systems, the oracle by number of candidates, what each system costs", async () => {
+  await compute(BESIDE);
+  const rows = (await recordReport(PROTOCOL, BESIDE, OPTIONS)).rows as readonly ReportedRow[];
+  const of = (wanted: Partial<ReportedRow>) =>
+    rows.filter((row) => Object.entries(wanted).every(([name, value]) => row[name as keyof ReportedRow] === value));
+  const paired = { metric: "accuracy", subset: "all" } as const;
+  expect(of({ ...paired, baseline: null }).map(({ system }) => system)).toEqual(["ft-rag", "jomed", "GSCo-like"]);
+  expect(of({ ...paired, system: "GSCo-like", baseline: "ft-rag" })).toHaveLength(1);
+  expect(of({ ...paired, system: "jomed", baseline: "GSCo-like" })).toHaveLength(1);
+  expect(of({ system: "jomed", baseline: "ft-rag" })).toEqual([]); // told by the other
+  expect(of({ metric: "outcome" })).toEqual([]);
+  const oracle = (subset: string): number => of({ metric: "oracle", subset })[0]!.value;
+  expect(oracle("both heads, 10")).toBeGreaterThanOrEqual(oracle("both heads, 1"));
+  expect(of({ metric: "picked", subset: "both heads, 10, cross-scorer" })).toHaveLength(1);
+  const share = (system: string): number => of({ metric: "trainedShare", system })[0]!.value;
+  expect(share("jomed")).toBeGreaterThan(share("ft-rag")); // two towers more
+  expect(share("jomed")).toBeLessThan(1);
+  expect(of({ metric: "answeringPasses", system: "jomed" })[0]).toMatchObject({ seeds: 2, n: 32 });
 });
 
 test("a sweep has what was measured and what was predicted of each world, and the same rows again", async () => {

@@ -5,7 +5,7 @@ import { createRandom } from "../../src/base/random";
 import { macroF1, macroF1OfDraws } from "../../src/metrics/answers";
 import { bootstrap } from "../../src/metrics/bootstrap";
 import { detectableEffect, holm, intervalTest, mcnemarExact, smallestEffect } from "../../src/metrics/paired-tests";
-import { studentQuantile, studentTail, widenForSeeds } from "../../src/metrics/seeds";
+import { aggregateSeeds, studentQuantile, studentTail, widenForSeeds } from "../../src/metrics/seeds";
 
 interface Reference {
   readonly mcnemar: readonly (readonly [number, number, number])[];
@@ -147,4 +147,10 @@ test("refuses counts, p values and numbers of seeds that are none", () => {
   expect(() => holm([0.1, 1.2])).toThrow(/must lie in \[0, 1\]; got 1.2/);
   expect(() => holm([Number.NaN])).toThrow(/must be finite/);
   expect(() => widenForSeeds({ value: 0, low: 0, high: 0 }, 0)).toThrow(/numSeeds must be a whole number/);
+});
+
+test("a Student's interval over seeds is not widened again", () => {
+  const over = aggregateSeeds([0.02, 0.05, 0.03, 0.06, 0.04]);
+  expect(intervalTest(over, over.low, 5, "student")).toBeCloseTo(0.05, 6);
+  expect(intervalTest(over, over.low, 5)).toBeGreaterThan(0.05);
 });

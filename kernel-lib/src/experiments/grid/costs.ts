@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openSafetensors } from "../../compute/safetensors";
+import { checkpointFiles } from "../../hub/model-files";
 import { type Artifact, artifactPlace } from "../../store/artifact";
 import { readJson } from "../../store/files";
 import { readCost } from "../../systems/own-training";
@@ -111,6 +112,12 @@ function weightsOf(trainings: readonly Artifact[]): number {
       .map(({ folder, file }) => numWeights(join(folder, file))),
   );
   return inFiles + sum(said);
+}
+
+/** How many numbers the weights of a model in a folder are. */
+export function weightsIn(folder: string): number {
+  const files = checkpointFiles(folder).filter((file) => file.endsWith(".safetensors"));
+  return sum(files.map((file) => numWeights(join(folder, file))));
 }
 
 function numWeights(file: string): number {

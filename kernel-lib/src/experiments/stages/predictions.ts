@@ -176,7 +176,8 @@ function sharedSettings(
   return { numPerHead, learnedWeight: share };
 }
 
-async function openParts(run: Run, inputs: PredictionInputs, seed: number): Promise<SystemParts> {
+/** What a system is opened with, every stage behind it opened. */
+export async function openParts(run: Run, inputs: PredictionInputs, seed: number): Promise<SystemParts> {
   const { system, task, name = predictionName(system) } = inputs;
   const reader = (await inputs.reader?.open()) ?? null;
   const heads = await Promise.all(Object.values(inputs.heads).map((head) => head.open()));
