@@ -37,7 +37,7 @@ export interface Claim {
   /** The smallest distance from the end of the range that would matter: a null is one only where this much would have shown. */
   readonly worth: number;
   /** The report of data/protocol.json that the verdict is taken from; the others say where else it holds. */
-  readonly report: "casebook" | "comparators" | "losses";
+  readonly report: "casebook" | "comparators" | "losses" | "open-form";
 }
 
 const FT_RAG = "ft-rag";
@@ -130,7 +130,9 @@ export const CLAIMS: readonly Claim[] = [
     ...{ part: "oracle", ...GAIN },
     effects: PICKS.map((subset) => ({ system: FULL, metric: "gapLeft", subset })),
   },
-  gain("closed-form", "The closed form of open questions helps", [FULL, "open form"], { part: "method" }),
+  gain("closed-form", "The closed form of open questions helps", [FULL, "open form"], {
+    ...{ part: "method", report: "open-form" },
+  }),
   gain(
     "close-to-medical",
     "JOMED is within 5 points of medically pre-trained readers",

@@ -1,4 +1,5 @@
 import { answerWordings, formOf, isCorrect } from "../answers/forms";
+import { assertKnownKeys } from "../base/check";
 import { ShapeError } from "../base/errors";
 import type { Example, MetricName, Prediction, Task } from "../base/types";
 import { exampleOf, examplesById } from "../data/splits";
@@ -60,6 +61,35 @@ export function measureEvaluation(
   });
   const measured = (all: readonly Measurable[]) => all.map((what) => measure(what, settings));
   return { rows: measured(measurables), differences, unparsed: measured(unparsed) };
+}
+
+/** Which of a report's rows answerRows keeps. */
+export interface AnswerRowsOptions {
+  /** Differences to this system are kept too; null: none. Default "ft-rag". */
+  readonly baseline?: string | null;
+  /** Default every one. */
+  readonly systems?: readonly string[];
+  /** Default every metric of a task. */
+  readonly metrics?: readonly string[];
+}
+
+/**
+ * Of rows of any kind those that a table of systems shows: values of a task's own metrics on all questions, and their differences to one
+ * baseline. A report stores more: subsets, oracles, what each system costs.
+ *
+ * @example kernel.figures.mainTable(kernel.analysis.answerRows(rows, { systems: kernel.systemNames("system") }))
+ */
+export function answerRows<T extends Measurement>(rows: readonly T[], options: AnswerRowsOptions = {}): T[] {
+  assertKnownKeys("answerRows:", options, ["baseline", "systems", "metrics"]);
+  const { baseline = BASELINE_SYSTEM, systems, metrics } = options;
+  const names = metrics ?? Object.keys(ANSWER_METRICS);
+  return rows.filter(
+    (row) =>
+      row.subset === "all" &&
+      names.includes(row.metric) &&
+      (row.baseline === null || row.baseline === baseline) &&
+      (systems === undefined || systems.includes(row.system)),
+  );
 }
 
 /**

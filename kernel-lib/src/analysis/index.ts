@@ -10,7 +10,13 @@ export {
 } from "./attribution";
 export { CLAIMS, type Claim, type ClaimedRange, type EffectQuery } from "./claims";
 export { embeddingMapRows, type MapRow } from "./embedding-map";
-export { type EvaluationOptions, type EvaluationRows, measureEvaluation } from "./evaluation";
+export {
+  type AnswerRowsOptions,
+  answerRows,
+  type EvaluationOptions,
+  type EvaluationRows,
+  measureEvaluation,
+} from "./evaluation";
 export { measureEvidence } from "./evidence";
 export {
   type ExpectationOptions,

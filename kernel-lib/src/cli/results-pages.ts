@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { answerRows } from "../analysis/evaluation";
 import { testOf } from "../analysis/findings";
 import type { Measurement } from "../analysis/measurement";
 import type { SweepMeasure, SweepRow } from "../analysis/sweep";
@@ -14,7 +15,6 @@ import {
 } from "../experiments/stored-results";
 import { percent, points } from "../figures/text";
 import { type BoardRow, boardRows, countVerdicts } from "../frames/board";
-import { ANSWER_METRICS } from "../metrics/answers";
 import { aboutMetric } from "../metrics/known-metrics";
 import { holm, intervalTest } from "../metrics/paired-tests";
 import { writeFileAtomic } from "../store/files";
@@ -198,7 +198,7 @@ function candidatesTable(rows: readonly ReportedRow[]): string {
 
 /** Of systems of others: each against FT RAG and JOMED, and what it costs. */
 function comparedTable(rows: readonly ReportedRow[]): string {
-  const own = rows.filter(isShown);
+  const own = answerRows(rows, { baseline: null });
   const [metric] = distinct(own.map((row) => row.metric));
   const paired = rows.filter((row) => row.subset === "all" && row.metric === metric && row.baseline !== null);
   const over = paired.filter((row) => row.baseline === BASELINE_SYSTEM);
@@ -325,15 +325,11 @@ function labelOf(name: string): string {
   return SYSTEMS.find((system) => predictionName(system) === name)?.label ?? name;
 }
 
-/** Whether a row is a value of a task's own metrics on all questions. */
-const isShown = ({ baseline, subset, metric }: ReportedRow): boolean =>
-  baseline === null && subset === "all" && metric in ANSWER_METRICS;
-
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
 /** Of one task: a line for each system, with what it gains over FT RAG. */
 function systemsTable(rows: readonly ReportedRow[]): string {
-  const own = rows.filter(isShown);
+  const own = answerRows(rows, { baseline: null });
   const metrics = distinct(own.map(({ metric }) => metric));
   const [first] = metrics;
   const columns = [
@@ -368,14 +364,11 @@ function systemsTable(rows: readonly ReportedRow[]): string {
 
 /** Of several tasks: a line for each metric of each, a column for each system. */
 function tasksTable(rows: readonly ReportedRow[]): string {
-  const own = rows.filter(isShown);
+  const own = answerRows(rows, { baseline: null });
   const systems = distinct(own.map(({ system }) => system));
   const last = systems.includes("jomed") ? "jomed" : systems.at(-1)!;
   const names = distinct(own.map(({ task, metric }) => JSON.stringify([task, metric])));
-  const gains = rows.filter(
-    (row) =>
-      row.system === last && row.baseline === BASELINE_SYSTEM && row.subset === "all" && row.metric in ANSWER_METRICS,
-  );
+  const gains = answerRows(rows, { systems: [last] }).filter((row) => row.baseline !== null);
   const write = differencesOf(gains);
   const lines = names.map((name) => {
     const [task, metric] = JSON.parse(name) as [string, string];

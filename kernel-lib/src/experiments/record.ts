@@ -1,4 +1,5 @@
 import { claimedPairs } from "../analysis/claims";
+import { answerRows } from "../analysis/evaluation";
 import { measureEvidence } from "../analysis/evidence";
 import type { Measurement } from "../analysis/measurement";
 import { measureOverSeeds, type SeedAnswers } from "../analysis/over-seeds";
@@ -8,7 +9,6 @@ import { isOneLabel } from "../answers/forms";
 import { assertNotInterrupted } from "../base/check";
 import { ConfigError, StateError } from "../base/errors";
 import type { Control, Prediction } from "../base/types";
-import { ANSWER_METRICS } from "../metrics/answers";
 import { artifactPlace, codeVersion, findArtifact } from "../store/artifact";
 import { BASELINE_SYSTEM, FULL_SYSTEM, predictionName, SYSTEMS, systemOf } from "../systems/systems";
 import { checkpointFor } from "./checkpoint-folder";
@@ -204,8 +204,9 @@ async function systemRows(plan: GridPlan, { stored, open, told }: SystemRows): P
 }
 
 /** Whether a row is of a system that the report beside it has not, or a system's plain value. */
-function isNew({ system, baseline, subset, metric }: Measurement, told: ReadonlySet<string>): boolean {
-  const isPlain = baseline === null && subset === "all" && metric in ANSWER_METRICS;
+function isNew(row: Measurement, told: ReadonlySet<string>): boolean {
+  const { system, baseline } = row;
+  const isPlain = answerRows([row], { baseline: null }).length > 0;
   return isPlain || !told.has(system) || (baseline !== null && !told.has(baseline));
 }
 

@@ -95,6 +95,8 @@ export const SYSTEMS: readonly SystemDefinition[] = [
   retrained("leave-one-out", { loss: "leaveOneOut" }),
   retrained("attention-distillation", { loss: "attentionDistillation" }),
   retrained("reveal", { loss: "reveal" }),
+  // the reader is asked how likely the answer's words are, as of an open question, instead of how it ranks the labels
+  retrained("open-form", { preference: "tokens" }),
 ];
 
 /** The full system: what the others are less than. */

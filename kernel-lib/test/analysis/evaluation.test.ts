@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { measurablesOf, measureEvaluation } from "../../src/analysis/evaluation";
-import { findMeasurement } from "../../src/analysis/measurement";
+import { answerRows, measurablesOf, measureEvaluation } from "../../src/analysis/evaluation";
+import { findMeasurement, type Measurement } from "../../src/analysis/measurement";
 import { isKernelError } from "../../src/base/errors";
 import type { MetricName, Prediction } from "../../src/base/types";
 import { toyExample, toyTask } from "./helpers";
@@ -113,4 +113,19 @@ test("every system with its interval, its difference to a baseline, and its unre
   const toFirst = measureEvaluation(task, predictions, { baseline: "first" });
   expect(toFirst.differences).toMatchObject([{ system: "ft-rag", baseline: "first", value: -1 / 4 }]);
   expect(toFirst.differences[0]!.low).toBeLessThanOrEqual(-1 / 4);
+});
+
+test("answerRows keeps what a table of systems shows: own metrics on all questions, and differences to one baseline", () => {
+  const row = (system: string, more: Partial<Measurement> = {}): Measurement => ({
+    ...{ task: "toy", system, baseline: null, subset: "all", splitBy: null, metric: "accuracy", value: 0.5, low: 0.4 },
+    ...{ high: 0.6, pValue: null, n: 10, seeds: 1, scale: "replica", data: "phantom", ...more },
+  });
+  const [plain, f1, over] = [row("jomed"), row("ft-rag", { metric: "macroF1" }), row("jomed", { baseline: "ft-rag" })];
+  const others = [row("jomed", { subset: "inconsistent" }), row("jomed", { metric: "oracle" })];
+  const overLogits = row("jomed", { baseline: "logits" });
+  const rows = [plain, f1, over, overLogits, ...others];
+  expect(answerRows(rows)).toEqual([plain, f1, over]);
+  expect(answerRows(rows, { baseline: null, systems: ["jomed"] })).toEqual([plain]);
+  expect(answerRows(rows, { baseline: "logits", metrics: ["accuracy"] })).toEqual([plain, overLogits]);
+  expect(() => answerRows(rows, { base: null } as never)).toThrow(/answerRows: .*base/);
 });

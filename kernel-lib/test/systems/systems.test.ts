@@ -38,6 +38,11 @@ describe("the table of systems", () => {
     }
   });
 
+  it("asks the reader for the answer's words in one ablation, which then reads candidates of its own", () => {
+    const asking = SYSTEMS.filter(({ training }) => training?.preference !== undefined);
+    expect(asking.map(({ name, training }) => [name, training])).toEqual([["open-form", { preference: "tokens" }]]);
+  });
+
   it("leaves a loss that contrasts labels out where an answer has not one label", () => {
     const refusing = SYSTEMS.filter(
       ({ name, refuses, needs }) => refuses !== undefined && needs.reader !== null && name !== "gsco-like",

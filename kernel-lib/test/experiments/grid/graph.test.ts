@@ -63,7 +63,7 @@ describe("profile full", () => {
     );
     expect(count(stages, "index")).toBe(8 * 5); // every seed draws pictures of its own
     expect(count(stages, "reader")).toBe(8 * 2 * 5 * 2);
-    expect(count(stages, "candidate-scores")).toBe(8 * 2 * 5);
+    expect(count(stages, "candidate-scores")).toBe(8 * 2 * 5 * 2); // of the labels, and of the answers' words (open-form)
     expect(new Set(stages.map(({ id }) => id)).size).toBe(stages.length);
   });
 
