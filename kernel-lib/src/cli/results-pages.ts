@@ -315,8 +315,10 @@ function differencesOf<T extends Paired>(rows: readonly T[], kind: "bootstrap" |
   };
 }
 
+/** The end of an interval may lie below 0: -0.0012 -> "−0.1", -0.0002 -> "0.0". */
+const end = (share: number): string => (share < 0 ? points(share) : percent(share));
 const withInterval = ({ value, low, high }: Pick<Measurement, "value" | "low" | "high">): string =>
-  `${percent(value)} (${percent(low)} to ${percent(high)})`;
+  `${percent(value)} (${end(low)} to ${end(high)})`;
 const difference = ({ value, low, high }: Pick<Measurement, "value" | "low" | "high">): string =>
   `${points(value)} (${points(low)} to ${points(high)})`;
 

@@ -106,15 +106,11 @@ export function plainLabel(label: string): string {
     .trim();
 }
 
-/**
- * A share as per cent without its sign: 0.8345 -> "83.5", 1 -> "100", 0 -> "0"; what only rounds to all is ">99.9". The end of an interval may
- * lie below 0: -0.0012 -> "−0.1", -0.0002 -> "0.0".
- */
+/** A share as per cent without its sign: 0.8345 -> "83.5", 1 -> "100", 0 -> "0"; what only rounds to all is ">99.9". */
 export function percent(share: number, decimals = 1): string {
-  if (share === 0 || share === 1) return String(100 * Math.abs(share));
-  const text = (100 * Math.abs(share)).toFixed(decimals);
-  if (share > 0 && Number(text) === 100) return `>${(100 - 10 ** -decimals).toFixed(decimals)}`;
-  return share < 0 && Number(text) > 0 ? `−${text}` : text;
+  if (share === 0 || share === 1) return String(100 * share);
+  const text = (100 * share).toFixed(decimals);
+  return Number(text) === 100 ? `>${(100 - 10 ** -decimals).toFixed(decimals)}` : text;
 }
 
 /** A difference of shares in points with its sign: 0.021 -> "+2.1", -0.004 -> "−0.4", 0 -> "0.0". */

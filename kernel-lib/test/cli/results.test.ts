@@ -60,6 +60,13 @@ describe("tables of pages", () => {
     expect(text).toContain("40.0 % of the 2,000 questions are inconsistent under FT RAG.");
   });
 
+  it("write ends of intervals below zero with a true minus, and none where they round to zero", () => {
+    const rows = [row("ft-rag", 0.001, { low: -0.0012 }), row("jomed", 0.0008, { low: -0.0002 })];
+    const text = resultsMarkdown({ manifest: manifest(), rows });
+    expect(text).toContain("0.1 (−0.1 to 1.1)");
+    expect(text).toContain("0.1 (0.0 to 1.1)");
+  });
+
   it("differences that stand after Holm's correction over the table are bold, alone they would more often be", () => {
     const paired = (system: string, value: number) => row(system, value, { baseline: "ft-rag", seeds: 5 });
     const systems = ["text-head", "image-head", "jomed", "logits", "no-prior"];
