@@ -211,7 +211,7 @@ export function measureCandidates(predictions: readonly Prediction[], options: C
   const [system, ...more] = bySystem("measureCandidates", labelPredictions(predictions)).keys();
   if (more.length > 0)
     throw new DataError(`measureCandidates: predictions must be of one system; got ${[system, ...more].join(", ")}.`);
-  const deepest = Math.max(0, ...predictions.flatMap(({ readings }) => readings.map((each) => rankOf(each) + 1)));
+  const deepest = predictions.reduce((most, { readings }) => Math.max(most, ...readings.map(rankOf)), -1) + 1;
   const groups = predictions.map(({ group }) => group);
   const settings: MeasureOptions = { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
   return PARTS.flatMap(({ name, heads }) =>
