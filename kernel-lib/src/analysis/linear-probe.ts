@@ -1,6 +1,6 @@
 import { assertSameLength } from "../base/check";
 import { ShapeError } from "../base/errors";
-import { softmaxInPlace } from "../base/softmax";
+import { softmax, softmaxInPlace } from "../base/softmax";
 import type { Matrix } from "../base/types";
 
 // What a frozen encoder shows of a thing: how well a linear classifier on its embeddings tells it. Softmax regression, trained to the end, so
