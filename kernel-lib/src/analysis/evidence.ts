@@ -5,7 +5,7 @@ import type { BootstrapOptions, Statistic } from "../metrics/bootstrap";
 import { BASELINE_SYSTEM, FULL_SYSTEM } from "../systems/systems";
 import { isInconsistent, readsSeveral } from "./inconsistency";
 import { bySystem, type Measurement, measure, measureDifference, shareOf } from "./measurement";
-import { chanceOracleOf, isOracleCorrect, isPlaceRight, PICKS, pickReading } from "./oracle";
+import { chanceOracleOf, isOracleCorrect, PICKS, pickedStatistics, pickReading } from "./oracle";
 import { checkSeeds, type SeedAnswers } from "./over-seeds";
 
 // What the paper's claims rest on besides values and differences: how hard inconsistent questions are, whether the gain is theirs, and what
@@ -126,9 +126,8 @@ function betweenModelAndOracle(asked: readonly Asked[]): Row[] {
     row("oracleGap", (rows) => oracle(rows) - accuracy(rows)),
     ...PICKS.flatMap((pick) => {
       if (full.some((one) => one.readings.length > 0 && pickReading(one, pick) === null)) return [];
-      const picked = shareOf(full, (one) => isPlaceRight(one, pickReading(one, pick)));
-      const left: Statistic = (rows) => oracle(rows) / 2 + accuracy(rows) / 2 - picked(rows);
-      return [row("picked", picked, pick), row("gapLeft", left, pick)];
+      const told = pickedStatistics(full, (one) => pickReading(one, pick));
+      return told.map(({ metric, statistic }) => row(metric, statistic, pick));
     }),
   ];
 }

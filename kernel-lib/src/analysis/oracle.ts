@@ -99,9 +99,23 @@ export function chanceOracleOf(rows: readonly Prediction[]): Statistic {
 }
 
 /** Whether the reading at this place is exactly right; a place of null is none. */
-export function isPlaceRight(prediction: Prediction, place: number | null): boolean {
+function isPlaceRight(prediction: Prediction, place: number | null): boolean {
   const { truth, readings } = answerWordings(prediction);
   return place !== null && truth !== null && readings[place] === truth;
+}
+
+/** What a rule that picks one reading reaches: `picked`, its accuracy, and `gapLeft`, oracle minus picked, minus half of the gap between model and oracle. */
+export function pickedStatistics(
+  rows: readonly Prediction[],
+  place: (prediction: Prediction) => number | null,
+): readonly { readonly metric: "picked" | "gapLeft"; readonly statistic: Statistic }[] {
+  const [model, oracle] = [shareOf(rows, isCorrect), shareOf(rows, isOracleCorrect)];
+  const picked = shareOf(rows, (one) => isPlaceRight(one, place(one)));
+  const left: Statistic = (drawn) => oracle(drawn) / 2 + model(drawn) / 2 - picked(drawn);
+  return [
+    { metric: "picked", statistic: picked },
+    { metric: "gapLeft", statistic: left },
+  ];
 }
 
 // ---- a reranker that is learned ----------------------------------------------------------------------------------------
@@ -273,13 +287,5 @@ function picksOf({
 }): CandidateRow[] {
   const learned = train.length === 0 ? [] : [[CROSS_SCORER, trainCrossScorer(train)] as const];
   const rules = [...PICKS.map((pick) => [pick, (one: Prediction) => pickReading(one, pick)] as const), ...learned];
-  const [model, oracle] = [shareOf(rows, isCorrect), shareOf(rows, isOracleCorrect)];
-  return rules.flatMap(([part, place]) => {
-    const picked = shareOf(rows, (one) => isPlaceRight(one, place(one)));
-    const left: Statistic = (drawn) => oracle(drawn) / 2 + model(drawn) / 2 - picked(drawn);
-    return [
-      { metric: "picked", part, statistic: picked },
-      { metric: "gapLeft", part, statistic: left },
-    ];
-  });
+  return rules.flatMap(([part, place]) => pickedStatistics(rows, place).map((row) => ({ ...row, part })));
 }

@@ -76,3 +76,13 @@ export function assertNotInterrupted(where: string, signal: AbortSignal | undefi
   if (signal?.aborted)
     throw new InterruptedError(`${where}: interrupted. Call it again to go on from its last saved state.`);
 }
+
+/** Whether a process of this machine lives, another user's too. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

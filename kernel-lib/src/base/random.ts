@@ -20,6 +20,21 @@ export interface Random {
   fork(label: string): Random;
 }
 
+/**
+ * One entry, each as often as its weight says, by one draw of the stream. Entries of weight 0 are never drawn.
+ *
+ * @param weightOf in any unit, ≥ 0; not all 0.
+ */
+export function pickWeighted<T>(random: Random, list: readonly T[], weightOf: (entry: T) => number): T {
+  const known = list.filter((entry) => weightOf(entry) > 0);
+  let left = random.next() * known.reduce((sum, entry) => sum + weightOf(entry), 0);
+  const found = known.find((entry) => {
+    left -= weightOf(entry);
+    return left < 0;
+  });
+  return found ?? known.at(-1)!; // what rounding leaves over
+}
+
 function wordsOf(seed: string): [number, number, number, number] {
   const digest = createHash("sha256").update(seed).digest();
   return [digest.readUInt32LE(0), digest.readUInt32LE(4), digest.readUInt32LE(8), digest.readUInt32LE(12)];

@@ -7,8 +7,8 @@ import { openBackend } from "../compute/backend";
 import { makeReplica, REPLICAS, type ReplicaName } from "../replicas/make-replica";
 import { createTerminalProgress, runCommand, terminalControl } from "./terminal-progress";
 
-const HELP = `npm run checkpoints [-- --only clip|jina-clip|qwen2-vl|pixtral] [--out DIR] [--help]
-Makes the replica-scale models of data/checkpoints again (clip, jina-clip, qwen2-vl, pixtral, qwen2-vl-pairs): pre-training on the procedural general-purpose world, seeded.
+const HELP = `npm run checkpoints [-- --only ${REPLICAS.join("|")}] [--out DIR] [--help]
+Makes the replica-scale models of data/checkpoints again: pre-training on the procedural general-purpose world, seeded.
 An interrupted pre-training goes on where it stopped. About 130 minutes on two quiet cores.`;
 
 /** Makes the replica checkpoints. @returns the exit code. */

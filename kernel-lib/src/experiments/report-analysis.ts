@@ -56,10 +56,7 @@ export async function analyseSeeds(
     assertNotInterrupted("results", run.control.signal);
     const { corpus: asked } = plan.settings;
     const opened = await openTask(run, task, asked === null ? {} : { corpus: asked });
-    const read = await withReader({ plan, run, opened, backbone }, (tuned) => READ[kind](run, opened, tuned));
-    const told =
-      kind === "alone" ? storedRows(run, opened, seed.predictions) : await costRows(plan, run, opened, backbone);
-    bySeed.push([...read, ...told]);
+    bySeed.push(await ANALYSES[kind]({ plan, run, opened, backbone }, seed.predictions));
     run.control.onProgress?.({ stage: "analysing seeds", done: bySeed.length, total: seeds.length });
   }
   return aggregateMeasurements(bySeed);
@@ -71,17 +68,25 @@ interface Tuned {
   readonly reader: TunedReader;
 }
 
-/** What the reader is asked once more. */
-const READ: Readonly<
-  Record<Analysed["kind"], (run: Run, of: OpenedTask, tuned: Tuned) => Promise<readonly Measurement[]>>
+/** What is measured of one seed: the reader is asked once more, then what is stored. */
+const ANALYSES: Readonly<
+  Record<Analysed["kind"], (place: ReaderPlace, predictions: readonly Prediction[]) => Promise<Measurement[]>>
 > = {
-  alone: (run, _of, tuned) => intervene(run, tuned),
-  beside: async (run, { task }, tuned) => {
-    const heads = await tuneRetriever(run, { task, ...tuned });
-    const { test, train } = await readCandidates(run, { ...tuned, heads });
-    return measureCandidates(test, { task, train, bootstrap: { numDraws: profileOf(run.profile).numDraws } });
-  },
+  alone: async (place, predictions) => [
+    ...(await withReader(place, (tuned) => intervene(place.run, tuned))),
+    ...storedRows(place.run, place.opened, predictions),
+  ],
+  beside: async (place) => [
+    ...(await withReader(place, (tuned) => candidateRows(place, tuned))),
+    ...(await costRows(place)),
+  ],
 };
+
+async function candidateRows({ run, opened: { task } }: ReaderPlace, tuned: Tuned): Promise<Measurement[]> {
+  const heads = await tuneRetriever(run, { task, ...tuned });
+  const { test, train } = await readCandidates(run, { ...tuned, heads });
+  return measureCandidates(test, { task, train, bootstrap: { numDraws: profileOf(run.profile).numDraws } });
+}
 
 interface ReaderPlace {
   readonly plan: GridPlan;
@@ -111,12 +116,7 @@ async function withReader<T>(
 }
 
 /** What each system of a grid took with one seed, as rows: shares and numbers of weights, prompts, seconds. */
-async function costRows(
-  { settings }: GridPlan,
-  run: Run,
-  { task }: OpenedTask,
-  backbone: string,
-): Promise<Measurement[]> {
+async function costRows({ plan: { settings }, run, opened: { task }, backbone }: ReaderPlace): Promise<Measurement[]> {
   const world = openWorld(settings);
   const models = [
     await checkpointFor(run, "clip", world.encoderFolder),

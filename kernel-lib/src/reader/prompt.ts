@@ -1,4 +1,4 @@
-import type { ChatMessage, ContentPart } from "../models/text/chat-template";
+import { type ChatMessage, type ContentPart, imagesOf } from "../models/text/chat-template";
 import type { TextTokenizer } from "../models/text/tokenizer";
 import type { VisionLanguageModel } from "../models/vision-language/model";
 import { expandImages, type PromptTokens, tokenizeChat } from "../models/vision-language/prompt-batch";
@@ -38,9 +38,7 @@ export const MAX_BACKGROUND_TOKENS = 160;
  * Deviation: the paper's readers have room for any caption; a small vocabulary spells words it does not know byte by byte.
  */
 export function promptTokensOf(model: VisionLanguageModel, pair: ReadPair): PromptTokens {
-  const { example, passage } = pair;
-  const images = passage === null ? [example.image] : [passage.image, example.image];
-  return expandImages(model, chatTokensOf(model, pair), images);
+  return expandImages(model, chatTokensOf(model, pair), imagesOf(buildPrompt(pair)));
 }
 
 /** The ids of prompts by their texts, model by model: a caption is read with many questions. */

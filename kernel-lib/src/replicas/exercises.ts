@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { createRandom, type Random } from "../base/random";
+import { createRandom, pickWeighted, type Random } from "../base/random";
 import { answerNll } from "../losses/answer-nll";
 import type { ChatMessage } from "../models/text/chat-template";
 import { readerLogits } from "../models/vision-language/logits";
@@ -77,13 +77,10 @@ function measureSight(model: VisionLanguageModel, { numHeldOut, seed }: HeldOutP
 
 /** One exercise of the phase's modes, each as often as its share. */
 export function drawExercise({ shares }: Pick<ReadingPhase, "shares">, random: Random): ReadingExercise {
-  const modes = READING_MODES.filter((mode) => (shares[mode] ?? 0) > 0);
-  let left = random.next();
-  const mode = modes.find((each) => {
-    left -= shares[each]!;
-    return left < 0;
-  });
-  return drawReadingExercise(mode ?? modes.at(-1)!, random);
+  return drawReadingExercise(
+    pickWeighted(random, READING_MODES, (mode) => shares[mode] ?? 0),
+    random,
+  );
 }
 
 /** Exercises with their answers as one batch, padded on the right. */

@@ -203,12 +203,7 @@ const PAIRS: PairPhase = {
 export const PIXTRAL_RECIPE: ReaderRecipe = { ...READER_RECIPE, pairs: PAIRS };
 
 /** How a pre-trained reader learns to compare two pictures. */
-export interface PairRecipe {
-  readonly pairs: PairPhase;
-  /** Held-out exercises of each mode, the same as in the pre-training. */
-  readonly numHeldOut: number;
-  readonly seed: number;
-}
+export type PairRecipe = Required<Pick<ReaderRecipe, "pairs" | "numHeldOut" | "seed">>;
 
 /** How qwen2-vl-pairs was made of qwen2-vl. */
 export const PAIR_RECIPE: PairRecipe = {

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { assertNotInterrupted } from "../base/check";
+import { assertNotInterrupted, isProcessAlive } from "../base/check";
 import { StateError } from "../base/errors";
 import type { Control } from "../base/types";
 import { makeFolder } from "./files";
@@ -87,11 +87,7 @@ function lifeOf(owner: LockOwner): "alive" | "dead" | "unknown" {
   if (owner.host !== host || owner.machine !== machine) return "unknown";
   if (owner.boot !== boot) return "dead"; // the machine was started anew since
   if (owner.namespace !== namespace) return "unknown";
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM" ? "alive" : "dead"; // EPERM: alive, another user's
-  }
+  if (!isProcessAlive(owner.pid)) return "dead";
   return processStart(owner.pid) === owner.processStart ? "alive" : "dead";
 }
 

@@ -4,6 +4,7 @@ import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
 import { browserProgram, openBrowser, SKIP_REASON } from "../helpers/browser";
+import { codeCell } from "../helpers/code-cell";
 import { hasLab, openLab } from "../helpers/lab-server";
 
 const root = repositoryRoot();
@@ -41,14 +42,7 @@ const WHOLE = [
 const PATIENT = { timeout: 120_000 };
 
 function writeCells(file: string, sources: readonly string[]): void {
-  const cells = sources.map((source, i) => ({
-    cell_type: "code",
-    id: `c${i}`,
-    metadata: {},
-    outputs: [],
-    execution_count: null,
-    source,
-  }));
+  const cells = sources.map(codeCell);
   const kernelspec = { name: "tslab", display_name: "TypeScript (kernel-lib)", language: "typescript" };
   writeFileSync(file, JSON.stringify({ cells, metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 }));
 }

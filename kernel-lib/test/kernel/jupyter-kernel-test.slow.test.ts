@@ -4,19 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
+import { codeCell } from "../helpers/code-cell";
 import { kernelSpecFolder } from "../helpers/lab-server";
 
 const root = repositoryRoot();
 const python = join(root, ".venv", "bin", "python");
-
-const codeCell = (source: string, i: number) => ({
-  cell_type: "code",
-  id: `c${i}`,
-  metadata: {},
-  outputs: [],
-  execution_count: null,
-  source,
-});
 
 describe("the kernel and Jupyter's own programs", () => {
   let folder: string;

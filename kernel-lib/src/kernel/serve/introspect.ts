@@ -67,19 +67,31 @@ function emptyCompletion(cursor: number): MessageContent {
   return { status: "ok", matches: [], cursor_start: cursor, cursor_end: cursor, metadata: {} };
 }
 
+/** What is offered, and how a front end marks it. */
+interface Offer {
+  readonly text: string;
+  readonly type: string;
+  readonly signature?: string;
+}
+
+/** The content of a complete_reply that offers the first MAX_MATCHES for what stands from `from` to the cursor. */
+function offering(code: string, [from, offset]: readonly [number, number], offers: readonly Offer[]): MessageContent {
+  const [start, end] = [toPoints(code, from), toPoints(code, offset)];
+  const shown = offers.slice(0, MAX_MATCHES);
+  return {
+    status: "ok",
+    matches: shown.map(({ text }) => text),
+    cursor_start: start,
+    cursor_end: end,
+    metadata: { _jupyter_types_experimental: shown.map((offer) => ({ start, end, ...offer })) },
+  };
+}
+
 function columnReply(code: string, offset: number, tables: TableColumns): MessageContent | null {
   const found = completeColumn(code, offset, tables);
   if (found === null) return null;
-  const [start, end] = [toPoints(code, found.start), toPoints(code, offset)];
-  const matches = found.columns.slice(0, MAX_MATCHES);
-  const kinds = matches.map((text) => ({ start, end, text, type: "field", signature: "column" }));
-  return {
-    status: "ok",
-    matches,
-    cursor_start: start,
-    cursor_end: end,
-    metadata: { _jupyter_types_experimental: kinds },
-  };
+  const offers = found.columns.map((text) => ({ text, type: "field", signature: "column" }));
+  return offering(code, [found.start, offset], offers);
 }
 
 /** A string that the cursor is in, from its quote on; the text of a template is not looked into. */
@@ -93,16 +105,8 @@ function fileReply(code: string, offset: number): MessageContent | null {
   const [folder, typed] = [resolve(text.slice(0, cut) || "."), text.slice(cut)];
   const names = filesOf(folder).filter((name) => name.startsWith(typed) && (typed !== "" || !name.startsWith(".")));
   if (names.length === 0) return null;
-  const [start, end] = [toPoints(code, offset - typed.length), toPoints(code, offset)];
-  const matches = names.sort().slice(0, MAX_MATCHES);
-  const kinds = matches.map((name) => ({ start, end, text: name, type: name.endsWith("/") ? "folder" : "file" }));
-  return {
-    status: "ok",
-    matches,
-    cursor_start: start,
-    cursor_end: end,
-    metadata: { _jupyter_types_experimental: kinds },
-  };
+  const offers = names.sort().map((name) => ({ text: name, type: name.endsWith("/") ? "folder" : "file" }));
+  return offering(code, [offset - typed.length, offset], offers);
 }
 
 function filesOf(folder: string): string[] {
@@ -130,36 +134,24 @@ export async function complete(
   const before = code.slice(0, offset);
   const inString = isInString(before);
   const typed = (inString ? FILE_BEFORE : WORD_BEFORE).exec(before)![0];
-  const start = offset - typed.length;
   const answer = await types.ask<{ items?: CompletionItem[] } | CompletionItem[] | null>(
     "textDocument/completion",
     code,
     placeOf(code, offset),
   );
   const items = Array.isArray(answer) ? answer : (answer?.items ?? []);
-  const cursorEnd = toPoints(code, offset);
-  if (items.length === 0) return fileReply(code, offset) ?? emptyCompletion(cursorEnd);
+  if (items.length === 0) return fileReply(code, offset) ?? emptyCompletion(toPoints(code, offset));
   const wanted = items
     .map((item) => ({ ...item, text: item.textEdit?.newText ?? item.insertText ?? item.label }))
     .filter(({ text }) => text.toLowerCase().startsWith(typed.toLowerCase()) && !(inString && OWN_FILE.test(text)))
     .sort((a, b) => compareItems(a, b, typed))
-    .filter(({ text }, i, all) => text !== all[i - 1]?.text)
-    .slice(0, MAX_MATCHES);
-  const cursorStart = toPoints(code, start);
-  const kinds = wanted.map(({ text, kind = 1, detail }) => ({
-    start: cursorStart,
-    end: cursorEnd,
+    .filter(({ text }, i, all) => text !== all[i - 1]?.text);
+  const offers = wanted.map(({ text, kind = 1, detail }) => ({
     text,
     type: KINDS[kind - 1] ?? "text",
     ...(detail ? { signature: detail } : {}),
   }));
-  return {
-    status: "ok",
-    matches: wanted.map(({ text }) => text),
-    cursor_start: cursorStart,
-    cursor_end: cursorEnd,
-    metadata: { _jupyter_types_experimental: kinds },
-  };
+  return offering(code, [offset - typed.length, offset], offers);
 }
 
 function compareItems(

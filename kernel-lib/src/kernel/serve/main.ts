@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isProcessAlive } from "../../base/check";
 import type { ConnectionInfo } from "../message";
 import { Kernel } from "./kernel";
 
@@ -27,15 +28,6 @@ function libraryVersion(): string {
   return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 async function main(): Promise<void> {
   let ending = false;
   const end = async (): Promise<void> => {
@@ -51,7 +43,7 @@ async function main(): Promise<void> {
   process.on("SIGHUP", () => void end());
   // the program that started it may be killed: nobody could reach the kernel any more
   const parent = Number(process.env["JPY_PARENT_PID"]);
-  if (parent > 0 && parent !== process.ppid && !isAlive(parent)) process.exit(0); // killed while the kernel was starting
+  if (parent > 0 && parent !== process.ppid && !isProcessAlive(parent)) process.exit(0); // killed while the kernel was starting
   if (parent === process.ppid)
     setInterval(() => {
       if (process.ppid !== parent) void end();

@@ -12,6 +12,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, parse, relative } from "node:path";
 import { pathToFileURL } from "node:url";
+import { isProcessAlive } from "../../base/check";
 import { declarationsOf, type NameKind } from "../compile/names";
 import { LanguageServer } from "./language-server";
 import { LocalFiles } from "./local-files";
@@ -128,16 +129,7 @@ function linkPackages(cwd: string, root: string): void {
 function removeLeft(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(FOLDER) ? Number(/\d+/.exec(name.slice(FOLDER.length))?.[0]) : Number.NaN;
-    if (Number.isInteger(pid) && !isAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"; // somebody else's
+    if (Number.isInteger(pid) && !isProcessAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
 }
 

@@ -27,10 +27,25 @@ export async function scoreAnswers(
   answers: readonly string[],
 ): Promise<AnswerScore[][]> {
   const answerIds = answerTokens(model, answers);
-  const cache = prefill(model, batch, answerIds.some((ids) => ids.length > 1) ? "keep" : "drop");
+  const caching = answerIds.some((ids) => ids.length > 1) ? "keep" : "drop";
+  return readFirst(model, batch, caching, (cache, maps) => scoreOn(model, cache, { answerIds, maps }));
+}
+
+/**
+ * Reads a batch, and gives what was read, with the model's maps, to `use`; both are freed when it ends.
+ *
+ * @param caching whether more will be read on top.
+ */
+export async function readFirst<T>(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  caching: "keep" | "drop",
+  use: (cache: KvCache, maps: LinearMaps) => Promise<T>,
+): Promise<T> {
+  const cache = prefill(model, batch, caching);
   const linears = fixLinears(model.parameters);
   try {
-    return await scoreOn(model, cache, { answerIds, maps: linears.maps });
+    return await use(cache, linears.maps);
   } finally {
     disposeCache(cache);
     linears.dispose();

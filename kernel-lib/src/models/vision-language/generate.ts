@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInteger, assertNotInterrupted } from "../../base/check";
 import type { Control } from "../../base/types";
-import { fixLinears, type LinearMaps } from "../layers/linear";
-import { type AnswerScore, answerTokens, scoreOn } from "./answer-scores";
-import { disposeCache, type KvCache, prefill, readOn } from "./logits";
+import type { LinearMaps } from "../layers/linear";
+import { type AnswerScore, answerTokens, readFirst, scoreOn } from "./answer-scores";
+import { disposeCache, type KvCache, readOn } from "./logits";
 import type { VisionLanguageModel } from "./model";
 import type { PromptBatch } from "./prompt-batch";
 
@@ -37,14 +37,8 @@ export async function generate(
 ): Promise<Generated[]> {
   const { maxNewTokens = 8 } = options;
   assertInteger("generate: maxNewTokens", maxNewTokens, 1);
-  const cache = prefill(model, batch, maxNewTokens > 1 ? "keep" : "drop");
-  const linears = fixLinears(model.parameters);
-  try {
-    return await writeOn(model, cache, { ...options, maxNewTokens, maps: linears.maps });
-  } finally {
-    disposeCache(cache);
-    linears.dispose();
-  }
+  const caching = maxNewTokens > 1 ? "keep" : "drop";
+  return readFirst(model, batch, caching, (cache, maps) => writeOn(model, cache, { ...options, maxNewTokens, maps }));
 }
 
 /**
@@ -59,16 +53,10 @@ export async function scoreAndGenerate(
 ): Promise<{ readonly scores: AnswerScore[][]; readonly written: Generated[] }> {
   assertInteger("generate: maxNewTokens", maxNewTokens, 1);
   const answerIds = answerTokens(model, answers);
-  const cache = prefill(model, batch, "keep");
-  const linears = fixLinears(model.parameters);
-  try {
-    const { maps } = linears;
+  return readFirst(model, batch, "keep", async (cache, maps) => {
     const scores = await scoreOn(model, cache, { answerIds, maps });
     return { scores, written: await writeOn(model, cache, { maxNewTokens, maps, ...(control && { control }) }) };
-  } finally {
-    disposeCache(cache);
-    linears.dispose();
-  }
+  });
 }
 
 interface WriteOptions extends GenerateOptions {

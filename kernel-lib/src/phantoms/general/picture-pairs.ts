@@ -1,4 +1,4 @@
-import type { Random } from "../../base/random";
+import { pickWeighted, type Random } from "../../base/random";
 import { compareQuestion, type ReadingExercise } from "./reading-exercises";
 import { ATTRIBUTES, type AttributeName, attributeOf, attributeQuestion, drawGeneralScene, type Scene } from "./world";
 
@@ -34,7 +34,7 @@ export function drawPicturePair(
     }),
   );
   const companion = drawGeneralScene(random, { fixed });
-  const name = pickWeighted(asked, random);
+  const { name } = pickWeighted(random, ATTRIBUTES, (attribute) => asked[attribute.name] ?? 1);
   const text = random.chance(SILENT_SHARE) ? "a picture" : companion.caption;
   const answer = sharesWord(scene, companion, name) ? "yes" : "no";
   const passage = { image: companion.image, text };
@@ -84,14 +84,4 @@ export function drawSightTest(name: AttributeName, random: Random): SightTest {
 /** Whether both scenes have the same word for an attribute. */
 export function sharesWord(one: Scene, other: Scene, name: AttributeName): boolean {
   return one.attributes[name] === other.attributes[name];
-}
-
-function pickWeighted(weights: Readonly<Partial<Record<AttributeName, number>>>, random: Random): AttributeName {
-  const shares = ATTRIBUTES.map(({ name }) => weights[name] ?? 1);
-  let left = random.next() * shares.reduce((sum, share) => sum + share, 0);
-  const index = shares.findIndex((share) => {
-    left -= share;
-    return left < 0;
-  });
-  return ATTRIBUTES[index < 0 ? ATTRIBUTES.length - 1 : index]!.name;
 }
