@@ -1,13 +1,12 @@
 import { DataError } from "../base/errors";
 import type { Figure } from "../base/types";
 import { contextOf, distinct, numberIn, numberOrNull, type Row, rowsOf, type Table, textIn } from "./tables";
-import { escapeText, points } from "./text";
+import { points } from "./text";
 import {
   COLORS,
   composeFigure,
   type FigureContext,
   type Layout,
-  note,
   roundTicks,
   SERIES_COLORS,
   SIZES,
@@ -42,11 +41,31 @@ const WHERE = "sweepFigure: rows";
 const COLUMNS = ["task", "knowledge", "visibility", "pull", "measure", "value"];
 const PANEL_HEIGHT = 300;
 const BOTTOM = 92;
-const GAP = 0.04;
+const GAP = 0.05;
+
+/** The dials in the order of their panels, and how an axis shows them. */
+const DIALS = {
+  knowledge: { label: "Only the corpus tells (%)", factor: 100 },
+  visibility: { label: "Visibility of the signs", factor: 1 },
+  pull: { label: "Pull of the nuisances", factor: 1 },
+} as const;
+type Dial = keyof typeof DIALS;
+const ORDER = Object.keys(DIALS) as Dial[];
+
+/** Settings that differ in the panel's dial only. */
+interface Line {
+  readonly panel: number;
+  readonly dial: Dial;
+  readonly points: readonly Point[];
+  /** Where the other dials stand, when that is not the standard place. */
+  readonly place: string | null;
+  /** Of SERIES_COLORS; the standard place has the first in all panels. */
+  readonly color: string;
+}
 
 /**
- * What is gained, against how much only the corpus knows: a panel for each `pull`, a line for each `visibility`; dashed with hollow marks
- * what the toy theory says.
+ * What is gained, against every dial that was turned, a panel for each; dashed with hollow marks what the toy theory says. Each panel has
+ * the line through the standard place of the other dials; the first has those through their other places too, in colours of their own.
  *
  * Rows: the sweep's (task, knowledge, visibility, pull, measure, value, low, high …), as measureSweep gives them.
  *
@@ -56,27 +75,18 @@ export function sweepFigure(rows: Table, options: SweepFigureOptions = {}): Figu
   const all = rowsOf(WHERE, rows, COLUMNS);
   const { measure = "gain", correlation, ...context } = options;
   const found = pointsOf(all, measure);
-  const pulls = sorted(found.map(({ pull }) => pull));
-  const visibilities = sorted(found.map(({ visibility }) => visibility));
-  const colorOf = (visibility: number): string =>
-    SERIES_COLORS[visibilities.indexOf(visibility) % SERIES_COLORS.length]!;
-  const lines = pulls.flatMap((pull, panel) =>
-    visibilities.flatMap((visibility) => {
-      const own = found.filter((point) => point.pull === pull && point.visibility === visibility);
-      return own.length === 0 ? [] : linesOf(own, { panel, pulls, color: colorOf(visibility) });
-    }),
-  );
+  const turned = ORDER.filter((dial) => new Set(found.map((point) => point[dial])).size > 1);
+  const dials: readonly Dial[] = turned.length === 0 ? ["knowledge"] : turned;
   const { n: _questions, ...about } = contextOf(all);
   return composeFigure({
-    traces: lines,
+    traces: linesOf(found, dials).flatMap((line) => tracesOf(line)),
     layout: {
-      ...axesOf(found, pulls),
-      ...(pulls.length > 1 ? { annotations: pulls.map((pull, panel) => panelTitle(pull, panel, pulls.length)) } : {}),
+      ...axesOf(found, dials),
       showlegend: true,
       legend: { orientation: "h", x: 0, y: -56 / PANEL_HEIGHT, yanchor: "top", font: { size: SIZES.small } },
     },
     bodyHeight: PANEL_HEIGHT + BOTTOM,
-    margin: { l: 72, r: 32, b: BOTTOM, t: pulls.length > 1 ? 34 : 16 },
+    margin: { l: 72, r: 32, b: BOTTOM, t: 16 },
     title: titleOf(found, measure),
     caption: found.map((point) => captionOf(point)).join("; "),
     note: noteOf(correlation),
@@ -107,37 +117,66 @@ function pointsOf(rows: readonly Row[], measure: keyof typeof GAINS): Point[] {
   });
 }
 
-/** Each value once, the largest (the standard) first. */
-function sorted(values: readonly number[]): number[] {
-  return [...new Set(values)].sort((a, b) => b - a);
+/**
+ * The standard place has the largest visibility and pull, and of the amounts of knowledge the one that most settings turn another dial at.
+ */
+function standardOf(found: readonly Point[]): Point {
+  const beside = (point: Point): number => found.filter((other) => other.knowledge === point.knowledge).length;
+  return found.reduce((best, point) => {
+    const order = point.visibility - best.visibility || point.pull - best.pull || beside(point) - beside(best);
+    return order > 0 ? point : best;
+  });
 }
 
-interface LineStyle {
-  readonly panel: number;
-  readonly pulls: readonly number[];
-  readonly color: string;
+function linesOf(found: readonly Point[], dials: readonly Dial[]): Line[] {
+  const standard = standardOf(found);
+  const through = (place: Point, dial: Dial): Point[] =>
+    found.filter((point) => isBeside(point, place, dial)).sort((a, b) => a[dial] - b[dial]);
+  const own = dials.map(
+    (dial, panel): Line => ({ panel, dial, points: through(standard, dial), place: null, color: SERIES_COLORS[0]! }),
+  );
+  const first = dials[0]!;
+  const drawn = new Set(own.flatMap(({ points }) => points));
+  const others = found
+    .filter((point) => !drawn.has(point))
+    .filter((point, at, rest) => rest.findIndex((other) => isBeside(other, point, first)) === at)
+    .map((point, at): Line => {
+      const color = SERIES_COLORS[(at + 1) % SERIES_COLORS.length]!;
+      return { panel: 0, dial: first, points: through(point, first), place: placeOf(point, first), color };
+    });
+  return [...own, ...others];
 }
 
-/** The measured line with its intervals, and the predicted one beside it. */
-function linesOf(own: readonly Point[], { panel, color }: LineStyle): Trace[] {
+/** Whether two settings differ in this dial at most. */
+function isBeside(a: Point, b: Point, dial: Dial): boolean {
+  return ORDER.every((other) => other === dial || a[other] === b[other]);
+}
+
+function placeOf(point: Point, dial: Dial): string {
+  return ORDER.filter((other) => other !== dial)
+    .map((other) => `${other} ${point[other]}`)
+    .join(", ");
+}
+
+/** The measured line with its intervals, and the predicted one behind it. */
+function tracesOf({ panel, dial, points: own, place, color }: Line): Trace[] {
   const suffix = panel === 0 ? "" : String(panel + 1);
-  const { visibility } = own[0]!;
-  const name = `visibility ${visibility}`;
-  const place = { type: "scatter", xaxis: `x${suffix}`, yaxis: `y${suffix}`, cliponaxis: false, legendgroup: name };
+  const at = { type: "scatter", xaxis: `x${suffix}`, yaxis: `y${suffix}`, cliponaxis: false };
+  const about = { mode: "lines+markers", hoverinfo: "name+x+text", showlegend: panel === 0 };
+  const x = (points: readonly Point[]): number[] => points.map((point) => DIALS[dial].factor * point[dial]);
   const reach = (point: Point, bound: number | null): number =>
     bound === null ? 0 : 100 * Math.abs(bound - point.value);
   const told = own.filter(({ predicted }) => predicted !== null);
   const predicted: Trace = {
-    ...{ ...place, mode: "lines+markers", name: `${name}, predicted`, hoverinfo: "name+x+text" },
-    ...{ x: told.map(({ knowledge }) => 100 * knowledge), y: told.map((point) => 100 * point.predicted!) },
+    ...{ ...at, ...about, name: place === null ? "predicted" : `${place}, predicted` },
+    ...{ x: x(told), y: told.map((point) => 100 * point.predicted!) },
     text: told.map((point) => points(point.predicted!)),
     line: { color, width: 1.5, dash: "dash" },
     marker: { size: 8, color: COLORS.paper, line: { color, width: 1.5 } },
-    showlegend: panel === 0,
   };
   const measured: Trace = {
-    ...{ ...place, mode: "lines+markers", name, hoverinfo: "name+x+text" },
-    ...{ x: own.map(({ knowledge }) => 100 * knowledge), y: own.map(({ value }) => 100 * value) },
+    ...{ ...at, ...about, name: place ?? "measured" },
+    ...{ x: x(own), y: own.map(({ value }) => 100 * value) },
     text: own.map(({ value }) => points(value)),
     error_y: {
       ...{ type: "data", symmetric: false, color, thickness: 1.5, width: 3 },
@@ -146,42 +185,31 @@ function linesOf(own: readonly Point[], { panel, color }: LineStyle): Trace[] {
     },
     line: { color, width: 2.5 },
     marker: { size: 9, color },
-    showlegend: panel === 0,
   };
   return told.length === 0 ? [measured] : [predicted, measured];
 }
 
-function axesOf(found: readonly Point[], pulls: readonly number[]): Layout {
-  const values = found.flatMap(({ value, low, high, predicted }) => [
+function axesOf(found: readonly Point[], dials: readonly Dial[]): Layout {
+  const gains = found.flatMap(({ value, low, high, predicted }) => [
     value,
     low ?? value,
     high ?? value,
     predicted ?? value,
   ]);
-  const [low, high] = [100 * Math.min(0, ...values), 100 * Math.max(0, ...values)];
-  const air = Math.max(0.5, 0.08 * (high - low));
-  const range = [low - air, high + air];
-  const width = (1 - GAP * (pulls.length - 1)) / pulls.length;
-  const axes = pulls.flatMap((_, panel): [string, Layout][] => {
+  const range = withAir(
+    Math.min(0, ...gains.map((gain) => 100 * gain)),
+    Math.max(0, ...gains.map((gain) => 100 * gain)),
+  );
+  const width = (1 - GAP * (dials.length - 1)) / dials.length;
+  const axes = dials.flatMap((dial, panel): [string, Layout][] => {
     const suffix = panel === 0 ? "" : String(panel + 1);
     const from = panel * (width + GAP);
-    const text = "Cases whose diagnosis only the corpus tells (%)";
-    const title = panel === Math.floor((pulls.length - 1) / 2) ? { title: { text } } : {};
     return [
-      [
-        `xaxis${suffix}`,
-        {
-          domain: [from, from + width],
-          anchor: `y${suffix}`,
-          range: [-6, 106],
-          tickvals: [0, 25, 50, 75, 100],
-          ...title,
-        },
-      ],
+      [`xaxis${suffix}`, { domain: [from, from + width], anchor: `y${suffix}`, ...dialAxis(found, dial) }],
       [
         `yaxis${suffix}`,
         {
-          ...{ anchor: `x${suffix}`, range, tickvals: roundTicks(range[0]!, range[1]!), zeroline: true },
+          ...{ anchor: `x${suffix}`, range, tickvals: roundTicks(range[0], range[1]), zeroline: true },
           ...{ zerolinecolor: COLORS.ink, zerolinewidth: 1, showticklabels: panel === 0 },
           ...(panel === 0 ? { title: { text: "Gain (points)" } } : {}),
         },
@@ -191,10 +219,16 @@ function axesOf(found: readonly Point[], pulls: readonly number[]): Layout {
   return Object.fromEntries(axes);
 }
 
-function panelTitle(pull: number, panel: number, count: number): Layout {
-  const width = (1 - GAP * (count - 1)) / count;
-  const text = escapeText(`pull ${pull}`);
-  return note(text, { x: panel * (width + GAP) + width / 2, xanchor: "center", y: 1, yanchor: "bottom", yshift: 6 });
+/** Ticks where the settings are. */
+function dialAxis(found: readonly Point[], dial: Dial): Layout {
+  const { label, factor } = DIALS[dial];
+  const tickvals = [...new Set(found.map((point) => factor * point[dial]))].sort((a, b) => a - b);
+  return { range: withAir(tickvals[0]!, tickvals.at(-1)!), tickvals, title: { text: label } };
+}
+
+function withAir(low: number, high: number): [number, number] {
+  const air = Math.max(0.08 * (high - low), 0.02);
+  return [low - air, high + air];
 }
 
 /** From the least to the most that only the corpus knows, at the largest visibility and pull. */
@@ -218,8 +252,8 @@ function captionOf({ knowledge, visibility, pull, value, low, high, predicted }:
 }
 
 function noteOf(correlation: SweepFigureOptions["correlation"]): string {
-  const marks = "filled: measured, with paired 95 % intervals over seeds and questions; hollow: predicted";
-  if (correlation === undefined) return marks;
+  const intervals = "paired 95 % intervals over seeds and questions";
+  if (correlation === undefined) return intervals;
   const { value, low, high } = correlation;
-  return `${marks} (correlation ${value.toFixed(2)}, ${low.toFixed(2)} to ${high.toFixed(2)})`;
+  return `${intervals}; correlation with the prediction ${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }

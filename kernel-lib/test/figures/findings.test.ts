@@ -169,6 +169,27 @@ describe("titles state what the rows show", () => {
     );
   });
 
+  it("sweep: a panel for each dial that was turned, through the standard place; other places only in the first", () => {
+    const row = (knowledge: number, visibility: number, pull: number) => {
+      const task = `k${knowledge}v${visibility}p${pull}`;
+      return { task, knowledge, visibility, pull, measure: "gain", value: 0.05, low: 0.04, high: 0.06 };
+    };
+    const shown = (rows: object[]): [string, unknown, unknown][] =>
+      sweepFigure(rows).data.map((trace) => [String(trace["name"]), trace["xaxis"], trace["x"]]);
+    const cross = [row(0, 1, 1), row(0.7, 1, 1), row(1, 1, 1), row(0.7, 0.6, 1), row(0.7, 1, 0)];
+    expect(shown(cross)).toEqual([
+      ["measured", "x", [0, 70, 100]],
+      ["measured", "x2", [0.6, 1]],
+      ["measured", "x3", [0, 1]],
+    ]);
+    expect(shown([row(0, 1, 1), row(1, 1, 1), row(0, 0.6, 1), row(1, 0.6, 1)])).toEqual([
+      ["measured", "x", [0, 100]],
+      ["measured", "x2", [0.6, 1]],
+      ["visibility 0.6, pull 1", "x", [0, 100]],
+    ]);
+    expect(shown([row(0.7, 1, 1)])).toEqual([["measured", "x", [70]]]);
+  });
+
   it("ablation: the baseline is named by the rows", () => {
     const row = { system: "no heads", baseline: "jomed", metric: "accuracy", value: -0.1, low: -0.2, high: -0.05 };
     expect(titleOf(ablationFigure([row]))).toBe("no heads is clearly worse than JOMED");
