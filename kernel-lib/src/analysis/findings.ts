@@ -193,10 +193,11 @@ function distance({ value }: Interval, { claimed: { above, below } }: Claim): nu
   return Math.min(above === undefined ? Infinity : value - above, below === undefined ? Infinity : below - value);
 }
 
-/** What a place is called: a task by its name, a world by the dials that are turned, "standard" where none is. */
-export function placeName(task: string): string {
-  if (parseCasebookName(task) === null) return task;
-  const [variant, ...dials] = task.split(":");
-  if (dials.length > 0) return dials.join(", ").replaceAll("=", " ");
-  return variant === "casebook" ? "standard" : variant!;
+/** What a place is called: a task by its name, a world and a reader by what is turned of them, "standard" where nothing is. */
+export function placeName({ task, backbone }: Pick<Finding, "task" | "backbone">): string {
+  const world = parseCasebookName(task) === null ? [task] : task.split(":").slice(1);
+  const reader = backbone?.split(":").slice(1) ?? [];
+  const turned = [...world, ...reader];
+  if (turned.length > 0) return turned.join(", ").replaceAll("=", " ");
+  return task === "casebook" ? "standard" : task;
 }

@@ -7,9 +7,10 @@ import { loadResults, storedBoard } from "../experiments/stored-results";
 import { closeDrawing, drawFigure } from "../figures/export/draw";
 import { findingsFigure } from "../figures/findings-figure";
 import { fusionWeightsFigure } from "../figures/fusion-weights-figure";
-import { type BoardRow, boardRows, countVerdicts } from "../frames/board";
+import { type BoardRow, boardRows } from "../frames/board";
 import { writeFileAtomic } from "../store/files";
-import { estimateText, publishedText, verdictText, writePages } from "./results-pages";
+import { boardText } from "./board-text";
+import { writePages } from "./results-pages";
 import { createTerminalProgress, runCommand } from "./terminal-progress";
 
 // npm run findings: the verdict on every claim of the paper, from data/results.
@@ -28,22 +29,6 @@ const WEIGHTS: readonly string[] = ["largestWeight", "equalWeight", "sameAsEqual
 /** Marks the figure with the board that it was drawn from. */
 export function boardMark(rows: readonly BoardRow[]): string {
   return `<!-- board ${createHash("sha256").update(JSON.stringify(rows)).digest("hex")} -->`;
-}
-
-/** The board as text for a terminal: three lines a claim at most. */
-export function boardText(rows: readonly BoardRow[]): string {
-  const lines = rows.flatMap((row) => {
-    const { n, seeds, report } = row;
-    const asked =
-      n === null ? "" : `; ${n.toLocaleString("en-US")} questions, ${seeds} ${seeds === 1 ? "seed" : "seeds"}`;
-    const published = publishedText(row) === "–" ? "" : `; published ${publishedText(row)}`;
-    const here =
-      row.value === null ? `needs the report ${report}` : `${report}: ${estimateText(row)} ${row.unit}${asked}`;
-    const elsewhere = row.elsewhere === "" ? [] : [`    elsewhere reproduced: ${row.elsewhere}`];
-    return [`${row.says}: ${verdictText(row).replaceAll("**", "")}`, `    ${here}${published}`, ...elsewhere];
-  });
-  const scale = "Replica scale; drawn worlds unless a report says real. 95 % intervals over seeds and questions.";
-  return [...lines, "", `${countVerdicts(rows)}. ${scale}`].join("\n");
 }
 
 async function writeBoard(rows: readonly BoardRow[]): Promise<string[]> {

@@ -39,7 +39,7 @@ const GRID_WORDS = {
 
 const GRID_USAGE = `the grid of experiments (named by --profile quick, full or paper, or by one of its lists; it runs before the notebooks):
   --tasks a,b          names of tasks, or all
-  --backbones a,b      readers: ${readerKinds().join(", ")}
+  --backbones a,b      readers: ${readerKinds().join(", ")}; with :vision=frozen behind it, one whose vision tower is not trained
   --seeds 7,8          seeds of the trainings
   --systems a,b        ${systemNames("system").join(", ")}, ${systemNames("compared").join(", ")}, controls and ablations; all: every one but those of a served model, ${systemNames("served").join(", ")}
   --corpus NAME        what is searched for every task; default the one that is drawn for it

@@ -14,11 +14,19 @@ import {
   storedBoard,
 } from "../experiments/stored-results";
 import { percent, points } from "../figures/text";
-import { type BoardRow, boardRows, countVerdicts } from "../frames/board";
+import { boardRows } from "../frames/board";
 import { aboutMetric } from "../metrics/known-metrics";
 import { holm, intervalTest } from "../metrics/paired-tests";
 import { writeFileAtomic } from "../store/files";
 import { BASELINE_SYSTEM, FULL_SYSTEM, predictionName, SYSTEMS } from "../systems/systems";
+import {
+  boardMarkdown,
+  difference,
+  markdownTable,
+  readersMarkdown,
+  verdictsMarkdown,
+  withInterval,
+} from "./board-text";
 
 // Tables in pages, drawn from data/results: between <!-- results: NAME --> and <!-- /results --> stands what the stored table says.
 
@@ -59,6 +67,7 @@ export function writePages(root: string): string[] {
 /** The stored table of a report, or that there is none yet; or the board of findings, or its sum. */
 function drawStored(name: string): string {
   if (name === "findings") return boardMarkdown(boardRows(storedBoard()));
+  if (name === "readers") return readersMarkdown(storedBoard());
   if (name === "verdicts") return verdictsMarkdown(boardRows(storedBoard()));
   const analysis = ANALYSES[name];
   if (analysis !== undefined) {
@@ -106,7 +115,7 @@ function pairsTable(rows: readonly ReportedRow[]): string {
     cell(rows, { system, subset, metric: "likelihood" }, ({ value }) => value.toFixed(3).replace("-", "−")),
     cell(rows, { system, subset, metric: "followsCaption" }, withInterval),
   ]);
-  return table(
+  return markdownTable(
     ["read with", "accuracy", "over the retrieved pair, paired", "log-likelihood", "follows the caption"],
     lines,
   );
@@ -121,7 +130,7 @@ function outcomesTable(rows: readonly ReportedRow[]): string {
   const mended = (subset: string): string =>
     cell(rows, { system: FULL_SYSTEM, metric: "flow", subset: `${subset} → right` }, withInterval);
   const lines = subsets.map((subset) => [subset, of(BASELINE_SYSTEM, subset), of(FULL_SYSTEM, subset), mended(subset)]);
-  return table(["outcome", labelOf(BASELINE_SYSTEM), labelOf(FULL_SYSTEM), "right afterwards"], lines);
+  return markdownTable(["outcome", labelOf(BASELINE_SYSTEM), labelOf(FULL_SYSTEM), "right afterwards"], lines);
 }
 
 /** What training changed in the lists: a line for each head and trait. */
@@ -138,7 +147,7 @@ function listsTable(rows: readonly ReportedRow[]): string {
     cell(rows, { ...of, system: BASELINE_SYSTEM, subset: `${row.subset}, went` }, withInterval),
     cell(rows, { ...of, subset: `${row.subset}, came in` }, withInterval),
   ]);
-  return table(
+  return markdownTable(
     ["passages that share", "before", "after", "difference, paired", "of those that went", "of those that came in"],
     lines,
   );
@@ -155,7 +164,7 @@ function trustTable(rows: readonly ReportedRow[]): string {
     ),
     cell(rows, { subset, metric: "trustGap", system: BASELINE_SYSTEM }, difference),
   ]);
-  return table(
+  return markdownTable(
     ["picture of the pair", "trust", "answers that follow the caption", "less than in the same pattern"],
     lines,
   );
@@ -171,7 +180,7 @@ function weightsTable(rows: readonly ReportedRow[]): string {
     cell(rows, { subset, metric: "equalWeight" }, ({ value }) => percent(value)),
     cell(rows, { subset, metric: "sameAsEqual" }, withInterval),
   ]);
-  return table(["temperature", "largest weight", "equal weight", "answers as with equal weights"], lines);
+  return markdownTable(["temperature", "largest weight", "equal weight", "answers as with equal weights"], lines);
 }
 
 /** The oracle by number of candidates and by head, beside chance; then the rules that pick one reading. */
@@ -192,8 +201,8 @@ function candidatesTable(rows: readonly ReportedRow[]): string {
       ...rules.map((rule) => of("picked", `${part}, ${rule}`)),
       of("oracle", part),
     ]);
-  const first = table(["passages of each head", "model (fused)", "oracle", "as many guesses"], levels);
-  return `${first}\n\n${table(["passages of each head", "model (fused)", ...rules, "oracle"], picked)}`;
+  const first = markdownTable(["passages of each head", "model (fused)", "oracle", "as many guesses"], levels);
+  return `${first}\n\n${markdownTable(["passages of each head", "model (fused)", ...rules, "oracle"], picked)}`;
 }
 
 /** Of systems of others: each against FT RAG and JOMED, and what it costs. */
@@ -220,61 +229,10 @@ function comparedTable(rows: readonly ReportedRow[]): string {
     ...["system", aboutMetric(metric!).label, "over FT RAG, paired", "JOMED over it, paired"],
     ...["trained share of the weights", "prompts read to train", "to answer, each question", "seconds of training"],
   ];
-  return table(header, lines);
+  return markdownTable(header, lines);
 }
 
 const count = ({ value }: Pick<Measurement, "value">): string => Math.round(value).toLocaleString("en-US");
-
-/** The board as Markdown: a line a claim. */
-export function boardMarkdown(rows: readonly BoardRow[]): string {
-  const lines = rows.map((row) => [
-    row.says,
-    estimateText(row),
-    publishedText(row),
-    row.n === null ? "–" : `${row.n.toLocaleString("en-US")} (${row.seeds})`,
-    verdictText(row),
-    row.elsewhere === "" ? "–" : row.elsewhere,
-  ]);
-  const header = ["claim", "here (95 %)", "published", "questions (seeds)", "verdict", "elsewhere reproduced"];
-  return table(header, lines);
-}
-
-/** How many claims have which verdict, and which are not reproduced: short enough for a first screen, however many there are. */
-export function verdictsMarkdown(rows: readonly BoardRow[]): string {
-  const said = (["contradicted", "inconclusive"] as const).flatMap((verdict) => {
-    const own = rows.filter((row) => row.verdict === verdict);
-    const names = own.map(({ claim, because }) => {
-      return `*${claim.replaceAll("-", " ")}*${because === "" ? "" : ` (${because})`}`;
-    });
-    return own.length === 0 ? [] : [` ${verdict.charAt(0).toUpperCase()}${verdict.slice(1)}: ${names.join(", ")}.`];
-  });
-  return `Of ${rows.length} claims of the paper ${countVerdicts(rows)}.${said.join("")} Replica scale, drawn worlds.`;
-}
-
-/** "+4.4 (+2.7 to +5.9)": points of a difference, per cent of a share; a dash where it was not run. */
-export function estimateText({ unit, value, low, high }: BoardRow): string {
-  if (value === null || low === null || high === null) return "–";
-  if (low === high && unit === "points") return "0, identical";
-  if (low === high) return percent(value);
-  return unit === "points" ? difference({ value, low, high }) : withInterval({ value, low, high });
-}
-
-/** "+2 to +3", as the paper prints it; a dash where it prints nothing. */
-export function publishedText({ unit, publishedLow: low, publishedHigh: high }: BoardRow): string {
-  if (low === null || high === null) return "–";
-  const write = (share: number): string => {
-    const text = percent(Math.abs(share), 0);
-    return unit === "per cent" || text === "0" ? text : `${share < 0 ? "−" : "+"}${text}`;
-  };
-  return low === high ? write(low) : `${write(low)} to ${write(high)}`;
-}
-
-/** The verdict, why it is none, and what would have shown. */
-export function verdictText({ verdict, because, smallest }: BoardRow): string {
-  if (because === "" || smallest === null) return verdict === "reproduced" ? "**reproduced**" : verdict;
-  const least = points(smallest).slice(1);
-  return `${verdict}: ${because}; ${least} points would show`;
-}
 
 /** A table as Markdown, with a line on where it comes from. */
 export function resultsMarkdown({ manifest, rows }: ResultsTable): string {
@@ -289,11 +247,6 @@ export function resultsMarkdown({ manifest, rows }: ResultsTable): string {
 }
 
 const tablesOf = (tasks: readonly string[]) => (tasks.length === 1 ? systemsTable : tasksTable);
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(header), `|${"---|".repeat(header.length)}`, ...rows.map(line)].join("\n");
-}
 
 type Paired = Pick<Measurement, "value" | "low" | "high" | "seeds"> & Partial<Pick<Measurement, "gained" | "lost">>;
 type Write<T> = (row: T) => string;
@@ -314,13 +267,6 @@ function differencesOf<T extends Paired>(rows: readonly T[], kind: "bootstrap" |
     return sure.has(row) ? `**${points(row.value)}** (${points(row.low)} to ${points(row.high)})` : difference(row);
   };
 }
-
-/** The end of an interval may lie below 0: -0.0012 -> "−0.1", -0.0002 -> "0.0". */
-const end = (share: number): string => (share < 0 ? points(share) : percent(share));
-const withInterval = ({ value, low, high }: Pick<Measurement, "value" | "low" | "high">): string =>
-  `${percent(value)} (${end(low)} to ${end(high)})`;
-const difference = ({ value, low, high }: Pick<Measurement, "value" | "low" | "high">): string =>
-  `${points(value)} (${points(low)} to ${points(high)})`;
 
 /** What a system is called in tables. */
 function labelOf(name: string): string {
@@ -361,7 +307,7 @@ function systemsTable(rows: readonly ReportedRow[]): string {
     "on inconsistent questions",
     "on the others",
   ];
-  return `${table(header, lines)}${note}`;
+  return `${markdownTable(header, lines)}${note}`;
 }
 
 /** Of several tasks: a line for each metric of each, a column for each system. */
@@ -388,7 +334,10 @@ function tasksTable(rows: readonly ReportedRow[]): string {
       gain === undefined ? "–" : write(gain),
     ];
   });
-  return table(["task (questions)", "metric", ...systems.map(labelOf), `${labelOf(last)} over FT RAG, paired`], lines);
+  return markdownTable(
+    ["task (questions)", "metric", ...systems.map(labelOf), `${labelOf(last)} over FT RAG, paired`],
+    lines,
+  );
 }
 
 /** Of a sweep: a line for each setting. */
@@ -428,7 +377,7 @@ function sweepTable(rows: readonly SweepRow[]): string {
     "readings that follow a swapped caption",
   ];
   const note = lines.length < 4 ? "" : `\n\n${correlations(rows)}`;
-  return `${table(header, lines)}${note}`;
+  return `${markdownTable(header, lines)}${note}`;
 }
 
 function correlations(rows: readonly SweepRow[]): string {

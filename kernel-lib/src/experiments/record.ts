@@ -14,6 +14,7 @@ import { BASELINE_SYSTEM, FULL_SYSTEM, predictionName, SYSTEMS, systemOf } from 
 import { checkpointFor } from "./checkpoint-folder";
 import { type GridPlan, type PlannedStage, planGrid } from "./grid/plan";
 import { openWorld } from "./grid/session";
+import { readerRecipe } from "./grid/sizes";
 import { openTask } from "./open-task";
 import { profileOf } from "./profiles";
 import { assertFresh, assertSettled, gridOf, type Protocol, protocolDigest, type ReportPlan } from "./protocol";
@@ -273,6 +274,6 @@ async function modelsOf(run: Run, { settings }: GridPlan): Promise<Record<string
   const world = openWorld(settings);
   const models: Record<string, string> = { clip: (await checkpointFor(run, "clip", world.encoderFolder)).fingerprint };
   for (const name of settings.backbones)
-    models[name] = (await checkpointFor(run, "qwen2-vl", world.readerFolder(name))).fingerprint;
+    models[readerRecipe(name).model] = (await checkpointFor(run, "qwen2-vl", world.readerFolder(name))).fingerprint;
   return models;
 }

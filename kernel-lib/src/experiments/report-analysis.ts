@@ -15,6 +15,7 @@ import { checkpointFor } from "./checkpoint-folder";
 import { type GridCost, gridCosts, weightsIn } from "./grid/costs";
 import type { GridPlan } from "./grid/plan";
 import { openWorld } from "./grid/session";
+import { readerChanges, retrieverChanges } from "./grid/sizes";
 import { type OpenedTask, openTask } from "./open-task";
 import { profileOf } from "./profiles";
 import type { Run } from "./run";
@@ -82,8 +83,9 @@ const ANALYSES: Readonly<
   ],
 };
 
-async function candidateRows({ run, opened: { task } }: ReaderPlace, tuned: Tuned): Promise<Measurement[]> {
-  const heads = await tuneRetriever(run, { task, ...tuned });
+async function candidateRows({ run, opened: { task }, backbone }: ReaderPlace, tuned: Tuned): Promise<Measurement[]> {
+  const options = retrieverChanges(run.profile, { task: task.name, backbone });
+  const heads = await tuneRetriever(run, { task, ...tuned, options });
   const { test, train } = await readCandidates(run, { ...tuned, heads });
   return measureCandidates(test, { task, train, bootstrap: { numDraws: profileOf(run.profile).numDraws } });
 }
@@ -104,7 +106,9 @@ async function withReader<T>(
   const world = openWorld(plan.settings);
   const index = await buildIndex(run, { task, corpus, encoderFolder: world.encoderFolder });
   try {
-    const reader = await tuneReader(run, { task, index, readerFolder: world.readerFolder(backbone) });
+    const of = { task: task.name, backbone, numTrain: task.splits.train.length };
+    const options = readerChanges(run.profile, "retrieval", of);
+    const reader = await tuneReader(run, { task, index, readerFolder: world.readerFolder(backbone), options });
     try {
       return await ask({ index, reader });
     } finally {

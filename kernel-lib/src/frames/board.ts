@@ -1,4 +1,4 @@
-import type { EffectQuery } from "../analysis/claims";
+import type { Claim, EffectQuery } from "../analysis/claims";
 import { type BoardLine, type Finding, placeName, type Verdict } from "../analysis/findings";
 import { loadPublished, readPublished } from "./result-frames";
 
@@ -73,6 +73,11 @@ export interface BoardRow {
 
 const SHARES: readonly (string | undefined)[] = ["inconsistency", "trainedShare"];
 
+/** Whether a claim is about a difference or a share. */
+export function unitOf({ effects }: Claim): BoardRow["unit"] {
+  return SHARES.includes(effects[0]!.metric) ? "per cent" : "points";
+}
+
 /**
  * The board as plain rows.
  *
@@ -85,7 +90,7 @@ export function boardRows(board: readonly BoardLine[]): BoardRow[] {
     return {
       ...{ claim: claim.name, says: claim.says, verdict, report: claim.report },
       because: takenBack ? "not after Holm's correction" : (finding?.because ?? ""),
-      unit: SHARES.includes(claim.effects[0]!.metric) ? "per cent" : "points",
+      unit: unitOf(claim),
       ...{ value: finding?.value ?? null, low: finding?.low ?? null, high: finding?.high ?? null },
       ...{ publishedLow: published?.low ?? null, publishedHigh: published?.high ?? null },
       ...{ n: finding?.n ?? null, seeds: finding?.seeds ?? null, smallest: finding?.smallest ?? null, adjusted },
@@ -98,7 +103,7 @@ export function boardRows(board: readonly BoardLine[]): BoardRow[] {
 function whereElse(findings: readonly Finding[]): string {
   const reports = [...new Set(findings.map(({ report }) => report))];
   const named = (own: readonly Finding[], verdict: Verdict): string =>
-    own.flatMap((each) => (each.verdict === verdict ? [placeName(each.task)] : [])).join(", ");
+    own.flatMap((each) => (each.verdict === verdict ? [placeName(each)] : [])).join(", ");
   const parts = reports.map((report) => {
     const own = findings.filter((each) => each.report === report);
     const [holds, against] = [named(own, "reproduced"), named(own, "contradicted")];

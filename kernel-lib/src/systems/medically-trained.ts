@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../base/errors";
 import { createRandom } from "../base/random";
 import type { Control, Example, Matrix, Passage } from "../base/types";
-import { readMatrices, writeMatrices } from "../compute/matrix-files";
+import { readMatrices, writeMatrices } from "../compute/safetensors";
 import { loadDualEncoder, loadReaderModel, saveDualEncoder } from "../models/architectures";
 import {
   contrastiveLoss,

@@ -10,6 +10,7 @@ import { taskDefinition, tasksFrom } from "../../phantoms/load-task";
 import { systemNames, systemOf } from "../../systems/systems";
 import { profileOf } from "../profiles";
 import { defaultArtifactsDir, defaultDataDir, PROFILES, type ProfileName } from "../run";
+import { readerRecipe } from "./sizes";
 
 /** Options of planGrid; a list that is left out is the profile's. */
 export interface GridOptions {
@@ -17,7 +18,7 @@ export interface GridOptions {
   readonly profile?: ProfileName;
   /** Default all published ones that have data of the source; one that is only drawn is to be named. */
   readonly tasks?: readonly string[];
-  /** Readers by the names of their folders in data/checkpoints, or in `checkpointsDir`. */
+  /** Readers by the names of their folders in data/checkpoints, or in `checkpointsDir`; "qwen2-vl:vision=frozen" leaves its vision tower untrained. */
   readonly backbones?: readonly string[];
   readonly seeds?: readonly number[];
   readonly systems?: readonly string[];
@@ -82,7 +83,7 @@ export function resolveGrid(options: GridOptions): GridSettings {
   return {
     profile,
     tasks: each("tasks", options.tasks ?? gridTasks(source)),
-    backbones: names("backbones", options.backbones ?? grid.backbones, knownReaders(options)),
+    backbones: readers(options, options.backbones ?? grid.backbones),
     seeds,
     systems: names("systems", systems, allSystems),
     source,
@@ -101,6 +102,13 @@ export function gridTasks(source: DataSource): readonly string[] {
 /** Every architecture, and what else lies in the folder. */
 function knownReaders({ checkpointsDir = checkpointsFolder() }: GridOptions): string[] {
   return [...new Set([...readerKinds(), ...readersIn(checkpointsDir)])];
+}
+
+/** Names of readers, each of a model that is known. */
+function readers(options: GridOptions, asked: readonly string[]): string[] {
+  const known = knownReaders(options);
+  for (const name of asked) assertOneOf("planGrid: backbones", readerRecipe(name).model, known);
+  return each("backbones", asked);
 }
 
 /** Whether a system needs no server, and so belongs to "all". */

@@ -12,6 +12,7 @@ import { openRun, type Run } from "../run";
 import { type Artifact, type Input, runStage, type Stage, type StageOf, stageKey } from "../stages/stage";
 import type { GridNode, GridSources, GridStage } from "./graph";
 import { corpusOf, type GridSettings } from "./options";
+import { readerRecipe } from "./sizes";
 
 /** Where a grid's data and models come from. Replaced in tests. */
 export interface GridWorld {
@@ -23,7 +24,7 @@ export interface GridWorld {
   corpusOf(task: string): string;
   loadCorpus(corpus: string, seed: number | null, control: Control): Promise<Corpus>;
   readonly encoderFolder: string;
-  /** @throws DataError when there is no such model. */
+  /** Of a reader as the grid names it. @throws DataError when there is no such model. */
   readerFolder(backbone: string): string;
 }
 
@@ -41,7 +42,7 @@ export function openWorld(settings: GridSettings): GridWorld {
     corpusOf: (task) => corpusOf(settings, task),
     loadCorpus: (corpus, seed, control) => loadCorpus(corpus, { ...corpusOptions(settings, corpus, seed), control }),
     encoderFolder: join(checkpoints, "clip"),
-    readerFolder: (backbone) => modelFolder(checkpoints, backbone),
+    readerFolder: (backbone) => modelFolder(checkpoints, readerRecipe(backbone).model),
   };
 }
 

@@ -1,3 +1,4 @@
+import { ConfigError } from "../../base/errors";
 import { REPLICA_TRAINING, type TaskDefinition } from "../../data/tasks/definition";
 import { taskDefinition } from "../../phantoms/load-task";
 import type { ReaderStageOptions } from "../../training/reader-stage";
@@ -37,11 +38,45 @@ function shortTraining(asked: TaskDefinition["replicaTraining"] = {}): StageChan
   };
 }
 
+/** A reader of a grid: which model, and what stage 1 does with its vision tower. */
+export interface ReaderRecipe {
+  /** Name of its folder in data/checkpoints. */
+  readonly model: string;
+  readonly vision: "trained" | "frozen";
+}
+
+const FROZEN = "vision=frozen";
+
+/**
+ * What the name of a reader means: a model, trained as in the paper, or ":vision=frozen" behind it, as a casebook's dials stand behind its
+ * name. A setting has one name, so "trained" is not said.
+ *
+ * @throws ConfigError for anything else behind the model's name.
+ * @example readerRecipe("qwen2-vl:vision=frozen")   // { model: "qwen2-vl", vision: "frozen" }
+ */
+export function readerRecipe(name: string): ReaderRecipe {
+  const [model = "", ...settings] = name.split(":");
+  if (settings.length === 0) return { model, vision: "trained" };
+  if (settings.join(":") === FROZEN) return { model, vision: "frozen" };
+  throw new ConfigError(
+    `planGrid: backbones must be named as a model, or as ${model}:${FROZEN} where its vision tower is not trained; got "${name}". The tower is trained where nothing is said.`,
+    { name },
+  );
+}
+
 /** What a profile's grid changes for a task, then for a reader. */
 function changesOf(profile: ProfileName, task: string, backbone: string): readonly [StageChanges, StageChanges] {
   const { length, readers } = profileOf(profile).grid;
   const byTask = length === "short" ? shortTraining(taskDefinition(task).replicaTraining) : {};
-  return [byTask, readers[backbone] ?? {}];
+  const { model, vision } = readerRecipe(backbone);
+  const { reader, closedBook, retriever } = readers[model] ?? {};
+  const frozen = vision === "frozen" ? { vision } : {};
+  const byReader = {
+    reader: { ...reader, ...frozen },
+    closedBook: { ...closedBook, ...frozen },
+    ...(retriever && { retriever }),
+  };
+  return [byTask, byReader];
 }
 
 /** How the grid changes stage 1 against the profile for a task, with so many training questions, and a reader. */

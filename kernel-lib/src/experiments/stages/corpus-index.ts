@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { ConfigError, isKernelError } from "../../base/errors";
 import type { Control, Corpus, Head, Matrix, Passage, Split, Task } from "../../base/types";
-import { readMatrices, writeMatrices } from "../../compute/matrix-files";
+import { readMatrices, writeMatrices } from "../../compute/safetensors";
 import { type Leak, withoutLeaks } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
 import { encodeImages } from "../../models/dual-encoder/encoder";

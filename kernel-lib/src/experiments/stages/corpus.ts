@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Control, Corpus, Head, Matrix, Passage, Task } from "../../base/types";
-import { readMatrices, writeMatrices } from "../../compute/matrix-files";
+import { readMatrices, writeMatrices } from "../../compute/safetensors";
 import { findLeaks, type Leak } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
 import { type DualEncoder, encodeImages, encodeTexts } from "../../models/dual-encoder/encoder";
