@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { CLAIMS } from "../../src/analysis/claims";
+import { type BoardLine, type Finding, placeName } from "../../src/analysis/findings";
 import type { SweepMeasure, SweepRow } from "../../src/analysis/sweep";
 import { repositoryRoot } from "../../src/base/paths";
-import { verdictsMarkdown } from "../../src/cli/board-text";
+import { readersMarkdown, verdictsMarkdown } from "../../src/cli/board-text";
 import { main, parseResults } from "../../src/cli/results";
 import { RESULT_PAGES, resultsMarkdown, withResults } from "../../src/cli/results-pages";
 import { type ReportedRow, type ResultsManifest, storedBoard } from "../../src/experiments/stored-results";
@@ -180,6 +182,41 @@ describe("the verdicts of the first screen", () => {
     const height = (some: readonly BoardRow[]): number => findingsFigure(some).layout["height"] as number;
     expect(height(rows)).toBeLessThan(900);
     expect(height(twice)).toBeLessThan(900);
+  });
+});
+
+describe("claims under other readers", () => {
+  const tell = (report: string, value: number, verdict: Finding["verdict"]): Finding =>
+    ({ report, task: "casebook", value, low: value - 0.01, high: value + 0.01, verdict, because: null }) as Finding;
+  const line = (name: string, elsewhere: readonly Finding[]): BoardLine =>
+    ({
+      claim: CLAIMS.find((claim) => claim.name === name)!,
+      finding: tell("casebook", 0.04, "reproduced"),
+      elsewhere,
+    }) as BoardLine;
+
+  it("stand in a column for each, and those that no other reader was asked stand in none", () => {
+    const found = [tell("sweep", 0.5, "reproduced"), tell("vision", -0.02, "contradicted")];
+    const text = readersMarkdown([
+      line("jomed-over-ft-rag", found),
+      line("inconsistent-share", [tell("pixtral", 0.5, "reproduced")]),
+      line("jomed-over-rad", [tell("sweep", 0.5, "reproduced")]),
+    ]);
+    expect(text.split("\n").slice(2)).toEqual([
+      "| JOMED beats FT RAG | +4.0 (+3.0 to +5.0): **reproduced** | −2.0 (−3.0 to −1.0): contradicted | – |",
+      "| 3 to 93 % of a data set is inconsistent | 4.0 (3.0 to 5.0): **reproduced** | – | 50.0 (49.0 to 51.0): **reproduced** |",
+    ]);
+    expect(readersMarkdown([line("jomed-over-rad", [])])).toMatch(/^\*Not run yet/);
+  });
+
+  it("name the place by what is turned of world and reader", () => {
+    const named = (task: string, backbone: string | null) => placeName({ task, backbone });
+    expect(named("casebook", "qwen2-vl")).toBe("standard");
+    expect(named("casebook", "qwen2-vl:vision=frozen")).toBe("vision frozen");
+    expect(named("casebook:pull=0", "pixtral:vision=frozen")).toBe("pull 0, vision frozen");
+    expect(named("casebook-phrases", null)).toBe("casebook-phrases");
+    expect(named("casebook-phrases:knowledge=0.3", null)).toBe("knowledge 0.3");
+    expect(named("breast-mnist", "qwen2-vl:vision=frozen")).toBe("breast-mnist, vision frozen");
   });
 });
 

@@ -3,7 +3,7 @@ import { TASKS } from "../../../src/data/tasks/tasks";
 import { type GridStage, gridGraph, predictionsNode } from "../../../src/experiments/grid/graph";
 import { corpusOf, type GridOptions, resolveGrid } from "../../../src/experiments/grid/options";
 import { openWorld } from "../../../src/experiments/grid/session";
-import { readerChanges, retrieverChanges } from "../../../src/experiments/grid/sizes";
+import { readerChanges, readerRecipe, retrieverChanges } from "../../../src/experiments/grid/sizes";
 import { READER_MODES } from "../../../src/experiments/stages/reader";
 import { readerKinds } from "../../../src/models/architectures";
 import type { SystemDefinition } from "../../../src/systems/system";
@@ -102,6 +102,34 @@ test("profile paper counts a reader's steps in epochs, with the batch of each re
     readerChanges("paper", "retrieval", { task: "derma-mnist", backbone, numTrain: 7007 });
   expect(optionsFor("qwen2-vl")).toEqual({ steps: 15 * Math.round(7007 / 24), evaluateEvery: Math.round(7007 / 24) });
   expect(optionsFor("pixtral")).toMatchObject({ batchSize: 5, steps: 15 * Math.round(7007 / 40) });
+});
+
+test("a reader with a frozen vision tower is a reader of its own, trained as the other but for that", () => {
+  const frozen = "qwen2-vl:vision=frozen";
+  expect(readerRecipe(frozen)).toEqual({ model: "qwen2-vl", vision: "frozen" });
+  expect(readerRecipe("qwen2-vl")).toEqual({ model: "qwen2-vl", vision: "trained" });
+  for (const profile of ["quick", "paper"] as const)
+    for (const mode of READER_MODES) {
+      const of = (backbone: string) => readerChanges(profile, mode, { task: "derma-mnist", backbone, numTrain: 7007 });
+      expect(of(frozen)).toEqual({ ...of("qwen2-vl"), vision: "frozen" });
+      expect(of("pixtral:vision=frozen")).toEqual({ ...of("pixtral"), vision: "frozen" });
+    }
+  expect(retrieverChanges("quick", { task: "slake", backbone: frozen })).toEqual(
+    retrieverChanges("quick", { task: "slake", backbone: "qwen2-vl" }),
+  );
+  const settings = resolveGrid({ source: "phantom", backbones: ["pixtral", frozen] });
+  expect(settings.backbones).toEqual(["pixtral", frozen]);
+  expect(openWorld(settings).readerFolder(frozen)).toBe(openWorld(settings).readerFolder("qwen2-vl"));
+  const readers = list({ tasks: ["breast-mnist"], backbones: ["qwen2-vl", frozen] }).stages;
+  expect([count(readers, "index"), count(readers, "reader"), count(readers, "retriever-head")]).toEqual([1, 4, 4]);
+});
+
+test.each([
+  ["qwen2-vl:vision=trained", /qwen2-vl:vision=frozen.*got "qwen2-vl:vision=trained"/],
+  ["qwen2-vl:rank=4", /got "qwen2-vl:rank=4"/],
+  ["gpt:vision=frozen", /backbones must be one of .*got "gpt"/],
+])("a reader is not named %s", (name, message) => {
+  expect(() => resolveGrid({ source: "phantom", backbones: [name] })).toThrow(message);
 });
 
 test("a stage that a system brings along comes before its answers; its own reading of candidates is a stage of its own", () => {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openBackend } from "../../../src/compute/backend";
 import type { GridWorld } from "../../../src/experiments/grid/session";
+import { readerRecipe } from "../../../src/experiments/grid/sizes";
 import { saveClip } from "../../../src/models/clip/weights";
 import { saveQwen2Vl } from "../../../src/models/qwen2-vl/weights";
 import { loadCorpus } from "../../../src/phantoms/load-corpus";
@@ -32,6 +33,6 @@ export function tinyWorld(folder: string): GridWorld {
     corpusOf: () => "tiny",
     loadCorpus: () => loadCorpus("phantom", { seed: 3, numPassages: NUM_PASSAGES }),
     encoderFolder: join(folder, "clip"),
-    readerFolder: (backbone) => join(folder, backbone === "qwen2-vl" ? "reader" : "no-such-reader"),
+    readerFolder: (backbone) => join(folder, readerRecipe(backbone).model === "qwen2-vl" ? "reader" : "no-such-reader"),
   };
 }
