@@ -11,10 +11,9 @@ export function markdownTable(header: readonly string[], rows: readonly (readonl
   return [line(header), `|${"---|".repeat(header.length)}`, ...rows.map(line)].join("\n");
 }
 
-/** The end of an interval may lie below 0: -0.0012 -> "−0.1", -0.0002 -> "0.0". */
-const end = (share: number): string => (share < 0 ? points(share) : percent(share));
+/** A share with its interval, of which nothing below 0 or above 100 % is told: Student's over seeds does not know that shares end there. */
 export const withInterval = ({ value, low, high }: Pick<Measurement, "value" | "low" | "high">): string =>
-  `${percent(value)} (${end(low)} to ${end(high)})`;
+  `${percent(value)} (${percent(Math.max(0, low))} to ${percent(Math.min(1, high))})`;
 export const difference = ({ value, low, high }: Pick<Measurement, "value" | "low" | "high">): string =>
   `${points(value)} (${points(low)} to ${points(high)})`;
 

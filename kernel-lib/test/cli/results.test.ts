@@ -63,11 +63,11 @@ describe("tables of pages", () => {
     expect(text).toContain("40.0 % of the 2,000 questions are inconsistent under FT RAG.");
   });
 
-  it("write ends of intervals below zero with a true minus, and none where they round to zero", () => {
-    const rows = [row("ft-rag", 0.001, { low: -0.0012 }), row("jomed", 0.0008, { low: -0.0002 })];
+  it("write nothing below 0 or above 100 % of a share's interval", () => {
+    const rows = [row("ft-rag", 0.001, { low: -0.0012 }), row("jomed", 0.998, { high: 1.004 })];
     const text = resultsMarkdown({ manifest: manifest(), rows });
-    expect(text).toContain("0.1 (−0.1 to 1.1)");
-    expect(text).toContain("0.1 (0.0 to 1.1)");
+    expect(text).toContain("0.1 (0 to 1.1)");
+    expect(text).toContain("99.8 (98.8 to 100)");
   });
 
   it("differences that stand after Holm's correction over the table are bold, alone they would more often be", () => {
