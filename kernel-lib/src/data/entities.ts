@@ -82,9 +82,9 @@ const WORDS = KIND_WORDS.map(([kind, words]) => ({
   word: new RegExp(`^(?:${words})\\.?(?:[-_ ]?(?:id|number|no|nr)\\.?)?(?:[-_ :#=]+|(?=\\d))`),
 }));
 
-/** One spelling of an id: "007", "7.0" and "7" are one, "MPX-0012" and "mpx12", "{3f25}" and "3f25" too. */
+/** One spelling of an id: "007", "7.0" and "7" are one, "MPX-0012" and "mpx12", "{3f25}" and "3f25", '="007"' of a spreadsheet too. */
 function spellId(id: string): string {
-  const bare = id.replace(/^[{[("'`]+|[}\])"'`]+$/g, "");
+  const bare = id.replace(/^=?[{[("'`]+|[}\])"'`]+$/g, "");
   const plain = bare.replace(/[\s_]+/g, "-").replace(/^(\d+)\.0+$/, "$1");
   return plain.replace(/^([a-z]*)-?0*(?=\d+$)/, "$1");
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DataError } from "../base/errors";
 
@@ -12,6 +12,9 @@ export const MODEL_FILES = {
   openClip: "open_clip_config.json",
   tokenizer: "tokenizer.json",
   tokenizerConfig: "tokenizer_config.json",
+  /** Special tokens, and tokens beside the vocabulary, as folders of before 2023 have them. */
+  specialTokens: "special_tokens_map.json",
+  addedTokens: "added_tokens.json",
   preprocessor: "preprocessor_config.json",
   processor: "processor_config.json",
   generation: "generation_config.json",
@@ -39,6 +42,8 @@ export const OPTIONAL_FILES: readonly string[] = [
   MODEL_FILES.processor,
   MODEL_FILES.chatTemplateJson,
   MODEL_FILES.generation,
+  MODEL_FILES.specialTokens,
+  MODEL_FILES.addedTokens,
 ];
 
 /**
@@ -96,7 +101,7 @@ export function listedShards(folder: string): string[] {
 /** The shard of each weight. @throws DataError when the index is missing or broken, or names a file elsewhere. */
 export function readShardIndex(folder: string): Map<string, string> {
   const file = join(folder, WEIGHTS_INDEX);
-  if (!existsSync(file)) throw missingFile(folder, WEIGHTS_FILE);
+  if (!existsSync(file)) throw missingWeights(folder);
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(file, "utf8"));
@@ -114,8 +119,36 @@ export function readShardIndex(folder: string): Map<string, string> {
   );
 }
 
+/** What other programs keep weights in. */
+const OTHER_WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt|h5|msgpack|onnx|gguf)$/;
+/** Files of other layouts, and what they are. */
+const OTHER_LAYOUTS: Readonly<Record<string, string>> = {
+  "params.json": "Mistral's own layout, which is not read. Take the model in the layout of transformers",
+  "adapter_config.json": "an adapter, which is no model. Load its model, and the adapter with loadLora",
+};
+
+const hasNames = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : []);
+
+/** The error for a folder whose weights are missing, or in a format that is not read. */
+function missingWeights(folder: string): DataError {
+  const other = hasNames(folder).find((name) => OTHER_WEIGHTS.test(name));
+  if (other === undefined) return missingFile(folder, WEIGHTS_FILE);
+  return new DataError(
+    `readCheckpoint: ${folder} must hold ${WEIGHTS_FILE} or ${WEIGHTS_INDEX}; got ${other}, which is not read. Load the model with transformers and save it again with save_pretrained.`,
+    { folder, file: WEIGHTS_FILE, other },
+  );
+}
+
 /** The error for a folder without a file that every model has. */
 export function missingFile(folder: string, file: string): DataError {
+  const other =
+    file === MODEL_FILES.config ? hasNames(folder).find((name) => Object.hasOwn(OTHER_LAYOUTS, name)) : undefined;
+  if (other !== undefined)
+    return new DataError(`readCheckpoint: ${folder} must hold ${file}; got ${other}: ${OTHER_LAYOUTS[other]}.`, {
+      folder,
+      file,
+      other,
+    });
   const advice = "Run npm run checkpoints to make the models that belong to this repository, or name another folder.";
   return new DataError(`readCheckpoint: ${folder} must hold ${file}; there is none. ${advice}`, { folder, file });
 }

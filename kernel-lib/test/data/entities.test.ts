@@ -51,6 +51,7 @@ describe("entityNames", () => {
         "participant_100",
         "'0100",
         '"100"',
+        '="0100"',
         "100\u0000",
         "\u200b100\ufeff",
         "sub-100_ses-01",

@@ -67,9 +67,9 @@ export async function firstFolder(places: readonly string[]): Promise<string | n
   return null;
 }
 
-/** Names in a folder, sorted; none when there is no such folder. */
+/** Names in a folder, sorted, but hidden ones ("._a.jpg" of a Mac); none when there is no such folder. */
 export async function namesIn(folder: string): Promise<string[]> {
-  return (await readdir(folder).catch(() => [])).sort();
+  return (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith(".")).sort();
 }
 
 /**

@@ -18,7 +18,7 @@ export interface Section {
 
 const words = (text: string) => text.split(" ").filter((word) => word !== "");
 
-const FINDINGS = words("findings finding observations interpretation description discussion");
+const FINDINGS = words("findings finding observations interpretation description discussion result results");
 const IMPRESSION = words("impression impressions conclusion conclusions opinion summary diagnosis assessment");
 /** Headings that begin so are about the request, whatever follows. */
 const REQUEST = words("clinical reason indication indications history admitting type");
@@ -94,7 +94,7 @@ const NAMES_OF_VIEWS = new Set([...VIEW, ...FILLERS, ...EXAMINATION]);
 /** Up to a colon that stands in no time of day ("8:05"). */
 const HEADING = /^[ \t]*([A-Za-z](?:[\w /,()&#.'-]|(?<=\d):(?=\d\d)){1,70}):(?!(?<=\d:)\d\d)/;
 /** Headings that are sure enough to be found without a colon, before another mark, or within a line. */
-const BARE_HEADING = /^[ \t]*((?:FINDING|IMPRESSION|CONCLUSION)S?)[ \t]*(?:[;.–—-]+[ \t]*|$)/;
+const BARE_HEADING = /^[ \t]*((?:FINDING|IMPRESSION|CONCLUSION)S?)(?:[ \t]*(?:[;.–—-]+[ \t]*|$)|[ \t]{2,}(?=\S))/;
 /** Headings that are sure in small letters too, as copies of the reports have them. */
 const SMALL_HEADING =
   /^(?:findings?|impressions?|conclusions?|indications?|comparisons?|technique|history|examination|findings and impression)$/;
@@ -166,6 +166,10 @@ const ABOUT_THE_REQUEST =
 
 const isNarrative = (paragraph: string): boolean =>
   isProse(paragraph) && !isAboutTheReport(paragraph) && !ABOUT_THE_REQUEST.test(paragraph);
+
+/** A heading that names a part of the body or what lies in it: however few the words below, they are about the picture. */
+const ABOUT_THE_BODY =
+  /^[^:]*\b(lungs?|pleura\w*|heart|cardi\w+|mediastin\w+|hil[aui]\w*|aorta|vascul\w+|diaphragms?|bon(es?|y)|osseous|skelet\w+|ribs?|spine|soft tissues?|abdom\w+|airways?|trachea|lines|tubes|catheters?|devices?)\b[^:]*:/i;
 
 /** By which rule a report's text was found, the surest first. */
 export const REPORT_RULES = [
@@ -240,7 +244,7 @@ export function readReport(report: string): ReportText {
   if (views.length > 0) return of(concludes ? "views and impression" : "views alone", views, free, impression);
   if (concludes && free.length > 0) return of("impression and paragraphs without a heading", free, impression);
   if (concludes) return of("impression alone", impression);
-  const headed = others.filter(isNarrative);
+  const headed = others.filter((text) => isNarrative(text) || ABOUT_THE_BODY.test(text));
   if (headed.length > 0) return of("other headings", headed, free);
   return free.length > 0 ? of("paragraphs without a heading", free) : of("nothing found");
 }

@@ -23,8 +23,13 @@ function splitOf(name: string): Split | null {
   return null;
 }
 
+/** Names in a folder, but those that programs keep for themselves ("._train.parquet" of a Mac, "_metadata" of Spark), as pyarrow passes them over. */
 const namesIn = (folder: string): string[] =>
-  existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder).sort() : [];
+  existsSync(folder) && statSync(folder).isDirectory()
+    ? readdirSync(folder)
+        .filter((name) => !/^[._]/.test(name))
+        .sort()
+    : [];
 
 const ENDING = ".parquet";
 const parquetIn = (folder: string): string[] => namesIn(folder).filter((name) => name.endsWith(ENDING));

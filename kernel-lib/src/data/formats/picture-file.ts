@@ -20,7 +20,7 @@ const MOST_BYTES = 64 * 2 ** 20;
 const SIGNATURES = ["\xff\xd8\xff", "\x89PNG", "GIF8", "RIFF", "II*\0", "MM\0*"];
 
 /** What is often met and not read, by its first bytes: a sound picture is not called damaged. */
-const UNREAD: readonly (readonly [RegExp, string])[] = [
+const UNREAD: readonly (readonly [head: RegExp | string, name: string])[] = [
   [/^BM/, "a BMP picture"],
   [/^....jP {2}/s, "a JPEG 2000 picture"],
   [/^\xff\x4f\xff\x51/, "a JPEG 2000 picture"],
@@ -29,6 +29,17 @@ const UNREAD: readonly (readonly [RegExp, string])[] = [
   [/^%PDF/, "a PDF"],
   [/^\s*(<\?xml[^>]*>\s*)?<svg/i, "an SVG drawing"],
   [/^.{128}DICM/s, "a DICOM file"],
+  [/^P[1-7]\s/, "a PNM picture"],
+  [/^.{40} EMF/s, "a Windows metafile"],
+  ["\0\0\x01\0", "an icon"],
+  ["\xff\x0a", "a JPEG XL picture"],
+  ["\0\0\0\x0cJXL ", "a JPEG XL picture"],
+  ["8BPS", "a Photoshop picture"],
+  ["%!PS", "a PostScript drawing"],
+  ["\x1f\x8b", "a gzip file"],
+  ["PK\x03\x04", "a ZIP archive"],
+  ["\x93NUMPY", "a NumPy array"],
+  ["\x89HDF", "an HDF5 file"],
 ];
 
 /** A picture that may well be sound and is not read: its format or the form of its samples is named. */
@@ -47,7 +58,7 @@ async function readPicture(path: string): Promise<Uint8Array> {
 function assertDecodable(bytes: Uint8Array): void {
   const head = Buffer.from(bytes.subarray(0, 200)).toString("latin1");
   if (SIGNATURES.some((signature) => head.startsWith(signature))) return;
-  const known = UNREAD.find(([pattern]) => pattern.test(head));
+  const known = UNREAD.find(([begin]) => (typeof begin === "string" ? head.startsWith(begin) : begin.test(head)));
   if (known !== undefined) throw new UnreadPicture(`${known[1]}; JPEG, PNG, GIF, WebP and TIFF are read`);
   if (/^\s*</.test(head)) throw new Error("a page of the web, as a login gives it");
   throw new Error("no JPEG, PNG, GIF, WebP or TIFF picture");
@@ -104,18 +115,43 @@ async function mixInks(source: Uint8Array): Promise<Samples> {
 const DEPTHS: readonly string[] = ["uchar", "ushort"];
 
 /** What the decoder says of samples and colours that it does not know, in pictures that may be sound. */
-const NOT_KNOWN = /\blabq\b|not supported|unsupported (?:jpeg process|colou?r|tiff|bit|depth|photometric)/i;
+const NOT_KNOWN =
+  /\blabq\b|not supported|not configured|not implemented|samples out of range|unsupported (?:jpeg (?:process|data precision)|colou?r|tiff|bit|depth|photometric)/i;
+
+const EXTRA_SAMPLES = 338;
+/** Kinds of a further sample that say how much of a pixel shows; others, and unsaid ones, are no part of the picture. */
+const ALPHA_KINDS: readonly number[] = [1, 2];
+
+/** Whether the further sample of each pixel of a TIFF says how much of it shows (first directory, TIFF 6.0, section 18). */
+function statesAlpha(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const little = bytes[0] === "I".charCodeAt(0);
+  const start = view.getUint32(4, little);
+  for (let k = 0; k < view.getUint16(start, little); k++) {
+    const entry = start + 2 + 12 * k;
+    if (view.getUint16(entry, little) === EXTRA_SAMPLES) return ALPHA_KINDS.includes(view.getUint16(entry + 8, little));
+  }
+  return false;
+}
 
 /** The upright picture, ready to be reduced; what the decoder would show otherwise than a viewer is turned into samples first. */
 async function openUpright(bytes: Uint8Array): Promise<Sharp> {
   const metadata = await sharp(bytes, { limitInputPixels: MOST_PIXELS }).metadata();
-  const { depth, space, hasProfile } = metadata;
+  const { depth, space, hasProfile, format, hasAlpha, channels } = metadata;
   if (!DEPTHS.includes(depth)) throw new UnreadPicture(`samples of type ${depth}; whole ones of 8 or 16 bits are read`);
+  if (channels > 4) throw new UnreadPicture(`${channels} samples a pixel`);
   const isPlainCmyk = space === "cmyk" && !hasProfile && depth === "uchar";
   const samples = depth === "ushort" ? await spreadBits(bytes, metadata) : isPlainCmyk ? await mixInks(bytes) : null;
-  if (samples === null) return open(bytes);
-  const { data, ...raw } = samples;
-  return sharp(data, { raw });
+  const picture = samples === null ? open(bytes) : fromSamples(samples);
+  const hidesNothing = format === "tiff" && hasAlpha && !statesAlpha(bytes);
+  return hidesNothing ? fromSamples(await samplesOf(picture.removeAlpha())) : picture;
+}
+
+const fromSamples = ({ data, ...raw }: Samples): Sharp => sharp(data, { raw });
+
+async function samplesOf(picture: Sharp): Promise<Samples> {
+  const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
+  return { data, width: info.width, height: info.height, channels: info.channels as Samples["channels"] };
 }
 
 async function reduceTo(longestSide: number, bytes: Uint8Array): Promise<{ data: Buffer; info: OutputInfo }> {

@@ -44,11 +44,14 @@ export interface VqaRow {
   readonly picture: PictureSource;
 }
 
-/** Whether an answer is yes or no, whatever its case. */
-const isYesNo = (answer: string): boolean => /^(yes|no)$/i.test(answer);
+/** Yes or no, in small letters, where an answer is that, whatever its case and the marks behind it; null otherwise. */
+function yesNoOf(answer: string): "yes" | "no" | null {
+  const word = /^(yes|no)[\s\p{P}]*$/iu.exec(answer.normalize("NFKC"))?.[1]?.toLowerCase();
+  return word === "yes" || word === "no" ? word : null;
+}
 
 /** Closed or open, by the answer alone: for releases that do not say it. */
-export const kindByAnswer = (answer: string): "closed" | "open" => (isYesNo(answer) ? "closed" : "open");
+export const kindByAnswer = (answer: string): "closed" | "open" => (yesNoOf(answer) === null ? "open" : "closed");
 
 /** How a row is answered: by one of its choices, by yes or no, or in words. */
 function answered({ answer, choices, place }: VqaRow): Pick<Example, "answer" | "labels" | "form" | "wordings"> {
@@ -63,8 +66,8 @@ function answered({ answer, choices, place }: VqaRow): Pick<Example, "answer" | 
       },
     );
   }
-  if (!isYesNo(answer)) return { answer, labels: [], form: "words" };
-  const word = answer.toLowerCase();
+  const word = yesNoOf(answer);
+  if (word === null) return { answer, labels: [], form: "words" };
   return { answer: word, labels: [word === "yes" ? 0 : 1], form: "yesNo" };
 }
 
@@ -166,7 +169,9 @@ function parquetRow(
   place: string,
   request: ParquetRequest,
 ): VqaRow {
-  const answer = asText(row["answer"], `${place}, column answer`);
+  const stated = row["answer"] ?? "";
+  const isEmpty = typeof stated === "string" && stated.trim() === "";
+  const answer = isEmpty ? "" : asText(stated, `${place}, column answer`);
   return {
     id: String(id).padStart(5, "0"),
     split: request.split,
@@ -176,7 +181,9 @@ function parquetRow(
     kind: kindByAnswer(answer),
     topic: null,
     entities: entitiesOf(row["image"]),
-    picture: embeddedPicture(row["image"], `${place}, column image`, request.side),
+    picture: isEmpty
+      ? unanswered(place, "column")
+      : embeddedPicture(row["image"], `${place}, column image`, request.side),
   };
 }
 
@@ -218,8 +225,8 @@ export const answerField = (row: JsonRow): string =>
   String(row.fields["answer"] ?? "").trim() === "" ? "" : textField(row, "answer");
 
 /** Stands in place of the picture of a question without an answer. */
-const unanswered = (place: string): PictureSource =>
-  unusable(`${place}, field answer`, "be a text that is not empty", "none", "The question cannot be used.");
+const unanswered = (place: string, unit: "field" | "column"): PictureSource =>
+  unusable(`${place}, ${unit} answer`, "be a text that is not empty", "none", "The question cannot be used.");
 
 /** Rows of a JSON list whose objects name a picture in a folder, and perhaps the address of its case; `pick` reads the other fields. */
 export async function jsonRows(
@@ -234,7 +241,7 @@ export async function jsonRows(
     const name = textField(row, pictures.field);
     const place = `${row.place}, field ${pictures.field}`;
     const named = await namedPicture(pictures.folder, name, place, pictures.side);
-    const picture = picked.answer === "" ? unanswered(row.place) : named;
+    const picture = picked.answer === "" ? unanswered(row.place, "field") : named;
     const address = pictures.caseField === undefined ? null : optionalText(row, pictures.caseField);
     const entities = [...entityNamesIn(name), ...(address === null ? [] : entityNames(address, "case"))];
     rows.push({ ...picked, place: row.place, entities, picture });

@@ -1,9 +1,155 @@
-import { Fields, type JsonObject, wordsOf } from "../weights/fields";
+import { type FieldSource, Fields, type JsonObject, wordsOf } from "../weights/fields";
 
 /*
- * tokenizer_config.json. What a text becomes is said by tokenizer.json; the fields here name special tokens, repeat what stands
- * there, or belong to other uses. Those that would change the ids are compared with tokenizer.json, and refused where they differ.
+ * tokenizer.json says what a text becomes, tokenizer_config.json which tokens are special. Of the first, steps and settings that would
+ * give other ids here than in the tokenizers library are refused by name; of the second, what would change ids is compared with the first.
  */
+
+const ADVICE = "Use the tokenizer.json and tokenizer_config.json of one model.";
+const CONFIG: FieldSource = { where: "createTokenizer", file: "tokenizer_config.json", advice: ADVICE };
+const FILE: FieldSource = {
+  where: "createTokenizer",
+  file: "tokenizer.json",
+  advice: "The file may be sound: use a model whose tokenizer does without it.",
+};
+
+const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null;
+
+// ---- tokenizer.json ----------------------------------------------------------------------------------------------------
+
+/** Values of a setting that are read; undefined where it may be left out. */
+type Settings = Readonly<Record<string, readonly unknown[]>>;
+
+const PLACED: Settings = { prepend_scheme: ["always", "first"] };
+/** What gives the same ids here as in the tokenizers library, by place and type, and the settings it needs for that. */
+const STEPS: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
+  model: {
+    BPE: { dropout: [undefined, null, 0], continuing_subword_prefix: [undefined, null, ""] },
+    WordPiece: {},
+    Unigram: { byte_fallback: [undefined, false] },
+  },
+  normalizer: Object.fromEntries(
+    wordsOf("BertNormalizer Lowercase NFC NFD NFKC NFKD Prepend Replace Strip StripAccents").map((type) => [type, {}]),
+  ),
+  pre_tokenizer: {
+    BertPreTokenizer: {},
+    ByteLevel: {},
+    Metaspace: { split: [false], ...PLACED },
+    Split: { behavior: ["Isolated", "Removed"] },
+    WhitespaceSplit: {},
+  },
+  post_processor: { BertProcessing: {}, ByteLevel: {}, RobertaProcessing: {}, TemplateProcessing: {} },
+  decoder: {
+    ...Object.fromEntries(
+      wordsOf("BPEDecoder ByteFallback ByteLevel Fuse Replace Strip WordPiece").map((type) => [type, {}]),
+    ),
+    Metaspace: PLACED,
+  },
+};
+
+/** The content of a tokenizer.json with everything in it that may be left out. */
+export function completeTokenizer(json: JsonObject): JsonObject {
+  const places = Object.fromEntries(Object.keys(STEPS).map((place) => [place, null]));
+  const whole = { ...places, added_tokens: [], ...json };
+  return isObject(json["model"]) ? { ...whole, model: { type: kindOf(json["model"]), ...json["model"] } } : whole;
+}
+
+/** The type of a model in files from before it was written down. */
+function kindOf(model: JsonObject): string {
+  if ("merges" in model) return "BPE";
+  if (Array.isArray(model["vocab"])) return "Unigram";
+  return "continuing_subword_prefix" in model ? "WordPiece" : "WordLevel";
+}
+
+/**
+ * Refuses what is done otherwise here than in the tokenizers library: steps, their settings, and ids that it does not take from the file.
+ *
+ * @param json of `completeTokenizer`.
+ * @throws DataError naming the step or the token.
+ */
+export function assertTokenizerSteps(json: JsonObject): void {
+  const file = new Fields(json, FILE);
+  for (const place of Object.keys(STEPS)) assertSteps(file, place, file.value(place));
+  const ids = vocabularyOf(file.value("model"));
+  assertAddedTokens(file, ids);
+  assertAround(file, file.value("post_processor"), ids);
+}
+
+function assertSteps(file: Fields, place: string, step: unknown): void {
+  if (typeof step !== "object" || step === null) return;
+  const { type } = step as { readonly type?: unknown };
+  if (type === "Sequence") {
+    for (const part of Object.values(step).filter(Array.isArray).flat()) assertSteps(file, place, part);
+    return;
+  }
+  const settings = STEPS[place]![String(type)];
+  const names = Object.keys(STEPS[place]!).join(", ");
+  if (settings === undefined) throw file.wrong(place, `one of ${names}; others are not supported`, type);
+  const fields = new Fields(step, FILE, place);
+  for (const [name, values] of Object.entries(settings))
+    if (!values.includes(fields.raw(name))) throw fields.wrong(name, `${said(values)} in a ${type}, to be supported`);
+  const removes = fields.raw("behavior") === "Removed";
+  if (type === "Split" && fields.flag("invert", "off") !== removes)
+    throw fields.wrong("invert", `${removes} with ${fields.raw("behavior")}, to be supported`);
+}
+
+const said = (values: readonly unknown[]): string =>
+  values.map((value) => (value === undefined ? "left out" : JSON.stringify(value))).join(" or ");
+
+/** Ids of the model's own tokens. */
+function vocabularyOf(model: unknown): Map<string, number> {
+  const { vocab = {} } = (model ?? {}) as { readonly vocab?: JsonObject | readonly [string, number][] };
+  const rows = Array.isArray(vocab)
+    ? vocab.map(([piece], id) => [piece as string, id] as const)
+    : Object.entries(vocab);
+  return new Map(rows as [string, number][]);
+}
+
+/**
+ * An added token has the id of its text in the vocabulary, or the next free one, whatever the file says: so the tokenizers library.
+ *
+ * @param ids of the model's own tokens; those of the added ones are put in.
+ */
+function assertAddedTokens(file: Fields, ids: Map<string, number>): void {
+  let next = ids.size;
+  for (const { id, content, single_word: alone } of file.value("added_tokens") as readonly AddedToken[]) {
+    const place = `added_tokens, ${JSON.stringify(content)},`;
+    if (alone === true) throw file.wrong(place, "found within words too (single_word false), to be supported", alone);
+    const meant = ids.get(content) ?? next;
+    if (id !== meant) throw file.wrong(place, `of id ${meant}, as the tokenizers library numbers it`, id);
+    ids.set(content, meant);
+    next = Math.max(next, meant + 1);
+  }
+}
+
+/** What stands around a text is found by its text here, by its id in the tokenizers library: the two must be one token. */
+function assertAround(file: Fields, step: unknown, ids: ReadonlyMap<string, number>): void {
+  if (!isObject(step)) return;
+  const { processors, special_tokens: special = {}, sep, cls } = step as Readonly<Record<string, unknown>>;
+  if (Array.isArray(processors)) for (const part of processors) assertAround(file, part, ids);
+  const rows = Object.entries(special as Readonly<Record<string, { readonly ids: readonly number[] }>>);
+  const pairs = [sep, cls].filter(Array.isArray).map(([content, id]) => [content as string, [id as number]] as const);
+  for (const [content, own] of [...rows.map(([name, each]) => [name, each.ids] as const), ...pairs])
+    if (own.length !== 1 || own[0] !== ids.get(content))
+      throw file.wrong(
+        "post_processor",
+        `${JSON.stringify(content)} by its one id, ${ids.get(content)}, to be supported`,
+        own,
+      );
+}
+
+/** A token beside the model's own vocabulary, as tokenizer.json has it. */
+interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly single_word: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly normalized: boolean;
+  readonly special: boolean;
+}
+
+// ---- tokenizer_config.json ----------------------------------------------------------------------------------------------
 
 /** Texts of the special tokens that models ask for; null where there is none. */
 export interface SpecialTokens {
@@ -40,22 +186,85 @@ interface TokenizerFile {
   idOf(token: string): number | undefined;
 }
 
+/** Fields that name one special token each, and those that name several. */
+const ROLES = wordsOf("bos_token eos_token unk_token sep_token pad_token cls_token mask_token");
+const LISTS = wordsOf("additional_special_tokens extra_special_tokens");
+
+/** What a tokenizer_config.json says of the tokens it names as special: the field, the text, and what else is said of it. */
+function namedTokens(config: JsonObject): { field: string; content: string; flags: JsonObject }[] {
+  const listed = LISTS.flatMap((field) => Object.values(config[field] ?? {}).map((token) => [field, token] as const));
+  const found = [...ROLES.map((field) => [field, config[field]] as const), ...listed].map(([field, token]) => {
+    const flags = isObject(token) ? token : {};
+    return { field, content: isObject(token) ? token["content"] : token, flags };
+  });
+  return found.filter((each): each is (typeof found)[number] & { content: string } => typeof each.content === "string");
+}
+
+/** A tokenizer_config.json with the token that tokenizer.json itself fills up with, where it says nothing of one. */
+export function withOwnPad(config: JsonObject, { padding }: JsonObject): JsonObject {
+  const token = isObject(padding) ? padding["pad_token"] : undefined;
+  return typeof token === "string" ? { pad_token: token, ...config } : config;
+}
+
+/** The flags of a special token of which nothing is said. */
+const SPECIAL = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+
+/**
+ * A tokenizer.json in which the tokens that tokenizer_config.json calls special are so, as transformers makes them: found in a text
+ * before anything else, and left out of what is read.
+ */
+export function withSpecialTokens(json: JsonObject, config: JsonObject): JsonObject {
+  const added = json["added_tokens"] as readonly AddedToken[];
+  const vocab = (json["model"] as { readonly vocab?: unknown } | null)?.vocab;
+  const named = new Map(namedTokens(config).map((token) => [token.content, token.flags]));
+  const known = new Set(added.map(({ content }) => content));
+  const idIn = (content: string): unknown =>
+    isObject(vocab) && !Array.isArray(vocab) && Object.hasOwn(vocab, content) ? vocab[content] : undefined;
+  const raised = [...named].flatMap(([content, flags]) => {
+    const id = known.has(content) ? undefined : idIn(content);
+    return id === undefined ? [] : [{ ...SPECIAL, ...flags, content, id, special: true }];
+  });
+  const special = added.map((token) => (named.has(token.content) ? { ...token, special: true } : token));
+  return { ...json, added_tokens: [...special, ...raised] };
+}
+
+/** Refuses tokens that tokenizer.json does not have, or has with other flags: transformers would add or change them. */
+function assertKnownTokens(fields: Fields, config: JsonObject, tokenizer: TokenizerFile): void {
+  const known = (field: string, content: string): void => {
+    if (tokenizer.idOf(content) === undefined) throw fields.wrong(field, "a token of tokenizer.json", content);
+  };
+  for (const { field, content } of namedTokens(config)) known(field, content);
+  const added = new Map(
+    (tokenizer.json["added_tokens"] as readonly AddedToken[]).map((token) => [token.content, token]),
+  );
+  for (const token of Object.values(fields.value("added_tokens_decoder") ?? {}) as readonly AddedToken[]) {
+    known("added_tokens_decoder", token.content);
+    const other = Object.keys(SPECIAL).find((flag) => {
+      const stated = token[flag as keyof AddedToken];
+      return stated !== undefined && stated !== (added.get(token.content)?.[flag as keyof AddedToken] ?? stated);
+    });
+    if (other !== undefined)
+      throw fields.wrong(
+        "added_tokens_decoder",
+        `as in added_tokens of tokenizer.json (${other} of ${token.content})`,
+        token,
+      );
+  }
+}
+
 /**
  * Reads a tokenizer_config.json.
  *
  * @throws DataError naming a field that asks for other ids than tokenizer.json gives, or that nobody knows.
  */
 export function parseTokenizerConfig(json: JsonObject, tokenizer: TokenizerFile): SpecialTokens {
-  const fields = new Fields(json, {
-    where: "createTokenizer",
-    file: "tokenizer_config.json",
-    advice: "Use the tokenizer.json and tokenizer_config.json of one model.",
-  });
+  const fields = new Fields(json, CONFIG);
   const names = fields.names().filter((name) => /_tokens?$/.test(name) && !name.startsWith("add_"));
   const tokens = new Map(names.map((name) => [name, tokenOf(fields, name)]));
   const [begin, end, pad] = ["bos_token", "eos_token", "pad_token"].map((name) => tokens.get(name) ?? null);
-  assertAround(fields, tokenizer, { field: "add_bos_token", token: begin!, place: 0 });
-  assertAround(fields, tokenizer, { field: "add_eos_token", token: end!, place: -1 });
+  assertKnownTokens(fields, json, tokenizer);
+  assertAdds(fields, tokenizer, { field: "add_bos_token", token: begin!, place: 0 });
+  assertAdds(fields, tokenizer, { field: "add_eos_token", token: end!, place: -1 });
   for (const [field, step, same] of REPEATED) {
     const [stated, meant] = [fields.value(field), settingOf(tokenizer.json[step], same)];
     if (stated !== undefined && meant !== undefined && meant !== stated)
@@ -78,7 +287,7 @@ function tokenOf(fields: Fields, name: string): string | null {
 }
 
 /** Refuses a file that says otherwise than tokenizer.json whether a token stands before or after a text. */
-function assertAround(
+function assertAdds(
   fields: Fields,
   tokenizer: TokenizerFile,
   { field, token, place }: { readonly field: string; readonly token: string | null; readonly place: 0 | -1 },

@@ -1,7 +1,13 @@
 import { createRequire } from "node:module";
 import { DataError } from "../../base/errors";
 import type { JsonObject } from "../weights/fields";
-import { parseTokenizerConfig } from "./tokenizer-config";
+import {
+  assertTokenizerSteps,
+  completeTokenizer,
+  parseTokenizerConfig,
+  withOwnPad,
+  withSpecialTokens,
+} from "./tokenizer-config";
 
 /** The part of `@huggingface/tokenizers` in use; the package ships CommonJS, but declares types for ES modules only. */
 interface HuggingFaceTokenizer {
@@ -46,18 +52,22 @@ export interface TextTokenizer {
  * Makes a tokenizer from the content of a tokenizer.json (`@huggingface/tokenizers`).
  *
  * @param json content of tokenizer.json.
- * @param config content of tokenizer_config.json. Default {}.
- * @throws DataError when it is no tokenizer, or a field of its configuration is unknown or asks for other ids.
+ * @param tokenizerConfig content of tokenizer_config.json. Default {}.
+ * @throws DataError when it is no tokenizer, has a step or a setting that is not read as the tokenizers library does, or a field of
+ * its configuration is unknown or asks for other ids.
  * @example createTokenizer(trainBpe({ words: [["round", 3]], specialTokens: [] })).encode("round").length   // 1
  */
-export function createTokenizer(json: JsonObject, config: JsonObject = {}): TextTokenizer {
+export function createTokenizer(json: JsonObject, tokenizerConfig: JsonObject = {}): TextTokenizer {
+  const whole = completeTokenizer(json);
+  assertTokenizerSteps(whole);
+  const config = withOwnPad(tokenizerConfig, whole);
   // without a word in the file, a decoded text keeps its spaces
-  const inner = open(json, {
+  const inner = open(withSpecialTokens(whole, config), {
     ...config,
     clean_up_tokenization_spaces: config["clean_up_tokenization_spaces"] === true,
   });
   const { begin, end, pad } = parseTokenizerConfig(config, {
-    json,
+    json: whole,
     around: () => withFile("createTokenizer", () => idsOf(inner.encode("", { add_special_tokens: true }))),
     idOf: (token) => inner.token_to_id(token),
   });

@@ -15,7 +15,7 @@ export interface Checkpoint {
   readonly weights: ReadonlyMap<string, WeightArray>;
   /** tokenizer.json */
   readonly tokenizer: JsonObject | null;
-  /** tokenizer_config.json */
+  /** tokenizer_config.json, and what special_tokens_map.json says besides. */
   readonly tokenizerConfig: JsonObject | null;
   /** The image processor inside processor_config.json, or preprocessor_config.json. */
   readonly preprocessor: JsonObject | null;
@@ -44,13 +44,14 @@ type Part = (typeof PARTS)[number];
  */
 export function readCheckpoint(folder: string): Checkpoint {
   const configFile = requireConfigFile(folder);
-  const tokenizerConfig = readJson(folder, MODEL_FILES.tokenizerConfig);
+  const tokenizer = readJson(folder, MODEL_FILES.tokenizer);
+  const tokenizerConfig = readTokens(folder, tokenizer);
   const processor = readJson(folder, MODEL_FILES.processor);
   const generation = readJson(folder, MODEL_FILES.generation);
   return {
     config: readJson(folder, configFile)!,
     weights: readWeights(folder),
-    tokenizer: readJson(folder, MODEL_FILES.tokenizer),
+    tokenizer,
     tokenizerConfig,
     preprocessor: objectIn(processor, "image_processor") ?? readJson(folder, MODEL_FILES.preprocessor),
     ...(processor === null ? {} : { processor }),
@@ -133,12 +134,13 @@ export function requirePart<K extends Part>(
 ): NonNullable<Checkpoint[K]> {
   const value = checkpoint[part];
   if (value !== null && value !== undefined) return value as NonNullable<Checkpoint[K]>;
-  throw new DataError(
-    `${where}: the model's folder must hold ${MODEL_FILES[part]}; there is none. Copy it from the model.`,
-    {
-      file: MODEL_FILES[part],
-    },
-  );
+  const next =
+    part === "tokenizer"
+      ? "Copy it from the model; of one with older files (vocab.json, vocab.txt, tokenizer.model), load the tokenizer with transformers and save it again with save_pretrained."
+      : "Copy it from the model.";
+  throw new DataError(`${where}: the model's folder must hold ${MODEL_FILES[part]}; there is none. ${next}`, {
+    file: MODEL_FILES[part],
+  });
 }
 
 /** Read elsewhere, or names of code, or of tokens and counts that no picture needs. */
@@ -172,6 +174,27 @@ function readJson(folder: string, file: string): JsonObject | null {
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw new DataError(`readCheckpoint: ${path} must hold a JSON object. Write it again.`, { file });
+}
+
+/**
+ * tokenizer_config.json with the tokens of the older files beside it. transformers reads those where it lists no `added_tokens_decoder`,
+ * and what they say goes before.
+ *
+ * @throws DataError naming a token that tokenizer.json does not have: it would get an id there that nothing here gives it.
+ */
+function readTokens(folder: string, tokenizer: JsonObject | null): JsonObject | null {
+  const config = readJson(folder, MODEL_FILES.tokenizerConfig);
+  if (config?.["added_tokens_decoder"] !== undefined || tokenizer === null) return config;
+  const special = readJson(folder, MODEL_FILES.specialTokens);
+  const vocab = objectIn(objectIn(tokenizer, "model"), "vocab") ?? {};
+  const known = (tokenizer["added_tokens"] ?? []) as readonly { readonly content: string }[];
+  for (const token of Object.keys(readJson(folder, MODEL_FILES.addedTokens) ?? {}))
+    if (!Object.hasOwn(vocab, token) && !known.some(({ content }) => content === token))
+      throw new DataError(
+        `readCheckpoint: ${join(folder, MODEL_FILES.addedTokens)} must name tokens of ${MODEL_FILES.tokenizer} only; got ${JSON.stringify(token)}. Save the tokenizer once more with transformers.`,
+        { folder, token },
+      );
+  return special === null ? config : { ...config, ...special };
 }
 
 function objectIn(json: JsonObject | null, field: string): JsonObject | null {

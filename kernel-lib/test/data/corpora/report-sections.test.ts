@@ -221,3 +221,17 @@ describe("a corpus of reports", () => {
     }
   });
 });
+
+describe("a report of few words", () => {
+  it.each([
+    [
+      " LINES AND TUBES:  Tube in the trachea.\n \n LUNGS:  Edema.\n",
+      "LINES AND TUBES: Tube in the trachea. LUNGS: Edema.",
+    ],
+    [" EXAM:  CXR\n RESULTS:  Cardiomegaly.\n", "Cardiomegaly."],
+    [" HISTORY  Cough.\n \n FINDINGS  Nodule.\n \n IMPRESSION  One nodule.\n", "Nodule. One nodule."],
+    [" LOCATION:  Ward 3.\n", ""],
+  ])("keeps what is about the picture: %j", (report, text) => {
+    expect(textOf(` FINAL REPORT\n${report}`)).toBe(text);
+  });
+});

@@ -90,3 +90,10 @@ test("files whose names say no split all belong to a data set that needs none", 
     "data/part-1.parquet",
   ]);
 });
+
+test("files that programs keep for themselves are no part of a split", () => {
+  write("data/train-00000-of-00001.parquet", "data/._train-00000-of-00001.parquet", "data/_train_metadata.parquet");
+  write("data/.ipynb_checkpoints/train.parquet");
+  expect(found("train")).toEqual(["data/train-00000-of-00001.parquet"]);
+  expect(allParquetFiles(folder).map((path) => relative(folder, path))).toEqual(["data/train-00000-of-00001.parquet"]);
+});

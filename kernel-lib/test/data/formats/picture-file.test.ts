@@ -46,6 +46,42 @@ test("a picture of colours that the decoder does not know is not called damaged"
   await expect(decodePicture(tiff, 64)).rejects.toMatchObject({ name: "UnreadPicture" });
 });
 
+test.each([
+  ["P5 2 2 255 abcd", "a PNM picture"],
+  ["\0\0\x01\0\x01\0", "an icon"],
+  ["\x1f\x8b\x08", "a gzip file"],
+  ["PK\x03\x04", "a ZIP archive"],
+  ["\x93NUMPY\x01\0", "a NumPy array"],
+  ["\xff\x0a", "a JPEG XL picture"],
+])("%j is named, and not called damaged", async (head, name) => {
+  const refused = decodePicture(Buffer.from(head.padEnd(400, "\0"), "latin1"), 64);
+  await expect(refused).rejects.toMatchObject({ name: "UnreadPicture", message: expect.stringContaining(name) });
+});
+
+test("samples of a depth, and bytes of a packing, that the decoder does not know are not called damaged", async () => {
+  const raw = { width: 4, height: 4, channels: 3 as const };
+  const jpeg = await sharp(Buffer.alloc(48, 90), { raw }).jpeg().toBuffer();
+  jpeg[jpeg.indexOf(Buffer.from([0xff, 0xc0])) + 4] = 12; // bits of a sample
+  await expect(decodePicture(jpeg, 64)).rejects.toMatchObject({ name: "UnreadPicture" });
+  const tiff = await sharp(Buffer.alloc(48, 90), { raw }).tiff({ compression: "none" }).toBuffer();
+  const compression = tiff.indexOf(Buffer.from([0x03, 0x01, 3, 0, 1, 0, 0, 0, 1, 0]));
+  expect(compression).toBeGreaterThan(0);
+  tiff.writeUInt16LE(34_712, compression + 8); // JPEG 2000
+  await expect(decodePicture(tiff, 64)).rejects.toMatchObject({ name: "UnreadPicture" });
+});
+
+test("a further sample of a TIFF that does not say how much shows is no part of the picture, as for Pillow", async () => {
+  const raw = { width: 2, height: 1, channels: 4 as const };
+  const tiff = await sharp(Buffer.from([10, 20, 30, 0, 40, 50, 60, 255]), { raw })
+    .tiff({ compression: "none" })
+    .toBuffer();
+  expect(rgb(await decodePicture(tiff, 64))).toEqual([255, 255, 255, 40, 50, 60]);
+  const kind = tiff.indexOf(Buffer.from([0x52, 0x01, 3, 0, 1, 0, 0, 0])); // ExtraSamples
+  expect(kind).toBeGreaterThan(0);
+  tiff.writeUInt16LE(0, kind + 8); // unspecified
+  expect(rgb(await decodePicture(tiff, 64))).toEqual([10, 20, 30, 40, 50, 60]);
+});
+
 test("a page that a login gives in place of a picture is called what it is", async () => {
   await expect(decodePicture(Buffer.from("<html><title>Log in"), 64)).rejects.toThrow("a page of the web");
 });

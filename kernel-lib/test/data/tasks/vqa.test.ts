@@ -63,6 +63,19 @@ test("the JSON release: yes and no are labels, other answers words, closed and o
   expect(task.labels.map(({ answer }) => answer)).toEqual(["yes", "no"]);
 });
 
+test("yes and no stay what they are with a mark or a blank behind them", async () => {
+  await writeVqaRad();
+  const rows = ["Yes.", "no !", "NO", "yes, partly"].map((answer, i) => row(200 + i, "9.png", { answer }));
+  writeFileSync(join(folder, "testset.json"), JSON.stringify(rows));
+  const task = await loadTask("vqa-rad", { dataDir: folder });
+  expect(task.splits.test.map(({ answer, form }) => [answer, form])).toEqual([
+    ["yes", "yesNo"],
+    ["no", "yesNo"],
+    ["no", "yesNo"],
+    ["yes, partly", "words"],
+  ]);
+});
+
 test("where no validation is published, a tenth of the training pictures is taken with all their questions", async () => {
   await writeVqaRad([...Array(27).keys()].map((i) => row(i, `${i % 9}.png`)));
   const task = await loadTask("vqa-rad", { dataDir: folder });

@@ -52,6 +52,40 @@ describe("a checkpoint folder", () => {
     expect(readCheckpoint(folder).weights).toEqual(weights);
   });
 
+  it("takes special tokens from the older file beside it, unless tokenizer_config.json lists all", () => {
+    const write = (name: string, value: object): void => writeFileSync(join(folder, name), JSON.stringify(value));
+    writeCheckpoint(folder, checkpoint);
+    write("tokenizer_config.json", { pad_token: "a", eos_token: "b" });
+    write("special_tokens_map.json", { pad_token: "c" });
+    expect(readCheckpoint(folder).tokenizerConfig).toEqual({ pad_token: "c", eos_token: "b" });
+    write("tokenizer_config.json", { pad_token: "a", added_tokens_decoder: {} });
+    expect(readCheckpoint(folder).tokenizerConfig).toEqual({ pad_token: "a", added_tokens_decoder: {} });
+  });
+
+  it("refuses tokens of the older file that tokenizer.json does not have", () => {
+    const tokenizer = { model: { vocab: { a: 0 } }, added_tokens: [{ id: 1, content: "<b>" }] };
+    writeCheckpoint(folder, { ...checkpoint, tokenizer });
+    writeFileSync(join(folder, "added_tokens.json"), '{"a": 0, "<b>": 1}');
+    expect(readCheckpoint(folder).tokenizer).toEqual(tokenizer);
+    writeFileSync(join(folder, "added_tokens.json"), '{"<c>": 2}');
+    expect(() => readCheckpoint(folder)).toThrow(
+      'added_tokens.json must name tokens of tokenizer.json only; got "<c>"',
+    );
+  });
+
+  it.each([
+    [["config.json", "pytorch_model.bin"], "or model.safetensors.index.json; got pytorch_model.bin, which is not read"],
+    [
+      ["config.json", "consolidated.safetensors"],
+      "got consolidated.safetensors, which is not read. Load the model with",
+    ],
+    [["params.json", "consolidated.safetensors"], "must hold config.json; got params.json: Mistral's own layout"],
+    [["adapter_config.json"], "must hold config.json; got adapter_config.json: an adapter, which is no model"],
+  ])("names weights and layouts that are not read: %s", (files, message) => {
+    for (const file of files) writeFileSync(join(folder, file), "{}");
+    expect(() => readCheckpoint(folder)).toThrow(message);
+  });
+
   it("says which command makes a missing one", () => {
     expect(() => readCheckpoint(join(folder, "none"))).toThrow(
       "must hold config.json; there is none. Run npm run checkpoints",

@@ -4,7 +4,7 @@ import { AGAIN, refuseDicom } from "./data-set";
 import { type DicomDisplay, readDisplay, renderGrey } from "./display";
 import { DicomHeader, type DicomReading, readLayout, readPacking, readPhotometric } from "./header";
 import { applyPalette } from "./lookup-table";
-import { readStoredValues } from "./pixel-data";
+import { assertPixels, readStoredValues } from "./pixel-data";
 
 /** The stored values of a DICOM picture and what is needed to show them. */
 export interface DicomPicture extends DicomDisplay {
@@ -51,6 +51,7 @@ async function readShown(reading: DicomReading): Promise<Pick<DicomPicture, "val
 export async function readDicom(bytes: Uint8Array, file: string): Promise<DicomPicture> {
   try {
     const header = new DicomHeader(bytes, file);
+    assertPixels(header); // first: what is no picture has no size either
     const packing = readPacking(header);
     const layout = readLayout(header, packing);
     const reading: DicomReading = { header, packing, layout, photometric: readPhotometric(header, packing, layout) };

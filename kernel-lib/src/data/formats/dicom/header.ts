@@ -140,7 +140,7 @@ export function readLayout(header: DicomHeader, packing: Packing): DicomLayout {
   if (height * width * samples > most) {
     header.refuse("Rows (0028,0010)", `keep within ${most} samples`, height * width * samples);
   }
-  const frames = header.decimal("x00280008", "NumberOfFrames (0028,0008)") ?? 1;
+  const frames = header.decimal("x00280008", "NumberOfFrames (0028,0008)") || 1; // 0 stands for none said, as in pydicom
   if (frames !== 1) header.refuse("NumberOfFrames (0028,0008)", "be 1", frames, "Export the frame you want.");
   const bitsAllocated = header.whole("x00280100", "BitsAllocated (0028,0100)", [8, 16]) as 8 | 16;
   const bitsStored = header.whole("x00280101", "BitsStored (0028,0101)", [1, bitsAllocated, "to"]);

@@ -237,26 +237,27 @@ function packedBytes({ header, layout }: DicomReading, element: Element): Uint8A
 }
 
 /** Numbers that are not whole, and objects that hold no picture (reports, structures, plans), are named. */
-function refuseWithoutPixels(header: DicomHeader): never {
+export function assertPixels(header: DicomHeader): void {
   const { elements } = header.data;
+  if (elements["x7fe00010"] !== undefined) return;
   if (elements["x7fe00008"] !== undefined || elements["x7fe00009"] !== undefined) {
     header.refuse(FIELD, "hold whole numbers", "FloatPixelData");
   }
   const modality = header.data.string("x00080060")?.trim() || "none";
   const next = "The object is no picture, or was sent without it.";
-  return header.refuse(FIELD, "be there", `none (Modality ${modality})`, next);
+  header.refuse(FIELD, "be there", `none (Modality ${modality})`, next);
 }
 
 /**
  * The stored values of a picture; colours of JPEG (8 bits) and JPEG 2000 as RGB, all others as they were stored.
  *
  * @returns [height, width, samples].
- * @throws DataError for missing, truncated or damaged pixels, and for coded ones of another size or form than the header states.
+ * @param reading of a file with pixels: `assertPixels`.
+ * @throws DataError for truncated or damaged pixels, and for coded ones of another size or form than the header states.
  */
 export async function readStoredValues(reading: DicomReading): Promise<Int32Array> {
   const { header, packing, layout, photometric } = reading;
-  const element = header.data.elements["x7fe00010"];
-  if (element === undefined) return refuseWithoutPixels(header);
+  const element = header.data.elements["x7fe00010"]!;
   if (packing === "native") return readNative(reading, element, "little");
   if (packing === "bigEndian") return readNative(reading, element, "big");
   const bytes = packedBytes(reading, element);

@@ -176,3 +176,20 @@ test("a few bytes that unfold to 256 million samples are refused before they are
   expect(performance.now() - before).toBeLessThan(5000);
   expect(process.memoryUsage().rss).toBeLessThan(2 ** 30);
 });
+
+test("a file that states 0 frames is taken for one of one frame, as by pydicom", async () => {
+  const bytes = fileOf("two-frames");
+  const stated = bytes.indexOf(Buffer.from([0x28, 0, 0x08, 0, 0x49, 0x53])) + 8;
+  expect(bytes.toString("latin1", stated, stated + 1)).toBe("2");
+  bytes.write("0", stated, "latin1");
+  const { message } = await refusal(() => readDicom(bytes, "a.dcm"));
+  expect(message).toMatch(/PixelData .* must hold one frame of \d+ bytes; got \d+ bytes/); // it holds two, and no longer says so
+});
+
+test("an object that holds no picture is called so, whatever else it leaves out", async () => {
+  const bytes = fileOf("two-frames");
+  bytes.writeUInt16LE(0x7fe1, bytes.lastIndexOf(Buffer.from([0xe0, 0x7f, 0x10, 0])));
+  bytes.writeUInt16LE(0x0029, bytes.indexOf(Buffer.from([0x28, 0, 0x10, 0, 0x55, 0x53])));
+  const { message } = await refusal(() => readDicom(bytes, "a.dcm"));
+  expect(message).toMatch(/PixelData \(7FE0,0010\), must be there; got none .* The object is no picture/);
+});
