@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { assertFinite, assertInteger, assertNotInterrupted, assertSameLength, assertShape } from "../base/check";
-import { DataError, ShapeError, StateError } from "../base/errors";
+import { ConfigError, DataError, NumericError, ShapeError, StateError } from "../base/errors";
 import type { Control, Matrix } from "../base/types";
 
 /*
@@ -66,7 +66,27 @@ export interface EngineSettings {
   readonly control?: Control | undefined;
 }
 
-/** Throws unless there is one distinct id per row, at least one row, and only finite numbers. */
+/** Largest size of a number in an embedding: the sum of products of 10^8 of them is still one in single precision. */
+const MOST = 1e15;
+
+/** Throws unless these are numbers of single precision whose scores are numbers too. */
+function assertNumbers(where: string, data: Float32Array): void {
+  const kind = Object.prototype.toString.call(data).slice("[object ".length, -1); // arrays of another context are no instances
+  if (kind !== "Float32Array")
+    throw new ConfigError(`${where}.data must be a Float32Array; got ${kind}. Convert it: Float32Array.from(data).`, {
+      where,
+      kind,
+    });
+  assertFinite(where, data);
+  const index = data.findIndex((value) => Math.abs(value) > MOST);
+  if (index >= 0)
+    throw new NumericError(
+      `${where} must be at most ${MOST} in size, or scores overflow; got ${data[index]} at position ${index}. Scale rows to length 1.`,
+      { index, value: data[index] },
+    );
+}
+
+/** Throws unless there is one distinct id per row, at least one row, and only numbers whose scores are finite. */
 export function assertCorpus(where: string, ids: readonly string[], embeddings: Matrix): void {
   assertSameLength(`${where}: ids`, ids.length, embeddings.rows);
   assertSameLength(`${where}: embeddings.data`, embeddings.data.length, embeddings.rows * embeddings.cols);
@@ -75,7 +95,7 @@ export function assertCorpus(where: string, ids: readonly string[], embeddings: 
       `${where}: embeddings must have at least one row and column; got [${embeddings.rows}, ${embeddings.cols}].`,
     );
   }
-  assertFinite(`${where}: embeddings`, embeddings.data);
+  assertNumbers(`${where}: embeddings`, embeddings.data);
   const seen = new Set<string>();
   for (const id of ids) {
     if (seen.has(id)) throw new DataError(`${where}: ids must be distinct; got ${JSON.stringify(id)} twice.`, { id });
@@ -87,7 +107,7 @@ export function assertCorpus(where: string, ids: readonly string[], embeddings: 
 export function assertQueries(index: VectorIndex, queries: Matrix, k: number, options: SearchOptions): void {
   assertShape("search: queries", [queries.rows, queries.cols], [null, index.dimension]);
   assertSameLength("search: queries.data", queries.data.length, queries.rows * queries.cols);
-  assertFinite("search: queries", queries.data);
+  assertNumbers("search: queries", queries.data);
   assertInteger("search: k", k, 1);
   if (options.excludeIds !== undefined) {
     assertSameLength("search: excludeIds", options.excludeIds.length, queries.rows);

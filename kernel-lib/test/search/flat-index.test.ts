@@ -89,6 +89,13 @@ describe("createFlatIndex", () => {
     ["too few ids", () => createFlatIndex(["a"], matrix([[1], [2]])), "shape", /ids must have 2 entries; got 1/],
     ["no rows", () => createFlatIndex([], { data: new Float32Array(), rows: 0, cols: 2 }), "shape", /at least one row/],
     ["an infinity", () => createFlatIndex(["a"], matrix([[Infinity]])), "numeric", /must be finite/],
+    ["numbers whose scores overflow", () => createFlatIndex(["a"], matrix([[1e30]])), "numeric", /at most 10+ in size/],
+    [
+      "halves as whole numbers",
+      () => createFlatIndex(["a"], { data: Uint16Array.of(15_360) as unknown as Float32Array, rows: 1, cols: 1 }),
+      "config",
+      /must be a Float32Array; got Uint16Array/,
+    ],
   ])("refuses %s", (_name, create, code, wording) => {
     expect(create).toThrow(expect.objectContaining({ code, message: expect.stringMatching(wording) }));
   });

@@ -118,14 +118,23 @@ function refuse(place: string, rule: string, got: string, next: string, cause?: 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** What to do about a text that is no JSON: it may be another program's form of it. */
+function adviceFor(text: string, fault: string): string {
+  if (/[[:,]\s*(NaN|-?Infinity)\b/.test(text)) return "JSON knows no NaN or Infinity, which Python writes: write null.";
+  if (/^\s*\{.*\}\r?\n\s*\{/.test(text)) return "One object a line (JSON Lines) is not read here: write one list.";
+  if (/token '[\]}]'/.test(fault) && /,\s*[\]}]/.test(text))
+    return "JSON knows no comma before a closing bracket: take it out.";
+  return "Download the file again.";
+}
+
 /** Parses a JSON list of objects. @throws DataError naming file, row and reason. */
 export function parseJsonRows(bytes: Uint8Array, file: string): JsonRow[] {
+  const decoded = decodeText(bytes, file);
   let content: unknown;
   try {
-    content = JSON.parse(decodeText(bytes, file));
+    content = JSON.parse(decoded);
   } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    refuse(file, "be sound JSON", (cause as Error).message, "Download the file again.", cause);
+    refuse(file, "be sound JSON", (cause as Error).message, adviceFor(decoded, (cause as Error).message), cause);
   }
   if (!Array.isArray(content)) {
     return refuse(file, "hold a list of objects", isObject(content) ? "one object" : typeof content, "Check the file.");
@@ -148,10 +157,16 @@ export async function readJsonRows(path: string, limits: FileLimits = {}): Promi
  */
 export function textField(row: JsonRow, field: string): string {
   const value = Object.hasOwn(row.fields, field) ? row.fields[field] : undefined;
-  const text = typeof value === "number" && Number.isFinite(value) ? String(value) : value;
+  const isExact = typeof value === "number" && Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+  const text = isExact ? String(value) : value;
   if (typeof text === "string" && text.trim() !== "") return text.trim();
   const got = text === undefined ? "no such field" : (JSON.stringify(value) ?? typeof value);
-  return refuse(`${row.place}, field ${field}`, "be a text that is not empty", got.slice(0, 80), "Check the file.");
+  return refuse(
+    `${row.place}, field ${field}`,
+    "be a text that is not empty",
+    got.slice(0, 80),
+    "Check the file (a number that lost digits: write it as text).",
+  );
 }
 
 /** A field that must hold a list of texts that are not empty. @throws DataError naming row and field. */

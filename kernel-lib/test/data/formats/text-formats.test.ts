@@ -73,6 +73,10 @@ test("JSON rows hold texts and numbers; anything else is refused by row and fiel
 
 test.each([
   ["", /a\.json must be sound JSON/],
+  ['[{"a": NaN}]', /JSON knows no NaN or Infinity, which Python writes: write null/],
+  ['{"a": 1}\n{"a": 2}\n', /One object a line \(JSON Lines\) is not read here: write one list/],
+  ['[{"a": 1},]', /JSON knows no comma before a closing bracket/],
+  ['[{"a": "x, ]"}', /Download the file again/],
   ['{"a": 1}', /must hold a list of objects; got one object/],
   ["[1]", /a\.json, row 0 must be an object; got number/],
   [`${"[".repeat(200_000)}`, /must be sound JSON/],
