@@ -2,9 +2,10 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
+import { YoungCollector } from "../collect-young";
 import type { Command } from "../events";
 import { type ColumnReader, type CommMessage, installHost, type KernelHost, type Presenter } from "../host";
-import { createCellNames, InterruptedCell, nobodyToAsk } from "./cell-names";
+import { createCellNames, createTslabModule, InterruptedCell, nobodyToAsk } from "./cell-names";
 import { Channels } from "./channels";
 import { commonNames, ModuleLoader } from "./imports";
 import { CellRunner, runWhereSignalsStop } from "./run-cell";
@@ -12,7 +13,6 @@ import { createSharedNames } from "./shared-names";
 import { showError } from "./show-error";
 import { installStacks } from "./stack";
 import { StopFlags } from "./stop-flags";
-import { createTslabModule } from "./tslab-module";
 
 /** The process that runs the cells. The one that owns the sockets starts it and speaks to it by IPC. */
 
@@ -53,6 +53,7 @@ const cellNames = createCellNames({
 });
 const names = createSharedNames({ ...commonNames(join(process.cwd(), "cell.ts")), ...cellNames });
 const columnReaders: ColumnReader[] = [];
+const collector = new YoungCollector();
 const runner = new CellRunner({
   host,
   loader,
@@ -61,7 +62,10 @@ const runner = new CellRunner({
   speaking,
   columnReaders,
   begin: () => channels.begin(),
-  send: (event) => channels.send(event),
+  send: (event) => {
+    channels.send(event);
+    if (event.kind === "end") collector.cellEnded();
+  },
 });
 
 function tellThrown(what: string, thrown: unknown): void {

@@ -52,6 +52,7 @@ function toJavaScript(source: string): { code: string; map: PositionMap } {
       configFile: false,
       isModule: true,
       sourceMaps: true,
+      inlineSourcesContent: false,
       module: { type: "es6" },
       jsc: {
         parser: { syntax: "typescript", decorators: true },

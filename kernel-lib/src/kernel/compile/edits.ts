@@ -99,10 +99,11 @@ function mapBack(text: string, source: string, generated: readonly number[], ori
   };
 }
 
-/** The map of a source map (version 3) with one source. */
+/** The map of a source map (version 3) with one source; read when it is first asked, as of most cells nobody asks. */
 export function mapOf(payload: string): PositionMap {
-  const map = new SourceMap(JSON.parse(payload) as SourceMapPayload);
+  let map: SourceMap | undefined;
   return ({ line, column }) => {
+    map ??= new SourceMap(JSON.parse(payload) as SourceMapPayload);
     const entry = map.findEntry(line, column) as { originalLine?: number; originalColumn?: number };
     if (entry.originalLine === undefined || entry.originalColumn === undefined) return null;
     return { line: entry.originalLine, column: entry.originalColumn };

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseSync } from "@swc/core";
 import type { MessageContent } from "../message";
-import type { CellPlace, CellTypes } from "../types/cell-types";
+import { type CellPlace, type CellTypes, SESSION_NAME } from "../types/cell-types";
 import { completeColumn, type TableColumns } from "./columns";
 
 /** What a front end asks while somebody types: completions, what a name is, whether the input is complete. */
@@ -26,7 +26,7 @@ const KINDS = [
   .split(",");
 const MAX_MATCHES = 500;
 /** Files of the type checker's own, beside which a relative path is completed. */
-const OWN_FILE = /^(?:tsconfig\.json|names(?:\.d)?|cell_\d+)$/;
+const OWN_FILE = /^(?:tsconfig\.json|names(?:\.d)?|session|cell_\d+)$/;
 const WORD_BEFORE = /[\p{ID_Continue}$\u200c\u200d]*$/u;
 const FILE_BEFORE = /[^/'"`]*$/;
 
@@ -143,7 +143,10 @@ export async function complete(
   if (items.length === 0) return fileReply(code, offset) ?? emptyCompletion(toPoints(code, offset));
   const wanted = items
     .map((item) => ({ ...item, text: item.textEdit?.newText ?? item.insertText ?? item.label }))
-    .filter(({ text }) => text.toLowerCase().startsWith(typed.toLowerCase()) && !(inString && OWN_FILE.test(text)))
+    .filter(
+      ({ text }) =>
+        text.toLowerCase().startsWith(typed.toLowerCase()) && !(inString ? OWN_FILE.test(text) : text === SESSION_NAME),
+    )
     .sort((a, b) => compareItems(a, b, typed))
     .filter(({ text }, i, all) => text !== all[i - 1]?.text);
   const offers = wanted.map(({ text, kind = 1, detail }) => ({

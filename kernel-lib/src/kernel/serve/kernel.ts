@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { YoungCollector } from "../collect-young";
 import type { CellEnd, CellEvent, ShownError } from "../events";
 import type { ConnectionInfo, KernelMessage, MessageContent } from "../message";
 import { PROTOCOL_VERSION } from "../message";
@@ -67,6 +68,7 @@ export class Kernel {
   private readonly parents = { cell: new Map<number, Parent>(), comm: new Map<number, Parent>() };
   private readonly comms = new Map<string, Comm>();
   private readonly said = new CommQueue((request) => this.sendComm(request));
+  private readonly collector = new YoungCollector();
   private readonly queue: Request[] = [];
   private running: Request | null = null;
   private working: Promise<void> | null = null;
@@ -174,6 +176,7 @@ export class Kernel {
       this.running = request;
       await this.handle(request);
       this.running = null;
+      this.collector.cellEnded();
     }
     this.working = null;
   }

@@ -18,8 +18,10 @@ import { LanguageServer } from "./language-server";
 import { LocalFiles } from "./local-files";
 
 /**
- * The types of the cells of one session. Every cell that has declared something is a module of its own; the cell at hand is a
- * module that imports what it mentions. Nothing but the cell itself is checked again.
+ * The types of the cells of one session. Every cell that has declared something is a module of its own; the
+ * cell at hand imports what it mentions. Nothing but the cell itself is checked again. While nobody waits, one more module is
+ * written that exports the newest of every name. It keeps everything in the compiler's program, whatever the cell at hand
+ * mentions: what falls out of the program would be read anew.
  *
  * The modules lie in a folder of temporary files that mirrors the path of the working folder, with links to the folders of
  * packages on the way, so that a relative path or a package means in a cell what it means in a file beside the notebook.
@@ -63,7 +65,12 @@ interface Name {
 /** Quiet for so long, the compiler looks up what may be asked next, of so many names at most. */
 const IDLE_MS = 200;
 const MAX_PREPARED = 4;
+/** What is completed first in most sessions: a name, a member, a package. */
+const FIRST_ASKED = ["c", "console.", 'import "'];
 const CELL = "cell.ts";
+const SESSION = "session";
+/** All of the session's names as one object, in the cell at hand. */
+export const SESSION_NAME = "$session";
 const FOLDER = "kernel-lib-cells-";
 const ERROR = 1;
 const IDENTIFIER = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
@@ -108,7 +115,7 @@ const options = (root: string, types: string): object => ({
     noEmit: true,
     rootDirs: [root, parse(root).root],
   },
-  files: [CELL, "names.d.ts"],
+  files: [CELL, `${SESSION}.ts`, "names.d.ts"],
 });
 
 /** Links to the package folders of a folder and of all above it, at the same places below another root. */
@@ -142,15 +149,19 @@ export class CellTypes {
   private readonly top: string;
   private readonly folder: string;
   private readonly uri: string;
+  private readonly sessionUri: string;
   private readonly server: LanguageServer;
   private readonly cwd: string;
   private readonly locals = new LocalFiles();
   private readonly names = new Map<string, Name>();
   private readonly modules = new Map<string, ReadonlySet<string>>();
+  /** What the session's module exports: the names as they were when it was last written. */
+  private exported: ReadonlyMap<string, Name> = new Map();
   private version = 1;
   private lastModule = 0;
   private turn: Promise<unknown>;
   private idle: NodeJS.Timeout | undefined;
+  private preparing: AbortController | null = null;
 
   /** @param cwd the folder of the notebook. */
   constructor(cwd: string) {
@@ -164,7 +175,9 @@ export class CellTypes {
     writeFileSync(join(this.folder, "tsconfig.json"), JSON.stringify(options(root, types)));
     writeFileSync(join(this.folder, "names.d.ts"), CELL_NAME_TYPES);
     writeFileSync(join(this.folder, CELL), "export {}");
+    writeFileSync(join(this.folder, `${SESSION}.ts`), "export {}");
     this.uri = pathToFileURL(join(this.folder, CELL)).href;
+    this.sessionUri = pathToFileURL(join(this.folder, `${SESSION}.ts`)).href;
     this.server = new LanguageServer(this.top);
     this.turn = this.open();
     this.turn.catch(() => undefined);
@@ -183,21 +196,25 @@ export class CellTypes {
     const rootUri = pathToFileURL(this.top).href;
     await this.server.request("initialize", { processId: process.pid, rootUri, capabilities });
     this.server.notify("initialized", {});
-    const textDocument = { uri: this.uri, languageId: "typescript", version: this.version, text: "export {}" };
-    this.server.notify("textDocument/didOpen", { textDocument });
+    for (const uri of [this.uri, this.sessionUri]) {
+      const textDocument = { uri, languageId: "typescript", version: this.version, text: "export {}" };
+      this.server.notify("textDocument/didOpen", { textDocument });
+    }
     // reads the library's declarations while nobody waits for them
     await this.server.request("textDocument/diagnostic", { textDocument: { uri: this.uri } });
+    this.prepareSoon(FIRST_ASKED);
   }
 
-  /** One after the other: there is one text at a time. */
+  /** One after the other: there is one text at a time. What is only looked up for later gives way. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     clearTimeout(this.idle);
+    this.preparing?.abort();
     const next = this.turn.catch(() => undefined).then(work);
     this.turn = next.catch(() => undefined);
     return next;
   }
 
-  /** The line above a cell that brings in these names of earlier cells. */
+  /** The line above the module of a cell that brings in these names of earlier cells, as they are now. */
   private preamble(wanted: Iterable<string>): { line: string; modules: ReadonlySet<string> } {
     const parts: string[] = [];
     const modules = new Set<string>();
@@ -211,6 +228,38 @@ export class CellTypes {
     return { line: parts.join(" "), modules };
   }
 
+  /**
+   * The line above the cell at hand. Whatever it mentions comes from the session's module where that has it: as long as no import
+   * comes or goes, the compiler takes over its whole program.
+   */
+  private cellLine(wanted: Iterable<string>): string {
+    const all = [...wanted];
+    const isThere = (name: string): boolean => this.exported.get(name) === this.names.get(name);
+    const isLet = (name: string): boolean => this.names.get(name)?.kind === "let";
+    const there = all.filter(isThere);
+    const lets = there.filter(isLet).map((name) => ` declare let ${name}: typeof ${SESSION_NAME}.${name};`);
+    const others = there.filter((name) => !isLet(name)).join(", ");
+    const from = `from "./${SESSION}";`;
+    const { line } = this.preamble(all.filter((name) => !isThere(name)));
+    return `import * as ${SESSION_NAME} ${from} import { ${others} } ${from}${lets.join("")} ${line}`;
+  }
+
+  /** Writes the session's module anew where names have come or changed. */
+  private updateSession(): void {
+    if (
+      this.names.size === this.exported.size &&
+      [...this.names].every(([name, one]) => this.exported.get(name) === one)
+    )
+      return;
+    this.exported = new Map(this.names);
+    const lines = [...this.names].map(([name, { module }]) => `export { ${name} } from "./${module}";`);
+    const textDocument = { uri: this.sessionUri, version: ++this.version };
+    this.server.notify("textDocument/didChange", {
+      textDocument,
+      contentChanges: [{ text: `${lines.join("\n")}\nexport {};` }],
+    });
+  }
+
   /** Names of earlier cells that a source mentions and does not declare itself. */
   private mentioned(source: string): Set<string> {
     const own = declarationsOf(source).names;
@@ -218,7 +267,7 @@ export class CellTypes {
   }
 
   private setText(source: string, wanted: Iterable<string>): void {
-    const text = `${this.preamble(wanted).line}\n${source}\nexport {};`;
+    const text = `${this.cellLine(wanted)}\n${source}\nexport {};`;
     const changes = this.locals.changes(source, this.cwd);
     if (changes.length > 0) this.server.notify("workspace/didChangeWatchedFiles", { changes });
     const textDocument = { uri: this.uri, version: ++this.version };
@@ -254,16 +303,30 @@ export class CellTypes {
       reached === "all" || kind === "type" || reached.has(name);
     for (const [name, kind] of names) if (isThere(name, kind)) this.names.set(name, { kind, module });
     this.forget();
-    clearTimeout(this.idle);
-    this.idle = setTimeout(() => void this.prepare([...names.keys()].slice(0, MAX_PREPARED)), IDLE_MS);
+    this.prepareSoon(["c", ...[...names.keys()].slice(0, MAX_PREPARED).map((name) => `${name}.`)]);
   }
 
-  /** Asks for the members of new names while nobody waits: of a package the first answer takes long. */
-  private async prepare(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      const place = { line: 0, character: name.length + 1 };
-      await this.ask("textDocument/completion", `${name}.`, place).catch(() => undefined);
+  /** Asks what may be asked next while nobody waits: of a package the first answer takes long. */
+  private prepareSoon(beginnings: readonly string[]): void {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => void this.prepare(beginnings), IDLE_MS);
+  }
+
+  private async prepare(beginnings: readonly string[]): Promise<void> {
+    const preparing = new AbortController();
+    this.updateSession();
+    for (const beginning of beginnings) {
+      if (preparing.signal.aborted) return;
+      const asked = this.ask(
+        "textDocument/completion",
+        beginning,
+        { line: 0, character: beginning.length },
+        preparing.signal,
+      );
+      this.preparing = preparing;
+      await asked.catch(() => undefined);
     }
+    this.preparing = null;
   }
 
   /** Removes modules that no visible name hangs on. */
@@ -291,10 +354,11 @@ export class CellTypes {
   clear(): void {
     this.names.clear();
     this.forget();
+    this.updateSession();
   }
 
   /** Asks the language server about a place in a source in which all names of earlier cells are known. */
-  ask<T>(method: string, source: string, { line, character }: CellPlace): Promise<T> {
+  ask<T>(method: string, source: string, { line, character }: CellPlace, signal?: AbortSignal): Promise<T> {
     return this.inTurn(() => {
       const own = declarationsOf(source).names;
       this.setText(
@@ -302,7 +366,7 @@ export class CellTypes {
         [...this.names.keys()].filter((name) => !own.has(name)),
       );
       const position = { line: line + 1, character };
-      return this.server.request<T>(method, { textDocument: { uri: this.uri }, position });
+      return this.server.request<T>(method, { textDocument: { uri: this.uri }, position }, signal);
     });
   }
 

@@ -90,9 +90,11 @@ export class LanguageServer {
     this.child.stdin!.write(`Content-Length: ${Buffer.byteLength(body)}${HEAD_END}${body}`);
   }
 
-  request<T>(method: string, params: object): Promise<T> {
+  /** @param signal tells that the answer is not wanted any more: it comes soon then, as an error. */
+  request<T>(method: string, params: object, signal?: AbortSignal): Promise<T> {
     if (this.failure !== null) return Promise.reject(this.failure);
     const id = ++this.lastId;
+    signal?.addEventListener("abort", () => this.notify("$/cancelRequest", { id }), { once: true });
     return new Promise<T>((resolve, reject) => {
       this.pending.set(id, { resolve: resolve as (result: unknown) => void, reject });
       this.send({ id, method, params });
