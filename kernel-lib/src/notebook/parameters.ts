@@ -53,7 +53,8 @@ export function injectParameters(notebook: Notebook, parameters: Parameters): No
     cell_type: "code",
     id: freeId(cells),
     metadata: { tags: [INJECTED] },
-    source: [...lines, `({ ${entries.map(([name]) => name).join(", ")} })`].join("\n"),
+    // in full: plain tslab does not know a name of an earlier cell in short
+    source: [...lines, `({ ${entries.map(([name]) => `${name}: ${name}`).join(", ")} })`].join("\n"),
     execution_count: null,
     outputs: [],
   };

@@ -31,7 +31,7 @@ describe("parameters", () => {
     expect(changed.cells.map((cell) => cell.id)).toEqual(["a", "p", "injected-parameters", "z"]);
     expect(changed.cells[2]).toMatchObject({
       metadata: { tags: ["injected-parameters"] },
-      source: 'seed = 9;\nprofile = "a\\"b";\n({ seed, profile })',
+      source: 'seed = 9;\nprofile = "a\\"b";\n({ seed: seed, profile: profile })',
     });
   });
 
