@@ -254,14 +254,18 @@ function guardLoop(draft: Draft, body: AnyNode): void {
   }
 }
 
-/** `var x;` does nothing where it stands; the compiler puts one behind everything for each namespace. */
-function isBareVar(node: AnyNode): boolean {
-  return node.type === "VariableDeclaration" && node.kind === "var" && node.declarations.every(({ init }) => !init);
+/**
+ * A statement that does nothing where it stands and has not been written by the user there: `var x;`, which the compiler puts
+ * behind everything for each namespace, and `export {};`, which it puts there when all imports were types.
+ */
+function isBare(node: AnyNode): boolean {
+  if (node.type === "VariableDeclaration") return node.kind === "var" && node.declarations.every(({ init }) => !init);
+  return node.type === "ExportNamedDeclaration" && !node.declaration && node.specifiers.length === 0;
 }
 
 /** The last statement's value is the cell's. */
 function returnLast(draft: Draft, program: Program): void {
-  const last = program.body.findLast((statement) => !isBareVar(statement));
+  const last = program.body.findLast((statement) => !isBare(statement));
   if (last?.type !== "ExpressionStatement") return;
   // behind a comma a function without a name stays without one
   const comma = isAnonymous(last.expression as AnyNode) ? "0, " : "";

@@ -77,7 +77,8 @@ const IDENTIFIER = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
 /** Below this the compiler speaks of the grammar. */
 const FIRST_TYPE_CODE = 2000;
 /** That a type was not written and cannot be told: a cell of JavaScript is a cell as well. */
-const isImplicitAny = (code: number): boolean => code >= 7000 && code < 7100;
+const isImplicitAny = (code: number): boolean => (code >= 7000 && code < 7100) || code === IMPLICIT_THIS;
+const IMPLICIT_THIS = 2683;
 const READ_ONLY_IMPORT = 2632;
 const CONSTANT = 2588;
 

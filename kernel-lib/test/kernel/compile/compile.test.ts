@@ -34,6 +34,7 @@ describe("a compiled cell", () => {
     [["let n = 1;", "n += 1; n++; n"], 3],
     [["namespace N { export const v = 6 }\nN.v"], 6],
     [["5; var unset;"], 5],
+    [["import type { Stats } from 'node:fs'; let s: Stats | number = 8; s"], 8],
     [
       ["const { a, b: [c, ...d], ...e } = { a: 1, b: [2, 3, 4], f: 5 };", "({ a, c, d, e })"],
       { a: 1, c: 2, d: [3, 4], e: { f: 5 } },
