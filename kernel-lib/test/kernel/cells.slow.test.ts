@@ -36,6 +36,9 @@ describe("the language of cells", () => {
     );
     expect(await value("await `x`")).toBe("'x'");
     expect(await value("() => 1")).toBe("[Function (anonymous)]");
+    expect(await value("[Promise.resolve(1), Promise.resolve({ f: new Map() })]")).toBe(
+      "[ Promise { 1 }, Promise { { f: Map(0) {} } } ]",
+    );
     expect(streamText(await session.execute("for await (const v of [1, 2]) console.log(v)"))).toBe("1\n2\n");
     expect(await value("function me() { return this }\n[me.call('you')]")).toBe("[ 'you' ]");
     expect(await value("function add(a, b) { return a + b }\nconst list = []; list.push(add(1, 2)); list")).toBe(

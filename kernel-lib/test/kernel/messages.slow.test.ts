@@ -112,12 +112,14 @@ describe("requests", () => {
       undefined,
       undefined,
     ]);
-    const asked = await session.execute("const q = 4", { user_expressions: { twice: "q * 2", wrong: "nowhere()" } });
+    const wanted = { twice: "q * 2", wrong: "nowhere()", cut: "1 +" };
+    const asked = await session.execute("const q = 4", { user_expressions: wanted });
     expect(asked.reply.content).toMatchObject({
       execution_count: count + 1,
       user_expressions: {
         twice: { status: "ok", data: { "text/plain": "8" } },
         wrong: { status: "error", ename: "ReferenceError" },
+        cut: { status: "error", traceback: ["SyntaxError: Expression expected"] },
       },
     });
   });

@@ -8,6 +8,7 @@ import { type ColumnReader, type CommMessage, installHost, type KernelHost, type
 import { createCellNames, createTslabModule, InterruptedCell, nobodyToAsk } from "./cell-names";
 import { Channels } from "./channels";
 import { commonNames, ModuleLoader } from "./imports";
+import { printPromisesPlainly } from "./present";
 import { CellRunner, runWhereSignalsStop } from "./run-cell";
 import { createSharedNames } from "./shared-names";
 import { showError } from "./show-error";
@@ -92,6 +93,7 @@ function prepareProcess(): void {
   ] as const)
     Object.defineProperty(process, name, { value: channels.stream(fd), configurable: true, enumerable: true });
   installStacks();
+  printPromisesPlainly();
   keepAlive();
   process.on("SIGINT", () => undefined);
   process.on("unhandledRejection", (reason) => tellThrown("A promise was rejected and nobody waited for it:", reason));

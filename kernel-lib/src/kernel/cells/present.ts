@@ -1,4 +1,4 @@
-import { inspect } from "node:util";
+import { type InspectOptions, inspect } from "node:util";
 import type { Presented, Presenter } from "../host";
 
 /** What a value looks like below a cell. */
@@ -60,4 +60,19 @@ export function present(value: unknown, presenters: readonly Presenter[]): Maybe
 function withText(presented: Presented, value: unknown): Presented {
   if ("text/plain" in presented.data) return presented;
   return { ...presented, data: { ...presented.data, "text/plain": text(value) } };
+}
+
+/** What Node's tracking of asynchronous work, by which the kernel knows which cell speaks, leaves on every promise. */
+const TRACKS = /^(?:async_id_symbol|trigger_async_id_symbol|kResourceStore)$/;
+
+/** Makes promises print as in a program where nothing is tracked: `Promise { 1 }`. */
+export function printPromisesPlainly(): void {
+  const print = function (this: Promise<unknown>, _depth: number, options: InspectOptions): string {
+    for (const key of Object.getOwnPropertySymbols(this))
+      if (TRACKS.test(key.description ?? "")) Reflect.defineProperty(this, key, { enumerable: false });
+    // this one prints as Node does from now on; a frozen one cannot be told so
+    const isTold = Reflect.defineProperty(this, inspect.custom, { value: undefined, configurable: true });
+    return inspect(this, isTold ? options : { ...options, customInspect: false });
+  };
+  Object.defineProperty(Promise.prototype, inspect.custom, { value: print, configurable: true, writable: true });
 }

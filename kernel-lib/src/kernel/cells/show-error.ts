@@ -55,7 +55,7 @@ function extraLines(error: Error): string[] {
 function errorLines(error: Error, depth: number): string[] {
   const title = `${paint(31, nameOf(error))}: ${messageOf(error)}`;
   const stack = typeof error.stack === "string" ? error.stack : "";
-  const lines = [title, ...(error instanceof CellSyntaxError ? [] : stackLines(stack)), ...extraLines(error)];
+  const lines = [title, ...(error instanceof CellSyntaxError ? [] : [...stackLines(stack), ...extraLines(error)])];
   if (depth >= MAX_CAUSES) return lines;
   if (error instanceof AggregateError)
     for (const [i, one] of error.errors.entries())

@@ -208,9 +208,10 @@ async function signature(types: CellTypes, code: string, offset: number): Promis
   return `\`\`\`typescript\n${found.label}\n\`\`\`\n${markupText(found.documentation)}`.trimEnd();
 }
 
-const UNFINISHED = /<eof>|unexpected eof|unterminated (?:template|block comment)/i;
+/** "Expected ';', '}' or <eof>" is said of something else that stands there. */
+const UNFINISHED = /(?:got '|token `)<eof>|unexpected eof|unterminated (?:template|block comment)/i;
 /** swc marks the wrong place; where the end is wrong there is nothing to mark. */
-const MARK = /\n\s*:\s*\^/;
+const MARK = /\n\s*:[\s|]*\^/;
 
 /** The content of an is_complete_reply. */
 export function isComplete(code: string): MessageContent {

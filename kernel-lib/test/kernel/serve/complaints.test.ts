@@ -62,6 +62,7 @@ describe("is_complete", () => {
     ["f(a,\n", "incomplete"],
     ["x +", "incomplete"],
     ["const = 3", "invalid"],
+    ["a b c", "invalid"],
     ["f(]", "invalid"],
   ])("%j is %s", (code, status) => {
     expect(isComplete(code)["status"]).toBe(status);
