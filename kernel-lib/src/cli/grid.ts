@@ -60,6 +60,20 @@ async function runWithLine(plan: GridPlan, { progress, signal, world }: GridSurr
   }
 }
 
+/**
+ * Computes a grid's stages and nothing else: no results, no report, no output. Beside the notebooks it runs as a process of its own, which takes
+ * what they are not at work on; what fails here, they meet and explain.
+ *
+ * @param argv one GridOptions as JSON.
+ * @returns the exit code: 0, 1 after a failure.
+ */
+export async function main([text]: readonly string[]): Promise<number> {
+  const plan = await planGrid(JSON.parse(text ?? "{}") as GridOptions);
+  const stages = plan.stages.filter(({ kind }) => kind !== "results");
+  const { failures } = await runGrid({ ...plan, stages });
+  return failures.length === 0 ? 0 : 1;
+}
+
 /** "grid 12/57  derma-mnist reader retrieval, qwen2-vl, seed 7  80/120  14 min left". */
 export function gridLine({ done, total, stage, inner, secondsLeft, held }: GridProgress): string {
   const elsewhere = held === 0 ? "" : `  (${held} at work elsewhere)`;

@@ -1,11 +1,14 @@
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ConfigError } from "../base/errors";
+import type { GridOptions } from "../experiments/grid/options";
 import type { Parameters } from "../notebook/parameters";
 import { runNotebook } from "../notebook/runner";
 import { writeFileAtomic } from "../store/files";
+import { ablations } from "../systems/systems";
 import { assertDeclared, createNotebookLine, notebookEnvironment, shareSettings, workInLanes } from "./notebook-runs";
 import type { ReproduceOptions } from "./reproduce-options";
 import type { TerminalProgress } from "./terminal-progress";
@@ -71,7 +74,25 @@ interface ReproduceContext {
   readonly signal: AbortSignal;
 }
 
-async function runOne(file: string, settings: Parameters, context: ReproduceContext): Promise<NotebookReport> {
+/** How much of the machine a process takes: all cores, or its share where another works beside it. */
+type Share = "all" | "share";
+
+/** TensorFlow's threads: two processes that both take all cores get in each other's way. What is computed does not depend on it. */
+function threadsOf(share: Share): Readonly<Record<string, string>> {
+  if (share === "all" || process.env["TF_NUM_INTRAOP_THREADS"] !== undefined) return {};
+  return { TF_NUM_INTRAOP_THREADS: String(Math.max(1, Math.floor(availableParallelism() / MAX_LANES))) };
+}
+
+interface Settled {
+  readonly parameters: Parameters;
+  readonly share: Share;
+}
+
+async function runOne(
+  file: string,
+  { parameters, share }: Settled,
+  context: ReproduceContext,
+): Promise<NotebookReport> {
   const { options, progress, signal } = context;
   const name = basename(file, ".ipynb");
   const begun = Date.now();
@@ -80,8 +101,8 @@ async function runOne(file: string, settings: Parameters, context: ReproduceCont
   try {
     const { seconds } = await runNotebook(file, {
       ...(options.notebooksDir === null ? {} : { output: join(options.notebooksDir, basename(file)) }),
-      parameters: settings,
-      env: notebookEnvironment(options),
+      parameters,
+      env: { ...notebookEnvironment(options), ...threadsOf(share) },
       signal,
       onProgress: ({ done, total }) => line.enter(done + 1, total),
       onProgressText: line.show,
@@ -98,12 +119,16 @@ async function runOne(file: string, settings: Parameters, context: ReproduceCont
   }
 }
 
+// ---- in which order, and what is computed beside them -------------------------------------------------------------------------
+
 /** How notebooks are executed. */
 interface Schedule {
   /** All of them, as they are begun. */
   readonly order: readonly string[];
   /** How many run at once. */
   readonly lanes: number;
+  /** What a process of its own computes once as many as that have begun; it takes the place of one. Null: there is none. */
+  readonly beside: GridOptions | null;
 }
 
 /** Seconds by notebook of the last run of all notebooks with some settings that ended well; null: there was none. */
@@ -111,15 +136,74 @@ type EarlierRun = ReadonlyMap<string, number> | null;
 
 const MAX_LANES = 2;
 
+/** The notebook that trains the most: begun as soon as what it shares with the first is under way. */
+const LONGEST = "05-";
+const BEGUN_BEFORE = 2;
+
 /**
- * Two at once where there are two cores: a training leaves part of them idle, and what both need one of them computes while the other waits. In
- * reading order while their results are not known to be there, since the first notebooks compute what the later ones read; afterwards the
- * longest first.
+ * Two at once where there are two cores: a training leaves part of them idle, and what both need one of them computes while the other waits. While
+ * their results are not known to be there: in reading order, since the first notebooks compute what the later ones read, but for the longest;
+ * afterwards the longest first.
+ *
+ * @param beside what they share, where it is worth a process of its own (`sharedStages`): while nothing is known to be there and two run at once.
  */
-export function scheduleNotebooks(files: readonly string[], earlier: EarlierRun): Schedule {
-  const seconds = (file: string): number => earlier?.get(basename(file, ".ipynb")) ?? 0;
-  const order = [...files].sort((a, b) => seconds(b) - seconds(a));
-  return { order, lanes: Math.min(MAX_LANES, availableParallelism()) };
+export function scheduleNotebooks(
+  files: readonly string[],
+  earlier: EarlierRun,
+  beside: GridOptions | null = null,
+): Schedule {
+  const lanes = Math.min(MAX_LANES, availableParallelism());
+  if (earlier === null) return { order: firstOrder(files), lanes, beside: lanes < MAX_LANES ? null : beside };
+  const seconds = (file: string): number => earlier.get(basename(file, ".ipynb")) ?? 0;
+  return { order: [...files].sort((a, b) => seconds(b) - seconds(a)), lanes, beside: null };
+}
+
+function firstOrder(files: readonly string[]): string[] {
+  const [first, later] = [files.slice(0, BEGUN_BEFORE), files.slice(BEGUN_BEFORE)];
+  const isLongest = (file: string): boolean => basename(file).startsWith(LONGEST);
+  return [...first, ...later.filter(isLongest), ...later.filter((file) => !isLongest(file))];
+}
+
+/** The task of the notebooks' own parameters cells. */
+const OWN_TASK = "casebook";
+
+/**
+ * What all notebooks together compute of their own task, as a grid: the systems that they ask, with all that comes before. The ablations come
+ * last and from their end, since a notebook goes through them from the beginning. Null where the notebooks run with other parameters, on
+ * files, or not all of them.
+ */
+export function sharedStages({ profile, seed, source, notebooks, parameters }: ReproduceOptions): GridOptions | null {
+  if (notebooks.length > 0 || source !== "phantom" || Object.keys(parameters).length > 0) return null;
+  const variants = ablations().flatMap(({ name, training }) => (training === undefined ? [] : [name]));
+  const systems = [
+    "closed-book",
+    "ft-rag",
+    "corpus-pairs",
+    "random-pairs",
+    "jomed",
+    "text-head",
+    ...variants.reverse(),
+  ];
+  const shared = { tasks: [OWN_TASK], backbones: ["qwen2-vl"], seeds: [seed], systems, source };
+  return { ...shared, profile: profile === "full" ? "quick" : profile };
+}
+
+/** Lets a process of its own compute a grid's stages; ends when it does, however it ends: the notebooks compute what it leaves. */
+async function computeBeside(
+  grid: GridOptions,
+  folder: string,
+  { options, signal, progress }: ReproduceContext,
+): Promise<void> {
+  const script = "require(process.argv[1]).main(process.argv.slice(2)).then((code) => process.exit(code))";
+  const args = ["-e", script, join(__dirname, "grid.js"), JSON.stringify(grid)];
+  const env = { ...process.env, ...notebookEnvironment(options), ...threadsOf("share") };
+  progress.update("beside", "beside the notebooks: what they share");
+  await new Promise<void>((done) => {
+    const child = spawn(process.execPath, args, { cwd: folder, env, stdio: "ignore", signal });
+    child.on("error", () => done());
+    child.on("exit", () => done());
+  });
+  progress.finish("beside");
 }
 
 /** Reads what `recordRun` wrote; null when there is none or it is something else. */
@@ -151,7 +235,7 @@ interface ReproduceResult {
 /** Executes notebooks by a schedule and reports them as listed in `files`; after a failure no further one is begun. */
 export async function reproduceNotebooks(
   files: readonly string[],
-  { order, lanes }: Schedule,
+  { order, lanes, beside }: Schedule,
   context: ReproduceContext,
 ): Promise<ReproduceResult> {
   const { options } = context;
@@ -160,11 +244,20 @@ export async function reproduceNotebooks(
     if (folder !== null) await mkdir(folder, { recursive: true });
   const reports = new Map<string, NotebookReport>();
   let failure: unknown = null;
-  await workInLanes(order, lanes, async (file) => {
+  const notebookJob = (file: string, place: number) => async (): Promise<void> => {
+    const share = beside === null || place === 0 ? "all" : "share"; // all others wait for what the first one trains
+    reports.set(file, await runOne(file, { parameters: settings.get(file)!, share }, context));
+  };
+  const stopped = new AbortController(); // by a failure: nobody waits for what is computed beside then
+  const around = { ...context, signal: AbortSignal.any([context.signal, stopped.signal]) };
+  const besideJobs = beside === null ? [] : [() => computeBeside(beside, dirname(files[0]!), around)];
+  const jobs = order.map(notebookJob);
+  await workInLanes([...jobs.slice(0, lanes), ...besideJobs, ...jobs.slice(lanes)], lanes, async (job) => {
     try {
-      reports.set(file, await runOne(file, settings.get(file)!, context));
+      await job();
     } catch (error) {
       failure ??= error;
+      stopped.abort();
     }
     return failure === null ? "go on" : "stop";
   });

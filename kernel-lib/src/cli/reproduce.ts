@@ -12,6 +12,7 @@ import {
   reproduceNotebooks,
   scheduleNotebooks,
   selectNotebooks,
+  sharedStages,
 } from "./reproduce-notebooks";
 import { parseReproduce, REPRODUCE_USAGE, type ReproduceOptions } from "./reproduce-options";
 import { createTerminalProgress, type TerminalProgress } from "./terminal-progress";
@@ -58,7 +59,7 @@ async function runNotebooks(
   const begun = performance.now();
   // written when a run of all notebooks with these settings has ended well
   const finished = join(root, "data", "artifacts", "reports", `${options.name}.finished`);
-  const schedule = scheduleNotebooks(files, readEarlierRun(finished));
+  const schedule = scheduleNotebooks(files, readEarlierRun(finished), sharedStages(options));
   print(describeTarget(options));
   const { reports, failure } = await reproduceNotebooks(files, schedule, { options, progress, signal });
   print(`\n${formatReport(reports, (performance.now() - begun) / 1000)}`);

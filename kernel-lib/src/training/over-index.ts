@@ -1,6 +1,6 @@
 import { assertInteger } from "../base/check";
 import { createRandom } from "../base/random";
-import type { Control, Corpus, Head, Label, Matrix, Split, Task } from "../base/types";
+import type { Control, Corpus, Example, Head, Label, Matrix, Split, Task } from "../base/types";
 import type { Reader, ReadPair } from "../reader/reader";
 import {
   type CachedScores,
@@ -101,41 +101,43 @@ export function openScores(
   return { scores, cacheSize: () => cache.size };
 }
 
-const QUERIES_PER_BATCH = 32;
+const PAIRS_PER_BATCH = 4096;
 
 /**
  * Reads every training query that stage 2 learns from, and every validation query, with the frozen retriever's candidates of both heads, each pair once. The batches are fixed, so the
- * scores do not depend on which training asks first.
+ * scores do not depend on which training asks first. Pairs of one passage stand together: a reader then reads their beginning once.
  */
 export async function scoreFrozenCandidates(
   { task, index, scores }: { readonly task: Task; readonly index: FrozenIndex; readonly scores: CachedScores },
   reach: StageReach,
   control: Control,
 ): Promise<void> {
-  const perQuery = await pairsPerQuery(task, index, reach);
+  const pairs = await frozenPairs(task, index, reach);
   const quiet: Control = control.signal === undefined ? {} : { signal: control.signal };
-  for (let from = 0; from < perQuery.length; from += QUERIES_PER_BATCH) {
-    await scores.score(perQuery.slice(from, from + QUERIES_PER_BATCH).flat(), quiet);
-    const done = Math.min(from + QUERIES_PER_BATCH, perQuery.length);
-    control.onProgress?.({ stage: "reading candidates", done, total: perQuery.length });
+  for (let from = 0; from < pairs.length; from += PAIRS_PER_BATCH) {
+    await scores.score(pairs.slice(from, from + PAIRS_PER_BATCH), quiet);
+    const done = Math.min(from + PAIRS_PER_BATCH, pairs.length);
+    control.onProgress?.({ stage: "reading candidates", done, total: pairs.length });
   }
 }
 
-/** The pairs of each of these queries, each pair once. */
-async function pairsPerQuery(
+/** These queries with their candidates, each pair once, passage by passage. */
+async function frozenPairs(
   task: Task,
   index: FrozenIndex,
   { numCandidates, numQuestions }: StageReach,
-): Promise<ReadPair[][]> {
+): Promise<ReadPair[]> {
   const { splits } = task;
   const validation = { examples: splits.validation, frozen: index.queries.validation };
-  const all: ReadPair[][] = [];
+  const byPassage = index.corpus.passages.map((): Example[] => []);
   for (const { examples, frozen } of [learnedQueries(task, index, numQuestions), validation]) {
     const byHead = await Promise.all(HEADS.map((head) => bestRows(index, head, frozen, numCandidates)));
     examples.forEach((example, query) => {
-      const rows = [...new Set(byHead.flatMap((lists) => lists[query]!))];
-      all.push(rows.map((row) => ({ example, passage: index.corpus.passages[row]! })));
+      for (const row of new Set(byHead.flatMap((lists) => lists[query]!))) byPassage[row]!.push(example);
     });
   }
-  return all;
+  return byPassage.flatMap((examples, row) => {
+    const passage = index.corpus.passages[row]!;
+    return examples.map((example) => ({ example, passage }));
+  });
 }

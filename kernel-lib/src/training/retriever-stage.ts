@@ -38,20 +38,23 @@ export async function trainRetrieverHead(
   const validationCandidates = await search(validation.frozen, numCandidates);
   let candidates: CandidateRows = inputs.candidates ?? (await search(train.frozen, numCandidates));
   let evaluations = 0;
-  const refresh = async (): Promise<void> => {
+  const order = createBatchOrder({ numExamples: train.examples.length, batchSize, seed: `${seed}/${head}/order` });
+  const refresh = async (step: number): Promise<void> => {
     const learned = await embedInBatches(tower, imagesOf(train.examples));
     candidates = await search(mixEmbeddings(learned, train.frozen, learnedWeight), numCandidates);
+    const next = Math.min(settings.steps, step + settings.evaluateEvery * refreshEvery);
+    await readAhead(inputs, candidates, rowsOf(order, step, next));
   };
-  const order = createBatchOrder({ numExamples: train.examples.length, batchSize, seed: `${seed}/${head}/order` });
   const trainee: Trainee<Batch> = {
     stage: `retriever ${head} head`,
     variables: tower.variables,
     prepare: (step) => prepareBatch(inputs, settings, order(step), candidates),
     loss: (batch) => batchLoss(inputs, settings, batch),
     release: (batch) => tf.dispose([batch.frozen, batch.candidates]),
-    evaluate: async () => {
+    evaluate: async (step) => {
       const evaluation = await evaluateHead(inputs, settings, validationCandidates);
-      if (evaluations > 0 && evaluations % refreshEvery === 0) await refresh();
+      const due = evaluations > 0 && evaluations % refreshEvery === 0 && step < settings.steps;
+      if (due) await refresh(step);
       evaluations += 1;
       return evaluation;
     },
@@ -61,6 +64,25 @@ export async function trainRetrieverHead(
     },
   };
   return trainLoop(trainee, loopOptions(inputs, settings));
+}
+
+/** The rows that the steps from `first` to before `last` see, each once. */
+function rowsOf(order: (step: number) => number[], first: number, last: number): number[] {
+  const steps = Array.from({ length: last - first }, (_, i) => order(first + i));
+  return [...new Set(steps.flat())];
+}
+
+/** Reads the candidates of these training queries at once: a reader has the beginning of a prompt in common for all questions of a passage. */
+async function readAhead(
+  { train, corpus, scores, control }: RetrieverStageInputs,
+  candidates: CandidateRows,
+  rows: readonly number[],
+): Promise<void> {
+  const pairs = rows.flatMap((row) => {
+    const example = train.examples[row]!;
+    return candidates[row]!.map((candidate) => ({ example, passage: corpus.passages[candidate]! }));
+  });
+  await scores.score(pairs, control?.signal === undefined ? {} : { signal: control.signal });
 }
 
 function loopOptions(inputs: RetrieverStageInputs, settings: RetrieverStageSettings): LoopOptions {

@@ -29,7 +29,7 @@ const options: ReproduceOptions = {
 const run = (names: string[], lanes: number, lines: string[], changes: Partial<ReproduceOptions> = {}) =>
   reproduceNotebooks(
     names.map(file),
-    { order: names.map(file), lanes },
+    { order: names.map(file), lanes, beside: null },
     {
       options: { ...options, ...changes },
       progress: createTerminalProgress({ write: (line) => lines.push(line) }),

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -9,7 +9,14 @@ import {
   recordRun,
   scheduleNotebooks,
   selectNotebooks,
+  sharedStages,
 } from "../../src/cli/reproduce-notebooks";
+import { parseReproduce } from "../../src/cli/reproduce-options";
+import { taskDefinition } from "../../src/phantoms/load-task";
+import { ablations, systemNames } from "../../src/systems/systems";
+import { REPOSITORY } from "../setup/fakes";
+
+const SYSTEM_NAMES = systemNames();
 
 const folder = mkdtempSync(join(tmpdir(), "jomed-reproduce-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -19,7 +26,21 @@ const FILES = ["a/00.ipynb", "a/01.ipynb", "a/02.ipynb", "a/03.ipynb"];
 describe("the notebooks' schedule", () => {
   test("is their order while nothing is known, two at a time", () => {
     const lanes = Math.min(2, availableParallelism());
-    expect(scheduleNotebooks(FILES, readEarlierRun(join(folder, "none")))).toEqual({ order: FILES, lanes });
+    expect(scheduleNotebooks(FILES, readEarlierRun(join(folder, "none")))).toEqual({
+      order: FILES,
+      lanes,
+      beside: null,
+    });
+  });
+
+  test("begins the longest third, and computes beside the notebooks what they share, while nothing is known", () => {
+    const files = ["00", "01", "02", "04", "05-ablations", "06"].map((name) => `a/${name}.ipynb`);
+    const beside = { tasks: ["casebook"] };
+    const { order, ...rest } = scheduleNotebooks(files, null, beside);
+    expect(order).toEqual(["00", "01", "05-ablations", "02", "04", "06"].map((name) => `a/${name}.ipynb`));
+    const lanes = Math.min(2, availableParallelism());
+    expect(rest).toEqual({ lanes, beside: lanes === 2 ? beside : null });
+    expect(scheduleNotebooks(files, new Map(), beside).beside).toBeNull();
   });
 
   test("begins the longest of the last run first; equally long and new ones keep their order", () => {
@@ -39,6 +60,37 @@ describe("the notebooks' schedule", () => {
     const file = join(folder, "odd.finished");
     writeFileSync(file, text);
     expect(readEarlierRun(file)).toBeNull();
+  });
+});
+
+describe("what the notebooks share", () => {
+  const parse = (...argv: string[]) => sharedStages(parseReproduce(argv, {}, "/project"));
+
+  test("are the systems that their cells name, on their own task", () => {
+    const notebooks = join(REPOSITORY, "notebooks");
+    const sources = readdirSync(notebooks)
+      .filter((name) => name.endsWith(".ipynb"))
+      .map((name) => readFileSync(join(notebooks, name), "utf8"));
+    const asked = sources.flatMap((source) =>
+      [...source.matchAll(/system: \\"([a-z-]+)\\"/g)].map(([, name]) => name!),
+    );
+    const trained = ablations().flatMap(({ name, training }) => (training === undefined ? [] : [name]));
+    const { systems, tasks, seeds, profile } = parse()!;
+    expect(new Set(systems)).toEqual(new Set([...asked, ...trained].filter((name) => SYSTEM_NAMES.includes(name))));
+    expect(sources.every((source) => source.includes(`taskName = \\"${tasks![0]}\\"`))).toBe(true);
+    expect([tasks!.length, seeds, profile]).toEqual([1, [7], "quick"]);
+    expect(taskDefinition(tasks![0]!).replicaTraining).toBe("profile"); // the grid trains it as the notebooks do
+  });
+
+  test("are known of whole runs on drawn data with the notebooks' own parameters", () => {
+    expect(parse("--seed", "8")).toMatchObject({ seeds: [8] });
+    expect(parse("--profile", "full", "--seed", "8")).toMatchObject({ profile: "quick" });
+    for (const words of [
+      ["--notebook", "03"],
+      ["--source", "real"],
+      ["--param", "taskName=slake"],
+    ])
+      expect(parse(...words)).toBeNull();
   });
 });
 

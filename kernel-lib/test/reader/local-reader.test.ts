@@ -3,10 +3,11 @@ import { beforeAll, expect, test } from "vitest";
 import { isKernelError } from "../../src/base/errors";
 import { openBackend } from "../../src/compute/backend";
 import { attachLora } from "../../src/models/lora/lora";
-import { tokenizePrompt } from "../../src/models/vision-language/prompt-batch";
+import { scoreAnswers } from "../../src/models/vision-language/answer-scores";
+import { collatePrompts, tokenizePrompt } from "../../src/models/vision-language/prompt-batch";
 import { createLocalReader, fingerprintReader } from "../../src/reader/local-reader";
 import { buildPrompt, cutText, MAX_BACKGROUND_TOKENS, promptTokensOf } from "../../src/reader/prompt";
-import { type Reader, type ReadPair, scoreAndWrite } from "../../src/reader/reader";
+import { type LabelScores, type Reader, type ReadPair, scoreAndWrite } from "../../src/reader/reader";
 import { tinyReader } from "../helpers/tiny-reader";
 import { BRIGHTNESS_LABELS, brightnessExamples, brightnessPassages } from "../helpers/toy-task";
 
@@ -34,20 +35,59 @@ test("the prompt has the paper's order", () => {
   ]);
 });
 
-test("scores do not depend on order or batch, and belong to their pair", async () => {
-  const reader = createLocalReader(tinyReader(), { batchSize: 4 });
-  const together = await reader.scoreLabels(pairs, BRIGHTNESS_LABELS);
-  const backwards = (await reader.scoreLabels([...pairs].reverse(), BRIGHTNESS_LABELS)).reverse();
-  for (const [i, pair] of pairs.entries()) {
-    const [alone] = await reader.scoreLabels([pair], BRIGHTNESS_LABELS);
-    for (let c = 0; c < 2; c++) {
-      expect(together[i]!.logits[c]).toBeCloseTo(alone!.logits[c]!, 4);
-      expect(backwards[i]!.logits[c]).toBeCloseTo(alone!.logits[c]!, 4);
-      expect(together[i]!.logLikelihoods[c]).toBeCloseTo(alone!.logLikelihoods[c]!, 4);
-    }
-  }
+test("scores are the same bits whatever is read with a pair, and in whatever order", async () => {
+  const scoresOf = async (asked: readonly ReadPair[], batchSize: number) => {
+    const reader = createLocalReader(tinyReader(), { batchSize });
+    const scores = await reader.scoreLabels(asked, BRIGHTNESS_LABELS);
+    reader.dispose();
+    return scores;
+  };
+  const together = await scoresOf(pairs, 64);
+  const backwards = (await scoresOf([...pairs].reverse(), 4)).reverse();
+  const alone: LabelScores[] = [];
+  for (const pair of pairs) alone.push(...(await scoresOf([pair], 4)));
+  expect(alone).toEqual(together);
+  expect(backwards).toEqual(together);
   const values = together.map(({ logits }) => logits[0]!);
   expect(new Set(values.map((value) => value.toFixed(6))).size).toBeGreaterThan(pairs.length / 2);
+});
+
+test("a prompt read on top of its beginning says what the whole prompt says", async () => {
+  const model = tinyReader();
+  const prompts = pairs.map((pair) => promptTokensOf(model, pair));
+  const whole = await scoreAnswers(model, collatePrompts(model, prompts), ["0", "10"]);
+  const reader = createLocalReader(model, { batchSize: 4 });
+  const labels = ["0", "10"].map((answer, index) => ({ index, name: answer, answer }));
+  for (const [i, { logits, logLikelihoods }] of (await reader.scoreLabels(pairs, labels)).entries())
+    for (const [c, { meanLogit, logLikelihood }] of whole[i]!.entries()) {
+      expect(logits[c]).toBeCloseTo(meanLogit, 4);
+      expect(logLikelihoods[c]).toBeCloseTo(logLikelihood, 4);
+    }
+  reader.dispose();
+});
+
+test("each pair is read once for the same labels, and anew for others", async () => {
+  const seen: number[] = [];
+  const model = tinyReader();
+  const reader = createLocalReader({
+    ...model,
+    positionIds: (ids, grids) => {
+      seen.push(ids.length);
+      return model.positionIds(ids, grids);
+    },
+  });
+  const readings = async (read: () => Promise<unknown>): Promise<number> => {
+    seen.length = 0;
+    await read();
+    return seen.length;
+  };
+  const beginnings = 1 + passages.length; // closed-book prompts have theirs in common
+  expect(await readings(() => reader.scoreLabels(pairs, BRIGHTNESS_LABELS))).toBe(beginnings + pairs.length);
+  expect(await readings(() => reader.scoreLabels(pairs, BRIGHTNESS_LABELS))).toBe(0);
+  expect(await readings(() => reader.scoreAndWrite!(pairs.slice(0, 3), BRIGHTNESS_LABELS))).toBeGreaterThan(3);
+  expect(await readings(() => reader.scoreAndWrite!(pairs.slice(1, 3), BRIGHTNESS_LABELS))).toBe(0);
+  const others = BRIGHTNESS_LABELS.map((label) => ({ ...label, answer: `${label.answer} .` }));
+  expect(await readings(() => reader.scoreLabels(pairs, others))).toBe(beginnings + pairs.length);
   reader.dispose();
 });
 

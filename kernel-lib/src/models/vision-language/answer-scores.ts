@@ -1,7 +1,7 @@
-import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../../base/errors";
+import { logSumExp } from "../../base/softmax";
 import { fixLinears, type LinearMaps } from "../layers/linear";
-import { disposeCache, type KvCache, prefill, readOn } from "./logits";
+import { disposeCache, type KvCache, prefill, type ReadHow, readOn } from "./logits";
 import type { VisionLanguageModel } from "./model";
 import type { PromptBatch } from "./prompt-batch";
 
@@ -25,30 +25,36 @@ export async function scoreAnswers(
   model: VisionLanguageModel,
   batch: PromptBatch,
   answers: readonly string[],
+  how: ReadHow = {},
 ): Promise<AnswerScore[][]> {
   const answerIds = answerTokens(model, answers);
   const caching = answerIds.some((ids) => ids.length > 1) ? "keep" : "drop";
-  return readFirst(model, batch, caching, (cache, maps) => scoreOn(model, cache, { answerIds, maps }));
+  return readFirst(model, batch, { ...how, caching }, (cache, maps) => scoreOn(model, cache, { answerIds, maps }));
 }
 
 /**
- * Reads a batch, and gives what was read, with the model's maps, to `use`; both are freed when it ends.
+ * Reads a batch, and gives what was read, with the model's maps, to `use`; both are freed when it ends, maps that were given
+ * excepted.
  *
- * @param caching whether more will be read on top.
+ * @param how.caching whether more will be read on top; what was read before is kept in any case.
  */
 export async function readFirst<T>(
   model: VisionLanguageModel,
   batch: PromptBatch,
-  caching: "keep" | "drop",
+  { caching, ...how }: ReadHow & { readonly caching: "keep" | "drop" },
   use: (cache: KvCache, maps: LinearMaps) => Promise<T>,
 ): Promise<T> {
-  const cache = prefill(model, batch, caching);
-  const linears = fixLinears(model.parameters);
+  const linears = how.maps === undefined ? fixLinears(model.parameters) : null;
+  const maps = how.maps ?? linears!.maps;
   try {
-    return await use(cache, linears.maps);
+    const cache = prefill(model, batch, how.before === undefined ? caching : "keep", { ...how, maps });
+    try {
+      return await use(cache, maps);
+    } finally {
+      disposeCache(cache);
+    }
   } finally {
-    disposeCache(cache);
-    linears.dispose();
+    linears?.dispose();
   }
 }
 
@@ -69,7 +75,7 @@ export async function scoreOn(
   cache: KvCache,
   { answerIds, maps }: { readonly answerIds: readonly (readonly number[])[]; readonly maps: LinearMaps },
 ): Promise<AnswerScore[][]> {
-  const first = await distributionOf(cache.logits);
+  const first = distributionOf((await cache.logits.data()) as Float32Array, cache.logits.shape[1]);
   const columns: AnswerScore[][] = []; // by answer, then by row
   for (const ids of answerIds) {
     const rest = ids.length === 1 ? [] : await readRest(model, cache, { ids, maps });
@@ -78,10 +84,12 @@ export async function scoreOn(
   return Array.from({ length: cache.rows }, (_, row) => columns.map((column) => column[row]!));
 }
 
-/** Values of one next-token distribution per row, each [rows, vocabSize]. */
+/** One next-token distribution per row. */
 interface Distribution {
+  /** [rows, vocabSize] */
   readonly logits: Float32Array;
-  readonly logLikelihoods: Float32Array;
+  /** log Σ exp of each row's logits, [rows]. */
+  readonly logSums: Float64Array;
   readonly vocabSize: number;
 }
 
@@ -95,13 +103,11 @@ async function readRest(
   const tokens = Int32Array.from({ length: cache.rows * length }, (_, i) => ids[i % length]!);
   const further = readOn(model, cache, { ids: tokens, length, maps });
   try {
-    const all = await distributionOf(further.logits);
-    const { vocabSize } = all;
-    return Array.from({ length }, (_, step) => ({
-      vocabSize,
-      logits: pickStep(all.logits, step, { length, width: vocabSize }),
-      logLikelihoods: pickStep(all.logLikelihoods, step, { length, width: vocabSize }),
-    }));
+    const vocabSize = further.logits.shape[1];
+    const all = (await further.logits.data()) as Float32Array;
+    return Array.from({ length }, (_, step) =>
+      distributionOf(pickStep(all, step, { length, width: vocabSize }), vocabSize),
+    );
   } finally {
     disposeCache(further);
   }
@@ -122,25 +128,20 @@ function pickStep(
   return picked;
 }
 
-async function distributionOf(logits: tf.Tensor2D): Promise<Distribution> {
-  const logLikelihoods = tf.logSoftmax(logits);
-  try {
-    return {
-      logits: (await logits.data()) as Float32Array,
-      logLikelihoods: (await logLikelihoods.data()) as Float32Array,
-      vocabSize: logits.shape[1],
-    };
-  } finally {
-    logLikelihoods.dispose();
-  }
+/** Row by row: the engine's own sum of a row depends on how many rows there are. */
+function distributionOf(logits: Float32Array, vocabSize: number): Distribution {
+  const logSums = Float64Array.from({ length: logits.length / vocabSize }, (_, row) =>
+    logSumExp(logits.subarray(row * vocabSize, (row + 1) * vocabSize)),
+  );
+  return { logits, logSums, vocabSize };
 }
 
 function addUp(ids: readonly number[], steps: readonly Distribution[], row: number): AnswerScore {
   let logLikelihood = 0;
   let logit = 0;
   ids.forEach((id, step) => {
-    const { logits, logLikelihoods, vocabSize } = steps[step]!;
-    logLikelihood += logLikelihoods[row * vocabSize + id]!;
+    const { logits, logSums, vocabSize } = steps[step]!;
+    logLikelihood += logits[row * vocabSize + id]! - logSums[row]!;
     logit += logits[row * vocabSize + id]!;
   });
   return { logLikelihood, meanLogit: logit / ids.length };

@@ -3,7 +3,7 @@ import { assertInteger, assertNotInterrupted } from "../../base/check";
 import type { Control } from "../../base/types";
 import type { LinearMaps } from "../layers/linear";
 import { type AnswerScore, answerTokens, readFirst, scoreOn } from "./answer-scores";
-import { disposeCache, type KvCache, readOn } from "./logits";
+import { disposeCache, type KvCache, type ReadHow, readOn } from "./logits";
 import type { VisionLanguageModel } from "./model";
 import type { PromptBatch } from "./prompt-batch";
 
@@ -17,7 +17,7 @@ export interface Generated {
   readonly ended: "endToken" | "maxNewTokens";
 }
 
-export interface GenerateOptions {
+export interface GenerateOptions extends ReadHow {
   /** Most tokens written per prompt. Default 8, as in the paper. */
   readonly maxNewTokens?: number;
   readonly control?: Control;
@@ -35,10 +35,12 @@ export async function generate(
   batch: PromptBatch,
   options: GenerateOptions = {},
 ): Promise<Generated[]> {
-  const { maxNewTokens = 8 } = options;
+  const { maxNewTokens = 8, control, ...how } = options;
   assertInteger("generate: maxNewTokens", maxNewTokens, 1);
   const caching = maxNewTokens > 1 ? "keep" : "drop";
-  return readFirst(model, batch, caching, (cache, maps) => writeOn(model, cache, { ...options, maxNewTokens, maps }));
+  return readFirst(model, batch, { ...how, caching }, (cache, maps) =>
+    writeOn(model, cache, { maxNewTokens, maps, control }),
+  );
 }
 
 /**
@@ -49,19 +51,20 @@ export async function generate(
 export async function scoreAndGenerate(
   model: VisionLanguageModel,
   batch: PromptBatch,
-  { answers, maxNewTokens = 8, control }: GenerateOptions & { readonly answers: readonly string[] },
+  { answers, maxNewTokens = 8, control, ...how }: GenerateOptions & { readonly answers: readonly string[] },
 ): Promise<{ readonly scores: AnswerScore[][]; readonly written: Generated[] }> {
   assertInteger("generate: maxNewTokens", maxNewTokens, 1);
   const answerIds = answerTokens(model, answers);
-  return readFirst(model, batch, "keep", async (cache, maps) => {
+  return readFirst(model, batch, { ...how, caching: "keep" }, async (cache, maps) => {
     const scores = await scoreOn(model, cache, { answerIds, maps });
-    return { scores, written: await writeOn(model, cache, { maxNewTokens, maps, ...(control && { control }) }) };
+    return { scores, written: await writeOn(model, cache, { maxNewTokens, maps, control }) };
   });
 }
 
-interface WriteOptions extends GenerateOptions {
+interface WriteOptions {
   readonly maxNewTokens: number;
   readonly maps: LinearMaps;
+  readonly control: Control | undefined;
 }
 
 /** Writes on top of prompts that were read; the cache stays the caller's. */

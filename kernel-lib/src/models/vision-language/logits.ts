@@ -47,15 +47,32 @@ function embedBatch(model: VisionLanguageModel, batch: PromptBatch): tf.Tensor2D
   return placeRows(text, imageTokens(model, batch), batch.slots);
 }
 
-/** Logits of hidden states, [n, hiddenSize] -> [n, vocabSize]. */
-function applyHead({ config, parameters }: VisionLanguageModel, hidden: tf.Tensor2D): tf.Tensor2D {
+/** Logits of hidden states, [n, hiddenSize] -> [n, vocabSize]; with the model's maps where they are given. */
+function applyHead({ config, parameters }: VisionLanguageModel, hidden: tf.Tensor2D, maps?: LinearMaps): tf.Tensor2D {
   const moduleName = config.tieWordEmbeddings ? `${TEXT_PREFIX}.embed_tokens` : "lm_head";
-  const weight = parameters.matrix(`${moduleName}.weight`); // [vocabSize, hiddenSize]
   const update = parameters.adapters.get("lm_head") ?? null;
+  if (maps !== undefined && update === null) return maps([moduleName], hidden);
+  const weight = parameters.matrix(`${moduleName}.weight`); // [vocabSize, hiddenSize]
   return applyLinear(hidden, [{ moduleName, weight, bias: null, update }]);
 }
 
-interface ReadingOptions {
+/** What stands before the prompts of a batch and has been read, row by row. */
+export interface ReadBefore {
+  /** Keys and values, layer by layer. */
+  readonly layers: readonly LayerCache[];
+  /** [rows, K]: which of these tokens are real. */
+  readonly attentionMask: Uint8Array;
+}
+
+/** How prompts are read whose model does not change meanwhile. */
+export interface ReadHow {
+  /** Its maps, made once for many batches. Default: made anew. */
+  readonly maps?: LinearMaps;
+  /** The beginnings of the prompts, which the batch then lacks. Default none. Goes with a cache that is kept. */
+  readonly before?: ReadBefore;
+}
+
+interface ReadingOptions extends ReadHow {
   readonly caching: "keep" | "drop";
   /** Sees what runDecoder shows it. */
   readonly watch?: (state: tf.Tensor2D) => void;
@@ -66,7 +83,7 @@ function readBatch(
   model: VisionLanguageModel,
   batch: PromptBatch,
   positions: readonly TokenPosition[],
-  { caching, watch }: ReadingOptions,
+  { caching, watch, maps, before }: ReadingOptions,
 ): DecoderResult {
   const { rows, columns } = batch;
   const outputs = Int32Array.from(positions, ({ row, column }) => {
@@ -80,11 +97,13 @@ function readBatch(
     rows,
     columns,
     angles: multimodalAngles(model.config.text, batch.positionIds),
-    attentionMask: batch.attentionMask,
-    cache: [],
+    attentionMask:
+      before === undefined ? batch.attentionMask : joinMasks(rows, before.attentionMask, batch.attentionMask),
+    cache: before?.layers ?? [],
     caching,
     outputs,
     ...(watch === undefined ? {} : { watch }),
+    ...(maps === undefined ? {} : { maps }),
   });
 }
 
@@ -145,15 +164,57 @@ export interface KvCache {
   readonly logits: tf.Tensor2D;
 }
 
-/** Reads a batch up to its last tokens. `caching` says whether more will be read after it. */
-export function prefill(model: VisionLanguageModel, batch: PromptBatch, caching: "keep" | "drop"): KvCache {
+/**
+ * Reads a batch up to its last tokens. `caching` says whether more will be read after it.
+ *
+ * @throws StateError when what was read before is given and nothing is kept.
+ */
+export function prefill(
+  model: VisionLanguageModel,
+  batch: PromptBatch,
+  caching: "keep" | "drop",
+  how: ReadHow = {},
+): KvCache {
   const last = Array.from(batch.lastColumns, (column, row) => ({ row, column }));
   const { logits, layers } = tf.tidy(() => {
-    const result = readBatch(model, batch, last, { caching });
-    return { logits: applyHead(model, result.hidden), layers: result.cache };
+    const result = readBatch(model, batch, last, { caching, ...how });
+    return { logits: applyHead(model, result.hidden, how.maps), layers: result.cache };
   });
-  const { rows, attentionMask, nextPositionIds } = batch;
+  const { rows, nextPositionIds } = batch;
+  const { before } = how;
+  const attentionMask = before ? joinMasks(rows, before.attentionMask, batch.attentionMask) : batch.attentionMask;
   return { rows, layers, attentionMask, nextPositionIds, logits };
+}
+
+/** Rows of a cache, each as often as it is named, as what stands before other prompts. The caller calls `disposeBefore`. */
+export function takeBefore(cache: KvCache, rows: readonly number[]): ReadBefore {
+  const columns = cache.attentionMask.length / cache.rows;
+  const attentionMask = new Uint8Array(rows.length * columns);
+  rows.forEach((row, i) => {
+    attentionMask.set(cache.attentionMask.subarray(row * columns, (row + 1) * columns), i * columns);
+  });
+  const take = (blocks: readonly tf.Tensor3D[], places: tf.Tensor1D) => blocks.map((block) => tf.gather(block, places));
+  const layers = tf.tidy(() => {
+    const places = tf.tensor1d(rows as number[], "int32");
+    return cache.layers.map(({ keys, values }) => ({ keys: take(keys, places), values: take(values, places) }));
+  });
+  return { layers, attentionMask };
+}
+
+/** Frees what `takeBefore` made. */
+export function disposeBefore({ layers }: ReadBefore): void {
+  tf.dispose(layers.flatMap(({ keys, values }) => [...keys, ...values]));
+}
+
+/** Masks side by side: [rows, K] and [rows, L] -> [rows, K + L]. */
+function joinMasks(rows: number, first: Uint8Array, second: Uint8Array): Uint8Array {
+  const [before, after] = [first.length / rows, second.length / rows];
+  const joined = new Uint8Array(rows * (before + after));
+  for (let row = 0; row < rows; row++) {
+    joined.set(first.subarray(row * before, (row + 1) * before), row * (before + after));
+    joined.set(second.subarray(row * after, (row + 1) * after), row * (before + after) + before);
+  }
+  return joined;
 }
 
 /** Further tokens, the same number for every row. */
@@ -173,7 +234,7 @@ export function readOn(model: VisionLanguageModel, cache: KvCache, next: Continu
   const line = tokens.map((i) => nextPositionIds[Math.floor(i / length)]! + (i % length));
   const positionIds = new Int32Array(3 * line.length);
   for (let axis = 0; axis < 3; axis++) positionIds.set(line, axis * line.length);
-  const attentionMask = extendMask(cache, length);
+  const attentionMask = joinMasks(rows, cache.attentionMask, new Uint8Array(rows * length).fill(1)); // the new tokens are real
   const result = tf.tidy(() => {
     const read = runDecoder(model.parameters, model.config.text, embedIds(model, next.ids), {
       rows,
@@ -185,21 +246,13 @@ export function readOn(model: VisionLanguageModel, cache: KvCache, next: Continu
       outputs: tokens,
       maps,
     });
-    return { logits: applyHead(model, read.hidden), layers: read.cache };
+    return { logits: applyHead(model, read.hidden, maps), layers: read.cache };
   });
   return { rows, attentionMask, nextPositionIds: nextPositionIds.map((id) => id + length), ...result };
 }
 
-/** [rows, K] -> [rows, K + length], the new tokens real. */
-function extendMask({ rows, attentionMask }: KvCache, length: number): Uint8Array {
-  const before = attentionMask.length / rows;
-  const extended = new Uint8Array(rows * (before + length)).fill(1);
-  for (let row = 0; row < rows; row++)
-    extended.set(attentionMask.subarray(row * before, (row + 1) * before), row * (before + length));
-  return extended;
-}
-
 /** Frees what a cache holds. */
-export function disposeCache({ logits, layers }: KvCache): void {
-  tf.dispose([logits, ...layers.flatMap(({ keys, values }) => [...keys, ...values])]);
+export function disposeCache(cache: KvCache): void {
+  cache.logits.dispose();
+  disposeBefore(cache);
 }

@@ -53,6 +53,10 @@ export interface CollateOptions {
   readonly answerEnd?: "endToken" | "open";
   /** Image tokens by image, as `encodeVision` made them; then no patches are cut. Must hold every image of the batch. */
   readonly vision?: ReadonlyMap<RasterImage, ImageTokens>;
+  /** Leading tokens of each prompt that were read already, with whole images only: they are left out of the batch. Default none. */
+  readonly read?: readonly number[];
+  /** The number of columns is filled up to a multiple of this. Default 1. */
+  readonly columnsOf?: number;
 }
 
 /**
@@ -110,7 +114,8 @@ export function collatePrompts(
   prompts: readonly PromptTokens[],
   options: CollateOptions = {},
 ): PromptBatch {
-  const { side = "left", answers, answerEnd = "endToken", vision } = options;
+  const { side = "left", answers, answerEnd = "endToken", vision, columnsOf = 1 } = options;
+  const read = options.read ?? prompts.map(() => 0);
   if (prompts.length === 0)
     throw new ConfigError(
       "collatePrompts: prompts must hold at least one prompt; got none. Pass what tokenizePrompt made.",
@@ -127,11 +132,24 @@ export function collatePrompts(
   const sequences = prompts.map((prompt, row) => Int32Array.from([...prompt.inputIds, ...answerIds[row]!]));
   const table = gatherImages(
     model,
-    prompts.flatMap((prompt) => prompt.images),
+    prompts.flatMap((prompt, row) => prompt.images.slice(countImages(model, prompt, read[row]!))),
     vision,
   );
-  const batch = layOut(model, { sequences, prompts, table, side });
+  const batch = layOut(model, { sequences, prompts, table, side, read, columnsOf });
   return { ...batch, answers: answers === undefined ? null : answerPlaces(batch, answerIds) };
+}
+
+/** How many of a prompt's images stand in its first tokens. */
+function countImages(model: VisionLanguageModel, { inputIds, images }: PromptTokens, numTokens: number): number {
+  if (numTokens === 0) return 0;
+  const { imageProcessor, config } = model;
+  let left = inputIds.subarray(0, numTokens).filter((id) => id === config.imageTokenId).length;
+  const first = images.findIndex((image) => {
+    const size = imageProcessor.tokensOf(imageProcessor.gridOf(image));
+    left -= size;
+    return left < 0;
+  });
+  return first === -1 ? images.length : first;
 }
 
 interface Layout {
@@ -139,22 +157,25 @@ interface Layout {
   readonly prompts: readonly PromptTokens[];
   readonly table: ImageTable;
   readonly side: "left" | "right";
+  readonly read: readonly number[];
+  readonly columnsOf: number;
 }
 
 type BareBatch = Omit<PromptBatch, "answers">;
 
 function layOut(model: VisionLanguageModel, layout: Layout): BareBatch {
-  const { sequences, table } = layout;
+  const { sequences, table, read, columnsOf } = layout;
   const { text } = model.config;
   const rows = sequences.length;
-  const columns = Math.max(...sequences.map((ids) => ids.length));
-  const size = rows * columns;
+  const longest = Math.max(...sequences.map((ids) => ids.length));
   const most = longestText(text);
-  if (columns > most)
+  if (longest > most)
     throw new ShapeError(
-      `collatePrompts: a prompt must have at most ${most} tokens; got ${columns}. Shorten the text.`,
-      { columns },
+      `collatePrompts: a prompt must have at most ${most} tokens; got ${longest}. Shorten the text.`,
+      { columns: longest },
     );
+  const columns = Math.ceil(Math.max(...sequences.map((ids, row) => ids.length - read[row]!)) / columnsOf) * columnsOf;
+  const size = rows * columns;
   const batch: BareBatch = {
     rows,
     columns,
@@ -174,23 +195,23 @@ function layOut(model: VisionLanguageModel, layout: Layout): BareBatch {
 function fillRow(model: VisionLanguageModel, batch: BareBatch, layout: Layout, row: number): void {
   const { columns, rows, inputIds, attentionMask, positionIds, nextPositionIds, lastColumns, slots } = batch;
   const { table, side } = layout;
-  const ids = layout.sequences[row]!;
+  const [prompt, whole, read] = [layout.prompts[row]!, layout.sequences[row]!, layout.read[row]!];
+  const ids = whole.subarray(read);
   const shift = side === "left" ? columns - ids.length : 0;
   const start = row * columns + shift;
-  const { images } = layout.prompts[row]!;
-  const grids = images.map((image) => table.grids.get(image)!);
-  const placed = model.positionIds(ids, grids);
+  const grids = prompt.images.map((image) => table.grids.get(image) ?? model.imageProcessor.gridOf(image));
+  const placed = model.positionIds(whole, grids);
   inputIds.set(ids, start);
   attentionMask.fill(1, start, start + ids.length);
   for (let axis = 0; axis < 3; axis++) {
-    const line = placed.positionIds.subarray(axis * ids.length, (axis + 1) * ids.length);
+    const line = placed.positionIds.subarray(axis * whole.length + read, (axis + 1) * whole.length);
     positionIds.set(line, axis * rows * columns + start);
   }
   nextPositionIds[row] = placed.next;
   lastColumns[row] = shift + ids.length - 1;
-  const imageSlots = images.flatMap((image, i) => {
+  const imageSlots = prompt.images.slice(countImages(model, prompt, read)).flatMap((image) => {
     const first = table.offsets.get(image)!;
-    return Array.from({ length: model.imageProcessor.tokensOf(grids[i]!) }, (_, token) => first + token);
+    return Array.from({ length: model.imageProcessor.tokensOf(table.grids.get(image)!) }, (_, token) => first + token);
   });
   let next = 0;
   ids.forEach((id, i) => {

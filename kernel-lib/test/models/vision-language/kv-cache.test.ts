@@ -4,7 +4,15 @@ import { openBackend } from "../../../src/compute/backend";
 import { multimodalAngles, runDecoder } from "../../../src/models/layers/decoder";
 import { linearMaps } from "../../../src/models/layers/linear";
 import type { Qwen2Vl } from "../../../src/models/qwen2-vl/weights";
-import { disposeCache, prefill, readerLogits, readerStates, readOn } from "../../../src/models/vision-language/logits";
+import {
+  disposeBefore,
+  disposeCache,
+  prefill,
+  readerLogits,
+  readerStates,
+  readOn,
+  takeBefore,
+} from "../../../src/models/vision-language/logits";
 import { collatePrompts, type PromptBatch, tokenizePrompt } from "../../../src/models/vision-language/prompt-batch";
 import { ask, noiseImage, tinyModel } from "../qwen2-vl/tiny";
 
@@ -72,6 +80,36 @@ test("reading on gives the logits of reading everything at once, and frees what 
   });
   disposeCache(cache);
   expected.dispose();
+  expect(tf.memory().numTensors).toBe(numTensors);
+});
+
+test("prompts on top of beginnings that were read give the logits of whole prompts, and what is made of a cache is freed", () => {
+  const { numTensors } = tf.memory();
+  const asked = ["spiky", "a tall round shadow"].map((text) =>
+    tokenizePrompt(model, ask(noiseImage(2), noiseImage(9, 8), text)),
+  );
+  const whole = collatePrompts(model, asked);
+  const { inputIds, images } = asked[0]!;
+  const first = inputIds.indexOf(model.config.imageTokenId);
+  const cut = inputIds.findIndex((id, i) => i > first && id !== model.config.imageTokenId); // behind the first picture
+  const beginning = collatePrompts(model, [{ inputIds: inputIds.subarray(0, cut), images: images.slice(0, 1) }], {
+    side: "right",
+    columnsOf: 8,
+  });
+  expect(beginning.columns % 8).toBe(0);
+  const read = prefill(model, beginning, "keep");
+  const before = takeBefore(read, [0, 0]);
+  const rest = collatePrompts(model, asked, { side: "right", read: [cut, cut] });
+  expect(rest.columns).toBe(whole.columns - cut);
+  const found = prefill(model, rest, "keep", { before });
+  const wanted = prefill(model, whole, "drop");
+  const expected = values(wanted.logits);
+  values(found.logits).forEach((value, i) => {
+    expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-5);
+  });
+  expect(() => prefill(model, rest, "drop", { before })).toThrow('caching must be "keep"');
+  for (const cache of [read, found, wanted]) disposeCache(cache);
+  disposeBefore(before);
   expect(tf.memory().numTensors).toBe(numTensors);
 });
 
