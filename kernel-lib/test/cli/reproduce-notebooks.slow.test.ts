@@ -6,6 +6,7 @@ import { isKernelError } from "../../src/base/errors";
 import { reproduceNotebooks } from "../../src/cli/reproduce-notebooks";
 import type { ReproduceOptions } from "../../src/cli/reproduce-options";
 import { createTerminalProgress } from "../../src/cli/terminal-progress";
+import type { GridOptions } from "../../src/experiments/grid/options";
 import { readNotebook } from "../../src/notebook/notebook-file";
 
 const folder = mkdtempSync(join(tmpdir(), "jomed-reproduce-"));
@@ -26,10 +27,16 @@ const options: ReproduceOptions = {
   name: "test",
   grid: null,
 };
-const run = (names: string[], lanes: number, lines: string[], changes: Partial<ReproduceOptions> = {}) =>
+const run = (
+  names: string[],
+  lanes: number,
+  lines: string[],
+  changes: Partial<ReproduceOptions> = {},
+  beside: GridOptions | null = null,
+) =>
   reproduceNotebooks(
     names.map(file),
-    { order: names.map(file), lanes, beside: null },
+    { order: names.map(file), lanes, beside },
     {
       options: { ...options, ...changes },
       progress: createTerminalProgress({ write: (line) => lines.push(line) }),
@@ -55,6 +62,13 @@ it("executes notebooks as they are with the default settings", async () => {
   expect((await run(["basic.ipynb"], 1, [], { settings: "default" })).failure).toBeNull();
   const { cells } = await readNotebook(join(folder, "notebooks", "basic.ipynb"));
   expect(cells.some((cell) => cell.id === "injected-parameters")).toBe(false);
+});
+
+it("executes them all the same when nothing can be computed beside them", async () => {
+  const lines: string[] = [];
+  const result = await run(["basic.ipynb"], 1, lines, {}, { tasks: ["nothing"] });
+  expect([result.failure, result.reports.length]).toEqual([null, 1]);
+  expect(lines).toContain("beside the notebooks: what they share\n");
 });
 
 it("begins no further notebook after a failure, which names notebook and cell", async () => {
