@@ -1,7 +1,8 @@
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { GridFailure } from "../experiments/grid/schedule";
+import { defaultArtifactsDir } from "../experiments/run";
 import { writeGallery } from "../figures/export/save-figure";
 import { describeFailure, runGridCommand } from "./grid";
 import { INTERRUPTED, listenForStop } from "./notebook-runs";
@@ -25,7 +26,7 @@ async function run(options: ReproduceOptions, root: string, signal: AbortSignal)
   const failures = grid === null ? [] : await runGridCommand(grid, { progress, signal });
   if (grid !== null && grid.verb !== "run") return 0;
   try {
-    await runNotebooks(files, options, { root, signal, progress });
+    await runNotebooks(files, options, { signal, progress });
   } finally {
     printFailures(failures);
   }
@@ -45,7 +46,6 @@ function describeTarget({ target, figuresDir, settings }: ReproduceOptions): str
 }
 
 interface Surroundings {
-  readonly root: string;
   readonly signal: AbortSignal;
   readonly progress: TerminalProgress;
 }
@@ -53,12 +53,12 @@ interface Surroundings {
 async function runNotebooks(
   files: readonly string[],
   options: ReproduceOptions,
-  { root, signal, progress }: Surroundings,
+  { signal, progress }: Surroundings,
 ): Promise<void> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   const begun = performance.now();
-  // written when a run of all notebooks with these settings has ended well
-  const finished = join(root, "data", "artifacts", "reports", `${options.name}.finished`);
+  // written when a run of all notebooks with these settings has ended well, beside the results that it left
+  const finished = join(resolve(defaultArtifactsDir()), "reports", `${options.name}.finished`);
   const schedule = scheduleNotebooks(files, readEarlierRun(finished), sharedStages(options));
   print(describeTarget(options));
   const { reports, failure } = await reproduceNotebooks(files, schedule, { options, progress, signal });
