@@ -1,5 +1,6 @@
 // Tries the mutants of one room with the tests of that room: see docs/mutants.md.
 //   node kernel-lib/test/tools/mutants/run-mutants.mjs <room> [--tests folder,folder] [--from <folder with @stryker-mutator/instrumenter>]
+//     [--only <part of a file's name>] [--first <mutant>] [--every <step>: a share in equal steps through all files] [--out <file>]
 // The parent watches the worker's processor time: a mutant that never ends counts as found, and a new worker goes on behind it.
 import { fork } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -13,6 +14,8 @@ const { values, positionals } = parseArgs({
     from: { type: "string", default: "." },
     out: { type: "string" },
     only: { type: "string" },
+    first: { type: "string", default: "0" },
+    every: { type: "string", default: "1" },
   },
 });
 const [room] = positionals;
@@ -60,7 +63,7 @@ function work(settings) {
   });
 }
 
-const settings = { library, room, tests, from: values.from, only: values.only ?? null };
+const settings = { library, room, tests, from: values.from, only: values.only ?? null, every: Number(values.every) };
 const say = (text) => process.stdout.write(`${text}\n`);
 const made = new Map(); // mutants by id
 const statusOf = new Map();
@@ -90,7 +93,7 @@ process.on("SIGINT", () => {
   report(); // of those tried so far
   process.exit(130);
 });
-for (let first = 0; ; ) {
+for (let first = Number(values.first); ; ) {
   const stoppedAt = await work({ ...settings, first });
   if (stoppedAt === null) break;
   first = Number(stoppedAt) + 1;
