@@ -28,10 +28,13 @@ describe("chooseIndex", () => {
   });
 
   it.each([
-    [{ prefer: "best" as "flat" }, /prefer must be one of auto, flat, hnsw/],
-    [{ exactUpTo: -1 }, /exactUpTo must be a whole number/],
-  ])("refuses %j", (options, wording) => {
-    expect(() => chooseIndex({ rows: 1, cols: 1 }, options)).toThrow(wording);
+    [{ prefer: "best" as "flat" }, {}, /^chooseIndex: prefer must be one of auto, flat, hnsw/],
+    [{ exactUpTo: -1 }, {}, /^chooseIndex: exactUpTo must be a whole number/],
+    [{}, { rows: -1 }, /^chooseIndex: rows must be a whole number in \[0, /],
+    [{}, { cols: 0.5 }, /^chooseIndex: cols must be a whole number in \[0, /],
+  ])("refuses %j of %j", (options, size, wording) => {
+    expect(() => chooseIndex({ rows: 1, cols: 1, ...size }, options)).toThrow(wording);
+    expect(chooseIndex({ rows: 0, cols: 0 }, { exactUpTo: 0 }).kind).toBe("flat");
   });
 });
 

@@ -15,10 +15,6 @@ const CORPUS = matrix([
   [0, 1],
 ]);
 
-function missing(): never {
-  throw new Error("Cannot find module");
-}
-
 const { loadSearchAddon: real } = await vi.importActual<typeof import("../../src/search/search-addon")>(
   "../../src/search/search-addon",
 );
@@ -57,23 +53,5 @@ describe("openIndex", () => {
     expect(warnings).toEqual([
       ["exact-index", "openIndex: searching exactly instead. loadSearchAddon: not here.", { package: "hnswlib-node" }],
     ]);
-  });
-
-  it("does not hide other errors behind the exact index", async () => {
-    await expect(openIndex(["a", "b"], CORPUS, { prefer: "hnsw", m: 0 })).rejects.toMatchObject({ code: "config" });
-    await expect(openIndex(["a", "b"], CORPUS, { prefer: "best" as "flat" })).rejects.toThrow(
-      /prefer must be one of auto, flat, hnsw/,
-    );
-  });
-});
-
-describe("loadSearchAddon", () => {
-  it("explains what to do when the package cannot be loaded", () => {
-    expect(() => real(missing)).toThrow(
-      expect.objectContaining({
-        code: "environment",
-        message: expect.stringMatching(/npm run setup.*createFlatIndex/),
-      }),
-    );
   });
 });

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { EnvironmentError } from "../../src/base/errors";
+import { ConfigError, EnvironmentError } from "../../src/base/errors";
 import type { Matrix } from "../../src/base/types";
 import { ENGINES, findEngine, openIndex } from "../../src/search/engines";
 import { createFlatIndex } from "../../src/search/flat-index";
@@ -114,16 +114,31 @@ describe("an engine from outside", () => {
         throw new EnvironmentError("strideEngine: not here.", {});
       },
     };
-    const warnings: string[] = [];
-    const control = { onWarn: (code: string) => warnings.push(code) };
+    const warnings: unknown[][] = [];
+    const control = { onWarn: (...said: unknown[]) => warnings.push(said) };
     const { index, choice } = await openIndex(IDS, CORPUS, { engine: absent, control });
     expect([index.kind, choice.why]).toEqual(["flat", "exact search: the machine has no strides"]);
-    expect(warnings).toEqual(["exact-index"]);
+    expect(warnings).toEqual([["exact-index", "openIndex: searching exactly instead. strideEngine: not here.", {}]]);
+    expect((await openIndex(IDS, CORPUS, { engine: absent })).index.kind).toBe("flat"); // nobody asked to be told
+    expect((await openIndex(IDS, CORPUS, { engine: absent, control: {} })).index.kind).toBe("flat");
+  });
+
+  test.each([
+    ["what it needs is missing, though it said that it works everywhere", null, new EnvironmentError("no strides.")],
+    ["a setting is wrong", "the machine has no strides", new ConfigError("stride must be at least 1.")],
+    ["it is broken", "the machine has no strides", new RangeError("broken")],
+  ])("is not replaced where %s", async (_case, missing, error) => {
+    const failing: IndexEngine = { ...strideEngine, missing, build: () => Promise.reject(error) };
+    await expect(openIndex(IDS, CORPUS, { engine: failing })).rejects.toBe(error);
   });
 
   test("is not taken beside a preference for another one", async () => {
-    await expect(openIndex(IDS, CORPUS, { engine: strideEngine, prefer: "hnsw" })).rejects.toThrow(
-      /prefer must be left out with an engine; got "hnsw" beside "stride"/,
+    await expect(openIndex(IDS, CORPUS, { engine: strideEngine, prefer: "hnsw" })).rejects.toMatchObject({
+      message: 'openIndex: prefer must be left out with an engine; got "hnsw" beside "stride".',
+      details: { engine: "stride", prefer: "hnsw" },
+    });
+    await expect(openIndex(IDS, CORPUS, { prefer: "best" as "flat" })).rejects.toThrow(
+      /prefer must be one of auto, flat/,
     );
   });
 });
