@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createTests } from "./small-runner.mjs";
 
-const { library, room, tests, from, only, first, every } = JSON.parse(process.argv[2]);
+const { library, room, tests, from, only, first, every, among } = JSON.parse(process.argv[2]);
 const require = createRequire(import.meta.url);
 const { transformSync } = require("@swc/core");
 process.env.JOMED_DRAWINGS = "fresh";
@@ -137,8 +137,12 @@ process.send({ mutants });
 const tell = (message) => new Promise((done) => process.send(message, done));
 
 const HITS = 100;
-for (const { id, fileName } of mutants) {
-  if (Number(id) < first || Number(id) % every !== 0 || (only !== null && !fileName.includes(only))) continue;
+const isAsked = ({ id, fileName }) =>
+  Number(id) >= first &&
+  Number(id) % every === 0 &&
+  (only === null || fileName.includes(only)) &&
+  (!among || among.includes(id));
+for (const { id } of mutants.filter(isAsked)) {
   const reached = reachedBy.get(id);
   const reaching = all.filter(([test]) => reached.tests.has("") || reached.tests.has(test));
   if (reaching.length === 0) {
