@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answerRows, measurablesOf, measureEvaluation } from "../../src/analysis/evaluation";
+import { answerRows, baselineOf, measurablesOf, measureEvaluation } from "../../src/analysis/evaluation";
 import { findMeasurement, type Measurement } from "../../src/analysis/measurement";
 import { isKernelError } from "../../src/base/errors";
 import type { MetricName, Prediction } from "../../src/base/types";
@@ -128,4 +128,43 @@ test("answerRows keeps what a table of systems shows: own metrics on all questio
   expect(answerRows(rows, { baseline: null, systems: ["jomed"] })).toEqual([plain]);
   expect(answerRows(rows, { baseline: "logits", metrics: ["accuracy"] })).toEqual([plain, overLogits]);
   expect(() => answerRows(rows, { base: null } as never)).toThrow(/answerRows: .*base/);
+});
+
+test("a task that names no metrics is measured by accuracy and macro-F1; a metric without a question has no row", () => {
+  const examples = ["a", "b", "c"].map((id) => toyExample(id, { labels: [0] }));
+  const { metrics: _, ...task } = toyTask(["accuracy"], examples);
+  const said = [yesNo("a", 0, 0), yesNo("b", 1, 1), yesNo("c", 0, 1)].map(
+    (one) => ({ ...one, form: "label" }) as Prediction,
+  );
+  const { rows } = measureEvaluation(task, said, { bootstrap: { numDraws: 20 } });
+  expect(rows.map(({ metric, value, n }) => [metric, value, n])).toEqual([
+    ["accuracy", 2 / 3, 3],
+    ["macroF1", expect.closeTo(2 / 3, 12), 3], // of both labels: one found, one missed or taken for the other
+  ]);
+  const closed = measureEvaluation({ ...task, metrics: ["accuracy", "tokenRecall"] }, said, {
+    bootstrap: { numDraws: 20 },
+  });
+  expect(closed.rows.map(({ metric }) => metric)).toEqual(["accuracy"]);
+});
+
+test("without FT RAG the first system is the baseline; there is none without predictions", () => {
+  const named = (system: string): Prediction => ({ ...yesNo("a", 0, 0), system });
+  expect(baselineOf("test", [named("x"), named("ft-rag")])).toBe("ft-rag");
+  expect(baselineOf("test", [named("x"), named("y")])).toBe("x");
+  expect(() => baselineOf("test", [])).toThrow("test: predictions must hold at least one; got 0.");
+});
+
+test("of answers that are right or wrong it is counted which only one of two gets right; of macro-F1 it is not", () => {
+  const ids = ["a", "b", "c", "d"];
+  const task = toyTask(
+    ["accuracy", "macroF1"],
+    ids.map((id) => toyExample(id, { labels: [0] })),
+  );
+  const said = (system: string, answers: readonly number[]) =>
+    ids.map((id, i) => ({ ...yesNo(id, 0, answers[i]!), form: "label", system }) as Prediction);
+  const predictions = [...said("ft-rag", [0, 1, 1, 1]), ...said("x", [1, 0, 0, 1])];
+  const [accuracy, f1] = measureEvaluation(task, predictions, { bootstrap: { numDraws: 20 } }).differences;
+  expect(accuracy).toMatchObject({ metric: "accuracy", gained: 2, lost: 1, value: 1 / 4 });
+  expect(f1).toMatchObject({ metric: "macroF1" });
+  expect(f1).not.toHaveProperty("gained");
 });

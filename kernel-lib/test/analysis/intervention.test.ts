@@ -116,7 +116,7 @@ test("fewer questions come from the whole of the lists; the same seed gives the 
     Array.from({ length: 10 }, (_, i) => `q${4 * i}`),
   );
   expect(await measureIntervention({ ...toy(), reader: believer() }, { ...FAST, numQuestions: 10 })).toEqual(rows);
-  expect(stages).toContain("reading: wrong pair");
+  expect(stages).toEqual([...PAIR_KINDS.map((kind) => `reading: ${kind}`), "reading: done"]);
 });
 
 test("a passage without a truth has the diagnosis that its caption names; an interrupt stops between kinds", async () => {
@@ -139,6 +139,55 @@ test("refuses captions that name nothing, a passage of another corpus, and unkno
   expect(missing.message).toMatch(/corpus must hold every passage that was retrieved; p\d is missing/);
   const option = await refusal(() => measureIntervention({ ...world, reader: believer() }, { questions: 3 } as object));
   expect(option.message).toMatch(/has no option "questions"/);
+  expect(silent.message).toMatch(/^measureIntervention: lists must hold a question of one label/);
+  expect(silent.details).toEqual({ task: "toy", corpus: "toy" });
+  expect(missing.message).toMatch(/^measureIntervention: corpus/);
+  expect(missing.details).toEqual({ passageId: expect.stringMatching(/^p\d$/) });
+  expect(option.message).toMatch(/^measureIntervention: has no/);
+  const foreign = { ...world, lists: [{ ...world.lists[0]!, exampleId: "z" }], reader: believer() };
+  expect((await refusal(() => measureIntervention(foreign))).message).toMatch(
+    /^measureIntervention: exampleId must be/,
+  );
+  const seed = await refusal(() => measureIntervention({ ...world, reader: believer() }, { seed: -1 }));
+  expect(seed.message).toMatch(/^measureIntervention: seed must be a whole number in \[0, /);
+  const draws = { bootstrap: { numDraws: 0 } };
+  const drawn = await refusal(() => measureIntervention({ ...world, reader: believer() }, draws));
+  expect(drawn.message).toMatch(/ootstrap: numDraws must be/);
   const none = await refusal(() => measureIntervention({ ...world, reader: believer() }, { numQuestions: 0 }));
   expect(none.message).toMatch(/numQuestions must be a whole number/);
+});
+
+test("only questions of one label for which something was retrieved are asked, as labels and as yes or no", async () => {
+  const { task, corpus, lists } = toy();
+  const forms = ["label", "yesNo", "labels", "label", "yesNo"] as const;
+  const examples = task.splits.test.map((example, i) => {
+    const form = forms[i % 5]!;
+    return { ...example, form, ...(i % 5 === 3 ? { labels: [0, 1] } : {}) };
+  });
+  const asked: ReadPair[] = [];
+  const world = { task: { ...task, splits: { ...task.splits, test: examples } }, corpus, reader: believer(asked) };
+  const without = lists.map((list, i) => (i % 5 === 4 ? { ...list, hits: [] } : list));
+  const rows = await measureIntervention({ ...world, lists: without }, FAST);
+  expect(findMeasurement(rows, { system: "right pair", metric: "accuracy" })).toMatchObject({ n: 16, task: "toy" });
+  expect(new Set(asked.map(({ example }) => Number(example.id.slice(1)) % 5))).toEqual(new Set([0, 1]));
+});
+
+test("a caption that says otherwise than its picture is never swapped; passages of two diagnoses show neither", async () => {
+  const { task, corpus, lists } = toy();
+  const odd: Passage[] = [
+    { ...corpus.passages[0]!, id: "odd", text: "a benign lesion" }, // shown as malignant
+    { id: "both", corpus: "toy", image: picture(1), text: "a malignant or benign lesion", licence: "" },
+  ];
+  const asked: ReadPair[] = [];
+  const world = { ...corpus, passages: [...corpus.passages, ...odd] };
+  await measureIntervention({ task, corpus: world, lists, reader: believer(asked) }, FAST);
+  const own = asked.slice(40 * PAIR_KINDS.indexOf("own picture, swapped caption"));
+  for (const { example, passage } of own) expect(passage!.text.includes("malignant")).toBe(example.labels[0] === 1);
+  for (const kind of ["right pair", "wrong pair"] as const) {
+    const first = 40 * PAIR_KINDS.indexOf(kind);
+    for (const { example, passage } of asked.slice(first, first + 40)) {
+      expect(passage!.id).not.toBe("both");
+      expect(passage!.truth === LABELS[example.labels[0]!]!.name).toBe(kind === "right pair");
+    }
+  }
 });

@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { findMeasurement, type Measurement } from "../../src/analysis/measurement";
-import { CROSS_SCORER, measureCandidates, measureOracle, PICKS, trainCrossScorer } from "../../src/analysis/oracle";
+import {
+  CROSS_SCORER,
+  chanceOracle,
+  chanceOracleOf,
+  measureCandidates,
+  measureOracle,
+  numRight,
+  PICKS,
+  pickedStatistics,
+  pickReading,
+  trainCrossScorer,
+} from "../../src/analysis/oracle";
 import { createRandom, type Random } from "../../src/base/random";
 import type { Prediction, Reading } from "../../src/base/types";
 import { predict, toyTask } from "./helpers";
@@ -147,5 +158,80 @@ describe("the cross-scorer", () => {
   it("needs readings of passages", () => {
     expect(() => trainCrossScorer([])).toThrow(/must hold readings of passages/);
     expect(trainCrossScorer([listed("e1", 0, [1, 0], [0.9, 0.8])])(predict("closed-book", "e", 0, [], 0))).toBeNull();
+  });
+});
+
+describe("pickReading", () => {
+  it("takes the heaviest, the surest and the most said reading, of equals the first; nothing of nothing", () => {
+    const one = listed("e", 0, [1, 0, 1, 0], [0.6, 0.9, 0.9, 0.7]);
+    expect(pickReading({ ...one, weights: [0.2, 0.3, 0.3, 0.2] }, "score")).toBe(1);
+    expect(pickReading(one, "confidence")).toBe(1);
+    expect(pickReading(one, "vote")).toBe(0);
+    expect(pickReading(listed("e", 0, [1, 0, 0, 0], [0.6, 0.9, 0.9, 0.7]), "vote")).toBe(1);
+    expect(pickReading(predict("rag", "e", 0, [null, null, 1], 1), "vote")).toBe(2); // what cannot be read votes for nothing
+    for (const pick of PICKS) expect(pickReading(predict("closed-book", "e", 0, [], 0), pick)).toBeNull();
+  });
+
+  it("counts right readings, and how often as many guesses would be right", () => {
+    expect(numRight(predict("rag", "e", 1, [1, 0, null, 1], 0))).toBe(2);
+    expect(chanceOracle(0.6, 2)).toBeCloseTo(0.84, 12);
+    expect(chanceOracle(0.6, 0)).toBe(0);
+    const rows = [predict("rag", "a", 1, [1, 0], 0), predict("rag", "b", 1, [1, 1, 1, 0], 0)];
+    expect(chanceOracleOf(rows)([0, 1])).toBeCloseTo(1 - (1 - 4 / 6) ** 3, 12);
+    expect(chanceOracleOf(rows)([0])).toBeCloseTo(1 - (1 / 2) ** 2, 12);
+  });
+
+  it("gapLeft is what lies between a rule and the middle of model and oracle", () => {
+    const rows = [
+      predict("rag", "a", 0, [0, 1], 1),
+      predict("rag", "b", 0, [1, 0], 0),
+      predict("rag", "c", 0, [1, 1], 1),
+    ];
+    const [picked, left] = pickedStatistics(rows, () => 0);
+    expect([picked!.metric, left!.metric]).toEqual(["picked", "gapLeft"]);
+    expect(picked!.statistic([0, 1, 2])).toBeCloseTo(1 / 3, 12);
+    expect(left!.statistic([0, 1, 2])).toBeCloseTo((1 / 3 + 2 / 3) / 2 - 1 / 3, 12);
+    expect(pickedStatistics(rows, () => null)[0]!.statistic([0, 1, 2])).toBe(0);
+  });
+});
+
+describe("refusals of candidates", () => {
+  it("name what is wrong", () => {
+    expect(() => trainCrossScorer([])).toThrow(
+      "trainCrossScorer: train must hold readings of passages; none has one. Predict with a system that retrieves.",
+    );
+    const rows = [listed("e1", 0, [1, 0], [0.9, 0.8])];
+    expect(() => measureCandidates([...rows, { ...rows[0]!, system: "x" }], { task: TASK })).toThrow(
+      "measureCandidates: predictions must be of one system; got jomed, x.",
+    );
+    expect(() => measureCandidates([predict("x", "e1", 1, [1], 1)], { task: TASK })).toThrow(
+      /^measureCandidates: predictions must be of a system that retrieves; a reading has no passage\. Leave closed-book out\.$/,
+    );
+  });
+});
+
+describe("the parts of candidates", () => {
+  it("are cut by head and depth, and only both heads together are reranked", () => {
+    const random = createRandom("parts");
+    const rows = Array.from({ length: 12 }, (_, i) => drawn(`e${i}`, random));
+    const train = Array.from({ length: 12 }, (_, i) => drawn(`t${i}`, random));
+    const names = (more: object) => {
+      const found = measureCandidates(rows, { task: TASK, bootstrap: { numDraws: 10 }, ...more });
+      return [...new Set(found.map(({ subset }) => subset))];
+    };
+    const parts = ["image head", "text head", "both heads"].flatMap((part) =>
+      [1, 2, 3].map((depth) => `${part}, ${depth}`),
+    );
+    expect(names({}).filter((name) => name.split(", ").length === 2)).toEqual(parts);
+    expect(names({ depths: [2, 4] })).toEqual([
+      ...["image head, 2", "text head, 2", "both heads, 2"],
+      ...PICKS.map((pick) => `both heads, 2, ${pick}`),
+    ]);
+    expect(names({ depths: [1], train })).toContain(`both heads, 1, ${CROSS_SCORER}`);
+    const found = measureCandidates(rows, { task: TASK, bootstrap: { numDraws: 10 } });
+    expect(new Set(found.map(({ metric }) => metric))).toEqual(
+      new Set(["accuracy", "oracle", "chanceOracle", "picked", "gapLeft"]),
+    );
+    for (const { system, n } of found) expect([system, n]).toEqual(["jomed", 12]);
   });
 });

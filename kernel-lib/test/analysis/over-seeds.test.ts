@@ -85,3 +85,76 @@ test("refuses no seed, a seed twice, other tasks, and a seed that lacks a system
   const fewer = answers(12, { "closed-book": 4, "ft-rag": 8 });
   expect(() => measureOverSeeds([TWO[0]!, fewer])).toThrow(/seed 12 has others than seed 11/);
 });
+
+test("differences of further pairs, where both have answered; none to itself, none twice", () => {
+  const rows = measureOverSeeds(TWO, {
+    ...FEW,
+    pairs: [
+      ["jomed", "closed-book"],
+      ["jomed", "nobody"],
+      ["jomed", "ft-rag"],
+    ],
+  });
+  const differences = rows.filter(
+    ({ baseline, metric, subset }) => baseline !== null && metric === "accuracy" && subset === "all",
+  );
+  expect(differences.map(({ system, baseline }) => `${system} - ${baseline}`)).toEqual([
+    ...["closed-book - ft-rag", "jomed - ft-rag", "jomed - closed-book"],
+  ]);
+  expect(differences[2]).toMatchObject({
+    value: expect.closeTo((9 - 5 + 9 - 4) / 20, 12),
+    gained: 9,
+    lost: 0,
+    seeds: 2,
+  });
+  const other = measureOverSeeds(TWO, { ...FEW, baseline: "closed-book" });
+  expect(findMeasurement(other, { system: "jomed", baseline: "closed-book", metric: "accuracy" }).value).toBeCloseTo(
+    0.45,
+    12,
+  );
+  expect(other.some(({ subset }) => subset !== "all")).toBe(false); // it reads once: nothing is inconsistent under it
+});
+
+test("inconsistency has a row for every system that reads several passages, and no difference", () => {
+  const rows = measureOverSeeds(TWO, FEW).filter(({ metric }) => metric === "inconsistency");
+  expect(rows.map(({ system, baseline, value, n }) => [system, baseline, value, n])).toEqual([
+    ["ft-rag", null, 8 / 20, 20],
+    ["jomed", null, 8 / 20, 20],
+  ]);
+});
+
+test("a seed weighs as many questions as it has", () => {
+  const short = answers(12, { "ft-rag": 2 });
+  const kept = short.predictions.slice(0, 5);
+  const rows = measureOverSeeds([answers(11, { "ft-rag": 9 }), { ...short, predictions: kept }], FEW);
+  expect(findMeasurement(rows, { metric: "accuracy" })).toMatchObject({
+    value: expect.closeTo(11 / 15, 12),
+    n: 15,
+    seeds: 2,
+  });
+});
+
+test("rows of several seeds keep what they are of; counts only where every row has them", () => {
+  const [row] = measureEvaluation(TWO[0]!.task, TWO[0]!.predictions, FEW).differences;
+  const [one, other] = [
+    { ...row!, value: 0.1, n: 3, gained: 5, lost: 1 },
+    { ...row!, value: 0.3, n: 4, gained: 2, lost: 2 },
+  ];
+  expect(aggregateMeasurements([[one], [other]])).toEqual([
+    {
+      ...row,
+      value: expect.closeTo(0.2, 12),
+      low: expect.any(Number),
+      high: expect.any(Number),
+      pValue: null,
+      n: 7,
+      seeds: 2,
+      gained: 7,
+      lost: 3,
+    },
+  ]);
+  const { gained: _g, lost: _l, ...plain } = one;
+  expect(aggregateMeasurements([[plain], [plain]])[0]).not.toHaveProperty("gained");
+  for (const column of ["system", "baseline", "subset", "splitBy", "metric"] as const)
+    expect(aggregateMeasurements([[one], [{ ...other, [column]: "another" }]]), column).toEqual([]);
+});

@@ -119,3 +119,95 @@ test("refuses no cell, a cell twice, other worlds, and a missing system", () => 
   const two = one.predictions.filter(({ system }) => system !== "jomed");
   expect(() => measureSweep([{ ...one, predictions: two }])).toThrow(/must hold jomed; got closed-book, ft-rag/);
 });
+
+test("the table's rows, in order; every one says its setting and how many questions and seeds are behind it", () => {
+  const rows = measureSweep([cell("casebook:visibility=0.4", 11, [5, 7, 9])], { bootstrap: { numDraws: 20 } });
+  expect(rows.map(({ measure }) => measure)).toEqual([
+    ...["closedBook", "ftRag", "jomed", "ragGain", "gain", "gainOnConsistent", "gainOnInconsistent", "inconsistent"],
+    ...["sameBefore", "sameAfter", "otherAgreement", "known", "reachable", "predictedRagGain", "predictedGain"],
+    ...["predictedMost", "believed"],
+  ]);
+  for (const row of rows)
+    expect(row).toMatchObject({
+      task: "casebook:visibility=0.4",
+      visibility: 0.4,
+      alike: expect.any(Number),
+      seeds: 1,
+    });
+  expect(rows.map(({ n }) => n)).toEqual([10, 10, 10, 10, 10, 8, 2, ...Array(10).fill(10)]);
+  expect(find(rows, "casebook:visibility=0.4", "ftRag").value).toBeCloseTo(0.7, 12);
+  expect(find(rows, "casebook:visibility=0.4", "jomed").value).toBeCloseTo(0.9, 12);
+  expect(find(rows, "casebook:visibility=0.4", "otherAgreement").value).toBe(0.3);
+  expect(() => measureSweep([cell("casebook", 11, [5, 7, 9])], { bootstrap: { numDraws: 0 } })).toThrow(/numDraws/);
+});
+
+test("believed is the mean of the seeds where every one measured it; what is worked out is a mean too", () => {
+  const [one, other] = [11, 12].map((seed) => ({
+    ...cell("casebook", seed, [5, 7, 9]),
+    believed: seed === 11 ? 0.9 : 0.5,
+  }));
+  const further = { ...other!, told: { before: told([4, 4, 4, 4]), after: told([4, 4, 4, 4]) } };
+  const rows = measureSweep([one!, further], { bootstrap: { numDraws: 20 } });
+  expect(find(rows, "casebook", "believed")).toMatchObject({ value: expect.closeTo(0.7, 12), low: null, high: null });
+  expect(find(rows, "casebook", "sameBefore").value).toBeCloseTo((8 / 16 + 1) / 2, 12);
+});
+
+test("training reaches no less than the lists already hold", () => {
+  const dim = EXPECTATIONS.map((row) => (row.subset === "sign grain" ? { ...row, value: 0.1 } : row));
+  const rows = measureSweep([{ ...cell("casebook", 11, [5, 7, 9]), expectations: dim }], {
+    bootstrap: { numDraws: 20 },
+  });
+  expect(find(rows, "casebook", "reachable").value).toBeCloseTo(0.08, 12);
+  const most = predictAccuracy({ otherAgreement: 0.3, known: 0.2, same: 0.5 });
+  const before = predictAccuracy({ otherAgreement: 0.3, known: 0.2, same: [2, 2, 4, 0] });
+  expect(find(rows, "casebook", "predictedMost").value).toBeCloseTo(most - before, 12);
+});
+
+test("seeds are drawn: where one gains and the other loses, the interval holds both", () => {
+  const rows = measureSweep([cell("casebook", 11, [5, 0, 10]), cell("casebook", 12, [5, 10, 0])], {
+    bootstrap: { numDraws: 200 },
+  });
+  expect(find(rows, "casebook", "gain")).toMatchObject({ value: expect.closeTo(0, 12), low: -1, high: 1 });
+  expect(find(rows, "casebook", "jomed")).toMatchObject({ value: 0.5, low: 0, high: 1 });
+});
+
+test("the correlation is of FT RAG's gains too, where they are asked for", () => {
+  const rows = [0.1, 0.3, 0.5, 0.9].flatMap((knowledge, i) =>
+    (["gain", "predictedGain", "ragGain", "predictedRagGain"] as const).map((measure) => ({
+      ...{ task: `casebook:knowledge=${knowledge}`, knowledge, visibility: 1, pull: 1, alike: 1 / 3, measure },
+      ...{ value: { gain: i, predictedGain: i, ragGain: -i, predictedRagGain: i }[measure] + 0.01 * i * i },
+      ...{ low: null, high: null, n: 10, seeds: 1 },
+    })),
+  );
+  expect(sweepCorrelation(rows).value).toBeCloseTo(1, 9);
+  expect(sweepCorrelation(rows, "ragGain").value).toBeLessThan(-0.99);
+  expect(() => sweepCorrelation([])).toThrow(
+    "sweepCorrelation: rows must hold at least four settings; got 0. Sweep more.",
+  );
+});
+
+test("refusals name the sweep, the cell and what is there", () => {
+  const one = cell("casebook", 11, [5, 7, 9]);
+  expect(() => measureSweep([])).toThrow("measureSweep: cells must hold at least one; got 0. Run the grid first.");
+  expect(() => measureSweep([one, one])).toThrow(
+    "measureSweep: cells must be one a setting and seed; got casebook, seed 11 twice.",
+  );
+  try {
+    measureSweep([{ ...one, task: "chest" }]);
+    expect.unreachable();
+  } catch (error) {
+    expect((error as { details: unknown }).details).toEqual({ task: "chest" });
+  }
+  for (const [name, there] of [
+    ["closed-book", "ft-rag, jomed"],
+    ["ft-rag", "closed-book, jomed"],
+  ] as const) {
+    const two = one.predictions.filter(({ system }) => system !== name);
+    expect(() => measureSweep([{ ...one, predictions: two }])).toThrow(
+      `measureSweep: predictions of casebook, seed 11 must hold ${name}; got ${there}.`,
+    );
+  }
+  expect(() => measureSweep([{ ...one, predictions: [] }])).toThrow(
+    /^measureSweep: predictions must hold at least one/,
+  );
+});

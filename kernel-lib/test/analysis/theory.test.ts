@@ -76,6 +76,47 @@ describe("predictAccuracy", () => {
   });
 });
 
+describe("refusals", () => {
+  const told = { same: 0.5, otherAgreement: 0 };
+  it.each([
+    [() => predictReading({ ...told, same: 2 }), "predictReading: same must be a number in [0, 1]; got 2."],
+    [() => predictAccuracy({ ...told, same: 2 }), "predictAccuracy: same must be a number in [0, 1]; got 2."],
+    [() => predictAccuracy({ ...told, same: [-1] }), "predictAccuracy: same must be a whole number in [0, 4]; got -1."],
+    [
+      () => predictAccuracy({ ...told, same: [] }),
+      "predictAccuracy: same must hold a number for each question; got none.",
+    ],
+    [
+      () => predictAccuracy({ ...told, otherAgreement: 2 }),
+      "predictAccuracy: otherAgreement must be a number in [0, 1]",
+    ],
+    [() => predictAccuracy({ ...told, sameAgreement: 2 }), "predictAccuracy: sameAgreement must be a number in [0, 1]"],
+    [() => predictAccuracy({ ...told, known: 2 }), "predictAccuracy: known must be a number in [0, 1]"],
+    [
+      () => predictAccuracy({ ...told, numReadings: 0 }),
+      "predictAccuracy: numReadings must be a whole number in [1, 16]",
+    ],
+    [
+      () => predictAccuracy({ ...told, numClasses: 51 }),
+      "predictAccuracy: numClasses must be a whole number in [2, 50]",
+    ],
+    [
+      () => predictReading({ ...told, q: 1 } as never),
+      'predictReading: has no option "q". Use one of same, otherAgreement,',
+    ],
+    [() => knownShare(2, 0.5), "knownShare: accuracy must be a number in [0, 1]; got 2."],
+    [() => knownShare(0.5, -1), "knownShare: chance must be a number in [0, 0.999999999]; got -1."],
+  ])("say the function, the number and the rule: %#", (call, message) => {
+    expect(call).toThrow(message);
+  });
+
+  it("but the largest numbers are taken", () => {
+    const wide = { same: 1, otherAgreement: 1, sameAgreement: 1, known: 1, numReadings: 16, numClasses: 50 };
+    expect(predictAccuracy(wide)).toBe(1);
+    expect(predictAccuracy({ ...wide, known: 0 })).toBeCloseTo(1, 9);
+  });
+});
+
 describe("knownShare", () => {
   it("takes guesses off, and is never negative", () => {
     expect(knownShare(0.65, 0.5)).toBeCloseTo(0.3, 12);
@@ -117,6 +158,41 @@ describe("measureTold", () => {
     const read = { ...made, readings: [{ ...made.readings[0]!, retrieved: hit! }] };
     expect(listOf(read)).toEqual(list("a", ["p"]));
     expect(() => measureTold(from, [listOf(made)])).toThrow(/lists must be equally long; a has not/);
+  });
+
+  it("names in its details what it refuses", () => {
+    const details = (list_: ReturnType<typeof list>) => {
+      try {
+        measureTold(from, [list_]);
+      } catch (error) {
+        return [(error as Error).message, (error as { details: unknown }).details];
+      }
+      return "not refused";
+    };
+    expect(details(list("c", ["p"]))).toEqual([
+      "measureTold: facts must say the pattern of every question; c has not. Use the lists of one retrieving system on a casebook.",
+      { id: "c" },
+    ]);
+    expect(details(list("z", ["p"]))).toEqual([expect.stringMatching(/^measureTold: exampleId must be/), { id: "z" }]);
+    expect(details(list("a", []))).toEqual([
+      expect.stringMatching(/lists must be equally long; a has not/),
+      { id: "a" },
+    ]);
+  });
+
+  it("takes a caption of several labels for a guess, and chance for what was never read", () => {
+    const both = passage("both", "says yes or no .");
+    const more = { ...from, corpus: { ...corpus, passages: [...passages, both] } as Corpus };
+    expect(measureTold(more, [list("a", ["both"])])).toMatchObject({
+      otherAgreement: 1 / 2,
+      sameAgreement: 1,
+      sameShare: 0,
+    });
+    expect(measureTold(from, [list("a", ["p"])])).toMatchObject({
+      otherAgreement: 1 / 2,
+      sameAgreement: 1,
+      sameShare: 1,
+    });
   });
 
   it("refuses unknown patterns, several labels, passages and questions from elsewhere, lists of other lengths, and nothing", () => {

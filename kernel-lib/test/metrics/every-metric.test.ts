@@ -18,6 +18,24 @@ unparsed            | unreadable answers          | share | lower   | -
 inconsistency       | inconsistent queries        | share | neither | -
 oracle              | oracle                      | share | higher  | -
 oracleGap           | oracle minus accuracy       | share | neither | -
+chanceOracle        | oracle of as many guesses   | share | neither | -
+picked              | accuracy of the picked reading | share | higher | -
+gapLeft             | oracle minus picked, minus half of the gap | share | neither | -
+trainedShare        | trained share of the weights | share | lower  | -
+trainedWeights      | trained weights             | count | lower   | -
+trainingPasses      | prompts read to train       | count | lower   | -
+answeringPasses     | prompts read to answer      | count | lower   | -
+trainingSeconds     | seconds of training         | seconds | lower | -
+trust               | probability of what the caption says | share | neither | -
+trustGap            | more trust in the same pattern | share | neither | -
+followsCaption      | readings that follow the caption | share | neither | -
+captionSwap         | readings that follow a swapped caption | share | neither | -
+outcome             | questions of this outcome   | share | neither | -
+flow                | questions that go this way  | share | neither | -
+kept                | passages that stayed        | share | neither | -
+largestWeight       | largest fusion weight       | share | neither | -
+equalWeight         | equal fusion weight         | share | neither | -
+sameAsEqual         | answers as with equal weights | share | neither | -
 agreement           | agreement                   | share | higher  | -
 knownTruth          | passages of known truth     | share | neither | -
 smallestEffect      | smallest effect that shows  | share | lower   | -

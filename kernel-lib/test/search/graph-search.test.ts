@@ -83,6 +83,36 @@ describe("searchGraph", () => {
     expect((await search(folded, ONE, 1, { accept: () => false }))[0]).toEqual({ ids: [], positions: [], scores: [] });
   });
 
+  it("compares nothing anew where the graph found enough, and takes no hit of the next query for one of this", async () => {
+    const ten = matrix(Array.from({ length: 10 }, (_, i) => [i + 1]));
+    const index = createFlatIndex(idsOf(10), ten);
+    const unread = () => {
+      throw new Error("read anew");
+    };
+    const sure = { ...graphOf(ten).graph, row: unread };
+    const both = matrix([[1], [-1]]);
+    const ids = async (k: number, options: SearchOptions, graph: NativeGraph = sure) =>
+      (await searchGraph(index, { graph, fold: null }, both, k, options)).map((hits) => hits.ids);
+    expect(await ids(2, {})).toEqual([
+      ["p9", "p8"],
+      ["p0", "p1"],
+    ]);
+    expect(await ids(2, { excludeIds: [["p9"], ["p0"]] })).toEqual([
+      ["p8", "p7"],
+      ["p1", "p2"],
+    ]);
+    expect(await ids(1, { accept: (id) => id !== "p9" })).toEqual([["p8"], ["p0"]]);
+    // none of the four best of the first query may be found: the next place belongs to the other query
+    expect(await ids(1, { accept: (id) => id < "p6" }, graphOf(ten).graph)).toEqual([["p5"], ["p0"]]);
+    const corpus = { data: Float32Array.of(...ten.data, ...ten.data), rows: 20, cols: 1 };
+    const folded = { graph: sure, fold: foldRows(corpus) };
+    const found = await searchGraph(createFlatIndex(idsOf(20), corpus), folded, both, 3, {});
+    expect(found.map(({ positions }) => positions)).toEqual([
+      [9, 19, 8],
+      [0, 10, 1],
+    ]);
+  });
+
   it("answers 256 queries a call, and one where each excludes its own; tells how far it is", async () => {
     const told: unknown[] = [];
     const control = { onProgress: (event: unknown) => told.push(event) };

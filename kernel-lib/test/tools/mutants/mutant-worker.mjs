@@ -42,12 +42,21 @@ async function instrument() {
   const made = await new Instrumenter(logger).instrument(files, { plugins: null, excludedMutations: [], ignorers: [] });
   const texts = new Map(made.files.map(({ name, content }) => [name, countHits(content)]));
   const linesOf = new Map(files.map(({ name, content }) => [name, content.split("\n")]));
+  const met = new Map();
+  /** A name that stays when other lines of the file change: what is put for what, and the how manieth of these. */
+  const keyOf = (...parts) => {
+    const name = JSON.stringify(parts);
+    met.set(name, (met.get(name) ?? 0) + 1);
+    return `${name} ${met.get(name)}`;
+  };
   const mutants = made.mutants.map(({ id, fileName, location, mutatorName, replacement }) => {
     const { start, end } = location;
     const lines = linesOf.get(fileName).slice(start.line, end.line + 1);
     lines[lines.length - 1] = lines.at(-1).slice(0, end.column);
     lines[0] = lines[0].slice(start.column);
-    return { id, fileName, location, mutatorName, replacement, original: lines.join("\n") };
+    const original = lines.join("\n");
+    const key = keyOf(fileName, mutatorName, original, replacement);
+    return { id, key, fileName, location, mutatorName, replacement, original };
   });
   return { texts, mutants };
 }
@@ -137,11 +146,10 @@ process.send({ mutants });
 const tell = (message) => new Promise((done) => process.send(message, done));
 
 const HITS = 100;
-const isAsked = ({ id, fileName }) =>
+const isAsked = ({ id, key, fileName }) =>
   Number(id) >= first &&
-  Number(id) % every === 0 &&
-  (only === null || fileName.includes(only)) &&
-  (!among || among.includes(id));
+  (among ? among.includes(key) : Number(id) % every === 0) &&
+  (only === null || fileName.includes(only));
 for (const { id } of mutants.filter(isAsked)) {
   const reached = reachedBy.get(id);
   const reaching = all.filter(([test]) => reached.tests.has("") || reached.tests.has(test));

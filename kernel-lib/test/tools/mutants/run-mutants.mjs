@@ -1,7 +1,7 @@
 // Tries the mutants of one room with the tests of that room: see docs/mutants.md.
 //   node kernel-lib/test/tools/mutants/run-mutants.mjs <room> [--tests folder,folder] [--from <folder with @stryker-mutator/instrumenter>]
 //     [--only <part of a file's name>] [--first <mutant>] [--every <step>: a share in equal steps through all files] [--out <file>]
-//     [--again <file of an earlier --out>: only those that were not found then; tests may have come since, sources may not have changed]
+//     [--again <file of an earlier --out>: only those that were not found then; tests may have come since]
 // The parent watches the worker's processor time: a mutant that never ends counts as found, and a new worker goes on behind it.
 import { fork } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -67,12 +67,12 @@ function work(settings) {
 
 const earlier = values.again === undefined ? [] : JSON.parse(readFileSync(values.again, "utf8")).mutants;
 const wasFound = ({ status }) => status === "found" || status === "timeout";
-const among = values.again === undefined ? null : earlier.filter((each) => !wasFound(each)).map(({ id }) => id);
+const among = values.again === undefined ? null : earlier.filter((each) => !wasFound(each)).map(({ key }) => key);
 const share = { only: values.only ?? null, every: Number(values.every), among };
 const settings = { library, room, tests, from: values.from, ...share };
 const say = (text) => process.stdout.write(`${text}\n`);
 const made = new Map(); // mutants by id
-const statusOf = new Map(earlier.filter(wasFound).map(({ id, status }) => [id, status]));
+const statusOf = new Map(earlier.filter(wasFound).map(({ key, status }) => [key, status])); // those tried now go by number
 
 /** Notes what came of a mutant; one that no test found is said at once. */
 function note({ id, status }) {
