@@ -188,3 +188,190 @@ describe("fusion weights", () => {
     expect(() => measureFusionWeights(BEFORE, { task, temperatures: [0] })).toThrow(/temperatures must be a number/);
   });
 });
+
+describe("what lists changed, by hand", () => {
+  const list = (system: string, id: string, hits: readonly (readonly [passageId: string, head: Head])[]) => ({
+    ...{ system, exampleId: id },
+    hits: hits.map(([passageId, head], rank) => ({ passageId, head, score: 1, rank })),
+  });
+  const both = (system: string, ...ids: readonly string[]) =>
+    IDS.slice(0, 2).map((id, i) =>
+      list(system, id, [
+        [ids[i]!, "image"],
+        [ids[i + 2]!, "text"],
+      ]),
+    );
+  const words = new Map(
+    Object.entries({ e0: "left", e1: "right", yes1: "left", yes2: "left", no1: "right" }).map(([id, side]) => [
+      id,
+      { side },
+    ]),
+  );
+  const facts = { signs: ["side"], nuisances: [], words };
+  const rowsOf = (before: string[], after: string[]) =>
+    measureListChanges({
+      task,
+      corpus,
+      facts,
+      before: both("ft-rag", ...before),
+      after: both("jomed", ...after),
+      ...FAST,
+    });
+
+  test("each head by itself, the table's rows in order", () => {
+    const rows = rowsOf(["yes1", "no1", "no1", "no1"], ["yes1", "yes2", "no1", "no1"]);
+    expect(rows.map(({ system, baseline, metric, subset, n }) => [metric, subset, system, baseline, n])).toEqual([
+      ["kept", "image head", "jomed", null, 2],
+      ["agreement", "image head", "ft-rag", null, 2],
+      ["agreement", "image head", "jomed", null, 2],
+      ["agreement", "image head, came in", "jomed", null, 1],
+      ["agreement", "image head, went", "ft-rag", null, 1],
+      ["agreement", "image head", "jomed", "ft-rag", 2],
+      ["agreement", "image head, sign side", "ft-rag", null, 2],
+      ["agreement", "image head, sign side", "jomed", null, 2],
+      ["agreement", "image head, sign side, came in", "jomed", null, 1],
+      ["agreement", "image head, sign side, went", "ft-rag", null, 1],
+      ["agreement", "image head, sign side", "jomed", "ft-rag", 2],
+      ["kept", "text head", "jomed", null, 2],
+      ["agreement", "text head", "ft-rag", null, 2],
+      ["agreement", "text head", "jomed", null, 2],
+      ["agreement", "text head", "jomed", "ft-rag", 2],
+      ["agreement", "text head, sign side", "ft-rag", null, 2],
+      ["agreement", "text head, sign side", "jomed", null, 2],
+      ["agreement", "text head, sign side", "jomed", "ft-rag", 2],
+    ]);
+    const value = (subset: string, system: string) => shareIn(rows, subset, { metric: "agreement", system });
+    expect([value("image head", "ft-rag"), value("image head", "jomed")]).toEqual([1 / 2, 1]);
+    expect(shareIn(rows, "image head", { metric: "kept" })).toBe(1 / 2);
+    // e0 is left as yes1 is; e1 is right, as no1 is and yes2 is not
+    expect([value("image head, sign side", "ft-rag"), value("image head, sign side", "jomed")]).toEqual([1, 1 / 2]);
+    expect(shareIn(rows, "image head, sign side, went", { system: "ft-rag" })).toBe(1);
+    expect(shareIn(rows, "image head, sign side, came in", { system: "jomed" })).toBe(0);
+  });
+
+  test("what nobody knows is left out of values, and of the difference where it is of either list", () => {
+    const rows = rowsOf(["dark", "no1", "no1", "no1"], ["yes1", "no1", "no1", "no1"]);
+    const about = { metric: "agreement" };
+    expect(findMeasurement(rows, { ...about, subset: "image head", system: "ft-rag" })).toMatchObject({
+      value: 0,
+      n: 1,
+    });
+    expect(findMeasurement(rows, { ...about, subset: "image head", system: "jomed" })).toMatchObject({
+      value: 1 / 2,
+      n: 2,
+    });
+    const difference = findMeasurement(rows, { ...about, subset: "image head", system: "jomed", baseline: "ft-rag" });
+    expect(difference).toMatchObject({ value: 0, n: 1 }); // of e1 alone
+    const dark = rowsOf(["dark", "dark", "no1", "no1"], ["yes1", "yes1", "no1", "no1"]);
+    expect(dark.filter(({ subset, metric }) => subset === "image head" && metric === "agreement")).toHaveLength(1);
+  });
+
+  test("refuses lists that do not belong together, and says which", () => {
+    const [before, after] = [both("ft-rag", "yes1", "no1", "no1", "no1"), both("jomed", "yes1", "no1", "no1", "no1")];
+    const refusal = (more: object) => () => measureListChanges({ task, corpus, before, after, ...more });
+    expect(refusal({ before: [] })).toThrow(
+      "measureListChanges: before must hold the lists of one system; got no list. Pass one system's.",
+    );
+    expect(refusal({ after: [...after, ...before] })).toThrow(
+      "measureListChanges: after must hold the lists of one system; got jomed, ft-rag. Pass one system's.",
+    );
+    const rule = "measureListChanges: before and after must be lists of the same questions, one each; got";
+    expect(refusal({ before: before.slice(1) })).toThrow(`${rule} 1 and 2.`);
+    expect(refusal({ after: [after[0]!, after[0]!] })).toThrow(`${rule} 2 and 2.`);
+    expect(refusal({ after: [after[0]!, { ...after[1]!, exampleId: "e4" }] })).toThrow(`${rule} 2 and 2.`);
+    const foreign = [before, after].map((lists) => [{ ...lists[0]!, exampleId: "z" }]);
+    expect(refusal({ before: foreign[0], after: foreign[1] })).toThrow(
+      /^measureListChanges: exampleId must be an example/,
+    );
+  });
+});
+
+describe("fusion weights of what cannot be weighed", () => {
+  test("questions with one reading, or with one that was not retrieved, are left out", () => {
+    const [first, second, third] = BEFORE;
+    const one = { ...second!, readings: second!.readings.slice(0, 1), weights: [1] };
+    const half = {
+      ...third!,
+      readings: third!.readings.map((each, i) => (i === 0 ? { ...each, retrieved: null } : each)),
+    };
+    const rows = measureFusionWeights([first!, one, half], { task, temperatures: [1], ...FAST });
+    expect(rows.map(({ metric, n, subset, system }) => [system, metric, subset, n])).toEqual(
+      ["largestWeight", "equalWeight", "sameAsEqual"].map((metric) => ["ft-rag", metric, "temperature 1", 1]),
+    );
+  });
+
+  test("the temperatures are these where none is named, and refusals say the rule", () => {
+    const subsets = measureFusionWeights(BEFORE, { task, ...FAST }).map(({ subset }) => subset);
+    expect([...new Set(subsets)]).toEqual([1, 0.1, 0.03, 0.01].map((temperature) => `temperature ${temperature}`));
+    expect(() => measureFusionWeights(BEFORE, { task, temperatures: [] })).toThrow(
+      "measureFusionWeights: temperatures must hold at least one; got none.",
+    );
+    expect(measureFusionWeights(BEFORE, { task, temperatures: [1000, 1e-6], ...FAST })).toHaveLength(6);
+  });
+});
+
+describe("every outcome", () => {
+  const alone = (id: string, answer: number, more: object = {}) => ({
+    ...read(
+      "x",
+      id,
+      [
+        ["yes1", 1],
+        ["no1", 1],
+      ],
+      answer,
+    ),
+    ...more,
+  });
+  const outcomes = (predictions: readonly Prediction[]) =>
+    measureAttribution(predictions, { task, corpus, ...FAST })
+      .filter(({ value }) => value > 0)
+      .map(({ subset, value, n }) => [subset, value, n]);
+
+  test("a question without a label has no passage that could show it: its truth is unknown", () => {
+    const open = toyTask(["accuracy"], [toyExample("e0", { labels: [] })]);
+    const rows = measureAttribution([alone("e0", 1)], { task: open, corpus, ...FAST });
+    expect(rows.filter(({ value }) => value > 0).map(({ subset }) => subset)).toEqual(["truth unknown"]);
+  });
+
+  test("one passage that shows the label is enough for the reader to be to blame", () => {
+    expect(outcomes([alone("e0", 1)])).toEqual([["reader misread it", 1, 1]]);
+    expect(
+      outcomes([
+        read(
+          "x",
+          "e0",
+          [
+            ["no1", 1],
+            ["dark", 1],
+          ],
+          1,
+        ),
+      ]),
+    ).toEqual([["retrieval missed it", 1, 1]]);
+    expect(
+      outcomes([
+        read(
+          "x",
+          "e0",
+          [
+            ["dark", 0],
+            ["dark", 1],
+          ],
+          1,
+        ),
+      ]),
+    ).toEqual([["fusion lost it", 1, 1]]);
+    expect(outcomes([alone("e0", 0)])).toEqual([["right", 1, 1]]);
+  });
+
+  test("all flows are there, from the first system to the second", () => {
+    const rows = measureFlows([...BEFORE, ...AFTER], ["ft-rag", "jomed"], { task, corpus, ...FAST });
+    expect(rows).toHaveLength(36);
+    expect(new Set(rows.map(({ metric }) => metric))).toEqual(new Set(["flow"]));
+    expect(shareIn(rows, "right → fusion lost it")).toBe(0);
+    expect(() => measureFlows(BEFORE, ["ft-rag", "jomed"], { task, corpus })).toThrow(
+      "measureFlows: predictions must hold jomed; they hold ft-rag. Predict it on this split.",
+    );
+  });
+});

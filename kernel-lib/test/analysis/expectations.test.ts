@@ -188,3 +188,179 @@ test("without captions that name a label there is nothing to swap, and without a
   expect(systems(await measureExpectations(silent, { reader }))).not.toContain("reader");
   expect(systems(await measureExpectations(frozen))).not.toContain("reader");
 });
+
+test("rows are of the task, under the names that figures ask for; intervals are drawn as told", async () => {
+  const { frozen, facts } = toy();
+  const rows = await measureExpectations(frozen, { facts, ...FAST });
+  for (const row of rows) expect(row).toMatchObject({ task: "toy", data: "phantom" });
+  const metricsOf = (system: string) => [
+    ...new Set(rows.filter((row) => row.system === system).map(({ metric }) => metric)),
+  ];
+  expect(metricsOf("linear probe")).toEqual(["accuracy"]);
+  expect(metricsOf("frozen")).toEqual(["agreement"]);
+  expect(metricsOf("chance")).toEqual(["accuracy", "agreement"]);
+  expect(metricsOf("caption vote")).toEqual(["accuracy"]);
+  expect(metricsOf("power")).toEqual(["smallestEffect"]);
+  const heads = ["image head", "text head"];
+  expect(rows.filter(({ system }) => system === "frozen").map(({ subset }) => subset)).toEqual(
+    heads.flatMap((head) => [head, `${head}, sign coin`, `${head}, nuisance side`]),
+  );
+  expect(rows.filter(({ system }) => system === "caption vote").map(({ subset }) => subset)).toEqual(["all", ...heads]);
+  expect(rows.filter(({ system }) => system === "linear probe").map(({ subset, n }) => [subset, n])).toEqual([
+    ...[
+      ["label", 40],
+      ["sign coin", 40],
+      ["nuisance side", 40],
+    ],
+  ]);
+  const draws = await refusal(() => measureExpectations(frozen, { bootstrap: { numDraws: 0 } }));
+  expect(draws.message).toMatch(/ootstrap: numDraws must be/);
+  for (const option of [{ numPerHead: 0.5 }, { changedShares: [-1] }, { heads: 1 }] as object[])
+    expect((await refusal(async () => measureExpectations(frozen, option))).message).toMatch(/^measureExpectations: /);
+});
+
+test("the smallest effect counts patients, not pictures, by the shares that are named", async () => {
+  const { frozen } = toy();
+  const { task, queries } = frozen;
+  const test = task.splits.test.map((example, i) => ({ ...example, group: `patient ${i % 50}` }));
+  const rows = await measureExpectations(
+    { task: { ...task, splits: { ...task.splits, test } }, queries },
+    { changedShares: [0.3, 1], ...FAST },
+  );
+  const power = rows.filter(({ system }) => system === "power");
+  expect(power.map(({ subset, n, low, high, value }) => [subset, n, low === value && high === value])).toEqual([
+    ["30 % changed", 50, true],
+    ["100 % changed", 50, true],
+  ]);
+  const [sure, n] = [1.959964 + 0.841621, 50];
+  expect(power[0]!.value).toBeCloseTo(sure * Math.sqrt(0.3 / (n + sure ** 2)), 12);
+});
+
+test("pictures of which a fact is unknown are left out of its probe and of its agreement", async () => {
+  const { frozen, facts } = toy();
+  const known = new Map([...facts.words].filter(([id]) => !/^toy.validation.\d$/.test(id) && !/^p.\d$/.test(id)));
+  known.set("toy/validation/0", { coin: "head" }); // nothing of its side
+  const rows = await measureExpectations(frozen, { facts: { ...facts, words: known }, ...FAST });
+  const n = (system: string, subset: string) => findMeasurement(rows, { system, subset }).n;
+  expect([n("linear probe", "label"), n("linear probe", "nuisance side"), n("linear probe", "sign coin")]).toEqual([
+    40, 30, 31,
+  ]);
+  expect(n("frozen", "image head, nuisance side")).toBeLessThanOrEqual(30);
+  const passages = frozen.corpus.passages.map(({ id }) => known.get(id)?.["side"]).filter((side) => side !== undefined);
+  expect(passages).toHaveLength(50);
+  // chance is the share of the known passages on each query's side, over the queries that have a known neighbour
+  const left = passages.filter((side) => side === "left").length / 50;
+  expect(shareOf(rows, "chance", "image head, nuisance side")).toBeGreaterThanOrEqual(Math.min(left, 1 - left) - 1e-12);
+  expect(shareOf(rows, "chance", "image head, nuisance side")).toBeLessThanOrEqual(Math.max(left, 1 - left) + 1e-12);
+});
+
+test("a pattern that the facts know is compared, not probed", async () => {
+  const { frozen, facts } = toy();
+  const words = new Map([...facts.words].map(([id, word]) => [id, { ...word, pattern: word["side"]! }]));
+  const rows = await measureExpectations(frozen, { facts: { ...facts, words }, ...FAST });
+  expect(shareOf(rows, "frozen", "image head, sign pattern")).toBe(1);
+  expect(rows.some(({ system, subset }) => system === "linear probe" && subset.includes("pattern"))).toBe(false);
+});
+
+test("chance of a probe is the commonest word of the training pictures; of one word alone there is no probe", async () => {
+  const { frozen, facts } = toy();
+  const { task, queries } = frozen;
+  const of = (split: "train" | "validation") => task.splits[split].map(({ labels }) => labels[0]!);
+  const commonest = of("train").filter((label) => label === 1).length > 40 ? 1 : 0;
+  const rows = await measureExpectations({ task, queries }, FAST);
+  expect(shareOf(rows, "chance", "label")).toBeCloseTo(
+    of("validation").filter((label) => label === commonest).length / 40,
+    12,
+  );
+  const alike = new Map([...facts.words].map(([id, word]) => [id, { ...word, coin: "head" }]));
+  const found = await measureExpectations({ task, queries }, { facts: { ...facts, words: alike }, ...FAST });
+  expect(found.some(({ subset }) => subset === "sign coin")).toBe(false);
+});
+
+test("of a split sorted by label every so many-th picture is probed, up to 2,000", async () => {
+  const { frozen } = toy();
+  const { task, queries } = frozen;
+  const train = Array.from({ length: 4500 }, (_, i) => ({
+    ...task.splits.train[0]!,
+    id: `many/${i}`,
+    labels: [i < 2250 ? 0 : 1],
+  }));
+  const data = Float32Array.from(train.flatMap(({ labels: [label] }) => [2 * label! - 1, 1]));
+  const many = { ...task, splits: { ...task.splits, train } };
+  const rows = await measureExpectations(
+    { task: many, queries: { ...queries, train: { data, rows: 4500, cols: 2 } } },
+    FAST,
+  );
+  const sides = task.splits.validation.map(
+    ({ labels: [label] }, i) => Number(queries.validation.data[2 * i]! > 0) === label,
+  );
+  expect(shareOf(rows, "linear probe", "label")).toBe(sides.filter(Boolean).length / 40);
+});
+
+test("a vote of sets is right where it elects the very set; other forms have none", async () => {
+  const { frozen } = toy({ form: "labels" });
+  const passages = frozen.corpus.passages.map((passage) => ({ ...passage, text: "malignant and benign" }));
+  const both = await measureExpectations({ ...frozen, corpus: { ...frozen.corpus, passages } }, FAST);
+  expect(shareOf(both, "caption vote", "all")).toBe(0);
+  const validation = frozen.task.splits.validation.map((example) => ({ ...example, labels: [0, 1] }));
+  const task = { ...frozen.task, splits: { ...frozen.task.splits, validation } };
+  const rows = await measureExpectations({ ...frozen, task, corpus: { ...frozen.corpus, passages } }, FAST);
+  expect(shareOf(rows, "caption vote", "all")).toBe(1);
+  expect(shareOf(rows, "linear probe", "label benign")).toBeGreaterThanOrEqual(0);
+});
+
+test("the swapped caption keeps all else of its passage, and a question is asked with its best passage that names a label", async () => {
+  const { frozen } = toy();
+  const asked: { readonly id: string; readonly text: string; readonly licence: string; readonly corpus: string }[] = [];
+  const reader: Reader = {
+    fingerprint: "toy",
+    scoreLabels: () => Promise.reject(new Error("not asked")),
+    writeAnswers: async (pairs) => {
+      asked.push(...pairs.map(({ passage }) => passage!));
+      return pairs.map(() => "0");
+    },
+    dispose: () => {},
+  };
+  const licensed = frozen.corpus.passages.map((passage) => ({ ...passage, licence: "CC0" }));
+  const rows = await measureExpectations(
+    { ...frozen, corpus: { ...frozen.corpus, passages: licensed } },
+    { reader, ...FAST },
+  );
+  expect(findMeasurement(rows, { system: "reader", metric: "captionSwap" })).toMatchObject({
+    value: 0,
+    subset: "all",
+    task: "toy",
+  });
+  const [told, swapped] = [asked.slice(0, 40), asked.slice(40)];
+  swapped.forEach((passage, i) => {
+    expect(passage).toMatchObject({ id: `${told[i]!.id} swapped`, corpus: "toy", licence: "CC0" });
+    expect(passage).not.toHaveProperty("truth");
+  });
+});
+
+test("at most 64 questions are asked, from the whole of the split", async () => {
+  const { frozen } = toy();
+  const { task, queries } = frozen;
+  const validation = Array.from({ length: 160 }, (_, i) => ({
+    ...task.splits.validation[i % 40]!,
+    id: `v${i}`,
+    group: `v${i}`,
+  }));
+  const data = Float32Array.from(
+    validation.flatMap((_, i) => [...queries.validation.data.subarray(2 * (i % 40), 2 * (i % 40) + 2)]),
+  );
+  const asked: string[] = [];
+  const reader = {
+    writeAnswers: async (pairs: readonly { readonly example: Example }[]) => {
+      asked.push(...pairs.map(({ example }) => example.id));
+      return pairs.map(() => "0");
+    },
+  } as unknown as Reader;
+  const many = { ...frozen, task: { ...task, splits: { ...task.splits, validation } } };
+  const rows = await measureExpectations(
+    { ...many, queries: { ...queries, validation: { data, rows: 160, cols: 2 } } },
+    { reader, ...FAST },
+  );
+  expect(findMeasurement(rows, { system: "reader", metric: "captionSwap" }).n).toBe(64);
+  expect(asked.slice(0, 64)).toEqual(Array.from({ length: 64 }, (_, i) => `v${Math.floor(2.5 * i)}`));
+});

@@ -105,3 +105,28 @@ describe("measureInconsistency", () => {
     expect(() => measureInconsistency([], { base: "rag", numLabels: 2 })).toThrow(/at least one/);
   });
 });
+
+describe("the table of inconsistency", () => {
+  it("has these rows, each of its questions", () => {
+    const rows = measureInconsistency([...BASE, ...OTHER], { base: "rag", numLabels: 2, bootstrap: { numDraws: 20 } });
+    const subsets = ["all", "consistent", "inconsistent"];
+    const numOf = (subset: string) => ({ all: 4, consistent: 1 })[subset] ?? 3;
+    const splitOf = (subset: string) => (subset === "all" ? null : "rag");
+    const metrics = ["accuracy", "macroF1"];
+    const values = (system: string, baseline: string | null, subset: string) =>
+      metrics.map((metric) => [system, baseline, metric, subset, splitOf(subset), numOf(subset)]);
+    expect(rows.map((r) => [r.system, r.baseline, r.metric, r.subset, r.splitBy, r.n])).toEqual([
+      ["rag", null, "inconsistency", "all", null, 4],
+      ["jomed", null, "inconsistency", "all", null, 4],
+      ...subsets.flatMap((subset) => values("rag", null, subset)),
+      ...subsets.flatMap((subset) => [...values("jomed", null, subset), ...values("jomed", "rag", subset)]),
+    ]);
+  });
+
+  it("counts an answer that cannot be read as wrong, of macro-F1 too", () => {
+    const unread = [predict("rag", "e1", 0, [0, 1], null), predict("rag", "e2", 0, [0, 0], 0)];
+    const rows = measureInconsistency(unread, { base: "rag", numLabels: 2, bootstrap: { numDraws: 20 } });
+    expect(findMeasurement(rows, { metric: "macroF1", subset: "all" }).value).toBeCloseTo((2 / 3 + 0) / 2, 12);
+    expect(findMeasurement(rows, { metric: "accuracy", subset: "all" }).value).toBe(1 / 2);
+  });
+});

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { findMeasurement } from "../../src/analysis/measurement";
 import { measureTrust } from "../../src/analysis/trust";
 import type { Corpus, Passage, Prediction, RasterImage, Task } from "../../src/base/types";
+import type { PictureFacts } from "../../src/phantoms/phantom";
 
 const image: RasterImage = { width: 1, height: 1, channels: 1, data: Uint8Array.of(1) };
 const labels = ["malignant", "benign"].map((name, index) => ({ index, name, answer: String(index) }));
@@ -121,5 +122,74 @@ test("a passage of another corpus, and a question of which nothing is known, are
   expect(() => measureTrust([prediction({ nowhere: 0.9 })], { task, corpus, facts })).toThrow(/nowhere is missing/);
   expect(() => measureTrust([prediction({ same: 0.9 }, "r")], { task, corpus, facts })).toThrow(
     /nothing is known of r/,
+  );
+});
+
+test("each system by itself; in the order of the relations, a gap to each but the first", () => {
+  const other = prediction({ same: 0.1, alike: 0.9 });
+  const rows = measureTrust(
+    [prediction({ same: 0.9, alike: 0.4, chest: 0.2 }), { ...other, system: "jomed" }, prediction({ other: 0.7 })],
+    { task, corpus, facts, bootstrap: { numDraws: 20 } },
+  );
+  expect(rows.map(({ system, metric, subset, n }) => [system, metric, subset, n])).toEqual([
+    ["ft-rag", "trust", "same pattern", 1],
+    ["ft-rag", "followsCaption", "same pattern", 1],
+    ["ft-rag", "trust", "look-alike", 1],
+    ["ft-rag", "followsCaption", "look-alike", 1],
+    ["ft-rag", "trustGap", "look-alike", 2],
+    ["ft-rag", "trust", "other pattern", 1],
+    ["ft-rag", "followsCaption", "other pattern", 1],
+    ["ft-rag", "trustGap", "other pattern", 2],
+    ["ft-rag", "trust", "another picture", 1],
+    ["ft-rag", "followsCaption", "another picture", 1],
+    ["ft-rag", "trustGap", "another picture", 2],
+    ["jomed", "trust", "same pattern", 1],
+    ["jomed", "followsCaption", "same pattern", 1],
+    ["jomed", "trust", "look-alike", 1],
+    ["jomed", "followsCaption", "look-alike", 1],
+    ["jomed", "trustGap", "look-alike", 2],
+  ]);
+  const gap = (system: string, subset: string) => findMeasurement(rows, { system, subset, metric: "trustGap" }).value;
+  expect(gap("ft-rag", "look-alike")).toBeCloseTo(0.9 - 0.6, 12);
+  expect(gap("jomed", "look-alike")).toBeCloseTo(0.1 - 0.1, 12);
+  expect(gap("ft-rag", "another picture")).toBeCloseTo(0.9 - 0.8, 12);
+});
+
+test("a draw without one of the two kinds takes that kind's mean of all readings", () => {
+  // two patients: one read the same pattern alone, the other the look-alike alone; every draw gives 0.9 - 0.6
+  const words = new Map([...facts.words, ["r", facts.words.get("q")!] as const]);
+  const rows = measureTrust([prediction({ same: 0.9 }), prediction({ alike: 0.4 }, "r")], {
+    ...{ task, corpus, facts: { ...facts, words } },
+    bootstrap: { numDraws: 100 },
+  });
+  expect(findMeasurement(rows, { system: "ft-rag", metric: "trustGap", subset: "look-alike" })).toMatchObject({
+    value: expect.closeTo(0.3, 12),
+    low: expect.closeTo(0.3, 12),
+    high: expect.closeTo(0.3, 12),
+  });
+});
+
+test("without passages of the same pattern there is trust and no gap; a question without a mark counts as unmarked", () => {
+  const inputs = { task, corpus, facts, bootstrap: { numDraws: 20 } };
+  expect(measureTrust([prediction({ alike: 0.4 })], inputs).map(({ metric }) => metric)).toEqual([
+    "trust",
+    "followsCaption",
+  ]);
+  const { mark: _, ...unmarked } = facts.words.get("q")!;
+  const words = new Map([...facts.words, ["q", unmarked] as const]) as PictureFacts["words"];
+  const rows = measureTrust([prediction({ same: 0.9 })], {
+    ...inputs,
+    facts: { ...facts, words },
+    questions: "unmarked",
+  });
+  expect(findMeasurement(rows, { metric: "trust", system: "ft-rag", subset: "same pattern" }).n).toBe(1);
+});
+
+test("refusals name the analysis and what to pass", () => {
+  expect(() => measureTrust([prediction({ nowhere: 0.9 })], { task, corpus, facts })).toThrow(
+    "measureTrust: corpus must hold every passage that was read; nowhere is missing. Pass the corpus that was searched.",
+  );
+  expect(() => measureTrust([prediction({ same: 0.9 }, "r")], { task, corpus, facts })).toThrow(
+    "measureTrust: facts must know the question's picture; nothing is known of r. Pass the facts of this task and seed.",
   );
 });
