@@ -32,7 +32,8 @@ interface Asked {
  * - of JOMED's readings `accuracy`, `oracle`, `chanceOracle` (as many independent guesses), `oracleGap` (oracle minus accuracy); the accuracy of
  *   each rule that picks one reading (metric `picked`, subset "score", "confidence" or "vote"), and `gapLeft`: oracle minus picked, minus half of
  *   the gap; above 0 more than half of it is left.
- * Subsets are those of FT RAG's readings for every system, and are not compared where one has fewer than ten questions.
+ * Subsets are those of FT RAG's readings for every system, and are not compared where one has fewer than ten questions. A system that some seed
+ * lacks has no rows.
  *
  * Paper: arXiv 2508.17394v3, inconsistent retrieval predictions and oracle.
  *
@@ -94,9 +95,10 @@ function among(asked: readonly Asked[], system: string, test: (one: Asked) => bo
 }
 
 function hardness(asked: readonly Asked[]): Row[] {
+  const systems = Object.keys(asked[0]!.right).filter((system) => asked.every(({ right }) => system in right));
   const numInconsistent = asked.filter(({ inconsistent }) => inconsistent).length;
+  if (!systems.includes(BASELINE_SYSTEM)) return []; // of a seed without it nobody knows which questions are inconsistent
   if (Math.min(numInconsistent, asked.length - numInconsistent) < LEAST_QUESTIONS) return [];
-  const systems = Object.keys(asked[0]!.right);
   const about = { metric: "accuracy", splitBy: BASELINE_SYSTEM } as const;
   const split = (system: string): Row => {
     const hard = among(asked, system, ({ inconsistent }) => inconsistent);

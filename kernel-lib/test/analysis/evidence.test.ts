@@ -72,6 +72,9 @@ test("without JOMED there is no gain and no oracle; nor where one seed lacks it,
   expect(hard(measureEvidence(seedsOf(RAG), FAST))).toEqual(["ft-rag accuracy"]);
   const lacking = hard(measureEvidence(seedsOf([...RAG, ...FULL], RAG), FAST));
   expect(lacking.some((name) => /racle|picked|gapLeft/.test(name))).toBe(false);
+  expect(lacking).toEqual(["ft-rag accuracy"]);
+  expect(measureEvidence(seedsOf([...RAG, ...FULL], FULL), FAST).some(({ splitBy }) => splitBy !== null)).toBe(false);
+  expect(hard(measureEvidence(seedsOf([...RAG, ...FULL], FULL), FAST))).toContain("jomed oracle");
   const once = FULL.map((one) => ({ ...one, readings: one.readings.slice(0, 1) }));
   expect(hard(measureEvidence(seedsOf([...RAG, ...once]), FAST)).some((name) => /racle/.test(name))).toBe(false);
 });

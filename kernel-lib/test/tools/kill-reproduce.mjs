@@ -1,4 +1,4 @@
-// Kills `npm run reproduce` at random moments, starts it again until it ends, and compares what it made with an undisturbed run's:
+// Kills `npm run reproduce` at random moments, starts it again until it ends, and compares predictions and executed notebooks with an undisturbed run's:
 //   node kernel-lib/test/tools/kill-reproduce.mjs [number of kills, default 20] [seed, default 7] [arguments of reproduce …]
 // Results go to a folder of their own below JOMED_ARTIFACTS_DIR, default .setup. Set-up is not part of it: it has steps and tests of its own.
 //
@@ -7,7 +7,7 @@
 // that long. One of ten strikes as early counted from the start, one at any moment at all; after MOST_KILLS a run may end. What was kept
 // before goes on, so early kills strike late stages too: the report counts kills by how far the run was. Every second kill takes the program
 // alone, as `kill -9` of its number does; the kernel it started must notice. The others take everything at once.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -44,8 +44,14 @@ function* numbers() {
   for (let i = 0; ; i++) yield createHash("sha256").update(`${seed}/${i}`).digest().readUInt32LE() / 2 ** 32;
 }
 
-/** The engine of the undisturbed run, which the others may not leave: another one gives other numbers, under other keys. */
-let engine = process.env.JOMED_BACKEND ?? "auto";
+/** The engine that no run may leave: another one gives other numbers, under other keys. Named to all alike, as a notebook shows why it is this one. */
+function chooseEngine() {
+  const program = "require(process.argv[1]).openBackend().then(({ backend }) => process.stdout.write(backend))";
+  const file = join(repository, "kernel-lib", "dist", "compute", "index.js");
+  const env = { ...process.env, TF_CPP_MIN_LOG_LEVEL: "3" };
+  return execFileSync(process.execPath, ["-e", program, file], { cwd: repository, env, encoding: "utf8" });
+}
+const engine = chooseEngine();
 
 function start(artifactsDir) {
   const program = "require(process.argv[1]).main(process.argv.slice(2)).then((code) => process.exit(code))";
@@ -158,8 +164,6 @@ async function disturbed(artifactsDir, { left, draw, lengthMs, onKill }) {
 try {
   const lengthMs = await undisturbed(join(root, "undisturbed"));
   const expected = predictionsOf(join(root, "undisturbed"));
-  const [[first]] = JSON.parse(expected);
-  engine = JSON.parse(readFileSync(join(root, "undisturbed", "predictions", first, "manifest.json"), "utf8")).backend;
   const notebooks = notebooksOf(join(root, "undisturbed"));
   say({ command: argv.join(" "), seconds: Math.round(lengthMs / 1000), predictions: JSON.parse(expected).length });
   const draw = numbers();
@@ -174,14 +178,15 @@ try {
     const { code, output } = await disturbed(artifactsDir, { left, draw, lengthMs, onKill });
     total.runs++;
     const found = predictionsOf(artifactsDir);
-    const isSound = code === 0 && found === expected;
+    const sameNotebooks = notebooksOf(artifactsDir) === notebooks;
+    const isSound = code === 0 && found === expected && sameNotebooks;
     if (code !== 0) total.failed++;
     if (found !== expected) total.different++;
-    if (notebooksOf(artifactsDir) !== notebooks) total.notebooksDifferent++;
+    if (!sameNotebooks) total.notebooksDifferent++;
     say(isSound ? total : { ...total, kept: artifactsDir, expected, found, output });
     if (isSound) rmSync(artifactsDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 1000 });
   }
-  process.exitCode = total.different + total.failed === 0 ? 0 : 1;
+  process.exitCode = total.different + total.failed + total.notebooksDifferent === 0 ? 0 : 1;
 } finally {
   // what went wrong stays, beside what was expected
   if (process.exitCode === 0) rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 1000 });

@@ -2,6 +2,7 @@
 //   node kernel-lib/test/tools/mutants/run-mutants.mjs <room> [--tests folder,folder] [--from <folder with @stryker-mutator/instrumenter>]
 //     [--only <part of a file's name>] [--first <mutant>] [--every <step>: a share in equal steps through all files] [--out <file>]
 //     [--again <file of an earlier --out>: only those that were not found then; tests may have come since]
+//     [--beyond <such a file>: all others too, but those that were found then]
 // The parent watches the worker's processor time: a mutant that never ends counts as found, and a new worker goes on behind it.
 import { fork } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -18,6 +19,7 @@ const { values, positionals } = parseArgs({
     first: { type: "string", default: "0" },
     every: { type: "string", default: "1" },
     again: { type: "string" },
+    beyond: { type: "string" },
   },
 });
 const [room] = positionals;
@@ -65,10 +67,12 @@ function work(settings) {
   });
 }
 
-const earlier = values.again === undefined ? [] : JSON.parse(readFileSync(values.again, "utf8")).mutants;
+const before = values.again ?? values.beyond;
+const earlier = before === undefined ? [] : JSON.parse(readFileSync(before, "utf8")).mutants;
 const wasFound = ({ status }) => status === "found" || status === "timeout";
 const among = values.again === undefined ? null : earlier.filter((each) => !wasFound(each)).map(({ key }) => key);
-const share = { only: values.only ?? null, every: Number(values.every), among };
+const skip = earlier.filter(wasFound).map(({ key }) => key);
+const share = { only: values.only ?? null, every: Number(values.every), among, skip };
 const settings = { library, room, tests, from: values.from, ...share };
 const say = (text) => process.stdout.write(`${text}\n`);
 const made = new Map(); // mutants by id
@@ -91,7 +95,8 @@ function report() {
   const summary = { room, tests, made: made.size, tried, found, withoutEnd, uncovered: count("uncovered") };
   say(JSON.stringify({ ...summary, share: `${((100 * found) / tried).toFixed(1)} %` }));
   if (values.out === undefined) return;
-  const mutants = [...statusOf].map(([id, status]) => ({ ...made.get(id), status }));
+  const known = new Map(earlier.map((each) => [each.key, each]));
+  const mutants = [...statusOf].map(([id, status]) => ({ ...(made.get(id) ?? known.get(id)), status }));
   writeFileSync(values.out, JSON.stringify({ ...summary, mutants }));
 }
 
