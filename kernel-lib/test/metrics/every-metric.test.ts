@@ -74,6 +74,8 @@ describe("every metric", () => {
     expect(exact.measure([[1], [0]], [[1], [1]], { numLabels: 2 })).toBe(1 / 2);
     expect(closed.measure(["yes"], ["Yes."], { numLabels: 2 })).toBe(1);
     expect(recall.measure(["left"], ["left lung"], { numLabels: 2 })).toBe(1 / 2);
+    expect(f1.ofDraws!([0, 1], [0, 1], { numLabels: 2 })([0, 0])).toBe(1); // label 1 was not drawn
+    expect(closed.measure(["in side"], ["inside"], { numLabels: 2 })).toBe(0); // two words are not one
   });
 });
 

@@ -132,6 +132,9 @@ test("macro-F1 of a draw leaves out what was not drawn, and is macro-F1 of all r
   expect(ofDraw([0, 0])).toBe((1 + 0) / 2); // label 0 right; 1 and 2 not drawn; 3 counts 0
   expect(ofDraw([0, 1])).toBe((2 / 3 + 0 + 0) / 3); // label 1 missed
   expect(macroF1OfDraws([[]], [[]], 2)([0])).toBe(0);
+  expect(macroF1OfDraws([[0], [1], []], [[0], [1], []], 2)([2])).toBe(0); // no label was drawn: nothing is left to average
+  expect(() => macroF1OfDraws([0], [0, 1], 2)).toThrow(/^macroF1OfDraws: /);
+  expect(() => macroF1OfDraws([0], [0], 2)([])).toThrow(/^macroF1OfDraws: /);
 });
 
 test("a rare label that is answered right pulls no interval down", () => {
@@ -153,4 +156,40 @@ test("a Student's interval over seeds is not widened again", () => {
   const over = aggregateSeeds([0.02, 0.05, 0.03, 0.06, 0.04]);
   expect(intervalTest(over, over.low, 5, "student")).toBeCloseTo(0.05, 6);
   expect(intervalTest(over, over.low, 5)).toBeGreaterThan(0.05);
+});
+
+test("p of an interval by hand: with two degrees of freedom the tail is 1 - t / √(2 + t²), with one seed it is the normal one", () => {
+  const interval = { value: 1, low: 0, high: 2 };
+  const t = 0.5 / (1 / 4.302653);
+  expect(intervalTest(interval, 0.5, 3, "student")).toBeCloseTo(1 - t / Math.sqrt(2 + t ** 2), 6);
+  expect(intervalTest(interval, 1.5, 3, "student")).toBeCloseTo(1 - t / Math.sqrt(2 + t ** 2), 6);
+  expect(intervalTest(interval, 0.5, 1)).toBeCloseTo(0.327095, 5); // 2 (1 - Φ(0.979982))
+  // by bootstrap over three seeds both ends are 4.302653 / 1.959964 · √(3 / 2) times as far out
+  const wide = 0.5 / ((4.302653 / 1.959964) * Math.sqrt(3 / 2) * (1 / 4.302653));
+  expect(intervalTest(interval, 0.5, 3)).toBeCloseTo(1 - wide / Math.sqrt(2 + wide ** 2), 6);
+  expect(intervalTest({ value: 1, low: 1, high: 1 }, 0, 3)).toBe(0);
+  expect(intervalTest({ value: 1, low: 1, high: 1 }, 1, 3)).toBe(1);
+  expect(intervalTest({ value: 1, low: -5, high: 2 }, 2, 1)).toBeCloseTo(0.05, 6); // the side that looks at the edge counts
+  expect(intervalTest({ value: 1, low: 0, high: 9 }, 0, 1)).toBeCloseTo(0.05, 6);
+});
+
+test("what these tests refuse they refuse in their own names", () => {
+  const refused = (call: () => unknown) => {
+    try {
+      call();
+    } catch (error) {
+      return [(error as Error).message, (error as { details: object }).details];
+    }
+    return "not refused";
+  };
+  expect(refused(() => holm([0.5, -0.1]))).toEqual(["holm: pValues must lie in [0, 1]; got -0.1.", { value: -0.1 }]);
+  expect(refused(() => holm([1.1]))).toEqual(["holm: pValues must lie in [0, 1]; got 1.1.", { value: 1.1 }]);
+  expect(holm([0, 1])).toEqual([0, 1]);
+  expect(refused(() => holm([Number.NaN]))[0]).toBe("holm: pValues must be finite; got NaN at position 0.");
+  expect(refused(() => smallestEffect(0))[0]).toMatch(/^smallestEffect: numQuestions must be a whole number in \[1, /);
+  expect(refused(() => smallestEffect(1, 2))[0]).toBe(
+    "smallestEffect: changedShare must be a number in [0, 1]; got 2.",
+  );
+  expect(refused(() => mcnemarExact(-1, 0))[0]).toMatch(/^mcnemarExact: gained must be a whole number in \[0, /);
+  expect(refused(() => mcnemarExact(0, 0.5))[0]).toMatch(/^mcnemarExact: lost must be a whole number in \[0, /);
 });
