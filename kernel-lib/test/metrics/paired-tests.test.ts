@@ -173,6 +173,13 @@ test("p of an interval by hand: with two degrees of freedom the tail is 1 - t / 
   expect(intervalTest({ value: 1, low: 0, high: 9 }, 0, 1)).toBeCloseTo(0.05, 6);
 });
 
+test("nearly all lies beyond almost no t, and nothing beyond a huge one", () => {
+  for (const degrees of [1, 4, 1e6]) {
+    expect(studentTail(1e-200, degrees)).toBe(1);
+    expect(studentTail(1e200, degrees)).toBe(0);
+  }
+});
+
 test("what these tests refuse they refuse in their own names", () => {
   const refused = (call: () => unknown) => {
     try {
