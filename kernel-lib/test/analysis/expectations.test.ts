@@ -272,6 +272,12 @@ test("chance of a probe is the commonest word of the training pictures; of one w
     of("validation").filter((label) => label === commonest).length / 40,
     12,
   );
+  const tails = new Map(
+    [...facts.words].map(([id, word], i) => [id, { ...word, coin: i % 4 === 0 ? "head" : "tail" }]),
+  );
+  const tossed = await measureExpectations({ task, queries }, { facts: { ...facts, words: tails }, ...FAST });
+  const heads = task.splits.validation.filter(({ id }) => tails.get(id)!.coin === "head").length;
+  expect(shareOf(tossed, "chance", "sign coin")).toBeCloseTo(1 - heads / 40, 12); // the last in the alphabet
   const alike = new Map([...facts.words].map(([id, word]) => [id, { ...word, coin: "head" }]));
   const found = await measureExpectations({ task, queries }, { facts: { ...facts, words: alike }, ...FAST });
   expect(found.some(({ subset }) => subset === "sign coin")).toBe(false);

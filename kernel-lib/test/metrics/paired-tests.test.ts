@@ -192,6 +192,13 @@ test("what these tests refuse they refuse in their own names", () => {
   expect(refused(() => holm([0.5, -0.1]))).toEqual(["holm: pValues must lie in [0, 1]; got -0.1.", { value: -0.1 }]);
   expect(refused(() => holm([1.1]))).toEqual(["holm: pValues must lie in [0, 1]; got 1.1.", { value: 1.1 }]);
   expect(holm([0, 1])).toEqual([0, 1]);
+  expect(refused(() => studentTail(-1, 4))[0]).toMatch(/^studentTail: t must be a number in \[0, /);
+  expect(refused(() => studentTail(1, 0))[0]).toMatch(/^studentTail: degrees must be a number in \[1, /);
+  for (const [place, name] of ["value", "low", "high"].entries())
+    expect(refused(() => widenForSeeds({ value: 0, low: 0, high: 0, [name]: Number.NaN }, 2))[0]).toBe(
+      `widenForSeeds: interval must be finite; got NaN at position ${place}.`,
+    );
+  expect(refused(() => widenForSeeds({ value: 0, low: 0, high: 0 }, 0))[0]).toMatch(/^widenForSeeds: numSeeds must be/);
   expect(refused(() => holm([Number.NaN]))[0]).toBe("holm: pValues must be finite; got NaN at position 0.");
   expect(refused(() => smallestEffect(0))[0]).toMatch(/^smallestEffect: numQuestions must be a whole number in \[1, /);
   expect(refused(() => smallestEffect(1, 2))[0]).toBe(

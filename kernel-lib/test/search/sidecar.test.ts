@@ -98,6 +98,13 @@ describe("the sidecar of an index", () => {
 });
 
 describe("the numbers beside it", () => {
+  it("are those of the corpus, also of one that is a part of a longer array", async () => {
+    const data = Float32Array.of(9, 9, 1, 0, 2, 0, 1, 3, 9).subarray(2, 8);
+    await createFlatIndex(IDS, { ...CORPUS, data }).save(folder);
+    expect(readFileSync(binary)).toEqual(Buffer.from(CORPUS.data.buffer));
+    expect((await loadFlatIndex(folder)).size).toBe(2);
+  });
+
   it("are refused when they are missing, of another length, or others", async () => {
     const bytes = readFileSync(binary);
     writeFileSync(binary, bytes.subarray(4));

@@ -119,6 +119,25 @@ describe("an exact search", () => {
     expect(stages).toEqual(["exact search"]);
   });
 
+  it("leaves out for each of many queries what that one excludes", async () => {
+    const three = createFlatIndex(["a", "b", "c"], matrix([[1], [2], [3]]));
+    const many = { data: new Float32Array(130).fill(1), rows: 130, cols: 1 };
+    const excludeIds = Array.from({ length: 130 }, (_, q) => (q === 1 ? ["c"] : q === 129 ? ["c", "b"] : []));
+    const hits = await three.search(many, 1, { excludeIds });
+    expect(hits.map(({ ids }) => ids[0])).toEqual([
+      ...["c", "b"],
+      ...new Array<string>(127).fill("c"), // the last two stand in the second piece
+      "a",
+    ]);
+  });
+
+  it("is told by its scanner's kind, and refuses a corpus in its own name", () => {
+    expect(javaScriptScanner.kind).toBe("javascript");
+    expect(() => createFlatIndex(["a"], matrix([[1], [2]]))).toThrow(
+      "createFlatIndex: ids must have 2 entries; got 1.",
+    );
+  });
+
   it("asks for as many rows as the longest list of excluded ones may hide, never for more than there are", async () => {
     const asked: [k: number, allowed: Uint8Array | null][] = [];
     const scanner = {
