@@ -300,6 +300,19 @@ describe("fusion weights of what cannot be weighed", () => {
     );
   });
 
+  test("intervals draw questions", () => {
+    const [first, second, third] = BEFORE;
+    const uneven = {
+      ...second!,
+      readings: second!.readings.map((each, i) => ({ ...each, retrieved: { ...each.retrieved!, score: 1 - i } })),
+    };
+    const rows = measureFusionWeights([first!, uneven, third!], { task, temperatures: [1], ...FAST });
+    const { value, low, high } = findMeasurement(rows, { metric: "largestWeight", subset: "temperature 1" });
+    const even = 1 / (1 + Math.exp(-0.1));
+    expect(value).toBeCloseTo((2 * even + 1 / (1 + Math.exp(-1))) / 3, 12);
+    expect([low < value, value < high]).toEqual([true, true]);
+  });
+
   test("the temperatures are these where none is named, and refusals say the rule", () => {
     const subsets = measureFusionWeights(BEFORE, { task, ...FAST }).map(({ subset }) => subset);
     expect([...new Set(subsets)]).toEqual([1, 0.1, 0.03, 0.01].map((temperature) => `temperature ${temperature}`));

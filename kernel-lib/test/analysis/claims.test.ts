@@ -240,6 +240,10 @@ describe("the board", () => {
     expect(lineOf([good, worse], { effects }).verdict).toBe("not run");
     const below = { effects, claimed: { below: 0.5 } };
     expect(lineOf([good, worse, best], below).finding!.value).toBe(0.09); // nearest to the end that counts
+    const near = { ...worse, value: 0.02, low: 0.015, high: 0.025 }; // 0.01 from the end below, the other 0.015 from that above
+    const far = { ...best, value: 0.085, low: 0.08, high: 0.09 };
+    const inside = { effects, claimed: { above: 0.01, below: 0.1 } };
+    expect(lineOf([good, near, far], inside).finding!.value).toBe(0.02);
     const between = { effects, claimed: { above: 0, below: 0.1 } };
     expect(lineOf([good, worse, { ...best, value: 0.085, low: 0.075, high: 0.095 }], between).finding!.value).toBe(
       0.085,

@@ -370,3 +370,22 @@ test("at most 64 questions are asked, from the whole of the split", async () => 
   expect(findMeasurement(rows, { system: "reader", metric: "captionSwap" }).n).toBe(64);
   expect(asked.slice(0, 64)).toEqual(Array.from({ length: 64 }, (_, i) => `v${Math.floor(2.5 * i)}`));
 });
+
+test("chance counts passages of known truth alone; intervals of the vote draw questions", async () => {
+  const { frozen } = toy();
+  const passages = frozen.corpus.passages.map(({ truth, ...passage }) =>
+    truth === "benign" ? { ...passage, truth, text: "a lesion" } : passage,
+  );
+  const rows = await measureExpectations({ ...frozen, corpus: { ...frozen.corpus, passages } }, FAST);
+  // whatever is known is benign: right of benign questions, wrong of the others, as by chance
+  expect(shareOf(rows, "chance", "image head")).toBe(shareOf(rows, "frozen", "image head"));
+  expect(shareOf(rows, "chance", "image head")).toBeGreaterThan(0);
+  // captions of benign passages are silent: the vote is right of malignant questions alone
+  const vote = findMeasurement(rows, { system: "caption vote", subset: "all" });
+  expect([vote.value > 0, vote.value < 1, vote.low < vote.value, vote.value < vote.high]).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ]);
+});

@@ -113,6 +113,38 @@ describe("searchGraph", () => {
     ]);
   });
 
+  it("takes no hit of the next query either where nodes are several positions, be its score that of this one's last", async () => {
+    const rows = matrix([[1, 23], ...Array.from({ length: 41 }, (_, j) => [j + 2, 0])]);
+    const corpus = { data: Float32Array.of(...rows.data, ...rows.data), rows: 84, cols: 2 };
+    const folded = { graph: graphOf(rows).graph, fold: foldRows(corpus) };
+    const index = createFlatIndex(idsOf(84), corpus);
+    const two = matrix([
+      [1, 0],
+      [0, 1],
+    ]);
+    // twenty nodes are fetched for each: of the first query those of 42 to 23, then comes the second query's best, of 23 too
+    const found = async (...ids: readonly string[]) =>
+      (await searchGraph(index, folded, two, 1, { accept: (id) => ids.includes(id) })).map((hits) => [
+        hits.ids[0],
+        hits.scores[0],
+      ]);
+    expect(await found("p0", "p22")).toEqual([
+      ["p22", 23],
+      ["p0", 23],
+    ]);
+    expect(await found("p0", "p10")).toEqual([
+      ["p10", 11],
+      ["p0", 23],
+    ]);
+    const many = {
+      data: Float32Array.from({ length: 2 * 257 }, (_, i) => (i < 2 * 256 ? (i + 1) % 2 : i % 2)),
+      rows: 257,
+      cols: 2,
+    };
+    const all = await searchGraph(index, folded, many, 1, {});
+    expect([all[0]!.ids, all[255]!.ids, all[256]!.ids]).toEqual([["p41"], ["p41"], ["p0"]]);
+  });
+
   it("answers 256 queries a call, and one where each excludes its own; tells how far it is", async () => {
     const told: unknown[] = [];
     const control = { onProgress: (event: unknown) => told.push(event) };
