@@ -208,6 +208,12 @@ describe("measureOwnRecall", () => {
     expect(await measureOwnRecall(graphOf(LINE, [3]).graph, LINE)).toBeCloseTo((3 * (2 / 3) + 1) / 4, 12);
   });
 
+  it("takes the ten best others as they are where a row is not among its own best: lengths differ", async () => {
+    const rows = matrix(Array.from({ length: 20 }, (_, i) => [i + 1]));
+    // the graph never finds 11; of all rows but 11 itself it is one of the ten best others
+    expect(await measureOwnRecall(graphOf(rows, [10]).graph, rows)).toBeCloseTo((19 * 0.9 + 1) / 20, 12);
+  });
+
   it("asks for 64 rows at even distances, and judges each by its own ten nearest", async () => {
     const rows = matrix(Array.from({ length: 128 }, (_, i) => [Math.cos(i / 128), Math.sin(i / 128)]));
     let queries = new Float32Array();

@@ -7,7 +7,8 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createTests } from "./small-runner.mjs";
 
-const { library, room, tests, from, only, first, every, among, skip } = JSON.parse(process.argv[2]);
+const settings = await new Promise((done) => process.once("message", done)); // too long for an argument
+const { library, room, tests, from, only, first, every, among, skip } = settings;
 const require = createRequire(import.meta.url);
 const { transformSync } = require("@swc/core");
 process.env.JOMED_DRAWINGS = "fresh";

@@ -42,7 +42,8 @@ function processorTime(pid) {
 function work(settings) {
   return new Promise((done, fail) => {
     const program = join(import.meta.dirname, "mutant-worker.mjs");
-    const worker = fork(program, [JSON.stringify(settings)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const worker = fork(program, [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    worker.send(settings);
     let [current, since, refused] = [null, 0, false];
     const watch = setInterval(() => {
       if (current !== null && processorTime(worker.pid) - since > MOST_SECONDS) worker.kill("SIGKILL");
@@ -104,9 +105,12 @@ process.on("SIGINT", () => {
   report(); // of those tried so far
   process.exit(130);
 });
-for (let first = Number(values.first); ; ) {
-  const stoppedAt = await work({ ...settings, first });
-  if (stoppedAt === null) break;
-  first = Number(stoppedAt) + 1;
+try {
+  for (let first = Number(values.first); ; ) {
+    const stoppedAt = await work({ ...settings, first });
+    if (stoppedAt === null) break;
+    first = Number(stoppedAt) + 1;
+  }
+} finally {
+  report();
 }
-report();
