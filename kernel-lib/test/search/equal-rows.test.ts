@@ -228,6 +228,10 @@ describe("a graph that finds too little of its own rows", () => {
     expect(index.exactBecause).toMatch(
       /^the graph finds \d+\.\d % of the 10 nearest of its own rows, less than 95 %; a larger ef/,
     );
+    const share = (100 * index.recall!).toFixed(1);
+    expect(index.exactBecause).toBe(
+      `the graph finds ${share} % of the 10 nearest of its own rows, less than 95 %; a larger ef, efConstruction or m finds more`,
+    );
     expect(warnings).toEqual([
       [
         "exact-index",

@@ -129,6 +129,33 @@ describe("createHnswIndex", () => {
     await expect(createHnswIndex(["a"], matrix([[1]]), options as object)).rejects.toThrow(wording);
   });
 
+  it("refuses in its own name; the ends of every range are taken", async () => {
+    const build = (options: object) => createHnswIndex(["a"], matrix([[1]]), options);
+    for (const [options, message] of [
+      [{ M: 16 }, 'createHnswIndex: has no option "M". Use one of m, efConstruction, ef, seed, minRecall, control.'],
+      [{ m: 129 }, "createHnswIndex: m must be a whole number in [2, 128]; got 129."],
+      [{ efConstruction: 10_001 }, "createHnswIndex: efConstruction must be a whole number in [1, 10000]; got 10001."],
+      [{ ef: 100_001 }, "createHnswIndex: ef must be a whole number in [1, 100000]; got 100001."],
+      [{ seed: 2 ** 32 }, "createHnswIndex: seed must be a whole number in [0, 4294967295]; got 4294967296."],
+      [{ minRecall: 1.5 }, "createHnswIndex: minRecall must be a number in [0, 1]; got 1.5."],
+    ] as const)
+      await expect(build(options)).rejects.toThrow(message);
+    const least = await build({ m: 2, efConstruction: 1, ef: 1, seed: 0, minRecall: 1 });
+    expect([least.ef, least.recall, least.exactBecause]).toEqual([1, 1, undefined]); // as much as was asked for is enough
+    expect((await build({ seed: 2 ** 32 - 1, minRecall: 0 })).recall).toBeUndefined();
+    expect(() => least.setEf(0)).toThrow("setEf: ef must be a whole number in [1, 100000]; got 0.");
+    least.setEf(100_000);
+    expect([least.ef, least.kind, least.size, least.dimension, least.ids]).toEqual([100_000, "hnsw", 1, 1, ["a"]]);
+  });
+
+  it("tells of its building in pieces of 256 rows", async () => {
+    const told: unknown[] = [];
+    await createHnswIndex(idsOf(300), clusteredRows(300, 4, 3), {
+      control: { onProgress: (event) => told.push(event) },
+    });
+    expect(told).toEqual([256, 300].map((done) => ({ stage: "building the HNSW index", done, total: 300 })));
+  });
+
   it("refuses to search after dispose", async () => {
     const gone = await createHnswIndex(["a"], matrix([[1]]));
     gone.dispose();
