@@ -216,7 +216,7 @@ describe("measureOwnRecall", () => {
 
   it("asks for 64 rows at even distances, and judges each by its own ten nearest", async () => {
     const rows = matrix(Array.from({ length: 128 }, (_, i) => [Math.cos(i / 128), Math.sin(i / 128)]));
-    let queries = new Float32Array();
+    let queries: Float32Array = new Float32Array();
     const graph: NativeGraph = {
       ...graphOf(rows).graph,
       search: async (given, _k, positions) => {
