@@ -268,8 +268,10 @@ describe("the board", () => {
   });
 });
 
-test("placeName calls a world by the dials that are turned", () => {
-  expect(placeName("chest")).toBe("chest");
-  expect(placeName("casebook")).toBe("standard");
-  expect(placeName("casebook:knowledge=0.3:pull=0.5")).toBe("knowledge 0.3, pull 0.5");
+test("placeName calls a world and a reader by what is turned of them", () => {
+  const name = (task: string, backbone: string | null = null) => placeName({ task, backbone });
+  expect([name("chest"), name("chest", "qwen2-vl")]).toEqual(["chest", "chest"]);
+  expect(name("casebook")).toBe("standard");
+  expect(name("casebook:knowledge=0.3:pull=0.5")).toBe("knowledge 0.3, pull 0.5");
+  expect(name("casebook:pull=0.5", "qwen2-vl:vision=frozen")).toBe("pull 0.5, vision frozen");
 });
