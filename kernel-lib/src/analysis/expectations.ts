@@ -1,5 +1,6 @@
 import { wordingOf } from "../answers/forms";
 import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
+import { argMax, sum } from "../base/numbers";
 import type { Control, Corpus, Example, Head, Matrix, Passage, Task } from "../base/types";
 import type { BootstrapOptions } from "../metrics/bootstrap";
 import { smallestEffect } from "../metrics/paired-tests";
@@ -157,7 +158,7 @@ function probe({ task, queries }: FrozenTask, target: Target, settings: MeasureO
   const classes = train.picked.map(({ word }) => words.indexOf(word));
   const told = trainLinearProbe(train.rows, classes, words.length).classify(judged.rows);
   const counts = words.map((_, c) => classes.filter((label) => label === c).length);
-  const commonest = words[counts.indexOf(Math.max(...counts))]!;
+  const commonest = words[argMax(counts)]!;
   const row = (system: string, guess: (i: number) => string): Measurement => {
     const places = judged.picked.map((_, i) => i);
     const statistic = shareOf(places, (i) => guess(i) === judged.picked[i]!.word);
@@ -214,7 +215,7 @@ function agreementRows({ task, corpus }: FrozenCorpus, lists: Lists, trait: Trai
   const shown = corpus.passages.map(trait.shown);
   const counts = new Map<string, number>();
   for (const word of shown) if (word !== null) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const numKnown = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const numKnown = sum([...counts.values()]);
   const rows = task.splits.validation.flatMap((example, query) => {
     const wanted = trait.wanted(example);
     const found = lists[query]!.map((place) => shown[place] ?? null).filter((word) => word !== null);

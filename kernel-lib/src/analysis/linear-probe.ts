@@ -1,5 +1,6 @@
 import { assertSameLength } from "../base/check";
 import { ShapeError } from "../base/errors";
+import { argMax } from "../base/numbers";
 import { softmax, softmaxInPlace } from "../base/softmax";
 import type { Matrix } from "../base/types";
 
@@ -128,7 +129,7 @@ export function trainLinearProbe(embeddings: Matrix, classes: readonly number[],
     });
   };
   return {
-    classify: (rows) => judge(rows).map((logits) => logits.indexOf(Math.max(...logits))),
+    classify: (rows) => judge(rows).map(argMax),
     probabilities: (rows) => judge(rows).map((logits) => Array.from(softmax(logits))),
   };
 }

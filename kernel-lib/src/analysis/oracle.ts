@@ -2,6 +2,7 @@ import { answerWordings, formOf, isCorrect, isOneLabel, labelPredictions } from 
 import { fusionWeights } from "../answers/fusion";
 import { assertInteger, assertKnownKeys } from "../base/check";
 import { DataError } from "../base/errors";
+import { argMax, mean } from "../base/numbers";
 import type { Head, Matrix, Prediction, Reading, Retrieved, Task } from "../base/types";
 import type { Statistic } from "../metrics/bootstrap";
 import { HEADS } from "../retriever/retrieve";
@@ -63,14 +64,13 @@ export type Pick = (typeof PICKS)[number];
 export function pickReading(prediction: Prediction, pick: Pick): number | null {
   const { readings, weights } = prediction;
   if (readings.length === 0) return null;
-  const best = (values: readonly number[]): number => values.indexOf(Math.max(...values));
-  if (pick === "score") return best(weights);
+  if (pick === "score") return argMax(weights);
   if (pick === "confidence")
     return isOneLabel(prediction)
-      ? best(prediction.readings.map(({ probabilities }) => Math.max(...probabilities)))
+      ? argMax(prediction.readings.map(({ probabilities }) => Math.max(...probabilities)))
       : null;
   const told = answerWordings(prediction).readings;
-  return best(told.map((answer) => told.filter((other) => other === answer && answer !== null).length));
+  return argMax(told.map((answer) => told.filter((other) => other === answer && answer !== null).length));
 }
 
 /**
@@ -149,8 +149,7 @@ export function trainCrossScorer(train: readonly Prediction[]): (prediction: Pre
 function bestByProbe(probe: LinearProbe, prediction: Prediction): number | null {
   const rows = labelPredictions([prediction]).flatMap(featuresOf);
   if (rows.length === 0) return null;
-  const sure = probe.probabilities(matrixOf(rows)).map(([, right]) => right!);
-  return sure.indexOf(Math.max(...sure));
+  return argMax(probe.probabilities(matrixOf(rows)).map(([, right]) => right!));
 }
 
 const matrixOf = (rows: readonly (readonly number[])[]): Matrix => {
@@ -164,7 +163,7 @@ function featuresOf({ readings }: ReturnType<typeof labelPredictions>[number]): 
   const tops: Readonly<Record<Head, number>> = { image: best("image"), text: best("text") };
   return readings.map(({ answer, probabilities, retrieved }, k) => {
     const { head, rank, score } = passageOf(retrieved);
-    const own = probabilities.indexOf(Math.max(...probabilities));
+    const own = argMax(probabilities);
     const others = readings.filter((_, other) => other !== k);
     const support = (some: typeof others): number => meanOf(some.map((each) => each.probabilities[own]!));
     return [
@@ -177,8 +176,7 @@ function featuresOf({ readings }: ReturnType<typeof labelPredictions>[number]): 
 }
 
 /** 0 of none. */
-const meanOf = (values: readonly number[]): number =>
-  values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+const meanOf = (values: readonly number[]): number => (values.length === 0 ? 0 : mean(values));
 
 function passageOf(retrieved: Retrieved | null): Retrieved {
   if (retrieved !== null) return retrieved;

@@ -1,5 +1,6 @@
 import { isCorrect } from "../answers/forms";
 import { ConfigError, DataError } from "../base/errors";
+import { mean } from "../base/numbers";
 import type { Prediction } from "../base/types";
 import { type BootstrapOptions, bootstrap, type Interval, pairedBootstrap, type Statistic } from "../metrics/bootstrap";
 import { pearson } from "../metrics/correlation";
@@ -211,7 +212,7 @@ function workedOut(cells: readonly SweepCell[]): [SweepMeasure, number][] {
 function believedIn(cells: readonly SweepCell[]): [SweepMeasure, number][] {
   const known = cells.flatMap(({ believed }) => believed ?? []);
   if (known.length < cells.length) return [];
-  return [["believed", known.reduce((sum, value) => sum + value, 0) / known.length]];
+  return [["believed", mean(known)]];
 }
 
 const SIGN = "sign ";

@@ -1,5 +1,6 @@
 import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
 import { ConfigError, DataError } from "../base/errors";
+import { mean, sum } from "../base/numbers";
 import type { Corpus, Prediction, Task } from "../base/types";
 import { exampleOf, examplesById } from "../data/splits";
 import type { PictureFacts } from "../phantoms/phantom";
@@ -58,7 +59,7 @@ function settle(where: string, told: ToldShares): Settled {
   }
   if (same.length === 0) throw new ConfigError(`${where}: same must hold a number for each question; got none.`);
   for (const count of same) assertInteger(`${where}: same`, count, 0, numReadings);
-  const m = same.reduce((sum, count) => sum + count, 0) / (same.length * numReadings);
+  const m = sum(same) / (same.length * numReadings);
   return { ...rest, counts: same, m };
 }
 
@@ -185,8 +186,7 @@ export function measureTold(
     same.push(isSame.filter(Boolean).length);
   }
   if (same.length === 0) throw new DataError("measureTold: lists must hold at least one; got 0.");
-  const meanOr = (values: readonly number[], none: number): number =>
-    values.length === 0 ? none : values.reduce((sum, value) => sum + value, 0) / values.length;
+  const meanOr = (values: readonly number[], none: number): number => (values.length === 0 ? none : mean(values));
   return {
     same,
     numReadings,

@@ -1,5 +1,6 @@
 import { assertFinite, assertInRange, assertSameLength } from "../base/check";
 import { NumericError, ShapeError } from "../base/errors";
+import { argMax, sum } from "../base/numbers";
 import { softmax } from "../base/softmax";
 import type { Head, Retrieved } from "../base/types";
 import type { Fused, Fusion, Vote } from "./form";
@@ -108,8 +109,8 @@ function fusedLabel(
   weights: readonly number[],
   probabilities: readonly number[],
 ): number | null {
-  const unparsed = weights.reduce((sum, weight, k) => (readings[k]!.answer === null ? sum + weight : sum), 0);
-  return unparsed > 0.5 + 1e-9 ? null : probabilities.indexOf(Math.max(...probabilities));
+  const unparsed = sum(weights.filter((_, k) => readings[k]!.answer === null));
+  return unparsed > 0.5 + 1e-9 ? null : argMax(probabilities);
 }
 
 /** Throws unless there is one weight ≥ 0 per vote, summing to 1. */
@@ -117,10 +118,10 @@ export function assertWeights(where: string, numVotes: number, weights: readonly
   if (numVotes === 0) throw new ShapeError(`${where}: readings must hold at least one; got 0.`);
   assertSameLength(`${where}: weights`, weights.length, numVotes);
   assertFinite(`${where}: weights`, weights);
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  if (weights.every((weight) => weight >= 0) && Math.abs(sum - 1) < 1e-6) return;
+  const total = sum(weights);
+  if (weights.every((weight) => weight >= 0) && Math.abs(total - 1) < 1e-6) return;
   throw new NumericError(
     `${where}: weights must be at least 0 and sum to 1; got [${weights.join(", ")}]. Pass what fusionWeights() returned.`,
-    { weights, sum },
+    { weights, sum: total },
   );
 }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertInRange, assertKnownKeys, assertSameLength } from "../base/check";
 import { ShapeError, StateError } from "../base/errors";
+import { sum } from "../base/numbers";
 import { reshapeTo } from "./ops/fused-op";
 import { hasNativeKernels, runNativeKernel } from "./ops/native-kernels";
 
@@ -53,7 +54,7 @@ const DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, d
 export function createAdamW(variables: readonly tf.Variable[], options: AdamWOptions = {}): AdamW {
   const settings = readOptions(options);
   const sizes = variables.map((variable) => variable.size);
-  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const total = sum(sizes);
   const mean = zeros(total);
   const variance = zeros(total);
   const decays = decayMask(variables, settings);

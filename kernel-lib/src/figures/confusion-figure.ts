@@ -1,4 +1,5 @@
 import { ConfigError, DataError } from "../base/errors";
+import { sum } from "../base/numbers";
 import type { Figure } from "../base/types";
 import { focusOf, systemStyles } from "./dot-plot";
 import { contextOf, distinct, type Row, rowsOf, type Table, textIn } from "./tables";
@@ -86,8 +87,8 @@ function countPairs(rows: readonly Row[], size: number): number[][] {
 }
 
 function shareLine(line: readonly number[]): number[] {
-  const sum = line.reduce((a, b) => a + b, 0);
-  return line.map((count) => (sum === 0 ? 0 : (100 * count) / sum));
+  const total = sum(line);
+  return line.map((count) => (total === 0 ? 0 : (100 * count) / total));
 }
 
 function heatmap(shares: readonly number[][]): Trace {
@@ -138,9 +139,9 @@ function worstPair(counts: readonly number[][]): { truth: number; answer: number
 
 function titleOf(counts: readonly number[][], columns: readonly string[], label: string): string {
   const worst = worstPair(counts);
-  const total = counts.flat().reduce((a, b) => a + b, 0);
+  const total = sum(counts.flat());
   if (worst === null) return `${label} answers every question right (${total} of ${total})`;
-  const of = counts[worst.truth]!.reduce((a, b) => a + b, 0);
+  const of = sum(counts[worst.truth]!);
   const truth = columns[worst.truth]!;
   const many = `${worst.count} of ${of}`;
   if (worst.answer === counts.length) return `${label} most often fails on ${truth} by naming no label (${many})`;
@@ -149,7 +150,7 @@ function titleOf(counts: readonly number[][], columns: readonly string[], label:
 
 function captionOf(counts: readonly number[][], columns: readonly string[], label: string): string {
   const parts = counts.map((line, truth) => {
-    const of = line.reduce((a, b) => a + b, 0);
+    const of = sum(line);
     return `${columns[truth]}: ${line[truth]} of ${of} right`;
   });
   return `Answers of ${label} by true label. ${parts.join("; ")}.`;

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertFinite, assertInRange, assertInteger, assertSameLength } from "../base/check";
 import { ShapeError } from "../base/errors";
+import { sum } from "../base/numbers";
 import { crossEntropy } from "../compute/ops/cross-entropy";
 import { runFused } from "../compute/ops/fused-op";
 
@@ -62,7 +63,7 @@ export function directPreference(
     (h) => (1 - labelSmoothing) * negativeLogSigmoid(h) + labelSmoothing * negativeLogSigmoid(-h),
   );
   const chosen = margins.map((h) => (beta * (labelSmoothing - sigmoid(-h))) / count);
-  const value = losses.reduce((sum, loss) => sum + loss, 0) / count;
+  const value = sum(losses) / count;
   return { value, gradient: { chosen, rejected: chosen.map((slope) => -slope) }, margins };
 }
 

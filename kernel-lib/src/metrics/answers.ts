@@ -2,6 +2,7 @@ import type { MetricInputs } from "../answers/form";
 import { answerWords } from "../answers/wording";
 import { assertInteger, assertKnownKeys, assertSameLength } from "../base/check";
 import { ConfigError, DataError, ShapeError } from "../base/errors";
+import { mean, sum } from "../base/numbers";
 import type { MetricName } from "../base/types";
 import type { Statistic } from "./bootstrap";
 
@@ -81,7 +82,7 @@ export function macroF1(
   options: F1Options = {},
 ): number {
   const scores = scoresOf("macroF1", answers, truth, { numLabels, ...options }).filter((score) => score !== null);
-  return scores.length === 0 ? 0 : scores.reduce((sum, score) => sum + score, 0) / scores.length;
+  return scores.length === 0 ? 0 : mean(scores);
 }
 
 /**
@@ -117,7 +118,7 @@ export function macroF1OfDraws(
     const [told, right] = [rows.map((row) => answers[row]!), rows.map((row) => truth[row]!)];
     const scores = scoresOf("macroF1OfDraws", told, right, options).filter((score) => score !== null);
     const counted = scores.length + nowhere;
-    return counted === 0 ? 0 : scores.reduce((sum, score) => sum + score, 0) / counted;
+    return counted === 0 ? 0 : sum(scores) / counted;
   };
 }
 
@@ -235,7 +236,7 @@ export function tokenRecall(answers: readonly (string | null)[], truth: readonly
     const said = new Set(answerWords(answers[i] ?? ""));
     return [...words].filter((word) => said.has(word)).length / words.size;
   });
-  return recalls.reduce((sum, value) => sum + value, 0) / recalls.length;
+  return mean(recalls);
 }
 
 /** One metric of a task's table. */

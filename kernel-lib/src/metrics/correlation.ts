@@ -1,5 +1,6 @@
 import { assertFinite, assertSameLength } from "../base/check";
 import { NumericError, ShapeError } from "../base/errors";
+import { mean } from "../base/numbers";
 import type { Interval } from "./bootstrap";
 
 /** Fewer pairs have no interval: its width goes by n - 3. */
@@ -33,7 +34,7 @@ export function pearson(first: readonly number[], second: readonly number[]): In
 
 function centred(name: string, values: readonly number[]): number[] {
   assertFinite(`pearson: ${name}`, values);
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  if (values.some((value) => value !== values[0])) return values.map((value) => value - mean);
+  const middle = mean(values);
+  if (values.some((value) => value !== values[0])) return values.map((value) => value - middle);
   throw new NumericError(`pearson: ${name} must hold different values; all ${values.length} are ${values[0]}.`);
 }

@@ -1,5 +1,6 @@
 import { assertInteger } from "../base/check";
 import { DataError } from "../base/errors";
+import { mean } from "../base/numbers";
 import { assertAnswers } from "./answers";
 
 /**
@@ -24,7 +25,7 @@ export function listOverlap(
     const shared = second[query]!.slice(0, length).filter((id) => found.has(id)).length;
     return length === 0 ? Number(ids.length === second[query]!.length) : shared / length;
   });
-  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return mean(shares);
 }
 
 /**
@@ -56,5 +57,5 @@ export function recallAtK(
     const top = new Set(found[query]!.slice(0, k));
     return [...wanted].filter((id) => top.has(id)).length / wanted.size;
   });
-  return recalls.reduce((sum, value) => sum + value, 0) / recalls.length;
+  return mean(recalls);
 }

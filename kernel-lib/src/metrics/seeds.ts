@@ -1,5 +1,6 @@
 import { assertFinite, assertInRange, assertInteger, assertKnownKeys } from "../base/check";
 import { ShapeError } from "../base/errors";
+import { mean } from "../base/numbers";
 import type { Interval } from "./bootstrap";
 
 /** Lanczos's coefficients for g = 7. */
@@ -131,7 +132,7 @@ export function aggregateSeeds(values: readonly number[], options: SeedOptions =
   if (values.length === 0) throw new ShapeError("aggregateSeeds: values must hold at least one; got 0.");
   assertFinite("aggregateSeeds: values", values);
   const numSeeds = values.length;
-  const value = values.reduce((sum, each) => sum + each, 0) / numSeeds;
+  const value = mean(values);
   if (numSeeds === 1) return { value, low: value, high: value, deviation: 0, numSeeds };
   const squares = values.reduce((sum, each) => sum + (each - value) ** 2, 0);
   const deviation = Math.sqrt(squares / (numSeeds - 1));

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import sharp from "sharp";
+import { argMax, sum } from "../base/numbers";
 import { repositoryRoot } from "../base/paths";
 import type { Random } from "../base/random";
 import type { Control, Corpus, DataCard, Passage, RasterImage } from "../base/types";
@@ -120,8 +121,8 @@ export function drawPoisson(mean: number, random: Random): number {
 /** Class indices in the given shares, as exactly as whole numbers allow, each class at least once, shuffled. */
 export function drawClasses(count: number, shares: readonly number[], random: Random): number[] {
   const numbers = shares.map((share) => Math.max(1, Math.floor(share * count)));
-  const largest = shares.indexOf(Math.max(...shares));
-  numbers[largest]! += count - numbers.reduce((sum, n) => sum + n, 0);
+  const largest = argMax(shares);
+  numbers[largest]! += count - sum(numbers);
   return random.shuffle(numbers.flatMap((n, label) => new Array<number>(Math.max(0, n)).fill(label)));
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { assertInteger, assertKnownKeys, assertNotInterrupted, assertOneOf } from "../base/check";
 import { ConfigError, EnvironmentError, isKernelError } from "../base/errors";
+import { sum } from "../base/numbers";
 import type { Control, Label } from "../base/types";
 import {
   type AnswerLog,
@@ -209,7 +210,7 @@ async function scorePairs(room: AskingRoom, pairs: readonly ReadPair[], labels: 
 }
 
 function toScores(rows: readonly (readonly number[])[]): LabelScores {
-  const sums = rows.map((row) => row.reduce((sum, value) => sum + value, 0));
+  const sums = rows.map((row) => sum(row));
   return {
     logits: Float32Array.from(sums, (sum, i) => sum / rows[i]!.length),
     logLikelihoods: Float32Array.from(sums),

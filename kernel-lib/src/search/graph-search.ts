@@ -1,3 +1,4 @@
+import { mean } from "../base/numbers";
 import type { Matrix } from "../base/types";
 import type { Fold } from "./equal-rows";
 import { chooseScanner } from "./flat-index";
@@ -223,5 +224,5 @@ export async function measureOwnRecall(graph: NativeGraph, rows: Matrix): Promis
     }
     return Math.min(1, count / k);
   });
-  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return mean(shares);
 }

@@ -4,6 +4,7 @@ import { lstat, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInRange } from "../base/check";
 import { EnvironmentError, isKernelError } from "../base/errors";
+import { sum } from "../base/numbers";
 import type { ArtifactFacts } from "./artifact";
 import { lockFileOf, type Manifest, readManifest } from "./folder";
 import { lockHolder, tryLock } from "./lock";
@@ -127,7 +128,7 @@ async function bytesBelow(path: string): Promise<number> {
         () => 0,
       ),
     );
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  return sum(await Promise.all(sizes));
 }
 
 /** One thing to remove, or removed. */

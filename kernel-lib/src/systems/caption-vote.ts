@@ -1,4 +1,5 @@
 import { formOf } from "../answers/forms";
+import { sum } from "../base/numbers";
 import type { AnswerForm, Control, Example, Label, Passage, Prediction } from "../base/types";
 import { openFinder, type PassageFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts } from "./system";
@@ -76,7 +77,7 @@ export function votedPrediction(system: string, example: Example, { answer, shar
   const { id: exampleId, group, form = "label" } = example;
   const known = { form, system, exampleId, group, truth: formOf(form).truth(example), answer } as const;
   if (form === "labels") return { ...known, shares, weights: [], readings: [] } as Prediction;
-  const total = shares.reduce((sum, share) => sum + share, 0);
+  const total = sum(shares);
   const probabilities = shares.map((share) => (total === 0 ? 1 / shares.length : share / total));
   return { ...known, probabilities, weights: [], readings: [] } as Prediction;
 }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
+import { argMax } from "../base/numbers";
 import { createRandom, type Random } from "../base/random";
 import type { Control, Matrix, Retrieved } from "../base/types";
 import { loadDualEncoder } from "../models/architectures";
@@ -37,8 +38,7 @@ const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
 
 /** Which centroid a direction is nearest to; of equals the first. */
 export function nearestDomain(centroids: Domains["centroids"], row: ArrayLike<number>): number {
-  const scores = centroids.map((centroid) => dot(centroid, row));
-  return scores.indexOf(Math.max(...scores));
+  return argMax(centroids.map((centroid) => dot(centroid, row)));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { isCorrect } from "../answers/forms";
+import { argMax } from "../base/numbers";
 import { createRandom, type Random } from "../base/random";
 import type { Control, Example, Prediction, RasterImage } from "../base/types";
 import { readSafetensors, writeSafetensors } from "../compute/safetensors";
@@ -184,7 +185,7 @@ export function withOpinion(prediction: Prediction, opinion: readonly number[], 
   }
   if (prediction.form !== "label") return prediction;
   const probabilities = mix(prediction.probabilities);
-  return { ...prediction, probabilities, answer: probabilities.indexOf(Math.max(...probabilities)) };
+  return { ...prediction, probabilities, answer: argMax(probabilities) };
 }
 
 /** The share with which most predictions are exactly right; of equals the first of `SHARES`. */
@@ -192,7 +193,7 @@ export function chooseShare(predictions: readonly Prediction[], opinions: readon
   const right = SHARES.map(
     (share) => predictions.filter((each, i) => isCorrect(withOpinion(each, opinions[i]!, share))).length,
   );
-  return SHARES[right.indexOf(Math.max(...right))]!;
+  return SHARES[argMax(right)]!;
 }
 
 // ---- the system --------------------------------------------------------------------------------------------------------

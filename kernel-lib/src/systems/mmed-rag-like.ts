@@ -2,6 +2,7 @@ import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { formOf, isCorrect, wordingOf } from "../answers/forms";
 import { fusionWeights } from "../answers/fusion";
+import { argMax } from "../base/numbers";
 import { createRandom, type Random } from "../base/random";
 import type { Example, Label, Passage, Prediction, RasterImage, Retrieved, Split } from "../base/types";
 import { loadReaderModel } from "../models/architectures";
@@ -213,7 +214,7 @@ async function chooseRatio(folder: string, parts: SystemParts, finder: PassageFi
     const predictions = await system.answer(splits.validation, control);
     const right = RATIOS.map((ratio) => predictions.filter((each) => isCorrect(cutTo(each, ratio, labels))).length);
     const read = predictions.reduce((sum, { readings }) => sum + readings.length, 0);
-    return { maxRatio: RATIOS[right.indexOf(Math.max(...right))]!, read };
+    return { maxRatio: RATIOS[argMax(right)]!, read };
   } finally {
     system.dispose();
   }

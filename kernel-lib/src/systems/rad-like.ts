@@ -1,4 +1,5 @@
 import { assertInRange, assertNotInterrupted } from "../base/check";
+import { argMax, sum } from "../base/numbers";
 import { softmax } from "../base/softmax";
 import type { Control, Example, Head, Matrix } from "../base/types";
 import { accuracy, macroF1 } from "../metrics/answers";
@@ -109,7 +110,7 @@ export function chooseThresholds(
       const either = truth.filter((set) => set.includes(label)).length + said.filter(Boolean).length;
       return either === 0 ? 0 : (2 * both) / either;
     });
-    return THRESHOLDS[f1.indexOf(Math.max(...f1))]!;
+    return THRESHOLDS[argMax(f1)]!;
   });
 }
 
@@ -171,7 +172,7 @@ function trustIn(shares: readonly (readonly number[])[], truth: readonly (readon
   const margins = shares.map((row, i) =>
     row.reduce((sum, share, label) => sum + (truth[i]!.includes(label) ? share : -share), 0),
   );
-  return margins.reduce((sum, margin) => sum + margin, 0) / Math.max(1, margins.length);
+  return sum(margins) / Math.max(1, margins.length);
 }
 
 /** What is near each query in a task's training split and in its corpus. */

@@ -1,4 +1,5 @@
 import { assertInteger, assertSameLength } from "../base/check";
+import { mean } from "../base/numbers";
 import type { CurvePoint, Matrix } from "../base/types";
 
 /*
@@ -306,13 +307,6 @@ function keptValue(curve: readonly CurvePoint[], metric: string, bestStep: numbe
 /** Values of one metric over the steps. */
 function valuesOf(curve: readonly CurvePoint[], split: CurvePoint["split"], metric: string): number[] {
   return curve.flatMap((point) => (point.split === split && point.metric === metric ? [point.value] : []));
-}
-
-/** The mean; NaN of none. */
-function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum / values.length;
 }
 
 /** The mean of all rows, [cols]. */

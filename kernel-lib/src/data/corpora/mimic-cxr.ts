@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
+import { sum } from "../../base/numbers";
 import { entityNamesIn } from "../entities";
 import {
   type BrokenRow,
@@ -58,7 +59,7 @@ type RuleCounts = Map<ReportRule, number>;
 
 /** The shares of the rules, in words: "reports by rule: findings and impression 80.0 % (8 of 10), …". */
 function sayRules(counts: RuleCounts): string[] {
-  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const total = sum([...counts.values()]);
   const shares = REPORT_RULES.filter((rule) => counts.has(rule)).map((rule) => {
     const count = counts.get(rule)!;
     return `${rule} ${((100 * count) / total).toFixed(1)} % (${count} of ${total})`;

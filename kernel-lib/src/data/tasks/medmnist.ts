@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, DataError } from "../../base/errors";
+import { sum } from "../../base/numbers";
 import type { Example, Label, RasterImage, Split } from "../../base/types";
 import type { NpyArray } from "../formats/npy";
 import { readNpz, type StoredArray, storeNpz } from "../formats/npz";
@@ -212,7 +213,7 @@ async function readArrays(
       data.slice(start, start + length) as Uint8Array;
     return read({ arrays, bytesOf, pictures: "held", spec: held(arrays), ...place });
   }
-  const total = Object.values(spec.counts).reduce((sum, n) => sum + n, 0);
+  const total = sum(Object.values(spec.counts));
   const arrays = await storeNpz(path, Math.max(512 * 2 ** 20, 2 * total * place.side * place.side * spec.channels));
   const bytesOf = (array: StoredArray, start: number, length: number) => array.read(start, length);
   return read({ arrays, bytesOf, pictures: "read", spec: held(arrays), ...place });

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { sum } from "../../base/numbers";
 import { openSafetensors } from "../../compute/safetensors";
 import { checkpointFiles } from "../../hub/model-files";
 import { type Artifact, artifactPlace } from "../../store/artifact";
@@ -69,8 +70,6 @@ export async function gridCosts(place: Run | string, filter: GridRowsFilter = {}
   }
   return rows;
 }
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 /** Every training that these keys name, and those behind them, each once. */
 async function trainingsBehind(folder: string, keys: readonly string[]): Promise<Artifact[]> {

@@ -1,3 +1,4 @@
+import { sum } from "../../base/numbers";
 import { createRandom, type Random } from "../../base/random";
 import type { Passage, RasterImage, Split } from "../../base/types";
 import { lazyPassage, OTHER_MODALITIES, SUB_CORPORA } from "../corpora/breast-corpus";
@@ -73,7 +74,7 @@ function drawCasebookTable(variant: CasebookVariant, dials: CasebookDials, rando
     signs,
     patterns,
     diagnoses: patterns.map((_, i) => holds.flatMap((classes, label) => (classes[i] === 1 ? [label] : []))),
-    alike: shares.reduce((sum, share) => sum + share, 0) / numClasses,
+    alike: sum(shares) / numClasses,
   };
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { assertInteger, assertNotInterrupted } from "../../base/check";
 import { DataError } from "../../base/errors";
+import { sum } from "../../base/numbers";
 import { createRandom, type Random } from "../../base/random";
 import type { Control, Corpus, Passage } from "../../base/types";
 import { openPack, readPackSummary, writePack } from "../../data/corpora/passage-pack";
@@ -42,7 +43,7 @@ const NORMAL_EYE_SHARE = 0.35;
 
 /** One class index, each as often as its weight has a share of all weights. */
 export function pickClass(weights: readonly number[], random: Random): number {
-  let rest = random.next() * weights.reduce((sum, weight) => sum + weight, 0);
+  let rest = random.next() * sum(weights);
   const found = weights.findIndex((weight) => {
     rest -= weight;
     return rest < 0;

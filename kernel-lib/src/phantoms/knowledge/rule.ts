@@ -1,3 +1,4 @@
+import { sum } from "../../base/numbers";
 import { createRandom, type Random } from "../../base/random";
 import { alikeShare, drawTable, type Pattern, patternsOf } from "../casebook/table";
 import { attributeOf } from "../general/world";
@@ -36,10 +37,10 @@ const ALIKE = 1 / 6;
 
 /** Patterns of each class in proportion to these weights, at least one each; what is left over goes to the largest rests. */
 export function patternCounts(shares: readonly number[], numPatterns: number): number[] {
-  const sum = shares.reduce((total, share) => total + share, 0);
-  const exact = shares.map((share) => (share / sum) * numPatterns);
+  const total = sum(shares);
+  const exact = shares.map((share) => (share / total) * numPatterns);
   const counts = exact.map((value) => Math.max(1, Math.floor(value)));
-  const missing = () => numPatterns - counts.reduce((total, count) => total + count, 0);
+  const missing = () => numPatterns - sum(counts);
   const gap = (label: number) => exact[label]! - counts[label]!;
   const best = (labels: readonly number[], isBetter: (one: number, other: number) => boolean) =>
     labels.reduce((found, label) => (isBetter(gap(label), gap(found)) ? label : found));
