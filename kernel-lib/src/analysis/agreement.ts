@@ -1,6 +1,5 @@
-import { DataError } from "../base/errors";
 import type { Corpus, Example, Head, Retrieved, Task } from "../base/types";
-import { exampleOf, examplesById } from "../data/splits";
+import { exampleOf, examplesById, passageOf, passagesById } from "../data/by-id";
 import type { Statistic } from "../metrics/bootstrap";
 import { HEADS } from "../retriever/retrieve";
 import { type Measurement, type MeasureOptions, measure, ratioOf } from "./measurement";
@@ -36,16 +35,12 @@ export function agreesWith(task: Task, example: Example, truth: string | undefin
 /** Every hit judged by `agreesWith`. @throws DataError when an example or passage is not of this task or corpus. */
 export function judgeHits(where: string, task: Task, corpus: Corpus, lists: readonly RetrievedList[]): JudgedList[] {
   const examples = examplesById(task);
-  const truths = new Map(corpus.passages.map((passage) => [passage.id, passage.truth]));
+  const passages = passagesById(corpus);
   return lists.map(({ exampleId, system, hits }) => {
     const example = exampleOf(where, examples, exampleId);
     const judged = hits.map((hit): JudgedHit => {
-      if (truths.has(hit.passageId)) return { ...hit, agrees: agreesWith(task, example, truths.get(hit.passageId)) };
-      const { passageId } = hit;
-      throw new DataError(
-        `${where}: passageId must be a passage of ${corpus.name}; got "${passageId}". Pass the corpus it was found in.`,
-        { passageId },
-      );
+      const { truth } = passageOf(where, passages, hit.passageId);
+      return { ...hit, agrees: agreesWith(task, example, truth) };
     });
     return { example, system, hits: judged };
   });

@@ -1,7 +1,7 @@
 import { answerWordings, isCorrect } from "../answers/forms";
 import { DataError } from "../base/errors";
 import type { Corpus, Prediction, Task } from "../base/types";
-import { exampleOf, examplesById } from "../data/splits";
+import { exampleOf, examplesById, passageOf, passagesById } from "../data/by-id";
 import { agreesWith } from "./agreement";
 import { bySystem, type Measurement, type MeasureOptions, measure, shareOf } from "./measurement";
 import { isOracleCorrect } from "./oracle";
@@ -52,16 +52,10 @@ function outcomeOf(prediction: Prediction, agrees: (passageId: string) => boolea
 /** The outcomes of every system, in the order of the first system's questions. */
 function outcomesBySystem(where: string, predictions: readonly Prediction[], { task, corpus }: AttributionInputs) {
   const examples = examplesById(task);
-  const truths = new Map(corpus.passages.map(({ id, truth }) => [id, truth]));
+  const passages = passagesById(corpus);
   const judge = (exampleId: string) => {
     const example = exampleOf(where, examples, exampleId);
-    return (passageId: string): boolean | null => {
-      if (truths.has(passageId)) return agreesWith(task, example, truths.get(passageId));
-      throw new DataError(
-        `${where}: corpus must hold every passage that was read; ${passageId} is missing. Pass the corpus that was searched.`,
-        { passageId },
-      );
-    };
+    return (passageId: string) => agreesWith(task, example, passageOf(where, passages, passageId).truth);
   };
   return new Map(
     [...bySystem(where, predictions)].map(([system, rows]) => [
@@ -79,12 +73,11 @@ function outcomesBySystem(where: string, predictions: readonly Prediction[], { t
  * @example measureAttribution(predictions, { task, corpus })
  */
 export function measureAttribution(predictions: readonly Prediction[], inputs: AttributionInputs): Measurement[] {
-  const settings = settingsOf(inputs);
   return [...outcomesBySystem("measureAttribution", predictions, inputs)].flatMap(([system, rows]) => {
     const groups = rows.map(({ group }) => group);
     return OUTCOMES.map((outcome) => {
       const statistic = shareOf(rows, (row) => row.outcome === outcome);
-      return measure({ system, metric: "outcome", subset: outcome, groups, statistic }, settings);
+      return measure({ system, metric: "outcome", subset: outcome, groups, statistic }, inputs);
     });
   });
 }
@@ -120,10 +113,6 @@ export function measureFlows(
   const names = OUTCOMES.flatMap((first) => OUTCOMES.map((second) => `${first} → ${second}`));
   return names.map((subset) => {
     const statistic = shareOf(flows, ({ flow }) => flow === subset);
-    return measure({ system: to, metric: "flow", subset, splitBy: from, groups, statistic }, settingsOf(inputs));
+    return measure({ system: to, metric: "flow", subset, splitBy: from, groups, statistic }, inputs);
   });
-}
-
-function settingsOf({ task, bootstrap }: AttributionInputs): MeasureOptions {
-  return { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
 }

@@ -2,7 +2,7 @@ import { answerWordings, formOf, isCorrect } from "../answers/forms";
 import { assertKnownKeys } from "../base/check";
 import { ShapeError } from "../base/errors";
 import type { Example, MetricName, Prediction, Task } from "../base/types";
-import { exampleOf, examplesById } from "../data/splits";
+import { exampleOf, examplesById } from "../data/by-id";
 import { ANSWER_METRICS } from "../metrics/answers";
 import type { Statistic } from "../metrics/bootstrap";
 import { BASELINE_SYSTEM } from "../systems/systems";
@@ -50,7 +50,7 @@ export function measureEvaluation(
   const measurables = measurablesOf("measureEvaluation", task, predictions);
   const systems = bySystem("measureEvaluation", predictions);
   const { baseline = baselineOf("measureEvaluation", predictions), bootstrap } = options;
-  const settings: MeasureOptions = { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
+  const settings: MeasureOptions = { task, bootstrap };
   const differences = measurables.flatMap((what) => {
     const base = measurables.find(({ system, metric }) => system === baseline && metric === what.metric);
     return base === undefined || base === what ? [] : [measureDifference(what, base, settings)];

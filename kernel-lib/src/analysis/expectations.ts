@@ -2,6 +2,7 @@ import { wordingOf } from "../answers/forms";
 import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
 import { argMax, sum } from "../base/numbers";
 import type { Control, Corpus, Example, Head, Matrix, Passage, Task } from "../base/types";
+import { evenly } from "../data/by-id";
 import type { BootstrapOptions } from "../metrics/bootstrap";
 import { smallestEffect } from "../metrics/paired-tests";
 import type { PictureFacts } from "../phantoms/phantom";
@@ -73,7 +74,7 @@ export function measureExpectations(
   const { numPerHead = 2, changedShares = [0.1, 0.2] } = options;
   assertInteger("measureExpectations: numPerHead", numPerHead, 1);
   for (const share of changedShares) assertInRange("measureExpectations: changedShares", share, 0, 1);
-  return collect(frozen, options, { numPerHead, changedShares }, settingsOf(frozen.task, options));
+  return collect(frozen, options, { numPerHead, changedShares }, { task: frozen.task, bootstrap: options.bootstrap });
 }
 
 async function collect(
@@ -93,10 +94,6 @@ async function collect(
   );
   const swaps = reader === undefined ? [] : await captionSwaps(frozen, lists, { reader, control, settings });
   return [...probes, ...agreement, ...captionVote(frozen, lists, settings), ...swaps, ...power];
-}
-
-function settingsOf(task: Task, { bootstrap }: ExpectationOptions): MeasureOptions {
-  return { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
 }
 
 // probes
@@ -288,11 +285,7 @@ async function captionSwaps(frozen: FrozenCorpus, lists: Record<Head, Lists>, { 
     }
     return [];
   });
-  const step = Math.max(1, possible.length / MOST_SWAPPED);
-  const swaps = Array.from(
-    { length: Math.min(MOST_SWAPPED, possible.length) },
-    (_, i) => possible[Math.floor(i * step)]!,
-  );
+  const swaps = evenly(possible, MOST_SWAPPED);
   if (swaps.length === 0) return [];
   const read = async (kind: "told" | "swapped"): Promise<(string | null)[]> => {
     const texts = await reader.writeAnswers(

@@ -35,7 +35,7 @@ export function measureFusionWeights(predictions: readonly Prediction[], inputs:
   if (temperatures.length === 0)
     throw new ConfigError("measureFusionWeights: temperatures must hold at least one; got none.");
   for (const temperature of temperatures) assertInRange("measureFusionWeights: temperatures", temperature, 1e-6, 1000);
-  const settings: MeasureOptions = { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
+  const settings: MeasureOptions = { task, bootstrap };
   return [...bySystem("measureFusionWeights", predictions)].flatMap(([system, rows]) =>
     temperatures.flatMap((temperature) => {
       const weighed = rows.flatMap((row) => weigh(row, task, temperature) ?? []);

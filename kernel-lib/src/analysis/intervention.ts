@@ -3,7 +3,7 @@ import { assertInteger, assertKnownKeys, assertNotInterrupted } from "../base/ch
 import { DataError } from "../base/errors";
 import { createRandom, type Random } from "../base/random";
 import type { AnswerForm, Control, Corpus, Example, Passage, RasterImage, Task } from "../base/types";
-import { exampleOf, examplesById } from "../data/splits";
+import { evenly, exampleOf, examplesById, passageOf, passagesById } from "../data/by-id";
 import type { Reader } from "../reader/reader";
 import { labelsNamed, withOtherLabel } from "../systems/caption-vote";
 import { readPairs } from "../systems/reading";
@@ -91,7 +91,7 @@ export async function measureIntervention(
   assertInteger("measureIntervention: numQuestions", numQuestions, 1);
   assertInteger("measureIntervention: seed", seed, 0);
   const asked = choose(inputs, numQuestions, createRandom(seed).fork("intervention"));
-  const settings: MeasureOptions = { task: inputs.task, ...(bootstrap === undefined ? {} : { bootstrap }) };
+  const settings: MeasureOptions = { task: inputs.task, bootstrap };
   const outcomes = new Map<PairKind, readonly Outcome[]>();
   for (const [done, kind] of PAIR_KINDS.entries()) {
     assertNotInterrupted("measureIntervention", control.signal);
@@ -174,7 +174,7 @@ function outcomeOf(
 
 function choose({ task, corpus, lists }: InterventionInputs, numQuestions: number, random: Random): Asked[] {
   const examples = examplesById(task);
-  const passages = new Map(corpus.passages.map((passage) => [passage.id, passage]));
+  const passages = passagesById(corpus);
   const byDiagnosis = diagnoses(task, corpus);
   const ofOthers = byDiagnosis.map((_, truth) => byDiagnosis.filter((_others, label) => label !== truth).flat());
   const all = [...passages.values()];
@@ -199,8 +199,7 @@ function choose({ task, corpus, lists }: InterventionInputs, numQuestions: numbe
       { task: task.name, corpus: corpus.name },
     );
   }
-  const step = Math.max(1, possible.length / numQuestions); // from the whole of the lists: they may be sorted by label
-  return Array.from({ length: Math.min(numQuestions, possible.length) }, (_, i) => possible[Math.floor(i * step)]!);
+  return evenly(possible, numQuestions);
 }
 
 const asksOneLabel = ({ form = "label", labels }: Example): boolean =>
@@ -235,13 +234,7 @@ function pairsFor(
   example: Example,
   { task, passages, byDiagnosis, ofOthers, all, first, random }: Choosing,
 ): Asked["pairs"] | null {
-  const retrieved = passages.get(first);
-  if (retrieved === undefined) {
-    throw new DataError(
-      `measureIntervention: corpus must hold every passage that was retrieved; ${first} is missing. Pass the corpus that was searched.`,
-      { passageId: first },
-    );
-  }
+  const retrieved = passageOf("measureIntervention", passages, first);
   const truth = example.labels[0]!;
   const of = (some: readonly Passage[]): Passage | null =>
     some.length === 0 ? null : some[random.integer(some.length)]!;

@@ -1,6 +1,6 @@
 import { DataError } from "../base/errors";
 import type { Corpus, Example, Head, Passage, Task } from "../base/types";
-import { exampleOf, examplesById } from "../data/splits";
+import { exampleOf, examplesById, passageOf, passagesById } from "../data/by-id";
 import type { PictureFacts } from "../phantoms/phantom";
 import { HEADS } from "../retriever/retrieve";
 import type { RetrievedList } from "./agreement";
@@ -46,7 +46,7 @@ interface Change {
  */
 export function measureListChanges(inputs: ListChangeInputs): Measurement[] {
   const { task, facts = null, bootstrap } = inputs;
-  const settings: MeasureOptions = { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
+  const settings: MeasureOptions = { task, bootstrap };
   const names = { before: systemOf(inputs.before, "before"), after: systemOf(inputs.after, "after") };
   const paired = pair(inputs);
   return HEADS.flatMap((head) => {
@@ -105,7 +105,7 @@ function systemOf(lists: readonly RetrievedList[], name: "before" | "after"): st
 /** Both lists of every question, head by head. */
 function pair({ task, corpus, before, after }: ListChangeInputs): (head: Head) => Change[] {
   const examples = examplesById(task);
-  const passages = new Map(corpus.passages.map((passage) => [passage.id, passage]));
+  const passages = passagesById(corpus);
   const later = new Map(after.map((list) => [list.exampleId, list]));
   if (
     later.size !== after.length ||
@@ -119,14 +119,7 @@ function pair({ task, corpus, before, after }: ListChangeInputs): (head: Head) =
   const found = ({ hits }: RetrievedList, head: Head): Passage[] =>
     hits
       .filter((hit) => hit.head === head)
-      .map(({ passageId }) => {
-        const passage = passages.get(passageId);
-        if (passage !== undefined) return passage;
-        throw new DataError(
-          `measureListChanges: passageId must be a passage of ${corpus.name}; got "${passageId}". Pass the corpus it was found in.`,
-          { passageId },
-        );
-      });
+      .map(({ passageId }) => passageOf("measureListChanges", passages, passageId));
   return (head) =>
     before.map((list) => ({
       example: exampleOf("measureListChanges", examples, list.exampleId),

@@ -42,7 +42,7 @@ export interface Difference extends Measurement {
 export interface MeasureOptions {
   /** Fills the columns `task` and `data`. */
   readonly task?: Pick<Task, "name" | "source">;
-  readonly bootstrap?: BootstrapOptions;
+  readonly bootstrap?: BootstrapOptions | undefined;
 }
 
 /** One metric of one system, before any number is drawn: over which rows, and how from the rows drawn. */

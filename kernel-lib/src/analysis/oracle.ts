@@ -225,7 +225,7 @@ export function measureCandidates(predictions: readonly Prediction[], options: C
     throw new DataError(`measureCandidates: predictions must be of one system; got ${[system, ...more].join(", ")}.`);
   const deepest = predictions.reduce((most, { readings }) => Math.max(most, ...readings.map(rankOf)), -1) + 1;
   const groups = predictions.map(({ group }) => group);
-  const settings: MeasureOptions = { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
+  const settings: MeasureOptions = { task, bootstrap };
   return PARTS.flatMap(({ name, heads }) =>
     depths
       .filter((depth) => depth <= deepest)

@@ -2,7 +2,7 @@ import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
 import { ConfigError, DataError } from "../base/errors";
 import { mean, sum } from "../base/numbers";
 import type { Corpus, Prediction, Task } from "../base/types";
-import { exampleOf, examplesById } from "../data/splits";
+import { exampleOf, examplesById, passageOf, passagesById } from "../data/by-id";
 import type { PictureFacts } from "../phantoms/phantom";
 import { captionReader } from "../systems/caption-vote";
 import type { RetrievedList } from "./agreement";
@@ -165,7 +165,7 @@ export function measureTold(
     new DataError(`measureTold: ${rule}; ${id} has not. Use the lists of one retrieving system on a casebook.`, { id });
   const numReadings = lists[0]?.hits.length ?? 0;
   const examples = examplesById(task);
-  const passages = new Map(corpus.passages.map((passage) => [passage.id, passage]));
+  const passages = passagesById(corpus);
   const namedBy = captionReader(task.labels);
   const guess = 1 / task.labels.length;
   const same: number[] = [];
@@ -178,9 +178,7 @@ export function measureTold(
     if (hits.length !== numReadings || numReadings === 0) throw refuse("lists must be equally long", exampleId);
     const isSame = hits.map(({ passageId }) => facts.words.get(passageId)?.["pattern"] === own);
     hits.forEach(({ passageId }, i) => {
-      const passage = passages.get(passageId);
-      if (passage === undefined) throw refuse("passages must be of the corpus", passageId);
-      const named = namedBy(passage);
+      const named = namedBy(passageOf("measureTold", passages, passageId));
       told[isSame[i] ? "same" : "other"].push(named.length === 1 ? Number(named[0] === labels[0]) : guess);
     });
     same.push(isSame.filter(Boolean).length);

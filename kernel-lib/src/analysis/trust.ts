@@ -1,6 +1,7 @@
 import { assertOneOf } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Corpus, Prediction, Task } from "../base/types";
+import { passageOf, passagesById } from "../data/by-id";
 import type { Statistic } from "../metrics/bootstrap";
 import type { PictureFacts } from "../phantoms/phantom";
 import { captionReader } from "../systems/caption-vote";
@@ -55,7 +56,7 @@ export function measureTrust(
 ): Measurement[] {
   const { task, bootstrap, questions = "all" } = inputs;
   assertOneOf("measureTrust: questions", questions, ["all", "unmarked"]);
-  const settings: MeasureOptions = { task, ...(bootstrap === undefined ? {} : { bootstrap }) };
+  const settings: MeasureOptions = { task, bootstrap };
   const markOf = ({ exampleId }: Prediction): string => inputs.facts.words.get(exampleId)?.["mark"] ?? "none";
   const told = readingsOf(
     questions === "all" ? predictions : predictions.filter((each) => markOf(each) === "none"),
@@ -111,21 +112,14 @@ function readingsOf(
   predictions: readonly Prediction<"label" | "yesNo">[],
   { task, corpus, facts }: TrustInputs,
 ): Told[] {
-  const passages = new Map(corpus.passages.map((passage) => [passage.id, passage]));
+  const passages = passagesById(corpus);
   const namedBy = captionReader(task.labels);
   const signs = patternSigns(facts);
   return predictions.flatMap(({ system, group, exampleId, readings }) =>
     readings.flatMap(({ retrieved, probabilities, answer }): Told[] => {
       if (retrieved === null) return [];
       const { passageId } = retrieved;
-      const passage = passages.get(passageId);
-      if (passage === undefined) {
-        throw new DataError(
-          `measureTrust: corpus must hold every passage that was read; ${passageId} is missing. Pass the corpus that was searched.`,
-          { passageId },
-        );
-      }
-      const labels = namedBy(passage);
+      const labels = namedBy(passageOf("measureTrust", passages, passageId));
       const [label] = labels;
       if (labels.length !== 1 || label === undefined) return [];
       const relation = relationOf({ ...facts, signs }, exampleId, passageId);

@@ -138,18 +138,3 @@ export function reportSharedGroups(task: Task, control: Control): void {
     { task: task.name, shared },
   );
 }
-
-/** All examples of a task by id. */
-export function examplesById(task: Task): Map<string, Example> {
-  const all = Object.values(task.splits).flat();
-  return new Map(all.map((example) => [example.id, example]));
-}
-
-/** The example of this id. @throws DataError when the task has none. */
-export function exampleOf(where: string, examples: ReadonlyMap<string, Example>, id: string): Example {
-  const found = examples.get(id);
-  if (found !== undefined) return found;
-  throw new DataError(`${where}: exampleId must be an example of the task; got "${id}". Pass the task it comes from.`, {
-    id,
-  });
-}

@@ -7,7 +7,7 @@ import { assertOneOf, assertSameLength } from "../base/check";
 import { DataError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { Prediction, Reading, Task } from "../base/types";
-import { exampleOf, examplesById } from "../data/splits";
+import { exampleOf, examplesById } from "../data/by-id";
 import { FRAMES } from "./schemas";
 import { makeFrame, type Table } from "./table";
 

@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { argMax } from "../base/numbers";
 import { createRandom, type Random } from "../base/random";
 import type { Control, Matrix, Retrieved } from "../base/types";
+import { passagesById } from "../data/by-id";
 import { loadDualEncoder } from "../models/architectures";
 import { contrastiveLoss, type DualEncoder, encodeImages } from "../models/dual-encoder/encoder";
 import { createLearnedTower, type EncoderTower, embedInBatches, loadLearnedTower } from "../retriever/learned-tower";
@@ -200,7 +201,7 @@ export function openDomainFinder(
   const towers = centroids.map((_, domain) => loadLearnedTower(encoder, join(folder, towerFile(domain))));
   const domains = new Map(corpus.passages.map(({ id }, row) => [id, domainOf[row]!]));
   return {
-    passages: new Map(corpus.passages.map((passage) => [passage.id, passage])),
+    passages: passagesById(corpus),
     find: async (examples, control) => {
       const images = examples.map(({ image }) => image);
       const seen = await encodeImages(encoder, images, control);

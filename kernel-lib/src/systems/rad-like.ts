@@ -2,6 +2,7 @@ import { assertInRange, assertNotInterrupted } from "../base/check";
 import { argMax, sum } from "../base/numbers";
 import { softmax } from "../base/softmax";
 import type { Control, Example, Head, Matrix } from "../base/types";
+import { passagesById } from "../data/by-id";
 import { accuracy, macroF1 } from "../metrics/answers";
 import { loadDualEncoder } from "../models/architectures";
 import { encodeImages } from "../models/dual-encoder/encoder";
@@ -183,7 +184,7 @@ function openNeighbours({ task, index }: SystemParts) {
     train.map(({ id }) => id),
     queries.train,
   );
-  const passageOf = new Map(corpus.passages.map((passage) => [passage.id, passage]));
+  const passageOf = passagesById(corpus);
   const namedBy = captionReader(task.labels);
   const most = Math.max(...NUM_NEIGHBOURS);
   const captionsOf = async (head: Head, embeddings: Matrix): Promise<Neighbour[][]> =>

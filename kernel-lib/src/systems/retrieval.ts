@@ -1,5 +1,6 @@
 import { createRandom, type Random } from "../base/random";
 import type { Control, Example, Head, Passage, Retrieved } from "../base/types";
+import { passagesById } from "../data/by-id";
 import { loadDualEncoder } from "../models/architectures";
 import { type DualEncoder, encodeImages } from "../models/dual-encoder/encoder";
 import { createDualHead, type DualHeadRetriever } from "../retriever/dual-head";
@@ -38,7 +39,7 @@ export interface FinderParts {
 /** The `numPerHead` best passages of both heads for each example. */
 export function createFinder({ retriever, views, passages, numPerHead }: FinderParts): PassageFinder {
   return {
-    passages: new Map(passages.map((passage) => [passage.id, passage])),
+    passages: passagesById({ passages }),
     find: async (examples, control) => {
       const images = examples.map((example) => example.image);
       const queries = {
@@ -116,7 +117,7 @@ export function openCorpusFinder({ index, numPerHead, seed }: SystemParts): Pass
     });
   };
   return {
-    passages: new Map(passages.map((passage) => [passage.id, passage])),
+    passages: passagesById({ passages }),
     find: async (examples) => examples.map(({ id }) => drawFor(id)),
     dispose: () => {},
   };

@@ -46,7 +46,7 @@ describe("measureAgreement", () => {
       /example of the task; got "e9"/,
     );
     expect(() => measureAgreement(task, corpus, [{ ...list, hits: [hit("p7", "text")] }])).toThrow(
-      /passage of toy; got "p7"/,
+      /every passage that was retrieved; p7 is missing/,
     );
   });
 });

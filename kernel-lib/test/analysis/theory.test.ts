@@ -198,7 +198,9 @@ describe("measureTold", () => {
   it("refuses unknown patterns, several labels, passages and questions from elsewhere, lists of other lengths, and nothing", () => {
     expect(() => measureTold(from, [list("c", ["p"])])).toThrow(/the pattern of every question; c has not/);
     expect(() => measureTold(from, [list("d", ["p"])])).toThrow(/one label; d has not/);
-    expect(() => measureTold(from, [list("a", ["z"])])).toThrow(/passages must be of the corpus; z has not/);
+    expect(() => measureTold(from, [list("a", ["z"])])).toThrow(
+      /corpus must hold every passage that was retrieved; z is missing/,
+    );
     expect(() => measureTold(from, [list("z", ["p"])])).toThrow(/z/);
     expect(() => measureTold(from, [list("a", ["p"]), list("b", ["p", "q"])])).toThrow(/equally long; b has not/);
     expect(() => measureTold(from, [])).toThrow(/at least one; got 0/);

@@ -1,6 +1,7 @@
 import { measureIntervention } from "../../analysis/intervention";
 import type { Measurement } from "../../analysis/measurement";
 import type { Split } from "../../base/types";
+import { evenly } from "../../data/by-id";
 import { readJson, writeJson } from "../../store/files";
 import { openSystem } from "../../systems/reading";
 import { NUM_DRAWN_FROM } from "../../systems/retrieval";
@@ -129,10 +130,4 @@ function candidatesStage(run: Run, inputs: PredictionInputs, settings: Candidate
     },
     open: async ({ folder }) => readJson<CandidateReadings>(folder, CANDIDATES_FILE),
   } satisfies StageOf<CandidateReadings>;
-}
-
-/** So many of a list, from the whole of it: it may be sorted by label. */
-function evenly<T>(all: readonly T[], most: number): T[] {
-  const step = Math.max(1, all.length / most);
-  return Array.from({ length: Math.min(most, all.length) }, (_, i) => all[Math.floor(i * step)]!);
 }
