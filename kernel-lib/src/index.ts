@@ -102,7 +102,7 @@ export { systemNames, SYSTEMS } from "./systems/systems";
 // what a cell shows
 export { saveFigure, type SaveFigureOptions } from "./figures/export/save-figure";
 export { input, type InputOptions, memory, setTypeErrors, time } from "./notebook/cell-tools";
-export { checkExercise } from "./notebook/check-exercise";
+export { checkExercise } from "./notebook/cell-tools";
 export { notebookControl } from "./notebook/progress";
 export {
   show,

@@ -63,6 +63,13 @@ export function assertInteger(
   });
 }
 
+const MAX_SEED = 2 ** 32 - 1;
+
+/** Throws ConfigError unless `value` is a whole number in [0, 2³² - 1]. */
+export function assertSeed(where: string, value: unknown): asserts value is number {
+  assertInteger(where, value, 0, MAX_SEED);
+}
+
 /** Throws ConfigError when `options` holds a key that is not in `known`; the message lists the known keys. */
 export function assertKnownKeys(where: string, options: object, known: readonly string[]): void {
   for (const key of Object.keys(options)) {

@@ -15,10 +15,13 @@ export interface Matrix {
   readonly cols: number;
 }
 
-export type Split = "train" | "validation" | "test";
+/** The parts of a task, in the order in which they are used. */
+export const SPLITS = ["train", "validation", "test"] as const;
+export type Split = (typeof SPLITS)[number];
 
 /** Where pictures come from: made from a seed, or a publisher's files. */
-export type DataSource = "phantom" | "real";
+export const DATA_SOURCES = ["phantom", "real"] as const;
+export type DataSource = (typeof DATA_SOURCES)[number];
 
 /** One question about one picture. */
 export interface Example {

@@ -1,6 +1,6 @@
 import { measureExpectations } from "../analysis/expectations";
 import type { Measurement } from "../analysis/measurement";
-import type { Control, Example, Split, Task } from "../base/types";
+import { type Control, type Example, SPLITS, type Task } from "../base/types";
 import { openBackend } from "../compute/backend";
 import { CORPORA } from "../data/corpora/corpora";
 import { readPassages } from "../data/corpora/read-passages";
@@ -69,7 +69,7 @@ async function checkTask({ name, dir, size }: CheckWish, progress: TerminalProgr
     control: hearing(control, odd),
     ...(size === null ? {} : { imageSize: size }),
   });
-  for (const split of ["train", "validation", "test"] as Split[]) {
+  for (const split of SPLITS) {
     const examples = task.splits[split];
     const counts = task.labels.map(({ index, name: label }) => {
       return `${label} ${examples.filter(({ labels }) => labels.includes(index)).length}`;

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { assertInteger, assertOneOf } from "../base/check";
+import { assertOneOf, assertSeed } from "../base/check";
 import { ConfigError } from "../base/errors";
-import type { DataSource } from "../base/types";
+import { DATA_SOURCES, type DataSource } from "../base/types";
 import { type GridOptions, gridTasks, resolveGrid } from "../experiments/grid/options";
 import { PROFILES, type ProfileName } from "../experiments/run";
 import { readerKinds } from "../models/architectures";
@@ -160,8 +160,6 @@ export const REPRODUCE_USAGE = `npm run reproduce -- [options]
 ${GRID_USAGE}`;
 
 const DEFAULTS = { profile: "quick", seed: 7 } as const;
-const SOURCES: readonly DataSource[] = ["phantom", "real"];
-const MAX_SEED = 2 ** 32 - 1;
 const MAX_NAME = 80;
 
 function parse(argv: readonly string[]) {
@@ -203,7 +201,7 @@ function settingsName(
 
 function readSeed(text: string): number {
   const seed: unknown = /^\d+$/.test(text) ? Number(text) : text;
-  assertInteger("reproduce: --seed", seed, 0, MAX_SEED);
+  assertSeed("reproduce: --seed", seed);
   return seed;
 }
 
@@ -265,7 +263,7 @@ export function parseReproduce(
   const profile = namedProfile ?? DEFAULTS.profile;
   const source = namedSource ?? (data ? "real" : "phantom");
   assertOneOf("reproduce: --profile", profile, PROFILES);
-  assertOneOf("reproduce: --source", source, SOURCES);
+  assertOneOf("reproduce: --source", source, DATA_SOURCES);
   const askedSeed = readSeed(namedSeed ?? String(DEFAULTS.seed));
   const given = { profile: namedProfile !== undefined, seed: namedSeed !== undefined };
   const grid = readGridCommand(words, { profile, given, seed: askedSeed, source, dataDir });

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import type { Control, Corpus, Task } from "../base/types";
-import { loadCasebookFacts } from "../phantoms/load-casebook";
 import { corpusFor, isDrawnCorpus, type LoadCorpusOptions, loadCorpus } from "../phantoms/load-corpus";
+import { loadCasebookFacts } from "../phantoms/load-facts";
 import { type LoadTaskOptions, loadTask } from "../phantoms/load-task";
 import type { PictureFacts } from "../phantoms/phantom";
 import type { Run } from "./run";
 
 // The data of a run: which files or which drawing, told once for notebooks and grid.
 
-/** Pairs that are drawn to go with published files are the same for every seed of a training. */
-const SHARED_SEED = 7;
+/** Seed of what all runs share whatever their own: pairs drawn beside published files, and what comes of corpus, task and frozen encoder alone. */
+export const SHARED_SEED = 7;
 
 /** What decides which data a run means. */
 export type DataPlace = Pick<Run, "source" | "dataDir" | "artifactsDir">;
@@ -35,7 +35,7 @@ export const drawnSeed = ({ source, seed }: Pick<Run, "source" | "seed">): numbe
 export interface OpenedTask {
   readonly task: Task;
   readonly corpus: Corpus;
-  /** What is known of the pictures besides their labels; null where nothing is. Read by analyses, never by training. */
+  /** What is known of a casebook's pictures besides their labels; null of any other task (loadPhantomFacts). Read by analyses, never by training. */
   readonly facts: PictureFacts | null;
 }
 

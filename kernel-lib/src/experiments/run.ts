@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
-import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
+import { assertKnownKeys, assertOneOf, assertSeed } from "../base/check";
 import { repositoryRoot } from "../base/paths";
-import type { Control, DataSource } from "../base/types";
+import { type Control, DATA_SOURCES, type DataSource } from "../base/types";
 import { type BackendReport, openBackend } from "../compute/backend";
 
 /**
@@ -10,9 +10,6 @@ import { type BackendReport, openBackend } from "../compute/backend";
  */
 export const PROFILES = ["quick", "full", "paper", "test"] as const;
 export type ProfileName = (typeof PROFILES)[number];
-
-const SOURCES: readonly DataSource[] = ["phantom", "real"];
-const MAX_SEED = 2 ** 32 - 1;
 
 /** Options of openRun; every one has a default. */
 export interface RunOptions {
@@ -75,8 +72,8 @@ export async function openRun(options: RunOptions = {}): Promise<Run> {
   const data = defaultDataDir(options.dataDir);
   const source = options.source ?? data.source;
   assertOneOf("openRun: profile", profile, PROFILES);
-  assertInteger("openRun: seed", seed, 0, MAX_SEED);
-  assertOneOf("openRun: source", source, SOURCES);
+  assertSeed("openRun: seed", seed);
+  assertOneOf("openRun: source", source, DATA_SOURCES);
   return {
     profile,
     seed,

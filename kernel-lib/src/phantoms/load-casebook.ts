@@ -1,9 +1,10 @@
 import { assertInteger } from "../base/check";
 import type { Control, Corpus, Task } from "../base/types";
 import { type CasebookDials, type CasebookOptions, type CasebookVariant, settleDials } from "./casebook/dials";
-import { casebookName, parseCasebookName } from "./casebook/names";
+import { casebookName } from "./casebook/names";
 import { type CasebookTable, drawCasebook } from "./casebook/world";
 import { corpusFor, loadCorpus } from "./load-corpus";
+import { loadCasebookFacts } from "./load-facts";
 import { loadTask } from "./load-task";
 import type { PictureFacts } from "./phantom";
 
@@ -47,13 +48,4 @@ export async function loadCasebook(options: LoadCasebookOptions = {}): Promise<C
   const corpus = await loadCorpus(corpusFor(name), { source: "phantom", seed });
   const { table } = drawCasebook(variant, dials, seed);
   return { task, corpus, dials, table, facts: loadCasebookFacts(task, seed)! };
-}
-
-/** What is true of the pictures of a casebook of this seed; null of every other task. For analyses; no training reads it. */
-export function loadCasebookFacts(task: Task, seed: number): PictureFacts | null {
-  const setting = parseCasebookName(task.name);
-  if (setting === null) return null;
-  const idsOf = (split: keyof Task["splits"]) => task.splits[split].map(({ id }) => id);
-  const world = drawCasebook(setting.variant, setting.dials, seed);
-  return world.facts({ train: idsOf("train"), validation: idsOf("validation"), test: idsOf("test") });
 }

@@ -1,13 +1,12 @@
 import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
-import type { Corpus, DataSource } from "../base/types";
+import { type Corpus, DATA_SOURCES, type DataSource } from "../base/types";
 import { CORPORA } from "../data/corpora/corpora";
 import type { CorpusDefinition } from "../data/corpora/definition";
 import { type OpenCorpusOptions, openCorpus } from "../data/corpora/open-corpus";
 import { OWN_FOLDER } from "../data/corpora/own-folder";
 import { loadTwin } from "./corpora/twins";
-import { corpusPhantomFor, findCorpusPhantom } from "./find-phantom";
-import { CORPUS_PHANTOMS, CORPUS_TWINS } from "./phantoms";
+import { CORPUS_PHANTOMS, CORPUS_TWINS, corpusPhantomFor, findCorpusPhantom } from "./phantoms";
 
 /** The corpora that are read from files. */
 const FILED: ReadonlyMap<string, CorpusDefinition> = new Map([...CORPORA, [OWN_FOLDER.name, OWN_FOLDER]]);
@@ -84,7 +83,7 @@ export async function loadCorpus(name: string, options: LoadCorpusOptions = {}):
   assertKnownKeys("loadCorpus:", options, OPTION_NAMES);
   const { dataDir, seed, drawnFrom = "phantom", source: asked, ...settings } = options;
   const source = asked ?? (dataDir === undefined ? "phantom" : "real");
-  assertOneOf("loadCorpus: source", source, ["phantom", "real"]);
+  assertOneOf("loadCorpus: source", source, DATA_SOURCES);
   const original = findCorpusPhantom(drawnFrom);
   if (original === undefined) assertOneOf("loadCorpus: drawnFrom", drawnFrom, [...CORPUS_PHANTOMS.keys()]);
   if (options.drawnFrom !== undefined) assertHasTwin(name, source);

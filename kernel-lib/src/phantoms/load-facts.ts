@@ -1,10 +1,15 @@
 import { assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
+import type { Task } from "../base/types";
+import { parseCasebookName } from "./casebook/names";
+import { drawCasebook } from "./casebook/world";
 import { PHANTOM_DIALS } from "./knowledge/dials";
 import { ruleWorld } from "./knowledge/rule";
 import { corpusFor } from "./load-corpus";
 import { PHANTOM_SIZES, type PhantomSize, type PictureFacts } from "./phantom";
 import { CORPUS_PHANTOMS, TASK_PHANTOMS } from "./phantoms";
+
+// What is known of drawn pictures besides their labels: of a casebook from its table, of the other phantoms from the rule of their look.
 
 /** Options of loadPhantomFacts; as those of the task and of its corpus. */
 export interface PhantomFactsOptions {
@@ -38,4 +43,13 @@ export function loadPhantomFacts(task: string, options: PhantomFactsOptions = {}
   }
   const { rule } = ruleWorld(task, seed);
   return { signs: [...rule.signs, "shown"], nuisances: [], words: new Map([...ofTask, ...ofCorpus]) };
+}
+
+/** What is true of the pictures of a casebook of this seed; null of every other task. For analyses; no training reads it. */
+export function loadCasebookFacts(task: Task, seed: number): PictureFacts | null {
+  const setting = parseCasebookName(task.name);
+  if (setting === null) return null;
+  const idsOf = (split: keyof Task["splits"]) => task.splits[split].map(({ id }) => id);
+  const world = drawCasebook(setting.variant, setting.dials, seed);
+  return world.facts({ train: idsOf("train"), validation: idsOf("validation"), test: idsOf("test") });
 }

@@ -1,13 +1,12 @@
 import { existsSync } from "node:fs";
 import { assertInRange, assertInteger, assertKnownKeys, assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
-import type { Control, DataCard, DataSource, Task } from "../base/types";
+import { type Control, DATA_SOURCES, type DataCard, type DataSource, type Task } from "../base/types";
 import { makeDisjoint, reportSharedGroups } from "../data/splits";
 import type { ReadRequest, SplitRule, TaskDefinition } from "../data/tasks/definition";
 import { TASKS } from "../data/tasks/tasks";
-import { findTaskPhantom } from "./find-phantom";
 import { PHANTOM_SIZES, type PhantomSize, phantomCard, phantomFolder, phantomPlace, type TaskPhantom } from "./phantom";
-import { TASK_PHANTOMS } from "./phantoms";
+import { findTaskPhantom, TASK_PHANTOMS } from "./phantoms";
 
 /** Options of loadTask; every one has a default. */
 export interface LoadTaskOptions {
@@ -170,7 +169,7 @@ export async function loadTask(name: string, options: LoadTaskOptions = {}): Pro
   const definition = taskDefinition(name);
   assertKnownKeys("loadTask:", options, OPTION_NAMES);
   const { seed = 7, size = "quick", split = "published" } = options;
-  assertOneOf("loadTask: source", sourceOf(options), ["phantom", "real"]);
+  assertOneOf("loadTask: source", sourceOf(options), DATA_SOURCES);
   assertOneOf("loadTask: size", size, PHANTOM_SIZES);
   assertOneOf("loadTask: split", split, ["published", "imageDisjoint"]);
   assertInteger("loadTask: seed", seed, 0);

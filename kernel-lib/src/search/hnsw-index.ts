@@ -1,4 +1,4 @@
-import { assertInRange, assertInteger, assertKnownKeys } from "../base/check";
+import { assertInRange, assertInteger, assertKnownKeys, assertSeed } from "../base/check";
 import { DataError } from "../base/errors";
 import type { Control, Matrix } from "../base/types";
 import { copiesIn, distinctRows, foldOfCopies, foldRows } from "./equal-rows";
@@ -49,7 +49,7 @@ function settingsOf(options: HnswOptions): Settings {
   assertInteger("createHnswIndex: m", settings.m, 2, 128);
   assertInteger("createHnswIndex: efConstruction", settings.efConstruction, 1, 10_000);
   assertInteger("createHnswIndex: ef", settings.ef, 1, 100_000);
-  assertInteger("createHnswIndex: seed", settings.seed, 0, 2 ** 32 - 1);
+  assertSeed("createHnswIndex: seed", settings.seed);
   assertInRange("createHnswIndex: minRecall", settings.minRecall, 0, 1);
   return settings;
 }

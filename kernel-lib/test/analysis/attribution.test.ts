@@ -119,7 +119,7 @@ describe("attribution", () => {
   test("refuses a system that did not answer and a passage of another corpus", () => {
     expect(() => measureFlows(BEFORE, ["ft-rag", "jomed"], { task, corpus })).toThrow(/hold jomed; they hold ft-rag/);
     const other = { ...corpus, passages: passages.slice(1) };
-    expect(() => measureAttribution(BEFORE, { task, corpus: other })).toThrow(/was read; yes1 is missing/);
+    expect(() => measureAttribution(BEFORE, { task, corpus: other })).toThrow(/was retrieved; yes1 is missing/);
   });
 });
 
@@ -157,7 +157,9 @@ describe("list changes", () => {
     expect(() => measureListChanges({ task, corpus, before, after: after.slice(1) })).toThrow(/the same questions/);
     expect(() => measureListChanges({ task, corpus, before: [...before, ...after], after })).toThrow(/one system/);
     const other = { ...corpus, passages: passages.slice(1) };
-    expect(() => measureListChanges({ task, corpus: other, before, after })).toThrow(/every passage that was retrieved; yes1 is missing/);
+    expect(() => measureListChanges({ task, corpus: other, before, after })).toThrow(
+      /every passage that was retrieved; yes1 is missing/,
+    );
   });
 });
 

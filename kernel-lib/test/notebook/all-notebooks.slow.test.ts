@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
 import { hasResults } from "../../src/experiments/stored-results";
-import { NOT_ANSWERED, RIGHT } from "../../src/notebook/check-exercise";
+import { NOT_ANSWERED, RIGHT } from "../../src/notebook/cell-tools";
 import type { Notebook } from "../../src/notebook/notebook-file";
 import { runNotebook } from "../../src/notebook/runner";
 

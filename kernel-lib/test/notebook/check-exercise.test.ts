@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkExercise } from "../../src/notebook/check-exercise";
+import { checkExercise } from "../../src/notebook/cell-tools";
 
 const isHalf = (share: number): boolean => Math.abs(share - 1 / 2) < 0.01;
 const hint = "Count both sides.";

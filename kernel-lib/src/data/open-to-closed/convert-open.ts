@@ -1,7 +1,7 @@
 import { assertInteger, assertKnownKeys } from "../../base/check";
 import { DataError } from "../../base/errors";
 import { createRandom, type Random } from "../../base/random";
-import type { Example, Split, Task } from "../../base/types";
+import { type Example, SPLITS, type Split, type Task } from "../../base/types";
 
 /** Words that carry no meaning of their own in an answer. */
 const EMPTY = new Set([
@@ -59,8 +59,6 @@ export interface ConvertedTask {
   readonly task: Task;
   readonly refused: readonly RefusedQuestion[];
 }
-
-const SPLITS: readonly Split[] = ["train", "validation", "test"];
 
 /** Whether an example is answered in words. */
 const isOpen = ({ kind, form }: Example): boolean => kind === "open" && form === "words";

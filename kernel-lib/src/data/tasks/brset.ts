@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
+import { SPLITS } from "../../base/types";
 import { entityNames, entityText } from "../entities";
 import { type CsvRow, csvFlag, csvText, readCsv } from "../formats/csv";
 import { dealGroups } from "../splits";
@@ -29,7 +30,6 @@ const NAMES = [...BRSET_COLUMNS.map((column) => column.replaceAll("_", " ")), "n
 const NORMAL = NAMES.length - 1;
 const LABELS = NAMES.map((name, index) => ({ index, name, answer: String(index) }));
 const QUESTION = classQuestion("which of these does this fundus photograph show ?", NAMES);
-const SPLITS = ["train", "validation", "test"] as const;
 const SHARES = [0.7, 0.1, 0.2];
 const CARD = {
   title: "BRSET",

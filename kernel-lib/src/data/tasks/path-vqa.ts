@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { SPLITS } from "../../base/types";
 import { holdsParquet, parquetFiles } from "../formats/parquet-splits";
 import { textField } from "../formats/text-file";
 import type { PublishedTask, ReadRequest } from "./definition";
@@ -15,7 +16,6 @@ import {
   YES_NO,
 } from "./vqa";
 
-const SPLITS = ["train", "validation", "test"] as const;
 const CARD = {
   title: "PathVQA",
   description: "Questions about 5,004 pathology pictures from textbooks and an atlas, half yes/no, half open.",

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { SPLITS } from "../../base/types";
 import { optionalText, textField } from "../formats/text-file";
 import type { PublishedTask, ReadRequest } from "./definition";
 import { findLayout, sideOf } from "./pictures";
@@ -22,7 +23,7 @@ async function readRows(request: ReadRequest): Promise<VqaRow[]> {
   const { folder, layout } = findLayout(request.dataDir, ["slake", "SLAKE", "Slake1.0"], layouts, CARD);
   const pictures = { folder: join(folder, "imgs"), field: "img_name", side: sideOf(request) };
   const files = { train: "train.json", validation: layout, test: "test.json" } as const;
-  const parts = (["train", "validation", "test"] as const).map((split) =>
+  const parts = SPLITS.map((split) =>
     jsonRows(join(folder, files[split]), pictures, (row) =>
       textField(row, "q_lang") !== "en"
         ? null

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
-import { assertInteger, assertKnownKeys, assertOneOf } from "../../base/check";
+import { assertKnownKeys, assertOneOf, assertSeed } from "../../base/check";
 import { ConfigError } from "../../base/errors";
 import { checkpointsFolder } from "../../base/paths";
-import type { DataSource } from "../../base/types";
+import { DATA_SOURCES, type DataSource } from "../../base/types";
 import { TASKS } from "../../data/tasks/tasks";
 import { readerKinds, readersIn } from "../../models/architectures";
 import { assertCorpusName, corpusFor } from "../../phantoms/load-corpus";
@@ -59,7 +59,6 @@ const KEYS: readonly (keyof GridOptions)[] = [
   "corpus",
   "checkpointsDir",
 ];
-const MAX_SEED = 2 ** 32 - 1;
 
 /**
  * Fills in and checks what a grid is made of. Names come in the order they are asked for, each once.
@@ -74,10 +73,10 @@ export function resolveGrid(options: GridOptions): GridSettings {
   const allSystems = systemNames();
   const dataDir = defaultDataDir(options.dataDir);
   const source = options.source ?? dataDir.source;
-  assertOneOf("planGrid: source", source, ["phantom", "real"]);
+  assertOneOf("planGrid: source", source, DATA_SOURCES);
   if (corpus !== null) assertCorpusName("planGrid: corpus", corpus);
   const seeds = each("seeds", options.seeds ?? grid.seeds);
-  for (const seed of seeds) assertInteger("planGrid: seeds", seed, 0, MAX_SEED);
+  for (const seed of seeds) assertSeed("planGrid: seeds", seed);
   for (const task of options.tasks ?? []) taskDefinition(task, "planGrid: tasks");
   const systems = options.systems ?? (grid.systems === "all" ? systemNames().filter(isOurs) : grid.systems);
   return {

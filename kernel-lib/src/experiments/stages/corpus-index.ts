@@ -1,6 +1,15 @@
 import { join } from "node:path";
 import { ConfigError, isKernelError } from "../../base/errors";
-import type { Control, Corpus, Head, Matrix, Passage, Split, Task } from "../../base/types";
+import {
+  type Control,
+  type Corpus,
+  type Head,
+  type Matrix,
+  type Passage,
+  SPLITS,
+  type Split,
+  type Task,
+} from "../../base/types";
 import { readMatrices, writeMatrices } from "../../compute/safetensors";
 import { type Leak, withoutLeaks } from "../../data/leaks/find-leaks";
 import { loadDualEncoder } from "../../models/architectures";
@@ -20,9 +29,10 @@ import { meanRecall, rowsOf, searchTimed, type VectorIndex } from "../../search/
 import { readJson, writeJson } from "../../store/files";
 import { frozenCandidates } from "../../training/over-index";
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
+import { SHARED_SEED } from "../open-task";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import { checkLeaks, embedCorpus, SHARED_SEED } from "./corpus";
+import { checkLeaks, embedCorpus } from "./corpus";
 import { type Artifact, type StageContext, type StageOf, useStage } from "./stage";
 
 /** One index at one search width: a row of the recall table. */
@@ -106,7 +116,6 @@ export interface Index {
   dispose(): void;
 }
 
-const SPLITS = ["train", "validation", "test"] as const;
 const MATRICES = ["image", "text", ...SPLITS] as const;
 const INDEX_FILE = "index.json";
 type StoredIndex = Pick<Index, "choice" | "recall">;

@@ -7,13 +7,11 @@ import { type DualEncoder, encodeImages, encodeTexts } from "../../models/dual-e
 import { HEADS } from "../../retriever/retrieve";
 import { readJson, writeJson } from "../../store/files";
 import type { CheckpointFolder } from "../checkpoint-folder";
+import { SHARED_SEED } from "../open-task";
 import type { Run } from "../run";
 import { runStage, type StageOf, useStage } from "./stage";
 
 // What is found out about a corpus once, for every run: which passages leak into a task, and its frozen embeddings.
-
-/** Corpus, task and frozen encoder are the same for every seed of a training, and so is what comes of them alone. */
-export const SHARED_SEED = 7;
 
 const LEAKS_FILE = "leaks.json";
 const LEAKS_VERSION = 2;

@@ -2,9 +2,9 @@ import { measureExpectations } from "../../analysis/expectations";
 import type { Measurement } from "../../analysis/measurement";
 import type { PictureFacts } from "../../phantoms/phantom";
 import { readJson, writeJson } from "../../store/files";
+import { SHARED_SEED } from "../open-task";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
-import { SHARED_SEED } from "./corpus";
 import type { Index } from "./corpus-index";
 import { type StageOf, useStage } from "./stage";
 

@@ -1,6 +1,6 @@
 import { assertOneOf } from "../../base/check";
 import { ConfigError, DataError } from "../../base/errors";
-import type { Head, Prediction, Split, Task } from "../../base/types";
+import { type Head, type Prediction, SPLITS, type Split, type Task } from "../../base/types";
 import { PAPER_LEARNED_WEIGHT } from "../../retriever/mix";
 import { readJson, writeJson } from "../../store/files";
 import { openSystem } from "../../systems/reading";
@@ -59,7 +59,7 @@ export function readPredictions(folder: string): Predictions {
 export async function predict(run: Run, options: PredictOptions): Promise<PredictResult> {
   const { task, split = "test", name, heads, stages } = options;
   const system = systemOf("predict: system", options.system);
-  assertOneOf("predict: split", split, ["train", "validation", "test"]);
+  assertOneOf("predict: split", split, SPLITS);
   requireNeeds(system, options);
   const { reader, retriever } = system.needs;
   const tuned = (retriever ?? []).map((head) => [head, opened(heads!.heads[head]!)]);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Label, Split } from "../../base/types";
+import { type Label, SPLITS, type Split } from "../../base/types";
 import { csvFlag, csvText, formatCsv, readCsv } from "../../data/formats/csv";
 import { type JsonRow, textField, textsField } from "../../data/formats/text-file";
 import { classQuestion, type ReadRequest, type TaskContent, type TaskDefinition } from "../../data/tasks/definition";
@@ -29,7 +29,6 @@ interface CasebookNames {
   readonly name: string;
 }
 
-const SPLITS = ["train", "validation", "test"] as const;
 const MODALITY = "breast ultrasound";
 const NOTHING = { obtain: "nothing to obtain" };
 const CARD = {

@@ -1,6 +1,6 @@
 import { sum } from "../../base/numbers";
 import { createRandom, type Random } from "../../base/random";
-import type { Passage, RasterImage, Split } from "../../base/types";
+import { type Passage, type RasterImage, SPLITS, type Split } from "../../base/types";
 import { lazyPassage, OTHER_MODALITIES, SUB_CORPORA } from "../corpora/breast-corpus";
 import { pickClass } from "../corpora/pool";
 import { attributeOf } from "../general/world";
@@ -175,7 +175,7 @@ export function drawCasebook(variant: CasebookVariant, dials: CasebookDials, see
     pairs: (number = dials.sizes.pairs) =>
       begunPairs(number).map(({ id, begun, random: own }) => toPassage(id, begun, own, { dials, names })),
     facts: (ids) => {
-      const ofExamples = (["train", "validation", "test"] as const).flatMap((split) =>
+      const ofExamples = SPLITS.flatMap((split) =>
         cases(split).map((drawn, i) => [ids[split][i]!, factWords(drawn, names)] as const),
       );
       const ofPairs = begunPairs(dials.sizes.pairs).flatMap(({ id, begun }) =>

@@ -1,6 +1,6 @@
 import { assertInRange } from "../../base/check";
 import { createRandom, type Random } from "../../base/random";
-import type { RasterImage, Split } from "../../base/types";
+import { type RasterImage, SPLITS, type Split } from "../../base/types";
 import type { NpyArray } from "../../data/formats/npy";
 import { BREAST_MNIST } from "../../data/tasks/breast-mnist";
 import { MEDMNIST_PREFIX } from "../../data/tasks/medmnist";
@@ -180,7 +180,7 @@ export const BREAST_PHANTOM: TaskPhantom = {
     "Breast ultrasound drawn as a dark body on speckled tissue; 40 % malignant. Half of the diagnoses move outline and aspect, the others lie in the corpus only, by a made-up rule over device, density and ground; side, zoom and letter vary freely.",
   write: async ({ folder, seed }) => writeFileAtomic(`${folder}/${BREAST_MNIST.file}`, writeBreastArchive(seed)),
   facts: ({ seed }) =>
-    (["train", "validation", "test"] as const).flatMap((split) =>
+    SPLITS.flatMap((split) =>
       planSplit(split, seed, {}).map(({ plan }, i) => [rowId(BREAST_MNIST.name, split, i), factsOfPlan(plan)] as const),
     ),
 };

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assertNotInterrupted } from "../../base/check";
 import { createRandom, type Random } from "../../base/random";
-import type { RasterImage } from "../../base/types";
+import { type RasterImage, SPLITS } from "../../base/types";
 import { formatCsv } from "../../data/formats/csv";
 import { BRSET, BRSET_COLUMNS } from "../../data/tasks/brset";
 import { RETINA_MNIST } from "../../data/tasks/retina-mnist";
@@ -200,8 +200,6 @@ export const BRSET_PHANTOM: TaskPhantom = {
   write: writeBrset,
   facts: (request) =>
     [...planEyes(request)].flatMap(({ name, plan }) =>
-      (["train", "validation", "test"] as const).map(
-        (split) => [`${BRSET.name}/${split}/${name}`, factsOfPlan(plan)] as const,
-      ),
+      SPLITS.map((split) => [`${BRSET.name}/${split}/${name}`, factsOfPlan(plan)] as const),
     ),
 };

@@ -1,14 +1,12 @@
 import { assertNotInterrupted } from "../../base/check";
 import { createRandom, type Random } from "../../base/random";
-import type { RasterImage, Split } from "../../base/types";
+import { type RasterImage, SPLITS, type Split } from "../../base/types";
 import type { NpyArray } from "../../data/formats/npy";
 import { formatNpz } from "../../data/formats/npz";
 import { MEDMNIST_PREFIX, type MedMnistTask } from "../../data/tasks/medmnist";
 import { writeFileAtomic } from "../../store/files";
 import { type CasePlan, factsOfPlan, type RuleWorld, ruleWorld } from "../knowledge/rule";
 import { drawClasses, type PhantomRequest, scaled, type TaskPhantom } from "../phantom";
-
-const SPLITS = ["train", "validation", "test"] as const;
 
 /** The bytes of a MedMNIST file: pictures and labels of every split. */
 export function formatMedMnist(draw: (split: Split) => [images: NpyArray, labels: NpyArray]): Uint8Array {
