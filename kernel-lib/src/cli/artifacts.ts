@@ -1,5 +1,4 @@
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { assertInRange, assertOneOf } from "../base/check";
 import { ConfigError, isKernelError } from "../base/errors";
 import { visibleText } from "../base/plain-text";
@@ -13,6 +12,7 @@ import {
   type StoredArtifact,
   takeInventory,
 } from "../store/inventory";
+import { readWords } from "./command";
 
 const HELP = `npm run artifacts -- list | prune [options]
   list                 every stored result: size, age, when it was last used, what it was made from, what uses it
@@ -56,13 +56,7 @@ function readOptions(argv: readonly string[]): Options | "help" {
     folder: { type: "string" },
     help: { type: "boolean", default: false },
   } as const;
-  let parsed: ReturnType<typeof parseArgs<{ options: typeof known; allowPositionals: true }>>;
-  try {
-    parsed = parseArgs({ args: [...argv], options: known, allowPositionals: true });
-  } catch (error) {
-    throw new ConfigError(`${(error as Error).message.split(". ")[0]}.\n${HELP}`, { argv }, error);
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = readWords({ args: [...argv], options: known, allowPositionals: true }, HELP);
   if (values.help || positionals.length === 0) return "help";
   const [verb, ...more] = positionals;
   assertOneOf("artifacts: the command", verb, VERBS);

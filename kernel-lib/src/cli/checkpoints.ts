@@ -1,11 +1,10 @@
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
-import { ConfigError } from "../base/errors";
 import { checkpointsFolder } from "../base/paths";
 import { openBackend } from "../compute/backend";
 import { makeReplica, REPLICAS, type ReplicaName } from "../replicas/make-replica";
-import { createTerminalProgress, runCommand, terminalControl } from "./terminal-progress";
+import { readWords, runCommand } from "./command";
+import { createTerminalProgress, terminalControl } from "./terminal-progress";
 
 const HELP = `npm run checkpoints [-- --only ${REPLICAS.join("|")}] [--out DIR] [--help]
 Makes the replica-scale models of data/checkpoints again: pre-training on the procedural general-purpose world, seeded.
@@ -32,12 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 function readOptions(argv: readonly string[]): "help" | { models: readonly ReplicaName[]; out: string } {
   const known = { only: { type: "string" }, out: { type: "string" }, help: { type: "boolean" } } as const;
-  let values: { only?: string; out?: string; help?: boolean };
-  try {
-    ({ values } = parseArgs({ args: [...argv], options: known }));
-  } catch (error) {
-    throw new ConfigError(`${(error as Error).message} Use --only, --out or --help.`, {}, error);
-  }
+  const { values } = readWords({ args: [...argv], options: known }, HELP);
   if (values.help === true) return "help";
   const { only, out = checkpointsFolder() } = values;
   if (only !== undefined) assertOneOf("--only", only, REPLICAS);

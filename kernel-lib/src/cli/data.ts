@@ -1,25 +1,20 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { assertOneOf } from "../base/check";
 import { ConfigError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { Control } from "../base/types";
 import { CORPORA } from "../data/corpora/corpora";
 import { TASKS } from "../data/tasks/tasks";
+import { defaultDataDir } from "../experiments/run";
 import { PUBLISHERS, type Publisher } from "../hub/publishers";
 import { writeFileAtomic } from "../store/files";
+import { readWords, runCommand } from "./command";
 import { corpusCard, taskCard, withCards } from "./data-card";
 import { printCheckedData } from "./data-check";
 import { printFetchedData, printFetchedModel } from "./data-fetch";
 import { printData, printModels } from "./data-list";
-import {
-  createTerminalProgress,
-  type LineStream,
-  runCommand,
-  type TerminalProgress,
-  terminalControl,
-} from "./terminal-progress";
+import { createTerminalProgress, type LineStream, type TerminalProgress, terminalControl } from "./terminal-progress";
 
 const VERBS = ["list", "fetch", "check", "card", "fetch-model", "list-models"] as const;
 type Verb = (typeof VERBS)[number];
@@ -60,17 +55,8 @@ const KNOWN = {
   help: { type: "boolean" },
 } as const;
 
-function parseWords(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: KNOWN, allowPositionals: true });
-  } catch (error) {
-    const advice = "Use --dir, --size, --from, --revision, --write or --help.";
-    throw new ConfigError(`${(error as Error).message} ${advice}`, {}, error);
-  }
-}
-
 function readOptions(argv: readonly string[]): Options | "help" {
-  const { values, positionals } = parseWords(argv);
+  const { values, positionals } = readWords({ args: [...argv], options: KNOWN, allowPositionals: true }, HELP);
   const [verb, word = null, ...rest] = positionals;
   if (values.help === true || verb === undefined) return "help";
   assertOneOf("data: the first word", verb, VERBS);
@@ -89,8 +75,7 @@ function readOptions(argv: readonly string[]): Options | "help" {
   if (from !== null && verb !== "fetch")
     throw new ConfigError(`data: --from goes with fetch only; got ${verb}. Leave it out.`);
   const size = values.size === undefined ? null : Number(values.size);
-  const named = process.env["JOMED_DATA_DIR"];
-  const dir = values.dir ?? (named === undefined || named === "" ? join(repositoryRoot(), "data", "raw") : named);
+  const dir = values.dir ?? defaultDataDir().folder;
   const model = isOfModels ? word : null;
   return { verb, data, dir, size, from, isWriting: values.write === true, model, revision: values.revision ?? null };
 }

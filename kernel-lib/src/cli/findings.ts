@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { ConfigError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import { loadResults, storedBoard } from "../experiments/stored-results";
 import { closeDrawing, drawFigure } from "../figures/export/draw";
@@ -10,8 +8,9 @@ import { fusionWeightsFigure } from "../figures/fusion-weights-figure";
 import { type BoardRow, boardRows } from "../frames/board";
 import { writeFileAtomic } from "../store/files";
 import { boardText } from "./board-text";
+import { readWords, runCommand } from "./command";
 import { writePages } from "./results-pages";
-import { createTerminalProgress, runCommand } from "./terminal-progress";
+import { createTerminalProgress } from "./terminal-progress";
 
 // npm run findings: the verdict on every claim of the paper, from data/results.
 
@@ -65,9 +64,5 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 function parse(argv: readonly string[]) {
   const options = { write: { type: "boolean" }, help: { type: "boolean" } } as const;
-  try {
-    return parseArgs({ args: [...argv], options }).values;
-  } catch (cause) {
-    throw new ConfigError(`${(cause as Error).message.split(". ")[0]}.\n${HELP}`, { argv }, cause);
-  }
+  return readWords({ args: [...argv], options }, HELP).values;
 }

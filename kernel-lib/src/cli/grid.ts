@@ -1,5 +1,4 @@
 import { relative } from "node:path";
-import { isKernelError } from "../base/errors";
 import type { Control } from "../base/types";
 import type { GridOptions } from "../experiments/grid/options";
 import { type GridPlan, planGrid } from "../experiments/grid/plan";
@@ -7,6 +6,7 @@ import { gridStatus } from "../experiments/grid/records";
 import { runGrid } from "../experiments/grid/run-grid";
 import type { GridFailure, GridOutcome, GridProgress } from "../experiments/grid/schedule";
 import type { GridWorld } from "../experiments/grid/session";
+import { failureText } from "./command";
 import { durationText, planTable, reportRows, resultsTable, statusTable, writeReport } from "./grid-report";
 import type { TerminalProgress } from "./terminal-progress";
 
@@ -89,7 +89,6 @@ export function gridLine({ done, total, stage, inner, secondsLeft, held }: GridP
 
 /** Stage, task, what went wrong, what it cost, and what to do, for the end of the output. */
 export function describeFailure({ stage, error, leftOut }: GridFailure): string {
-  const message = isKernelError(error) ? error.message : `${(error as Error).stack ?? String(error)}`;
   const cost = leftOut.length === 0 ? "" : `\n  left out because of it: ${leftOut.length} stages (${leftOut[0]} …)`;
-  return `FAILED ${stage.kind} of ${stage.task} (${stage.id}): ${message}${cost}\n  Then give the same command again: what is done is found.`;
+  return `FAILED ${stage.kind} of ${stage.task} (${stage.id}): ${failureText(error)}${cost}\n  Then give the same command again: what is done is found.`;
 }

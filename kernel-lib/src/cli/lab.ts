@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { EnvironmentError, isKernelError } from "../base/errors";
+import { EnvironmentError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
+import { failureText } from "./command";
 
 const ASK_EVERY_MS = 200;
 const PATIENCE_MS = 180_000;
@@ -127,8 +128,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (address !== null) process.stdout.write(`\nJupyterLab: ${address}\n(Ctrl-C ends it)\n`);
     return await ended;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`${isKernelError(error) ? message : ((error as Error).stack ?? message)}\n`);
+    process.stderr.write(`${failureText(error)}\n`);
     return 1;
   }
 }

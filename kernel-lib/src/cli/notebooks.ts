@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { assertInRange, assertInteger, assertOneOf } from "../base/check";
 import { ConfigError, isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import { type Parameters, parseParameter } from "../notebook/parameters";
 import { type CellReport, runNotebook } from "../notebook/runner";
 import { writeFileAtomic } from "../store/files";
+import { failureText, readWords } from "./command";
 import { formatJunit, type NotebookOutcome } from "./junit";
 import {
   assertDeclared,
@@ -64,8 +64,8 @@ function joinPairs(argv: readonly string[]): string[] {
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
+  return readWords(
+    {
       args: joinPairs(argv),
       allowPositionals: true,
       options: {
@@ -76,11 +76,9 @@ function parse(argv: readonly string[]) {
         junit: { type: "string" },
         help: { type: "boolean", short: "h", default: false },
       },
-    });
-  } catch (cause) {
-    if (isKernelError(cause)) throw cause;
-    throw new ConfigError(`notebooks: ${(cause as Error).message.split(". ")[0]}.\n${HELP}`, { argv }, cause);
-  }
+    },
+    HELP,
+  );
 }
 
 const toNumber = (text: string): number => (text.trim() === "" ? Number.NaN : Number(text));
@@ -180,7 +178,7 @@ async function runOne(file: string, parameters: Parameters, context: RunContext)
     });
     return ended("ok", "");
   } catch (error) {
-    return ended("failed", isKernelError(error) ? error.message : ((error as Error).stack ?? String(error)));
+    return ended("failed", failureText(error));
   }
 }
 

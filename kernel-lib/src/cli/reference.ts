@@ -13,12 +13,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { parseArgs } from "node:util";
 import { assertNotInterrupted, assertOneOf } from "../base/check";
-import { ConfigError, EnvironmentError } from "../base/errors";
+import { EnvironmentError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
+import { readWords, runCommand } from "./command";
 import { compareReference } from "./reference-compare";
-import { createTerminalProgress, type LineStream, runCommand } from "./terminal-progress";
+import { createTerminalProgress, type LineStream } from "./terminal-progress";
 
 const HELP = `npm run reference -- [--write] [--only FOLDER] [--python PROGRAM]
 Runs the make*.py scripts of kernel-lib/test/reference beside it, in .venv-reference, and compares what they make with what is
@@ -175,11 +175,7 @@ function filesOf(...folders: readonly string[]): string[] {
 }
 
 function readOptions(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS }).values;
-  } catch (error) {
-    throw new ConfigError(`${(error as Error).message}\n${HELP}`, {}, error);
-  }
+  return readWords({ args: [...argv], options: OPTIONS }, HELP).values;
 }
 
 /** Remakes all stored references. @returns the exit code. */

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { assertOneOf, assertSeed } from "../base/check";
 import { ConfigError } from "../base/errors";
 import { DATA_SOURCES, type DataSource } from "../base/types";
@@ -9,6 +8,7 @@ import { PROFILES, type ProfileName } from "../experiments/run";
 import { readerKinds } from "../models/architectures";
 import { parseParameter } from "../notebook/parameters";
 import { systemNames } from "../systems/systems";
+import { readWords } from "./command";
 import type { GridCommand } from "./grid";
 
 /** The command line of `npm run reproduce`: first what it says of a grid of experiments, then the rest. */
@@ -163,8 +163,8 @@ const DEFAULTS = { profile: "quick", seed: 7 } as const;
 const MAX_NAME = 80;
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
+  return readWords(
+    {
       args: [...argv],
       options: {
         notebook: { type: "string", multiple: true, default: [] },
@@ -176,14 +176,9 @@ function parse(argv: readonly string[]) {
         update: { type: "boolean", default: false },
         ...GRID_WORDS,
       },
-    }).values;
-  } catch (cause) {
-    throw new ConfigError(
-      `reproduce: ${(cause as Error).message.split(". ")[0]}.\n${REPRODUCE_USAGE}`,
-      { argv },
-      cause,
-    );
-  }
+    },
+    REPRODUCE_USAGE,
+  ).values;
 }
 
 function settingsName(

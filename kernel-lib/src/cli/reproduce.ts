@@ -4,6 +4,7 @@ import { repositoryRoot } from "../base/paths";
 import type { GridFailure } from "../experiments/grid/schedule";
 import { defaultArtifactsDir } from "../experiments/run";
 import { writeGallery } from "../figures/export/save-figure";
+import { failureText } from "./command";
 import { describeFailure, runGridCommand } from "./grid";
 import { INTERRUPTED, listenForStop } from "./notebook-runs";
 import {
@@ -86,8 +87,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.env["JOMED_CHECKSUM"] ??= "warn"; // a file with another MD5 is said, and read if its content is sound
     return await run(parseReproduce(argv, process.env, root), root, signal);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`\n${isKernelError(error) ? message : ((error as Error).stack ?? message)}\n`);
+    process.stderr.write(`\n${failureText(error)}\n`);
     return signal.aborted || isKernelError(error, "interrupted") ? INTERRUPTED : 1;
   } finally {
     release();

@@ -1,13 +1,13 @@
 import { relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { ConfigError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import { loadProtocol, type Protocol, type ReportPlan, reportOf } from "../experiments/protocol";
 import { assertReportable, assertTrial, type RecordOptions, recordGrid, recordReport } from "../experiments/record";
 import { resultsFile, writeResults } from "../experiments/stored-results";
+import { readWords, runCommand } from "./command";
 import { describeFailure, type GridCommand, runGridCommand } from "./grid";
 import { resultsMarkdown, writePages } from "./results-pages";
-import { createTerminalProgress, runCommand, type TerminalProgress, terminalControl } from "./terminal-progress";
+import { createTerminalProgress, type TerminalProgress, terminalControl } from "./terminal-progress";
 
 // npm run results: runs what data/protocol.json registers, stores the tables, draws them into the pages.
 
@@ -36,11 +36,7 @@ function parse(argv: readonly string[]) {
     checkpoints: { type: "string" },
     help: { type: "boolean" },
   } as const;
-  try {
-    return parseArgs({ args: [...argv], allowPositionals: true, options });
-  } catch (cause) {
-    throw new ConfigError(`${(cause as Error).message.split(". ")[0]}.\n${HELP}`, { argv }, cause);
-  }
+  return readWords({ args: [...argv], allowPositionals: true, options }, HELP);
 }
 
 function toSeed(text: string): number {

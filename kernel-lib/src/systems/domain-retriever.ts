@@ -13,6 +13,7 @@ import { createBatchOrder, type Trainee, trainLoop } from "../training/loop";
 import type { RetrieverStageOptions } from "../training/retriever-options";
 import { takeRows } from "../training/retriever-stage";
 import { cosineSchedule } from "../training/schedule";
+import { domainTowerFile } from "./own-training";
 import type { PassageFinder } from "./retrieval";
 import type { SearchedParts, SystemParts, TrainingContext } from "./system";
 
@@ -28,7 +29,6 @@ export interface Domains {
 const MOST_ROUNDS = 20;
 const NUM_TRIES = 8;
 const DOMAINS_FILE = "domains.json";
-const towerFile = (domain: number): string => `domain-${domain}.safetensors`;
 
 const rowAt = ({ data, cols }: Matrix, row: number): Float32Array => data.subarray(row * cols, (row + 1) * cols);
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
@@ -101,7 +101,7 @@ export async function trainDomains(
   const encoder = loadDualEncoder(index!.encoder.folder);
   try {
     for (const domain of domains.centroids.keys()) {
-      const file = join(folder, towerFile(domain));
+      const file = join(folder, domainTowerFile(domain));
       if (existsSync(file)) continue;
       const rows = domains.domainOf.flatMap((own, row) => (own === domain ? [row] : []));
       const stateFile = join(resumeDir, `domain-${domain}-state.safetensors`);
@@ -198,7 +198,7 @@ export function openDomainFinder(
   const { corpus, views, encoder: frozen } = index as SearchedParts;
   const { centroids, domainOf } = readJson<Domains>(folder, DOMAINS_FILE);
   const encoder = loadDualEncoder(frozen.folder);
-  const towers = centroids.map((_, domain) => loadLearnedTower(encoder, join(folder, towerFile(domain))));
+  const towers = centroids.map((_, domain) => loadLearnedTower(encoder, join(folder, domainTowerFile(domain))));
   const domains = new Map(corpus.passages.map(({ id }, row) => [id, domainOf[row]!]));
   return {
     passages: passagesById(corpus),

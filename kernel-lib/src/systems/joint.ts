@@ -6,7 +6,7 @@ import type { Head, Matrix, Passage, Split } from "../base/types";
 import type { RetrieverLossOptions } from "../losses/losses";
 import { loadDualEncoder, loadReaderModel } from "../models/architectures";
 import type { DualEncoder } from "../models/dual-encoder/encoder";
-import { loadLora, saveLora } from "../models/lora/peft-files";
+import { holdsLora, loadLora, saveLora } from "../models/lora/peft-files";
 import { openTunedReader } from "../reader/local-reader";
 import { createLearnedTower, embedInBatches, loadLearnedTower } from "../retriever/learned-tower";
 import { mixEmbeddings } from "../retriever/mix";
@@ -16,7 +16,7 @@ import { bestRows, headInputs, openScores, scoreFrozenCandidates } from "../trai
 import { type ReadableExample, trainReader } from "../training/reader-stage";
 import type { QuerySet } from "../training/retriever-options";
 import { trainRetrieverHead } from "../training/retriever-stage";
-import { writeCost } from "./own-training";
+import { ADAPTER, headTowerFile, writeCost } from "./own-training";
 import { openTunedReading } from "./reading";
 import { openFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts, TrainingContext } from "./system";
@@ -33,8 +33,6 @@ export interface JointOptions {
   readonly fusion?: Fusion;
 }
 
-const ADAPTER = "adapter";
-const towerFile = (head: Head): string => `${head}.safetensors`;
 /** The order in which heads are trained. */
 const ORDER: readonly Head[] = ["text", "image"];
 
@@ -66,7 +64,7 @@ async function trainJointly(folder: string, work: JointWork): Promise<void> {
     readerPasses += read;
   }
   cpSync(trained.adapter, join(folder, ADAPTER), { recursive: true });
-  for (const head of ORDER) cpSync(trained.towers[head]!, join(folder, towerFile(head)));
+  for (const head of ORDER) cpSync(trained.towers[head]!, join(folder, headTowerFile(head)));
   writeCost(folder, { readerPasses });
 }
 
@@ -109,7 +107,7 @@ interface HeadWork {
 }
 
 async function trainHead(own: string, work: JointWork, { head, round, scores, start }: HeadWork): Promise<string> {
-  const file = join(own, towerFile(head));
+  const file = join(own, headTowerFile(head));
   if (existsSync(file)) return file;
   const { parts, context, encoder, loss, rounds } = work;
   const { task, index, learnedWeight, seed } = parts;
@@ -162,7 +160,7 @@ async function trainReaderOn(
   round: number,
 ): Promise<string> {
   const folder = join(own, ADAPTER);
-  if (existsSync(join(folder, "adapter_config.json"))) return folder; // the last file that is written
+  if (holdsLora(folder)) return folder;
   const { parts, context, encoder, rounds } = work;
   const options = context.options.reader!;
   const model = loadReaderModel(parts.readerFolders!.checkpoint);
@@ -245,6 +243,6 @@ export function jointSystem(name: string, label: string, options: JointOptions):
 
 function openJoint(parts: SystemParts, fusion: Fusion): System {
   const trained = parts.trained!;
-  const towers = Object.fromEntries(ORDER.map((head) => [head, join(trained, towerFile(head))]));
+  const towers = Object.fromEntries(ORDER.map((head) => [head, join(trained, headTowerFile(head))]));
   return openTunedReading(parts, join(trained, ADAPTER), { finder: openFinder({ ...parts, towers }), fusion });
 }

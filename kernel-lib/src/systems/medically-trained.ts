@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { DataError } from "../base/errors";
@@ -14,7 +13,7 @@ import {
   encodeTexts,
 } from "../models/dual-encoder/encoder";
 import { mergeLora } from "../models/lora/lora";
-import { loadLora, saveLora } from "../models/lora/peft-files";
+import { holdsLora, loadLora, saveLora } from "../models/lora/peft-files";
 import type { VisionLanguageModel } from "../models/vision-language/model";
 import { createLocalReader } from "../reader/local-reader";
 import { cutText } from "../reader/prompt";
@@ -95,8 +94,7 @@ async function trainMedicalReader(folder: string, parts: SystemParts, context: T
   try {
     for (const name of ADAPTERS) {
       const place = join(folder, name);
-      if (!existsSync(join(place, "adapter_config.json")))
-        await learn(model, place, { ...lessons[name](), parts, context });
+      if (!holdsLora(place)) await learn(model, place, { ...lessons[name](), parts, context });
       trainedWeights += mergeFrom(model, place);
     }
     writeCost(folder, { readerPasses: 0, trainedWeights });

@@ -1,18 +1,19 @@
-import { cpSync, existsSync } from "node:fs";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { formOf, isCorrect, wordingOf } from "../answers/forms";
 import { fusionWeights } from "../answers/fusion";
 import { argMax } from "../base/numbers";
 import { createRandom, type Random } from "../base/random";
-import type { Example, Label, Passage, Prediction, RasterImage, Retrieved, Split } from "../base/types";
+import type { Example, Label, Passage, Prediction, RasterImage, Retrieved } from "../base/types";
 import { loadReaderModel } from "../models/architectures";
-import { loadLora, saveLora } from "../models/lora/peft-files";
+import { holdsLora, loadLora, saveLora } from "../models/lora/peft-files";
 import type { ReadPair } from "../reader/reader";
+import { HEADS } from "../retriever/retrieve";
 import { readJson, writeJson } from "../store/files";
 import { type PreferencePair, type PreferenceStageOptions, trainPreferences } from "../training/preference-stage";
 import type { ReaderStageOptions } from "../training/reader-stage";
 import { openDomainFinder, trainDomains } from "./domain-retriever";
-import { writeCost } from "./own-training";
+import { ADAPTER, writeCost } from "./own-training";
 import { openTunedReading } from "./reading";
 import type { PassageFinder } from "./retrieval";
 import type { System, SystemDefinition, SystemParts, TrainingContext } from "./system";
@@ -27,7 +28,6 @@ const BETA = 0.1;
 /** Questions asked for preferences, and pairs kept of each kind, per split. */
 const MOST_ASKED = { train: 600, validation: 200 } as const;
 const MOST_OF_KIND = { train: 400, validation: 100 } as const;
-const ADAPTER = "adapter";
 const CHOICE_FILE = "choice.json";
 const PAIRS_FILE = "preferences.json";
 
@@ -124,11 +124,11 @@ async function writeAll(
 async function collectPairs(
   parts: SystemParts,
   finder: PassageFinder,
-  split: "train" | "validation",
+  split: keyof typeof MOST_ASKED,
   context: TrainingContext,
 ) {
   const random = createRandom(parts.seed).fork(`preferences ${split}`);
-  const examples = draw(parts.task.splits[split satisfies Split], MOST_ASKED[split], random.fork("questions"));
+  const examples = draw(parts.task.splits[split], MOST_ASKED[split], random.fork("questions"));
   const { written, read } = await writeAll(parts, finder, examples, context);
   const kinds = written.map((each) => pairsOf(each, parts.task.labels));
   const kept = (kind: keyof PreferenceKinds): PreferencePair[] =>
@@ -156,7 +156,7 @@ async function train(folder: string, parts: SystemParts, context: TrainingContex
   await trainDomains(folder, parts, context, { numDomains: NUM_DOMAINS, retriever: retriever! });
   const finder = openDomainFinder(parts, folder, { most: mostContexts(parts), kept: (scores) => scores.length });
   try {
-    if (!existsSync(join(folder, ADAPTER, "adapter_config.json"))) {
+    if (!holdsLora(join(folder, ADAPTER))) {
       const taught = await collectPairs(parts, finder, "train", context);
       const judged = await collectPairs(parts, finder, "validation", context);
       writeJson(folder, PAIRS_FILE, { read: taught.read + judged.read, train: taught.count, validation: judged.count });
@@ -173,7 +173,7 @@ async function train(folder: string, parts: SystemParts, context: TrainingContex
 }
 
 /** As many contexts at most as the others read with both heads. */
-const mostContexts = ({ numPerHead }: SystemParts): number => 2 * numPerHead;
+const mostContexts = ({ numPerHead }: SystemParts): number => HEADS.length * numPerHead;
 
 interface Preferences {
   readonly train: readonly PreferencePair[];

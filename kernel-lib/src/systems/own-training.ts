@@ -1,13 +1,31 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs-core";
+import type { Head } from "../base/types";
+import { adapterWeightsFile } from "../models/lora/peft-files";
 import { HEADS } from "../retriever/retrieve";
 import { readJson, writeJson } from "../store/files";
 import type { LoopOptions } from "../training/loop";
 import type { RetrieverStageOptions } from "../training/retriever-options";
 import { cosineSchedule } from "../training/schedule";
 
-// What the trainings of systems of others share: how they say what they cost, and how long those train that are not a stage of the run.
+// What the trainings of systems of others share: where they keep what they learned, how they say what they cost, and how long those train that are
+// not a stage of the run.
+
+/** Folder of a reader's adapter in that of what a training learned. */
+export const ADAPTER = "adapter";
+/** File of a head's query tower there. */
+export const headTowerFile = (head: Head): string => `${head}.safetensors`;
+/** File of the query tower of a domain of the corpus. */
+export const domainTowerFile = (domain: number): string => `domain-${domain}.safetensors`;
+const DOMAIN_TOWER = /^domain-\d+\.safetensors$/;
+
+/** The files of the adapter and towers that a training left in a folder. */
+export function weightFiles(folder: string): string[] {
+  const ofDomains = readdirSync(folder).filter((name) => DOMAIN_TOWER.test(name));
+  const towers = [...HEADS.map(headTowerFile), ...ofDomains].map((name) => join(folder, name));
+  return [adapterWeightsFile(join(folder, ADAPTER)), ...towers].filter((file) => existsSync(file));
+}
 
 const COST_FILE = "cost.json";
 

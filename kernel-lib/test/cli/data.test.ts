@@ -145,7 +145,7 @@ test.each([
   [["fetch", "breast-mnist", "--from", "osf"], /--from must be one of none for breast-mnist; got osf/],
   [["check", "slake", "--from", "osf"], /--from goes with fetch only/],
   [["fetch", "slake", "--from", "home"], /--from must be one of hugging-face, zenodo, osf/],
-  [["list", "--colour"], /Use --dir, --size, --from, --revision, --write or --help/],
+  [["list", "--colour"], /Unknown option '--colour'\.\nnpm run data/],
 ])("a wrong call is refused: %s", async (argv, wording) => {
   const [code, text] = await run(...(argv as string[]));
   expect(code).toBe(1);

@@ -1,13 +1,14 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { sum } from "../../base/numbers";
 import { openSafetensors } from "../../compute/safetensors";
 import { checkpointFiles } from "../../hub/model-files";
+import { holdsLora } from "../../models/lora/peft-files";
 import { type Artifact, artifactPlace } from "../../store/artifact";
-import { readJson } from "../../store/files";
-import { readCost } from "../../systems/own-training";
+import { ADAPTER, readCost, weightFiles } from "../../systems/own-training";
 import type { Run } from "../run";
 import { PREDICTIONS_VERSION, readPredictions } from "../stages/predictions";
+import { readerWeightsFile } from "../stages/reader";
+import { headWeightsFile, numReadAnew, numScored } from "../stages/retriever";
 import { type CellName, cellsOf, type GridRowsFilter, nameOf } from "./results";
 import { findStored } from "./session";
 
@@ -26,18 +27,18 @@ export interface GridCost extends CellName {
   readonly answeringSeconds: number;
 }
 
+/** What the artifact of a training says: which files hold its weights, and how many prompts were read for it. */
+interface Training {
+  readonly weightFiles: (folder: string) => readonly string[];
+  readonly passes: (folder: string) => number;
+}
+
 /** The kinds of stages that train; the leaks' and the index' are everybody's. */
-const TRAININGS = ["reader", "candidate-scores", "retriever-head", "system"] as const;
-type Training = (typeof TRAININGS)[number];
-/** Where each keeps weights, and how many prompts were read for it. */
-const WEIGHTS: Readonly<Record<Training, readonly string[]>> = {
-  reader: ["adapter/adapter_model.safetensors"],
-  "candidate-scores": [],
-  "retriever-head": ["tower.safetensors"],
-  system: [
-    ...["adapter/adapter_model.safetensors", "text.safetensors", "image.safetensors"],
-    ...Array.from({ length: 16 }, (_, domain) => `domain-${domain}.safetensors`),
-  ],
+const TRAININGS: Readonly<Record<string, Training>> = {
+  reader: { weightFiles: (folder) => [readerWeightsFile(folder)], passes: () => 0 },
+  "candidate-scores": { weightFiles: () => [], passes: numScored },
+  "retriever-head": { weightFiles: (folder) => [headWeightsFile(folder)], passes: numReadAnew },
+  system: { weightFiles, passes: (folder) => readCost(folder)?.readerPasses ?? 0 },
 };
 
 /**
@@ -77,7 +78,7 @@ async function trainingsBehind(folder: string, keys: readonly string[]): Promise
   const open = [...keys];
   for (let key = open.pop(); key !== undefined; key = open.pop()) {
     if (found.has(key) || !/^[0-9a-f]+$/.test(key)) continue; // a fingerprint of data
-    for (const kind of TRAININGS) {
+    for (const kind of Object.keys(TRAININGS)) {
       const stored = await findStored(artifactPlace(folder, kind, key), "look");
       if (stored === null) continue;
       found.set(key, stored);
@@ -88,29 +89,18 @@ async function trainingsBehind(folder: string, keys: readonly string[]): Promise
 }
 
 /** Prompts read for a training. */
-function passesOf({ stage, folder }: Artifact): number {
-  if (stage === "candidate-scores") return readJson<{ pairs: number }>(folder, "stats.json").pairs;
-  if (stage === "retriever-head") return readJson<{ reads: { read: number } }>(folder, "curve.json").reads.read;
-  return stage === "system" ? (readCost(folder)?.readerPasses ?? 0) : 0;
-}
+const passesOf = ({ stage, folder }: Artifact): number => TRAININGS[stage]!.passes(folder);
 
 /** Weights of all trainings: what a system's own says, else those of its files; an adapter that it has trained on is not counted again. */
 function weightsOf(trainings: readonly Artifact[]): number {
   const said = trainings.flatMap(({ stage, folder }) =>
     stage === "system" ? (readCost(folder)?.trainedWeights ?? []) : [],
   );
-  const files = trainings.flatMap(({ stage, folder }) =>
-    WEIGHTS[stage as Training]
-      .filter((file) => existsSync(join(folder, file)))
-      .map((file) => ({ stage, folder, file })),
-  );
-  const trainsOn = files.some(({ stage, file }) => stage === "system" && file.startsWith("adapter/"));
-  const inFiles = sum(
-    files
-      .filter(({ stage }) => !(trainsOn && stage === "reader"))
-      .map(({ folder, file }) => numWeights(join(folder, file))),
-  );
-  return inFiles + sum(said);
+  const trainsOn = trainings.some(({ stage, folder }) => stage === "system" && holdsLora(join(folder, ADAPTER)));
+  const files = trainings
+    .filter(({ stage }) => !(trainsOn && stage === "reader"))
+    .flatMap(({ stage, folder }) => TRAININGS[stage]!.weightFiles(folder));
+  return sum(files.map(numWeights)) + sum(said);
 }
 
 /** How many numbers the weights of a model in a folder are. */

@@ -3,7 +3,7 @@ import { wordingOf } from "../../answers/forms";
 import { assertOneOf } from "../../base/check";
 import type { Control, CurvePoint, Label, Passage, Split, Task } from "../../base/types";
 import { loadReaderModel } from "../../models/architectures";
-import { saveLora } from "../../models/lora/peft-files";
+import { adapterWeightsFile, saveLora } from "../../models/lora/peft-files";
 import { createLocalReader, openTunedReader } from "../../reader/local-reader";
 import { PROMPT_VERSION } from "../../reader/prompt";
 import type { Reader, ReadPair } from "../../reader/reader";
@@ -75,6 +75,9 @@ export interface TunedReader {
 
 const VERSION = 1;
 const ADAPTER = "adapter";
+
+/** File of the weights that a reader's training left in its artifact. */
+export const readerWeightsFile = (folder: string): string => adapterWeightsFile(join(folder, ADAPTER));
 
 /**
  * Stage 1: fine-tunes the reader with LoRA on the task's training split, over candidates of the frozen retriever or

@@ -49,6 +49,10 @@ interface Scoring {
 
 /** The file of scores inside the artifact, for openScoreCache. */
 const SCORES_FILE = "scores.bin";
+const STATS_FILE = "stats.json";
+
+/** How many pairs were read for a scores artifact. */
+export const numScored = (folder: string): number => readJson<{ pairs: number }>(folder, STATS_FILE).pairs;
 
 const SCORES_VERSION = 1;
 
@@ -97,7 +101,7 @@ async function computeScores(workDir: string, scoring: Scoring, reach: StageReac
   const file = join(workDir, SCORES_FILE);
   const { scores, cacheSize } = openScores({ reader: reader.reader, labels: task.labels, preference }, { file });
   await scoreFrozenCandidates({ task, index, scores }, reach, control);
-  writeJson(workDir, "stats.json", { pairs: cacheSize() });
+  writeJson(workDir, STATS_FILE, { pairs: cacheSize() });
 }
 
 // ---- the heads -------------------------------------------------------------------------------------------------------------
@@ -140,6 +144,16 @@ export interface TunedHeads {
 
 const VERSION = 1;
 const TOWER_FILE = "tower.safetensors";
+const CURVE_FILE = "curve.json";
+
+/** What a head's training wrote of itself. */
+type StoredHead = Pick<TunedHead, "curve" | "bestStep" | "reads">;
+
+/** File of the learned tower inside a head's artifact. */
+export const headWeightsFile = (folder: string): string => join(folder, TOWER_FILE);
+
+/** How many pairs the reader read anew for a head. */
+export const numReadAnew = (folder: string): number => readJson<StoredHead>(folder, CURVE_FILE).reads.read;
 
 /**
  * Stage 2: trains the query tower of the text head, then of the image head, against the frozen reader's preference.
@@ -204,10 +218,9 @@ export function headStage(run: Run, { task, head, index, reader, options }: Head
       await computeHead({ head, settings, scored, ...opened }, workDir, context);
     },
     open: async (artifact) => {
-      type Stored = Pick<TunedHead, "curve" | "bestStep" | "reads">;
-      const { curve, bestStep, reads } = readJson<Stored>(artifact.folder, "curve.json");
+      const { curve, bestStep, reads } = readJson<StoredHead>(artifact.folder, CURVE_FILE);
       const health = sayHealth(run, artifact, `${head} head of ${task.name}`);
-      return { head, towerFile: join(artifact.folder, TOWER_FILE), curve, bestStep, reads, health, artifact };
+      return { head, towerFile: headWeightsFile(artifact.folder), curve, bestStep, reads, health, artifact };
     },
   };
 }
@@ -247,7 +260,7 @@ async function trainTower(
     { reader: reader.reader, labels: task.labels, preference: settings.preference },
     { file: join(resumeDir, SCORES_FILE), base: [join(scored.folder, SCORES_FILE)] },
   );
-  const numKnown = readJson<{ pairs: number }>(scored.folder, "stats.json").pairs;
+  const numKnown = numScored(scored.folder);
   const { curve, bestStep, bestScore } = await trainRetrieverHead(
     {
       ...headInputs(task, index, head, settings),
@@ -259,12 +272,12 @@ async function trainTower(
     },
     settings,
   );
-  tower.save(join(workDir, TOWER_FILE));
+  tower.save(headWeightsFile(workDir));
   const numCandidates = Math.min(settings.numCandidates, corpus.passages.length);
   const before = scored.manifest.health ?? { findings: [], measured: {} };
   report(joinHealth(before, diagnoseRetriever(curve, { numCandidates, bestStep })));
   const reads = countReads(curve, work, cacheSize() - numKnown);
-  writeJson(workDir, "curve.json", { curve, bestStep, bestScore, reads });
+  writeJson(workDir, CURVE_FILE, { curve, bestStep, bestScore, reads });
 }
 
 /** Reads asked for by steps and evaluations, however often the stage was interrupted. */

@@ -23,6 +23,12 @@ const WEIGHTS_FILE = "adapter_model.safetensors";
 const PICKLE_FILE = "adapter_model.bin";
 const PREFIX = "base_model.model.";
 
+/** Where an adapter's weights lie in its folder. */
+export const adapterWeightsFile = (folder: string): string => join(folder, WEIGHTS_FILE);
+
+/** Whether a folder holds a whole adapter: its configuration is written last. */
+export const holdsLora = (folder: string): boolean => existsSync(join(folder, CONFIG_FILE));
+
 /** Writes an adapter as PEFT does: adapter_config.json and adapter_model.safetensors. The folder is made if need be. */
 export function saveLora(adapter: LoraAdapter, folder: string): void {
   mkdirSync(folder, { recursive: true });
