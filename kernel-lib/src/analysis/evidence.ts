@@ -44,7 +44,7 @@ export function measureEvidence(
   options: { readonly bootstrap?: Omit<BootstrapOptions, "outer"> } = {},
 ): Measurement[] {
   assertKnownKeys("measureEvidence:", options, ["bootstrap"]);
-  checkSeeds(seeds);
+  checkSeeds("measureEvidence", seeds);
   const asked = seeds.flatMap(questionsOf);
   const outer = asked.map(({ seed }) => seed);
   const settings = { task: seeds[0]!.task, bootstrap: { ...options.bootstrap, outer } };

@@ -37,7 +37,7 @@ interface Pooled extends Measurable {
  */
 export function measureOverSeeds(seeds: readonly SeedAnswers[], options: OverSeedsOptions = {}): Measurement[] {
   const { baseline = BASELINE_SYSTEM, pairs = [], bootstrap = {} } = options;
-  checkSeeds(seeds);
+  checkSeeds("measureOverSeeds", seeds);
   const { task } = seeds[0]!;
   const settingsOf = ({ outer }: Pooled) => ({ task, bootstrap: { ...bootstrap, outer } });
   const pooled = [
@@ -67,14 +67,18 @@ export function measureOverSeeds(seeds: readonly SeedAnswers[], options: OverSee
   return [...values, ...differences].map(withSeeds);
 }
 
-/** Throws unless there is a seed, each once, all of one task. */
-export function checkSeeds(seeds: readonly SeedAnswers[]): void {
-  if (seeds.length === 0) throw new DataError("measureOverSeeds: seeds must hold at least one; got 0.");
+/** Throws DataError unless there is a seed, each once, all of one task. */
+export function checkSeeds(where: string, seeds: readonly SeedAnswers[]): void {
+  if (seeds.length === 0)
+    throw new DataError(`${where}: seeds must hold at least one; got 0. Pass the answers of each repetition.`);
   const names = seeds.map(({ seed }) => seed);
   if (new Set(names).size < names.length)
-    throw new DataError(`measureOverSeeds: seeds must come once each; got ${names.join(", ")}.`, { seeds: names });
+    throw new DataError(`${where}: seeds must come once each; got ${names.join(", ")}. Leave the repeated one out.`, {
+      seeds: names,
+    });
   const tasks = [...new Set(seeds.map(({ task }) => task.name))];
-  if (tasks.length > 1) throw new DataError(`measureOverSeeds: seeds must be of one task; got ${tasks.join(", ")}.`);
+  if (tasks.length > 1)
+    throw new DataError(`${where}: seeds must be of one task; got ${tasks.join(", ")}. Measure each by itself.`);
 }
 
 /** Being exactly right on the questions that are consistent and inconsistent under the baseline. */

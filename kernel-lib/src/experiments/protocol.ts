@@ -144,20 +144,18 @@ function checkChoice(choice: Choice, { development }: Protocol, refuse: Refuse):
 }
 
 const REPORT_KEYS: readonly (keyof ReportPlan)[] = [
-  ...([
-    "name",
-    "what",
-    "needs",
-    "source",
-    "profile",
-    "corpus",
-    "tasks",
-    "sweep",
-    "backbones",
-    "seeds",
-    "systems",
-    "beside",
-  ] as const),
+  "name",
+  "what",
+  "needs",
+  "source",
+  "profile",
+  "corpus",
+  "tasks",
+  "sweep",
+  "backbones",
+  "seeds",
+  "systems",
+  "beside",
 ];
 
 function checkReport(report: ReportPlan, protocol: Protocol, refuse: Refuse): void {

@@ -249,3 +249,14 @@ export function readJson<T>(folder: string, name: string): T {
     );
   }
 }
+
+/** What lies in a folder, sorted by name; nothing where there is none. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return [];
+    throw error;
+  }
+}

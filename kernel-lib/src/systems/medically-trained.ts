@@ -43,7 +43,7 @@ function splitCorpus({ index, seed }: SystemParts): Pairs {
   const { passages, name } = index!.corpus;
   if (passages.length < 2)
     throw new DataError(
-      `splitCorpus: ${name} must have two passages to learn from and to measure on; got ${passages.length}.`,
+      `splitCorpus: ${name} must have two passages to learn from and to measure on; got ${passages.length}. Search a larger corpus.`,
       { corpus: name },
     );
   const places = createRandom(seed)

@@ -104,8 +104,9 @@ export function openScores(
 const PAIRS_PER_BATCH = 4096;
 
 /**
- * Reads every training query that stage 2 learns from, and every validation query, with the frozen retriever's candidates of both heads, each pair once. The batches are fixed, so the
- * scores do not depend on which training asks first. Pairs of one passage stand together: a reader then reads their beginning once.
+ * Reads every training query that stage 2 learns from, and every validation query, with the frozen retriever's candidates of both heads, each
+ * pair once. The batches are fixed, so the scores do not depend on which training asks first. Pairs of one passage stand together: a reader
+ * then reads their beginning once.
  */
 export async function scoreFrozenCandidates(
   { task, index, scores }: { readonly task: Task; readonly index: FrozenIndex; readonly scores: CachedScores },

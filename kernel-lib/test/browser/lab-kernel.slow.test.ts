@@ -1,14 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { repositoryRoot } from "../../src/base/paths";
-import { browserProgram, openBrowser, SKIP_REASON } from "../helpers/browser";
 import { codeCell } from "../helpers/code-cell";
-import { hasLab, openLab } from "../helpers/lab-server";
-
-const root = repositoryRoot();
-const missing = browserProgram === null ? SKIP_REASON : hasLab(root) ? null : "JupyterLab is not installed in .venv";
+import { inLab, LAB_MISSING, type LabPage, openLabPage } from "../helpers/lab-page";
 
 /** In one notebook: what each cell of it is for. */
 const CELLS = {
@@ -104,32 +99,25 @@ async function runAll(page: Page): Promise<void> {
   await page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click();
 }
 
-describe.skipIf(missing !== null)(`the kernel in JupyterLab${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
-  let lab: Awaited<ReturnType<typeof openLab>>;
-  let browser: Awaited<ReturnType<typeof openBrowser>>;
-  let folder: string;
+describe.skipIf(LAB_MISSING !== null)(inLab("the kernel"), () => {
+  let lab: LabPage;
   let address: string;
 
   beforeAll(async () => {
-    const reports = join(root, "data", "artifacts", "reports");
-    mkdirSync(reports, { recursive: true });
-    folder = mkdtempSync(join(reports, "kernel-test-"));
-    writeCells(
-      join(folder, "cells.ipynb"),
-      NAMES.map((name) => CELLS[name]),
-    );
-    writeCells(join(folder, "whole.ipynb"), WHOLE);
-    [lab, browser] = await Promise.all([openLab(root), openBrowser()]);
-    address = `${lab.base}/lab/tree/${relative(root, folder)}/cells.ipynb?token=${lab.token}`;
-    await open(browser.page, address);
+    lab = await openLabPage("kernel", (folder) => {
+      writeCells(
+        join(folder, "cells.ipynb"),
+        NAMES.map((name) => CELLS[name]),
+      );
+      writeCells(join(folder, "whole.ipynb"), WHOLE);
+    });
+    address = lab.addressOf("cells.ipynb");
+    await open(lab.browser.page, address);
   });
-  afterAll(async () => {
-    await Promise.all([browser?.close(), lab?.close()]);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => lab?.close());
 
   it("shows one widget in two tabs: the later one gets it as it is, and each sees what the other changes", async () => {
-    const { page, context } = browser;
+    const { page, context } = lab.browser;
     await runCell(page, "slider", ".noUi-handle");
     await page.locator(".noUi-handle").first().focus();
     await page.keyboard.press("ArrowRight");
@@ -151,7 +139,7 @@ describe.skipIf(missing !== null)(`the kernel in JupyterLab${missing === null ? 
   });
 
   it("shows progress as a widget, and as a line when it is over", async () => {
-    const { page } = browser;
+    const { page } = lab.browser;
     await runCell(page, "progress", ".widget-hprogress");
     const line = cellOf(page, "progress").locator(".jp-OutputArea-output pre", { hasText: "slowly: 100%" });
     await line.waitFor();
@@ -159,7 +147,7 @@ describe.skipIf(missing !== null)(`the kernel in JupyterLab${missing === null ? 
   });
 
   it("runs all cells in order up to the one that fails, again with Run All, anew with Restart and Run All", async () => {
-    const { page } = browser;
+    const { page } = lab.browser;
     await open(page, address.replace("cells.ipynb", "whole.ipynb"));
     const [opening, counted, waited, failed, never] = WHOLE.map((_, i) => cellAt(page, i));
     const outcome = async (first: number): Promise<void> => {
@@ -183,7 +171,7 @@ describe.skipIf(missing !== null)(`the kernel in JupyterLab${missing === null ? 
   });
 
   it("stops a cell with the Interrupt button, and forgets everything with the Restart button", async () => {
-    const { page } = browser;
+    const { page } = lab.browser;
     await pressRun(page, cellOf(page, "endless"));
     await cellOf(page, "endless").locator(".jp-InputPrompt", { hasText: "[*]" }).waitFor();
     await pressTool(page, "interrupt");

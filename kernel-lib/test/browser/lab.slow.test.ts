@@ -1,36 +1,22 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { repositoryRoot } from "../../src/base/paths";
 import { runNotebook } from "../../src/notebook/runner";
-import { browserProgram, openBrowser, SKIP_REASON } from "../helpers/browser";
-import { hasLab, openLab } from "../helpers/lab-server";
+import { inLab, LAB_MISSING, type LabPage, openLabPage } from "../helpers/lab-page";
 
-const root = repositoryRoot();
-const missing = browserProgram === null ? SKIP_REASON : hasLab(root) ? null : "JupyterLab is not installed in .venv";
 const screenshots = process.env["JOMED_SCREENSHOTS"];
 
-describe.skipIf(missing !== null)(`a notebook in JupyterLab${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
-  let lab: Awaited<ReturnType<typeof openLab>>;
-  let browser: Awaited<ReturnType<typeof openBrowser>>;
-  let folder: string;
+describe.skipIf(LAB_MISSING !== null)(inLab("a notebook"), () => {
+  let lab: LabPage;
 
   beforeAll(async () => {
-    const reports = join(root, "data", "artifacts", "reports");
-    mkdirSync(reports, { recursive: true });
-    folder = mkdtempSync(join(reports, "browser-test-"));
     const source = join(import.meta.dirname, "..", "notebook", "files", "lab.ipynb");
-    await runNotebook(source, { output: join(folder, "lab.ipynb") });
-    [lab, browser] = await Promise.all([openLab(root), openBrowser()]);
+    lab = await openLabPage("browser", (folder) => runNotebook(source, { output: join(folder, "lab.ipynb") }));
   });
-  afterAll(async () => {
-    await Promise.all([browser?.close(), lab?.close()]);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => lab?.close());
 
   it("shows the stored figure as a live plot, and runs cells in the TypeScript kernel", async () => {
-    const { page } = browser;
-    await page.goto(`${lab.base}/lab/tree/${relative(root, folder)}/lab.ipynb?token=${lab.token}&reset`);
+    const { page } = lab.browser;
+    await page.goto(`${lab.addressOf("lab.ipynb")}&reset`);
     await page.waitForSelector(".jp-Notebook .js-plotly-plot .main-svg");
     if (screenshots) await page.screenshot({ path: join(screenshots, "lab-opened.png") });
     const plot = page.locator(".jp-Notebook .js-plotly-plot");

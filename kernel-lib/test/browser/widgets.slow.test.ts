@@ -1,34 +1,22 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { repositoryRoot } from "../../src/base/paths";
-import { browserProgram, openBrowser, SKIP_REASON } from "../helpers/browser";
-import { hasLab, openLab } from "../helpers/lab-server";
+import { inLab, LAB_MISSING, type LabPage, openLabPage } from "../helpers/lab-page";
 
-const root = repositoryRoot();
-const missing = browserProgram === null ? SKIP_REASON : hasLab(root) ? null : "JupyterLab is not installed in .venv";
 const screenshots = process.env["JOMED_SCREENSHOTS"];
 
-describe.skipIf(missing !== null)(`widgets in JupyterLab${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
-  let lab: Awaited<ReturnType<typeof openLab>>;
-  let browser: Awaited<ReturnType<typeof openBrowser>>;
-  let folder: string;
+describe.skipIf(LAB_MISSING !== null)(inLab("widgets"), () => {
+  let lab: LabPage;
 
   beforeAll(async () => {
-    const reports = join(root, "data", "artifacts", "reports");
-    mkdirSync(reports, { recursive: true });
-    folder = mkdtempSync(join(reports, "widgets-test-"));
-    copyFileSync(join(import.meta.dirname, "..", "notebook", "files", "widgets.ipynb"), join(folder, "widgets.ipynb"));
-    [lab, browser] = await Promise.all([openLab(root), openBrowser()]);
+    const source = join(import.meta.dirname, "..", "notebook", "files", "widgets.ipynb");
+    lab = await openLabPage("widgets", (folder) => copyFileSync(source, join(folder, "widgets.ipynb")));
   });
-  afterAll(async () => {
-    await Promise.all([browser?.close(), lab?.close()]);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => lab?.close());
 
   it("are drawn, and tell the cells what is changed in them", async () => {
-    const { page } = browser;
-    await page.goto(`${lab.base}/lab/tree/${relative(root, folder)}/widgets.ipynb?token=${lab.token}&reset`);
+    const { page } = lab.browser;
+    await page.goto(`${lab.addressOf("widgets.ipynb")}&reset`);
     const cells = page.locator(".jp-Notebook .jp-CodeCell");
     const runCell = async (index: number, wanted: string): Promise<void> => {
       const shown = cells.nth(index).locator(wanted).first();

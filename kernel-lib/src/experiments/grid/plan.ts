@@ -1,8 +1,8 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isKernelError } from "../../base/errors";
 import type { Control } from "../../base/types";
 import { type ArtifactFacts, canonicalJson } from "../../store/artifact";
+import { namesIn } from "../../store/files";
 import { readManifest } from "../../store/folder";
 import type { ProfileName } from "../run";
 import { type GridCell, type GridStage, gridGraph, type LeftOut } from "./graph";
@@ -133,11 +133,7 @@ function median(values: readonly number[]): number {
 }
 
 async function manifestsOf(folder: string, stage: string): Promise<ArtifactFacts[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
-    throw error;
-  });
-  const keys = names.filter((name) => /^[0-9a-f]{32}$/.test(name));
+  const keys = (await namesIn(folder)).filter((name) => /^[0-9a-f]{32}$/.test(name));
   const read = (key: string) =>
     readManifest<ArtifactFacts>(join(folder, key), { stage, key }).catch((error: unknown) => {
       if (isKernelError(error, "data")) return null; // damaged: it will be computed again

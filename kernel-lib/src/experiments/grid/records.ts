@@ -1,9 +1,9 @@
-import { access, readdir, readFile, rm } from "node:fs/promises";
+import { access, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../base/errors";
 import type { Control } from "../../base/types";
 import { artifactPlace } from "../../store/artifact";
-import { appendWhole, writeFileAtomic } from "../../store/files";
+import { appendWhole, namesIn, writeFileAtomic } from "../../store/files";
 import { lockFileOf, workFolderOf } from "../../store/folder";
 import { lockHolder } from "../../store/lock";
 import type { GridStage } from "./graph";
@@ -126,16 +126,6 @@ export async function readCells(artifactsDir: string): Promise<CellRecord[]> {
     grids.map((name) => readAll<CellRecord>(join(artifactsDir, RECORDS, name, "cells"), CELL_FIELDS)),
   );
   return cells.flat();
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).then(
-    (names) => names.sort(),
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
-      throw error;
-    },
-  );
 }
 
 /** The records of a folder; one that goes away meanwhile is none. @throws DataError on a file that is no record. */

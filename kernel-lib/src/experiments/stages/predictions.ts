@@ -198,7 +198,7 @@ function requireOneEach(system: string, examples: Task["splits"][Split], predict
   if (stray === undefined && left.size === 0) return;
   const got = stray === undefined ? `none for ${[...left][0]}` : `one by ${stray.system} for ${stray.exampleId}`;
   throw new DataError(
-    `predict: ${system} must answer each of the ${examples.length} examples once, under its own name; got ${got}.`,
+    `predict: ${system} must answer each of the ${examples.length} examples once, under its own name; got ${got}. Return one prediction for each from its answer().`,
     { system },
   );
 }

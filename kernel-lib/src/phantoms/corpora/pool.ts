@@ -3,7 +3,7 @@ import { assertInteger, assertNotInterrupted } from "../../base/check";
 import { DataError } from "../../base/errors";
 import { sum } from "../../base/numbers";
 import { createRandom, type Random } from "../../base/random";
-import type { Control, Corpus, Passage } from "../../base/types";
+import type { Control, Corpus, Passage, RasterImage } from "../../base/types";
 import { openPack, readPackSummary, writePack } from "../../data/corpora/passage-pack";
 import { BREAST_MNIST } from "../../data/tasks/breast-mnist";
 import { BRSET } from "../../data/tasks/brset";
@@ -59,43 +59,35 @@ const drawLabel = (shares: readonly number[], random: Random): number =>
     random,
   );
 
+/** The pair of a drawn picture: what its plan says of it, and what else is told. */
+function pairOf({ image, plan }: DrawnPicture, told: Omit<PoolPair, "image" | "facts">): PoolPair {
+  return { image, facts: factsOfPlan(plan), ...told };
+}
+
+interface DrawnPicture {
+  readonly image: RasterImage;
+  readonly plan: Parameters<typeof factsOfPlan>[0];
+}
+
 function drawSkin(world: RuleWorld, random: Random): PoolPair {
   const label = drawLabel(SKIN_SHARES, random);
   const phantom = drawSkinPhantom(label, planSkin(label, world, random), random);
   const text = writeSkinCaption(label, phantom, random.fork("caption"));
-  return {
-    image: phantom.image,
-    text,
-    truth: DERMA_MNIST.labels[label]!.name,
-    facts: factsOfPlan(phantom.plan),
-    corpus: "pmc-oa-phantom",
-  };
+  return pairOf(phantom, { text, truth: DERMA_MNIST.labels[label]!.name, corpus: "pmc-oa-phantom" });
 }
 
 function drawRetina(world: RuleWorld, random: Random): PoolPair {
   const grade = drawLabel(GRADE_SHARES, random);
   const phantom = drawFundusPhantom(grade, planGrade(grade, world, random), random);
   const text = writeFundusCaption(`level ${grade}`, phantom, random.fork("caption"));
-  return {
-    image: phantom.image,
-    text,
-    truth: RETINA_MNIST.labels[grade]!.name,
-    facts: factsOfPlan(phantom.plan),
-    corpus: "pmc-oa-phantom",
-  };
+  return pairOf(phantom, { text, truth: RETINA_MNIST.labels[grade]!.name, corpus: "pmc-oa-phantom" });
 }
 
 function drawChest(world: RuleWorld, random: Random): PoolPair {
   const labels = drawChestLabels(drawLabel(CHEST_SHARES, random), random);
   const phantom = drawChestPhantom(labels, planChest(labels, world, random), random, READ_SIDE);
   const text = writeChestCaption(labels, phantom, random.fork("caption"));
-  return {
-    image: phantom.image,
-    text,
-    truth: VINDR_PCXR.labels[labels[0]!]!.name,
-    facts: factsOfPlan(phantom.plan),
-    corpus: "mimic-cxr-phantom",
-  };
+  return pairOf(phantom, { text, truth: VINDR_PCXR.labels[labels[0]!]!.name, corpus: "mimic-cxr-phantom" });
 }
 
 /** The diseases of an eye: none, or one by the roots of the shares, with each of the others by its own share. */
@@ -111,35 +103,19 @@ function drawFundus(world: RuleWorld, random: Random): PoolPair {
   const drawn = drawEyePhantom(diseases, { nuisances, plan: planEye(diseases, world, random) }, random, READ_SIDE);
   const labels = diseases.length === 0 ? [DISEASE_SHARES.length] : diseases; // the last label of the task is "normal"
   const text = writeFundusCaption(`class ${labels.join(" , ")}`, drawn, random.fork("caption"));
-  return {
-    image: drawn.image,
-    text,
-    truth: BRSET.labels[labels[0]!]!.name,
-    facts: factsOfPlan(drawn.plan),
-    corpus: "pmc-oa-phantom",
-  };
+  return pairOf(drawn, { text, truth: BRSET.labels[labels[0]!]!.name, corpus: "pmc-oa-phantom" });
 }
 
 /** Chest films stand in MIMIC-CXR, slices in ROCO. Questions have no label, so these pairs have no truth. */
 function drawRadiology(world: RuleWorld, random: Random): PoolPair {
   const drawn = drawRadiologyCase(world, random);
   const corpus = drawn.facts.organ === "chest" ? "mimic-cxr-phantom" : "roco-phantom";
-  return {
-    image: drawn.image,
-    text: writeRadiologyCaption(drawn, random.fork("caption")),
-    facts: factsOfPlan(drawn.plan),
-    corpus,
-  };
+  return pairOf(drawn, { text: writeRadiologyCaption(drawn, random.fork("caption")), corpus });
 }
 
 function drawHistology(world: RuleWorld, random: Random): PoolPair {
   const drawn = drawPathologyCase(world, random);
-  return {
-    image: drawn.image,
-    text: writeHistologyCaption(drawn, random.fork("caption")),
-    facts: factsOfPlan(drawn.plan),
-    corpus: "pmc-oa-phantom",
-  };
+  return pairOf(drawn, { text: writeHistologyCaption(drawn, random.fork("caption")), corpus: "pmc-oa-phantom" });
 }
 
 function drawBreast(world: RuleWorld, random: Random): PoolPair {
