@@ -5,8 +5,22 @@ import { CORPORA } from "../data/corpora/corpora";
 import type { CorpusDefinition } from "../data/corpora/definition";
 import { type OpenCorpusOptions, openCorpus } from "../data/corpora/open-corpus";
 import { OWN_FOLDER } from "../data/corpora/own-folder";
+import { casebookOfCorpus, casebookOfTask } from "./casebook/casebook";
 import { loadTwin } from "./corpora/twins";
-import { CORPUS_PHANTOMS, CORPUS_TWINS, corpusPhantomFor, findCorpusPhantom } from "./phantoms";
+import type { CorpusPhantom } from "./phantom";
+import { CORPUS_PHANTOMS, CORPUS_TWINS } from "./phantoms";
+
+/** The drawn corpus of this name; undefined where there is none. @throws ConfigError for a casebook's dial. */
+function findCorpusPhantom(name: string): CorpusPhantom | undefined {
+  return CORPUS_PHANTOMS.get(name) ?? casebookOfCorpus(name)?.corpus;
+}
+
+/** The corpus that is drawn for a task: its own, else the one for all others. @throws ConfigError for a casebook's dial. */
+function corpusPhantomFor(task: string): CorpusPhantom {
+  const phantoms = [...CORPUS_PHANTOMS.values()];
+  const own = phantoms.find(({ tasks }) => tasks !== "others" && tasks.includes(task));
+  return own ?? casebookOfTask(task)?.corpus ?? phantoms.find(({ tasks }) => tasks === "others")!;
+}
 
 /** The corpora that are read from files. */
 const FILED: ReadonlyMap<string, CorpusDefinition> = new Map([...CORPORA, [OWN_FOLDER.name, OWN_FOLDER]]);

@@ -5,8 +5,14 @@ import { type Control, DATA_SOURCES, type DataCard, type DataSource, type Task }
 import { makeDisjoint, reportSharedGroups } from "../data/splits";
 import type { ReadRequest, SplitRule, TaskDefinition } from "../data/tasks/definition";
 import { TASKS } from "../data/tasks/tasks";
+import { casebookOfTask } from "./casebook/casebook";
 import { PHANTOM_SIZES, type PhantomSize, phantomCard, phantomFolder, phantomPlace, type TaskPhantom } from "./phantom";
-import { findTaskPhantom, TASK_PHANTOMS } from "./phantoms";
+import { TASK_PHANTOMS } from "./phantoms";
+
+/** The phantom of a task; undefined where nothing is drawn under this name. @throws ConfigError for a casebook's dial. */
+function findTaskPhantom(name: string): TaskPhantom | undefined {
+  return TASK_PHANTOMS.get(name) ?? casebookOfTask(name)?.task;
+}
 
 /** Options of loadTask; every one has a default. */
 export interface LoadTaskOptions {

@@ -1,4 +1,4 @@
-import { CASEBOOKS, casebookOfCorpus, casebookOfTask } from "./casebook/casebook";
+import { CASEBOOKS } from "./casebook/casebook";
 import { BREAST_CORPUS } from "./corpora/breast-corpus";
 import { POOL } from "./corpora/pool";
 import { MIMIC_CXR_TWIN, PMC_OA_TWIN, ROCO_TWIN } from "./corpora/twins";
@@ -48,22 +48,3 @@ export const CORPUS_PHANTOMS: ReadonlyMap<string, CorpusPhantom> = new Map(
 export const CORPUS_TWINS: ReadonlyMap<string, CorpusTwin> = new Map(
   PHANTOMS.flatMap(({ twin }) => (twin === undefined ? [] : [[twin.corpus.name, twin]])),
 );
-
-// What is drawn under a name: a row of the table, or a setting of the casebook, which is named by its dials.
-
-/** The phantom of a task; undefined where nothing is drawn under this name. @throws ConfigError for a casebook's dial. */
-export function findTaskPhantom(name: string): TaskPhantom | undefined {
-  return TASK_PHANTOMS.get(name) ?? casebookOfTask(name)?.task;
-}
-
-/** The drawn corpus of this name; undefined where there is none. @throws ConfigError for a casebook's dial. */
-export function findCorpusPhantom(name: string): CorpusPhantom | undefined {
-  return CORPUS_PHANTOMS.get(name) ?? casebookOfCorpus(name)?.corpus;
-}
-
-/** The corpus that is drawn for a task: its own, else the one for all others. @throws ConfigError for a casebook's dial. */
-export function corpusPhantomFor(task: string): CorpusPhantom {
-  const phantoms = [...CORPUS_PHANTOMS.values()];
-  const own = phantoms.find(({ tasks }) => tasks !== "others" && tasks.includes(task));
-  return own ?? casebookOfTask(task)?.corpus ?? phantoms.find(({ tasks }) => tasks === "others")!;
-}
