@@ -8,13 +8,18 @@ import type { TerminalProgress } from "./terminal-progress";
  * The words of a command line, read by parseArgs.
  *
  * @param help what the command can be asked, for the error.
+ * @param where put before the error: "reproduce: ". Default nothing, where runCommand names the command.
  * @throws ConfigError on an unknown option, or one without its value.
  */
-export function readWords<T extends ParseArgsConfig>(config: T, help: string): ReturnType<typeof parseArgs<T>> {
+export function readWords<T extends ParseArgsConfig>(
+  config: T,
+  help: string,
+  where = "",
+): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs(config);
   } catch (cause) {
-    throw new ConfigError(`${(cause as Error).message.split(". ")[0]}.\n${help}`, { argv: config.args }, cause);
+    throw new ConfigError(`${where}${(cause as Error).message.split(". ")[0]}.\n${help}`, { argv: config.args }, cause);
   }
 }
 

@@ -78,6 +78,7 @@ function parse(argv: readonly string[]) {
       },
     },
     HELP,
+    "notebooks: ",
   );
 }
 

@@ -178,6 +178,7 @@ function parse(argv: readonly string[]) {
       },
     },
     REPRODUCE_USAGE,
+    "reproduce: ",
   ).values;
 }
 
