@@ -2,10 +2,9 @@ import { DataError } from "../base/errors";
 import type { AnswerForm, Example, Label, Prediction } from "../base/types";
 import { labelsFor } from "../reader/reader";
 import type { Form } from "./form";
-import { label } from "./label";
+import { label, yesNo } from "./label";
 import { labels } from "./labels";
 import { words } from "./words";
-import { yesNo } from "./yes-no";
 
 /** Every form of answer, once, in the order in which a task's examples are answered. */
 export const FORMS: { readonly [F in AnswerForm]: Form<F> } = { label, yesNo, labels, words };
