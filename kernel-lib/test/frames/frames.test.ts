@@ -169,7 +169,9 @@ test("an example of another task and a wrong number of probabilities are refused
       hits: [{ passageId: "no", head: "text" as const, score: 1, rank: 0 }],
     },
   ];
-  expect((await refusal(() => retrievedFrame(task, corpus, lists))).message).toMatch(/every passage that was retrieved; no is missing/);
+  expect((await refusal(() => retrievedFrame(task, corpus, lists))).message).toMatch(
+    /every passage that was retrieved; no is missing/,
+  );
 });
 
 test("sets of labels and answers in words have their columns too", () => {

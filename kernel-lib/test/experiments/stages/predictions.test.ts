@@ -81,7 +81,9 @@ test("what a system answers twice, not at all or under another name is refused b
       (error) => (isKernelError(error, "data") ? error.message : String(error)),
     );
   const twice = await message((examples) => [...examples.map(said("odd")), said("odd")(examples[0]!)]);
-  expect(twice).toBe("predict: odd must answer each of the 3 examples once, under its own name; got one by odd for a. Return one prediction for each from its answer().");
+  expect(twice).toBe(
+    "predict: odd must answer each of the 3 examples once, under its own name; got one by odd for a. Return one prediction for each from its answer().",
+  );
   expect(await message((examples) => examples.slice(1).map(said("odd")))).toMatch(/got none for a/);
   expect(await message((examples) => examples.map(said("even")))).toMatch(/got one by even for a/);
   expect(await message((examples) => examples.map(said("odd")))).toBe("accepted");
