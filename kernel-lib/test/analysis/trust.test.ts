@@ -187,7 +187,7 @@ test("without passages of the same pattern there is trust and no gap; a question
 
 test("refusals name the analysis and what to pass", () => {
   expect(() => measureTrust([prediction({ nowhere: 0.9 })], { task, corpus, facts })).toThrow(
-    "measureTrust: corpus must hold every passage that was read; nowhere is missing. Pass the corpus that was searched.",
+    "measureTrust: corpus must hold every passage that was retrieved; nowhere is missing. Pass the corpus that was searched.",
   );
   expect(() => measureTrust([prediction({ same: 0.9 }, "r")], { task, corpus, facts })).toThrow(
     "measureTrust: facts must know the question's picture; nothing is known of r. Pass the facts of this task and seed.",
