@@ -90,6 +90,7 @@ const notRecorded = (report: string): string => `*Not recorded yet: \`npm run re
 /** What bold differences are. */
 const AFTER_HOLM = "Bold differences are not zero after Holm's correction over those of the table (p < 0.05).";
 const NOT_RECORDED = notRecorded("casebook");
+const NOT_MEASURED = "–";
 
 type Wanted = Partial<Pick<ReportedRow, "system" | "baseline" | "metric" | "subset">>;
 
@@ -97,7 +98,7 @@ type Wanted = Partial<Pick<ReportedRow, "system" | "baseline" | "metric" | "subs
 function cell(rows: readonly ReportedRow[], wanted: Wanted, write: Write<ReportedRow>): string {
   const asked = Object.entries({ baseline: null, ...wanted });
   const row = rows.find((each) => asked.every(([name, value]) => each[name as keyof ReportedRow] === value));
-  return row === undefined ? "–" : write(row);
+  return row === undefined ? NOT_MEASURED : write(row);
 }
 
 /** What the reader does with a pair: a line for each kind. */
@@ -205,7 +206,7 @@ function candidatesTable(rows: readonly ReportedRow[]): string {
   return `${first}\n\n${markdownTable(["passages of each head", "model (fused)", ...rules, "oracle"], picked)}`;
 }
 
-/** Of systems of others: each against FT RAG and JOMED, and what it costs. */
+/** Of systems of others: each against FT RAG and JOMED, and what it costs. A column of which nothing was measured is left out. */
 function comparedTable(rows: readonly ReportedRow[]): string {
   const own = answerRows(rows, { baseline: null });
   const [metric] = distinct(own.map((row) => row.metric));
@@ -229,7 +230,9 @@ function comparedTable(rows: readonly ReportedRow[]): string {
     ...["system", aboutMetric(metric!).label, "over FT RAG, paired", "JOMED over it, paired"],
     ...["trained share of the weights", "prompts read to train", "to answer, each question", "seconds of training"],
   ];
-  return markdownTable(header, lines);
+  const isMeasured = (column: number): boolean => lines.some((line) => line[column] !== NOT_MEASURED);
+  const measured = <T>(cells: readonly T[]): T[] => cells.filter((_, column) => isMeasured(column));
+  return markdownTable(measured(header), lines.map(measured));
 }
 
 const count = ({ value }: Pick<Measurement, "value">): string => Math.round(value).toLocaleString("en-US");
@@ -323,7 +326,7 @@ function tasksTable(rows: readonly ReportedRow[]): string {
     const ofLine = rows.filter((row) => row.task === task && row.metric === metric && row.subset === "all");
     const values = systems.map((system) => {
       const row = ofLine.find((each) => each.system === system && each.baseline === null);
-      return row === undefined ? "–" : percent(row.value);
+      return row === undefined ? NOT_MEASURED : percent(row.value);
     });
     const gain = gains.find((each) => each.task === task && each.metric === metric);
     const n = ofLine[0]!.n.toLocaleString("en-US");
@@ -331,7 +334,7 @@ function tasksTable(rows: readonly ReportedRow[]): string {
       `${task} (${n})`,
       aboutMetric(metric as ReportedRow["metric"]).label,
       ...values,
-      gain === undefined ? "–" : write(gain),
+      gain === undefined ? NOT_MEASURED : write(gain),
     ];
   });
   return markdownTable(
@@ -358,7 +361,11 @@ function sweepTable(rows: readonly SweepRow[]): string {
         interval("gain"),
         points(find("predictedGain").value),
       ],
-      ...[value("inconsistent"), `${before} → ${after}`, find("believed") === undefined ? "–" : value("believed")],
+      ...[
+        value("inconsistent"),
+        `${before} → ${after}`,
+        find("believed") === undefined ? NOT_MEASURED : value("believed"),
+      ],
     ];
   });
   const header = [

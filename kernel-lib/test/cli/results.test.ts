@@ -63,6 +63,19 @@ describe("tables of pages", () => {
     expect(text).toContain("40.0 % of the 2,000 questions are inconsistent under FT RAG.");
   });
 
+  it("of systems of others: what was measured of any of them, no column without a number", () => {
+    const rows = [row("jomed", 0.85), row("open-form", 0.84), row("jomed", 0.01, { baseline: "open-form" })];
+    const beside = manifest({ beside: "losses" } as Partial<ResultsManifest>);
+    const headerOf = (all: ReportedRow[]): string | undefined =>
+      resultsMarkdown({ manifest: beside, rows: all })
+        .split("\n")
+        .find((line) => line.startsWith("| system"));
+    expect(headerOf(rows)).toBe("| system | accuracy | JOMED over it, paired |");
+    expect(headerOf([...rows, row("open-form", 0.2, { metric: "trainedShare" })])).toBe(
+      "| system | accuracy | JOMED over it, paired | trained share of the weights |",
+    );
+  });
+
   it("write nothing below 0 or above 100 % of a share's interval", () => {
     const rows = [row("ft-rag", 0.001, { low: -0.0012 }), row("jomed", 0.998, { high: 1.004 })];
     const text = resultsMarkdown({ manifest: manifest(), rows });
