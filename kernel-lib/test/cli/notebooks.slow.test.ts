@@ -26,7 +26,7 @@ it("runs two at once with values for those that declare them, goes on after a fa
   expect(text).toContain("cell 2 of fails.ipynb must run without an error; got RangeError: out of range");
   expect(text).toMatch(/2 notebooks, 1 failed, 0 not begun, [\d.]+ s\.\n$/);
   const { cells } = await readNotebook(join(out, "notebooks", "basic.ipynb"));
-  expect(cells.find((cell) => cell.id === "injected-parameters")?.source).toBe("seed = 8;\n({ seed })");
+  expect(cells.find((cell) => cell.id === "injected-parameters")?.source).toBe("seed = 8;\n({ seed: seed })");
   expect(readFileSync(file("basic.ipynb"), "utf8")).toBe(before);
   const xml = readFileSync(junit, "utf8");
   // basic: 14 code cells and the injected one, of which one is tagged to be skipped

@@ -52,7 +52,7 @@ it("executes notebooks two at a time with the settings they declare, and reports
   expect(lines.slice(0, 2)).toEqual(["basic  starting\n", "arquero  starting\n"]);
   const { cells } = await readNotebook(join(folder, "notebooks", "basic.ipynb"));
   expect(cells.find((cell) => cell.id === "injected-parameters")?.source).toBe(
-    'profile = "test";\nseed = 8;\nsource = "phantom";\n({ profile, seed, source })',
+    'profile = "test";\nseed = 8;\nsource = "phantom";\n({ profile: profile, seed: seed, source: source })',
   );
   const other = await readNotebook(join(folder, "notebooks", "arquero.ipynb"));
   expect(other.cells.some((cell) => cell.id === "injected-parameters")).toBe(false);

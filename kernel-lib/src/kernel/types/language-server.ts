@@ -44,7 +44,13 @@ export class LanguageServer {
   private failure: Error | null = null;
 
   constructor(folder: string) {
-    this.child = spawn(compilerProgram(), ["--lsp", "--stdio"], { cwd: folder, stdio: ["pipe", "pipe", "ignore"] });
+    // Go lets a program's memory double before it looks for what is no longer needed: a session would seem to grow with its cells
+    const env = { ...process.env, GOGC: "30" };
+    this.child = spawn(compilerProgram(), ["--lsp", "--stdio"], {
+      cwd: folder,
+      stdio: ["pipe", "pipe", "ignore"],
+      env,
+    });
     this.child.stdout!.on("data", (chunk: Buffer) => this.read(chunk));
     this.child.stdin!.on("error", () => undefined); // told by its end
     this.child.once("error", (error) => this.fail(error.message));
