@@ -98,10 +98,10 @@ const said = (values: readonly unknown[]): string =>
 
 /** Ids of the model's own tokens. */
 function vocabularyOf(model: unknown): Map<string, number> {
-  const { vocab = {} } = (model ?? {}) as { readonly vocab?: JsonObject | readonly [string, number][] };
+  const { vocab } = (isObject(model) ? model : {}) as { readonly vocab?: unknown };
   const rows = Array.isArray(vocab)
-    ? vocab.map(([piece], id) => [piece as string, id] as const)
-    : Object.entries(vocab);
+    ? vocab.map((row: unknown, id) => [Array.isArray(row) ? (row[0] as string) : String(row), id] as const)
+    : Object.entries(isObject(vocab) ? vocab : {});
   return new Map(rows as [string, number][]);
 }
 
@@ -112,7 +112,9 @@ function vocabularyOf(model: unknown): Map<string, number> {
  */
 function assertAddedTokens(file: Fields, ids: Map<string, number>): void {
   let next = ids.size;
-  for (const { id, content, single_word: alone } of file.value("added_tokens") as readonly AddedToken[]) {
+  const tokens = file.value("added_tokens");
+  if (!Array.isArray(tokens) || !tokens.every(isObject)) throw file.wrong("added_tokens", "a list of tokens", tokens);
+  for (const { id, content, single_word: alone } of tokens as unknown as readonly AddedToken[]) {
     const place = `added_tokens, ${JSON.stringify(content)},`;
     if (alone === true) throw file.wrong(place, "found within words too (single_word false), to be supported", alone);
     const meant = ids.get(content) ?? next;
@@ -125,11 +127,13 @@ function assertAddedTokens(file: Fields, ids: Map<string, number>): void {
 /** What stands around a text is found by its text here, by its id in the tokenizers library: the two must be one token. */
 function assertAround(file: Fields, step: unknown, ids: ReadonlyMap<string, number>): void {
   if (!isObject(step)) return;
-  const { processors, special_tokens: special = {}, sep, cls } = step as Readonly<Record<string, unknown>>;
+  const { processors, special_tokens: special, sep, cls } = step as Readonly<Record<string, unknown>>;
   if (Array.isArray(processors)) for (const part of processors) assertAround(file, part, ids);
-  const rows = Object.entries(special as Readonly<Record<string, { readonly ids: readonly number[] }>>);
-  const pairs = [sep, cls].filter(Array.isArray).map(([content, id]) => [content as string, [id as number]] as const);
-  for (const [content, own] of [...rows.map(([name, each]) => [name, each.ids] as const), ...pairs])
+  const idsOf = (each: unknown): readonly unknown[] =>
+    isObject(each) && Array.isArray(each["ids"]) ? (each["ids"] as readonly unknown[]) : [];
+  const rows = Object.entries(isObject(special) ? special : {}).map(([name, each]) => [name, idsOf(each)] as const);
+  const pairs = [sep, cls].filter(Array.isArray).map(([content, id]) => [String(content), [id]] as const);
+  for (const [content, own] of [...rows, ...pairs])
     if (own.length !== 1 || own[0] !== ids.get(content))
       throw file.wrong(
         "post_processor",
