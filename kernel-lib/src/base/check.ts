@@ -84,6 +84,11 @@ export function assertNotInterrupted(where: string, signal: AbortSignal | undefi
     throw new InterruptedError(`${where}: interrupted. Call it again to go on from its last saved state.`);
 }
 
+/** Whether a value from outside is an object with fields: no list, not null. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** Whether a process of this machine lives, another user's too. */
 export function isProcessAlive(pid: number): boolean {
   try {

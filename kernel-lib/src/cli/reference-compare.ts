@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { isObject } from "../base/check";
 import { readSafetensors } from "../compute/safetensors";
 
 /** How a remade file stands to the stored one. */
@@ -96,7 +97,3 @@ function versionTexts(stored: unknown, made: unknown): string[] {
 }
 
 const excerpt = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { isObject } from "../base/check";
 import { DataError, ShapeError } from "../base/errors";
 import type { Matrix } from "../base/types";
 import { writePartsAtomic } from "../store/files";
@@ -183,7 +184,7 @@ function parseHeader(
 ): { entries: HeaderEntry[]; metadata: Record<string, string> } {
   const header = parseObject(text, refuse);
   const metadata = header["__metadata__"] ?? {};
-  if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== "string"))
+  if (!isObject(metadata) || Object.values(metadata).some((value) => typeof value !== "string"))
     throw refuse("__metadata__ must hold strings only");
   const entries = Object.entries(header)
     .filter(([name]) => name !== "__metadata__")
@@ -207,12 +208,12 @@ function parseObject(text: string, refuse: Refuse): Record<string, unknown> {
   } catch (error) {
     throw refuse(`its header must be JSON (${(error as Error).message.split("\n")[0]})`);
   }
-  if (!isRecord(value)) throw refuse("its header must be a JSON object");
+  if (!isObject(value)) throw refuse("its header must be a JSON object");
   return value;
 }
 
 function parseEntry(name: string, value: unknown, refuse: Refuse): HeaderEntry {
-  const { dtype, shape, data_offsets: offsets } = (isRecord(value) ? value : {}) as Record<string, unknown>;
+  const { dtype, shape, data_offsets: offsets } = (isObject(value) ? value : {}) as Record<string, unknown>;
   if (typeof dtype !== "string") throw refuse(`tensor ${name} must name its dtype; got ${JSON.stringify(dtype)}`, name);
   if (!isCounts(shape)) throw refuse(`tensor ${name} must have a shape of whole numbers`, name);
   if (!isCounts(offsets) || offsets.length !== 2)
@@ -232,10 +233,6 @@ function isRead(dtype: string): dtype is SafetensorsDtype {
 function bitsOf(dtype: string): number | null {
   if (isRead(dtype)) return 8 * WIDTH[dtype];
   return Object.hasOwn(OTHER_BITS, dtype) ? OTHER_BITS[dtype]! : null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isCounts(value: unknown): value is number[] {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { isObject } from "../base/check";
 import { DataError } from "../base/errors";
 import { writeFileAtomic } from "../store/files";
 
@@ -91,8 +92,6 @@ export function splitLines(text: string): string[] {
 
 const isText = (value: unknown): value is string | readonly string[] =>
   typeof value === "string" || (Array.isArray(value) && value.every((line) => typeof line === "string"));
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Whether an output has the parts that nbformat asks of its kind. */
 function isOutput(value: unknown): value is Output {

@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
+import { isObject } from "../../base/check";
 import { DataError } from "../../base/errors";
 
 /** Files of text, read strictly: bytes within a limit, UTF-8, lines, lists of JSON objects. */
@@ -114,9 +115,6 @@ export interface JsonRow {
 function refuse(place: string, rule: string, got: string, next: string, cause?: unknown): never {
   throw new DataError(`readJsonRows: ${place} must ${rule}; got ${got}. ${next}`, { place, rule, got }, cause);
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** What to do about a text that is no JSON: it may be another program's form of it. */
 function adviceFor(text: string, fault: string): string {

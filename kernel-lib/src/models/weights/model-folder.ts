@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isObject } from "../../base/check";
 import { DataError } from "../../base/errors";
 import { MODEL_FILES, requireConfigFile } from "../../hub/model-files";
 import { writeFileAtomic } from "../../store/files";
@@ -172,7 +173,7 @@ function readJson(folder: string, file: string): JsonObject | null {
       file,
     });
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  if (isObject(value)) return value;
   throw new DataError(`readCheckpoint: ${path} must hold a JSON object. Write it again.`, { file });
 }
 
@@ -199,7 +200,7 @@ function readTokens(folder: string, tokenizer: JsonObject | null): JsonObject | 
 
 function objectIn(json: JsonObject | null, field: string): JsonObject | null {
   const value = json?.[field];
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+  return isObject(value) ? value : null;
 }
 
 /** The first template in transformers' order. */
