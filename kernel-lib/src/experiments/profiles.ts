@@ -78,7 +78,7 @@ const QUICK_READER: ReaderStageOptions = {
   augment: { afterPasses: 2, maxShift: 2, noise: 5 }, // none; what comes up again and again would be learnt by heart
   weightDecay: 0.01,
   clipNorm: 1, // not given
-  evaluateEvery: 36, // once an epoch
+  evaluateEvery: 90, // 144, once an epoch; one takes as long as twelve steps
 };
 
 const QUICK_RETRIEVER: RetrieverStageOptions = {

@@ -85,12 +85,12 @@ function runLayer(store: ParameterStore, config: JinaTextConfig, layer: Layer, x
   const { name } = layer;
   const { layerNormEpsilon: epsilon } = config;
   const seen = attendText(config, layer, linear(store, `${name}.mixer.Wqkv`, x)); // [B·L, hidden]
-  const mixed = tf.add(x, linear(store, `${name}.mixer.out_proj`, seen)) as tf.Tensor2D;
+  const mixed = linear(store, `${name}.mixer.out_proj`, seen, x);
   const middle = norm(store, `${name}.norm1`, mixed, epsilon); // [B·L, hidden]
   const wide = linear(store, `${name}.mlp.gated_layers`, middle); // [B·L, 2·inner], gate first
   const [gate, up] = tf.split(wide, 2, 1) as [tf.Tensor2D, tf.Tensor2D]; // [B·L, inner] each
   const gated = tf.mul(gelu(gate), up) as tf.Tensor2D; // [B·L, inner]
-  return norm(store, `${name}.norm2`, tf.add(middle, linear(store, `${name}.mlp.wo`, gated)), epsilon);
+  return norm(store, `${name}.norm2`, linear(store, `${name}.mlp.wo`, gated, middle), epsilon);
 }
 
 function requireTokens(own: Float32Array, { rows, columns }: EncoderTexts): void {
@@ -205,16 +205,16 @@ function attendPatches(store: ParameterStore, config: JinaVisionConfig, block: B
 function runBlock(store: ParameterStore, config: JinaVisionConfig, block: Block, x: tf.Tensor2D): tf.Tensor2D {
   const { name } = block;
   const seen = attendPatches(store, config, block, norm(store, `${name}.norm1`, x, NORM_EPSILON)); // [B·N, width]
-  const middle = tf.add(x, linear(store, `${name}.attn.proj`, seen)) as tf.Tensor2D; // [B·N, width]
+  const middle = linear(store, `${name}.attn.proj`, seen, x); // [B·N, width]
   const before = norm(store, `${name}.norm2`, middle, NORM_EPSILON); // [B·N, width]
   if (config.mlp === "swiglu") {
     const gated = gatedSilu(linear(store, [`${name}.mlp.w1`, `${name}.mlp.w2`], before)); // [B·N, inner]
     const even = config.innerNorms ? norm(store, `${name}.mlp.ffn_ln`, gated, NORM_EPSILON) : gated; // [B·N, inner]
-    return tf.add(middle, linear(store, `${name}.mlp.w3`, even));
+    return linear(store, `${name}.mlp.w3`, even, middle);
   }
   const wide = gelu(linear(store, `${name}.mlp.fc1`, before)); // [B·N, inner]
   const even = config.innerNorms ? norm(store, `${name}.mlp.ffn_ln`, wide, GELU_MLP_NORM_EPSILON) : wide;
-  return tf.add(middle, linear(store, `${name}.mlp.fc2`, even));
+  return linear(store, `${name}.mlp.fc2`, even, middle);
 }
 
 /**

@@ -66,13 +66,7 @@ export function dense<T extends tf.Tensor>(x: T, { weight, bias, residual }: Den
     inputs: Object.fromEntries(Object.entries(given).filter(([, tensor]) => !isFrozen(tensor))),
     forward: (save) => {
       save([x, weight]);
-      if (hasNativeKernels() && weight.size <= CACHED) {
-        const none = tf.tensor1d([]);
-        return runNativeKernel("JomedLinear", {}, [x, weight, bias ?? none, residual ?? none], 1)[0]!;
-      }
-      const product = tf.matMul(reshapeTo(x, [rows, inSize]) as tf.Tensor2D, weight, false, true); // [rows, out]
-      const shifted = reshapeTo(bias === null ? product : tf.add(product, bias), shape); // [..., out]
-      return residual === undefined ? shifted : tf.add(shifted, residual);
+      return multiplyDense(x, { weight, bias, residual });
     },
     backward: (dy, saved) => {
       const [input, kept] = saved as [tf.Tensor, tf.Tensor2D];
@@ -85,6 +79,31 @@ export function dense<T extends tf.Tensor>(x: T, { weight, bias, residual }: Den
       };
     },
   }) as T;
+}
+
+/** x·Wᵀ + b + residual: [..., in] -> [..., out]. */
+function multiplyDense(
+  x: tf.Tensor,
+  { weight, bias, residual }: Pick<DenseOptions, "weight" | "bias"> & { readonly residual: tf.Tensor | undefined },
+): tf.Tensor {
+  if (hasNativeKernels() && weight.size <= CACHED) {
+    const none = tf.tensor1d([]);
+    return runNativeKernel("JomedLinear", {}, [x, weight, bias ?? none, residual ?? none], 1)[0]!;
+  }
+  const [outSize, inSize] = weight.shape;
+  const product: tf.Tensor2D = tf.matMul(reshapeTo(x, [x.size / inSize, inSize]) as tf.Tensor2D, weight, false, true); // [rows, out]
+  return addTo(product, bias, residual, [...x.shape.slice(0, -1), outSize]);
+}
+
+/** A product of all rows with its bias, in the output's shape, and what it is added to. */
+function addTo(
+  product: tf.Tensor2D,
+  bias: tf.Tensor | null,
+  residual: tf.Tensor | undefined,
+  shape: number[],
+): tf.Tensor {
+  const shifted = reshapeTo(bias === null ? product : tf.add(product, bias), shape);
+  return residual === undefined ? shifted : tf.add(shifted, residual);
 }
 
 function assertDense(
@@ -311,15 +330,20 @@ function droppedUpdate(x: tf.Tensor2D, { A, B, scaling, mask }: LowRankUpdate): 
  * Gradient: flows to x, to the adapter's A and B, and to weight and bias when they are unfrozen; a frozen weight's
  * gradient is never computed.
  *
- * @throws ShapeError when the last axis of x is not `in`. DataError when the model has no such module.
+ * @param residual added to the output, of its shape: one kernel on the native engine. Default none.
+ * @throws ShapeError when the last axis of x is not `in`, or the residual has another shape than the output. DataError when the model has
+ * no such module.
  * @example linear(store, ["mlp.gate_proj", "mlp.up_proj"], x)
  */
-export function linear<T extends tf.Tensor>(store: ParameterStore, modules: string | readonly string[], x: T): T {
+export function linear<T extends tf.Tensor>(
+  store: ParameterStore,
+  modules: string | readonly string[],
+  x: T,
+  residual?: tf.Tensor,
+): T {
   const names = typeof modules === "string" ? [modules] : modules;
-  return applyLinear(
-    x,
-    names.map((name) => linearWeights(store, name)),
-  );
+  const parts = names.map((name) => linearWeights(store, name));
+  return applyLinear(x, parts, residual);
 }
 
 /**
@@ -330,36 +354,34 @@ export function linear<T extends tf.Tensor>(store: ParameterStore, modules: stri
 export function denseLinear<T extends tf.Tensor>(store: ParameterStore, moduleName: string, x: T, residual?: T): T {
   const weights = linearWeights(store, moduleName);
   if (weights.update === null) return dense(x, { ...weights, ...(residual && { residual }) });
-  const y = applyLinear(x, [weights]);
-  return residual === undefined ? y : (tf.add(residual, y) as T);
+  return applyLinear(x, [weights], residual);
 }
 
 /** As `linear`, on tensors: a weight that is computed from others, such as a reshaped one, passes its gradient on. */
-export function applyLinear<T extends tf.Tensor>(x: T, parts: readonly LinearWeights[]): T {
+export function applyLinear<T extends tf.Tensor>(x: T, parts: readonly LinearWeights[], residual?: tf.Tensor): T {
   const inSize = parts[0]!.weight.shape[1];
   const outSize = parts.reduce((sum, { weight }) => sum + weight.shape[0], 0);
-  assertInput(x, inSize, parts[0]!.moduleName);
+  assertInput(x, residual, { inSize, outSize, moduleName: parts[0]!.moduleName });
   if (parts.some(hasDropout)) {
     const plain = parts.map((part) => ({ ...part, update: null }));
-    return tf.add(applyLinear(x, plain), droppedUpdates(x, parts)) as T;
+    return tf.add(applyLinear(x, plain, residual), droppedUpdates(x, parts)) as T;
   }
-  const rows = x.size / inSize;
-  const apart = tooLargeToJoin(parts);
   return runFused<tf.Tensor>({
-    inputs: { x, ...trainedInputs(parts) },
+    inputs: { x, ...trainedInputs(parts), ...(residual && { residual }) },
     forward: (save) => {
-      const flat = reshapeTo(x, [rows, inSize]) as tf.Tensor2D;
-      const merged = apart ? [] : [mergeParts(parts)]; // [sum of out, in]
-      save([flat, ...merged]);
-      const product = apart ? multiplyApart(flat, parts) : tf.matMul(flat, merged[0]!, false, true); // [rows, sum of out]
-      const bias = joinBiases(parts);
-      return reshapeTo(bias === null ? product : tf.add(product, bias), [...x.shape.slice(0, -1), outSize]);
+      const merged = tooLargeToJoin(parts) ? null : mergeParts(parts); // [sum of out, in]
+      save(merged === null ? [x] : [x, merged]);
+      if (merged !== null) return multiplyDense(x, { weight: merged, bias: joinBiases(parts), residual });
+      const product = multiplyApart(reshapeTo(x, [x.size / inSize, inSize]) as tf.Tensor2D, parts); // [rows, sum of out]
+      return addTo(product, joinBiases(parts), residual, [...x.shape.slice(0, -1), outSize]);
     },
     backward: (dy, saved) => {
-      const [flat, merged] = saved as [tf.Tensor2D, tf.Tensor2D?];
-      const dyFlat = reshapeTo(dy, [rows, outSize]) as tf.Tensor2D;
+      const [input, merged] = saved as [tf.Tensor, tf.Tensor2D?];
+      const flat = reshapeTo(input, [x.size / inSize, inSize]) as tf.Tensor2D;
+      const dyFlat = reshapeTo(dy, [x.size / inSize, outSize]) as tf.Tensor2D;
       return {
         x: () => reshapeTo(merged ? tf.matMul(dyFlat, merged) : multiplyBackApart(dyFlat, parts), x.shape),
+        residual: () => tf.clone(dy),
         ...(parts.length === 1 && parts[0]!.update === null
           ? { weight0: () => tf.matMul(dyFlat, flat, true, false), bias0: () => columnSum(dyFlat) }
           : joinedGradients(parts, dyFlat, flat)),
@@ -368,8 +390,20 @@ export function applyLinear<T extends tf.Tensor>(x: T, parts: readonly LinearWei
   }) as T;
 }
 
-function assertInput(x: tf.Tensor, inSize: number, moduleName: string): void {
-  if ((x.rank === 2 || x.rank === 3) && x.shape[x.rank - 1] === inSize) return;
+interface Sizes {
+  readonly inSize: number;
+  readonly outSize: number;
+  readonly moduleName: string;
+}
+
+function assertInput(x: tf.Tensor, residual: tf.Tensor | undefined, { inSize, outSize, moduleName }: Sizes): void {
+  const fits = (x.rank === 2 || x.rank === 3) && x.shape[x.rank - 1] === inSize;
+  if (fits && residual !== undefined && !tf.util.arraysEqual(residual.shape, [...x.shape.slice(0, -1), outSize]))
+    throw new ShapeError(
+      `linear: what the output of ${moduleName} is added to must have its shape, [${[...x.shape.slice(0, -1), outSize].join(", ")}]; got [${residual.shape.join(", ")}].`,
+      { moduleName, shape: residual.shape },
+    );
+  if (fits) return;
   throw new ShapeError(
     `linear: the input of ${moduleName} must have shape [n, ${inSize}] or [B, n, ${inSize}]; got [${x.shape.join(", ")}].`,
     { moduleName, shape: x.shape },
@@ -398,10 +432,7 @@ export type LinearMaps = (moduleNames: readonly string[], x: tf.Tensor2D, residu
 
 /** The maps of a store, as its weights and adapters are at each call. Gradient and errors as `linear`. */
 export function linearMaps(store: ParameterStore): LinearMaps {
-  return (moduleNames, x, residual) => {
-    const y = linear(store, moduleNames, x);
-    return residual === undefined ? y : tf.add(residual, y);
-  };
+  return (moduleNames, x, residual) => linear(store, moduleNames, x, residual);
 }
 
 /**

@@ -85,13 +85,13 @@ function runLayer(store: ParameterStore, config: PixtralVisionConfig, layer: Lay
     numHeads: config.numHeads,
     rotary: { queries: table, keys: table },
   }); // [numImages, patches, width]
-  const flat = tf.reshape(attended, x.shape); // [rows, width]
-  const middle: tf.Tensor2D = tf.add(x, linear(store, `${prefix}.attention.o_proj`, flat));
+  const flat = tf.reshape(attended, x.shape) as tf.Tensor2D; // [rows, width]
+  const middle = linear(store, `${prefix}.attention.o_proj`, flat, x);
 
   const mlpInput = norm(store, `${prefix}.ffn_norm`, middle);
   const gate = activate(config.activation, linear(store, `${prefix}.feed_forward.gate_proj`, mlpInput)); // [rows, inner]
   const gated: tf.Tensor2D = tf.mul(gate, linear(store, `${prefix}.feed_forward.up_proj`, mlpInput)); // [rows, inner]
-  return tf.add(middle, linear(store, `${prefix}.feed_forward.down_proj`, gated)); // [rows, width]
+  return linear(store, `${prefix}.feed_forward.down_proj`, gated, middle); // [rows, width]
 }
 
 /**

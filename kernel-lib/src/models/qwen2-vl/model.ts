@@ -80,22 +80,22 @@ interface Block {
   readonly table: RotaryTable;
 }
 
-/** Every patch of an image sees every other. [rows, width] -> [rows, width] */
+/** x with what its patches, each of which sees every other of its image, add to it. [rows, width] -> [rows, width] */
 function attend(store: ParameterStore, { prefix, numHeads, numImages, table }: Block, x: tf.Tensor2D): tf.Tensor2D {
-  const qkv = linear(store, `${prefix}.attn.qkv`, x); // [rows, 3 * width]
+  const qkv = linear(store, `${prefix}.attn.qkv`, norm(store, `${prefix}.norm1`, x)); // [rows, 3 * width]
   const [q, k, v] = tf.split(qkv, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D]; // [rows, width] each
   const byImage = (t: tf.Tensor2D): tf.Tensor3D => tf.reshape(t, [numImages, t.shape[0] / numImages, t.shape[1]]);
   const rotary = { queries: table, keys: table };
   const attended = attention(byImage(q), byImage(k), byImage(v), { numHeads, rotary }); // [numImages, patches, width]
-  return linear(store, `${prefix}.attn.proj`, tf.reshape(attended, x.shape)); // [rows, width]
+  return linear(store, `${prefix}.attn.proj`, tf.reshape(attended, x.shape), x); // [rows, width]
 }
 
 /** The norm before each part. [rows, width] -> [rows, width] */
 function runBlock(store: ParameterStore, block: Block, x: tf.Tensor2D): tf.Tensor2D {
   const { prefix } = block;
-  const middle: tf.Tensor2D = tf.add(x, attend(store, block, norm(store, `${prefix}.norm1`, x)));
+  const middle = attend(store, block, x);
   const wide = linear(store, `${prefix}.mlp.fc1`, norm(store, `${prefix}.norm2`, middle)); // [rows, mlpRatio * width]
-  return tf.add(middle, linear(store, `${prefix}.mlp.fc2`, quickGelu(wide)));
+  return linear(store, `${prefix}.mlp.fc2`, quickGelu(wide), middle);
 }
 
 /** Joins each square of patches into one token of the text model. [rows, width] -> [tokens, hiddenSize] */

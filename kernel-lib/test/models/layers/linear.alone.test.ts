@@ -68,6 +68,31 @@ describe.each(["tensorflow", "cpu"])("linear on %s", (backend) => {
     expect(maxDifference(fused.value, expected.value)).toBeLessThan(1e-4);
   });
 
+  it.each(["no update", "a low-rank update"])("adds what it is given with %s, and passes its gradient on", (kind) => {
+    const store = makeStore();
+    const trained = kind === "no update" ? store.unfreeze() : attach(store);
+    const x = tf.tensor2d(draw(15), [5, 3]);
+    const residual = tf.variable(tf.tensor2d(draw(20), [5, 4]), true);
+    const mask = tf.tensor2d(draw(20), [5, 4]);
+    const added = linear(store, "proj", x, residual);
+    const apart = tf.add(linear(store, "proj", x), residual);
+    expect(maxDifference(added, apart)).toBe(0); // the same bits
+    const { grads } = tf.variableGrads(
+      () => tf.sum(tf.mul(linear(store, "proj", x, residual), mask)),
+      [...trained, residual],
+    );
+    expect(maxDifference(grads[residual.name]!, mask)).toBe(0);
+    expect(Object.keys(grads).length).toBe(trained.length + 1);
+  });
+
+  it("refuses to be added to what has another shape", () => {
+    const store = makeStore();
+    const x = tf.tensor2d(draw(15), [5, 3]);
+    expect(() => linear(store, "proj", x, tf.zeros([1, 4]))).toThrow(
+      /output of proj is added to must have its shape, \[5, 4\]; got \[1, 4\]/,
+    );
+  });
+
   it("keeps the leading axes of a rank-3 input", () => {
     const store = makeStore();
     const data = draw(18);
