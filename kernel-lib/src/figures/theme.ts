@@ -128,9 +128,12 @@ export function composeFigure(parts: FigureParts): Figure {
   };
 }
 
-/** Numbers stay with their unit, a plus sign with its word. */
+/** Numbers stay with their unit, a plus sign with its word, both sides of an equals sign with it. */
 function keepTogether(text: string): string {
-  return text.replaceAll(/ (%|points|nats)/g, "\u00a0$1").replaceAll("+ ", "+\u00a0");
+  return text
+    .replaceAll(/ (%|points|nats)/g, "\u00a0$1")
+    .replaceAll("+ ", "+\u00a0")
+    .replaceAll(" = ", "\u00a0=\u00a0");
 }
 
 function titleText(titleLines: readonly string[], aboutLines: readonly string[]): string {
