@@ -43,7 +43,7 @@ export function ablationFigure(rows: Table, options: AblationOptions = {}): Figu
       name: labels[line]!,
       text: textOf(shown[line]!, identical[shown[line]!.system]),
     }));
-    return { ...dotTrace(dots, { fill, panel: 1 }), textfont: { size: 12, color: COLORS.ink } };
+    return { ...dotTrace(dots, { fill, panel: 1, unit: "points" }), textfont: { size: 12, color: COLORS.ink } };
   };
   return composeFigure({
     traces: [trace("filled"), trace("hollow")],

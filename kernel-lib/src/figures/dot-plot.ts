@@ -1,5 +1,5 @@
 import { BASELINE_SYSTEM, FULL_SYSTEM, SYSTEMS } from "../systems/systems";
-import { escapeText, percent, shortenText, textWidth } from "./text";
+import { escapeText, percent, points, shortenText, textWidth } from "./text";
 import { COLORS, type Layout, SERIES_COLORS, SIZES, type Trace } from "./theme";
 
 /** A value with its interval on one line of a dot plot; everything as shares of 1. */
@@ -22,9 +22,11 @@ interface DotStyle {
   /** Number of the axis pair: 1 for x/y, 2 for x2/y2. */
   readonly panel: number;
   readonly size?: number;
+  /** What the values are: shares, or differences of shares. Default "per cent". */
+  readonly unit?: "per cent" | "points";
 }
 
-/** Marks with 95 % intervals; x in per cent. */
+/** Marks with 95 % intervals; x in per cent, or in points. */
 export function dotTrace(dots: readonly Dot[], style: DotStyle): Trace {
   const suffix = style.panel === 1 ? "" : String(style.panel);
   const colors = dots.map((dot) => dot.color);
@@ -57,15 +59,18 @@ export function dotTrace(dots: readonly Dot[], style: DotStyle): Trace {
       line: { color: colors, width: 2 },
       opacity: 1,
     },
-    hovertext: dots.map((dot) => `${escapeText(dot.name)}: ${percent(dot.value)} %${intervalText(dot)}`),
+    hovertext: dots.map((dot) => `${escapeText(dot.name)}: ${hoverText(dot, style.unit ?? "per cent")}`),
     hoverinfo: "text",
     cliponaxis: false,
   };
 }
 
-function intervalText(dot: Dot): string {
-  if (dot.low === null || dot.low === undefined || dot.high === null || dot.high === undefined) return "";
-  return ` [${percent(dot.low)}, ${percent(dot.high)}]`;
+/** "83.5 % [81.0, 86.1]", or "−4.8 points [−6.9, −2.7]". */
+function hoverText({ value, low, high }: Dot, unit: NonNullable<DotStyle["unit"]>): string {
+  const [write, sign] = unit === "points" ? [points, "points"] : [(share: number) => percent(share), "%"];
+  const interval =
+    low === null || low === undefined || high === null || high === undefined ? "" : ` [${write(low)}, ${write(high)}]`;
+  return `${write(value)} ${sign}${interval}`;
 }
 
 const LABEL_WIDTH = 210;

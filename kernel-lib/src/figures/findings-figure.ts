@@ -51,8 +51,11 @@ export function findingsFigure(rows: Table, context: FigureContext = {}): Figure
   const air = 0.08 * (range[1]! - range[0]!);
   return composeFigure({
     traces: [
-      { ...dotTrace(measured, { fill: "filled", panel: 1, size: 10 }), mode: "markers" },
-      { ...dotTrace(published, { fill: "hollow", symbol: "diamond", panel: 1, size: 8 }), mode: "markers" },
+      { ...dotTrace(measured, { fill: "filled", panel: 1, size: 10, unit: "points" }), mode: "markers" },
+      {
+        ...dotTrace(published, { fill: "hollow", symbol: "diamond", panel: 1, size: 8, unit: "points" }),
+        mode: "markers",
+      },
     ] satisfies Trace[],
     layout: {
       xaxis: { range: [range[0]! - air, range[1]! + air], title: { text: "Effect (points)" } },
