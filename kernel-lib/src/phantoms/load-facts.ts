@@ -6,7 +6,7 @@ import { drawCasebook } from "./casebook/world";
 import { PHANTOM_DIALS } from "./knowledge/dials";
 import { ruleWorld } from "./knowledge/rule";
 import { corpusFor } from "./load-corpus";
-import { PHANTOM_SIZES, type PhantomSize, type PictureFacts } from "./phantom";
+import { type FactWords, PHANTOM_SIZES, type PhantomSize, type PictureFacts } from "./phantom";
 import { CORPUS_PHANTOMS, TASK_PHANTOMS } from "./phantoms";
 
 // What is known of drawn pictures besides their labels: of a casebook from its table, of the other phantoms from the rule of their look.
@@ -21,10 +21,26 @@ export interface PhantomFactsOptions {
   readonly numPassages?: number;
 }
 
+type FactEntries = readonly (readonly [id: string, words: FactWords])[];
+
+/** The facts of the corpus that was drawn last: seven tasks search one, and drawing it takes seconds. */
+let latest: { readonly mark: string; readonly entries: FactEntries } | null = null;
+
+/** What is known of the corpus of a task; undefined where it tells nothing. */
+function corpusFacts(task: string, request: { readonly seed: number; readonly numPassages: number | undefined }) {
+  const name = corpusFor(task);
+  const mark = JSON.stringify([name, request.seed, request.numPassages]);
+  if (latest?.mark === mark) return latest.entries;
+  const drawn = CORPUS_PHANTOMS.get(name)?.facts?.(request);
+  if (drawn === undefined) return undefined;
+  latest = { mark, entries: [...drawn] };
+  return latest.entries;
+}
+
 /**
  * What is known of the pictures of a realistic phantom and of the corpus that is searched for it: the signs that the rule reads, the pattern
  * they make, and `shown`, the class where something else in the picture shows it. For analyses; no training reads it. Takes seconds: the
- * corpus is drawn anew.
+ * corpus is drawn anew, unless it was the last one asked about.
  *
  * @throws ConfigError for a task without a rule, or an option.
  * @example measureExpectations(index, { facts: loadPhantomFacts("derma-mnist") })
@@ -37,7 +53,7 @@ export function loadPhantomFacts(task: string, options: PhantomFactsOptions = {}
   assertOneOf("loadPhantomFacts: size", size, PHANTOM_SIZES);
   if (numPassages !== undefined) assertInteger("loadPhantomFacts: numPassages", numPassages, 1);
   const ofTask = TASK_PHANTOMS.get(task)?.facts?.({ seed, size });
-  const ofCorpus = CORPUS_PHANTOMS.get(corpusFor(task))?.facts?.({ seed, numPassages });
+  const ofCorpus = corpusFacts(task, { seed, numPassages });
   if (ofTask === undefined || ofCorpus === undefined) {
     throw new ConfigError(`loadPhantomFacts: task must have a phantom that tells its facts; got ${task}.`, { task });
   }

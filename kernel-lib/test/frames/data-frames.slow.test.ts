@@ -1,10 +1,11 @@
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { examplesFrame, passagesFrame } from "../../src/frames/data-frames";
 import { FRAMES, type FrameName } from "../../src/frames/schemas";
 import type { Table } from "../../src/frames/table";
 import { CORPUS_NAMES, loadCorpus } from "../../src/phantoms/load-corpus";
 import { loadTask, TASK_NAMES } from "../../src/phantoms/load-task";
 
+const cacheDir = inject("drawnFolder");
 const CORPORA = CORPUS_NAMES.filter((name) => name !== "medpix2" && name !== "folder");
 
 /** Columns that may hold nothing, and those that may not. */
@@ -18,7 +19,7 @@ function expectFilled(name: FrameName, table: Table): void {
 }
 
 test.each(TASK_NAMES)("the examples of %s as a table", async (name) => {
-  const task = await loadTask(name);
+  const task = await loadTask(name, { cacheDir });
   const table = examplesFrame(task);
   expect(table.numRows()).toBe(Object.values(task.splits).flat().length);
   expectFilled("examples", table);
@@ -26,7 +27,7 @@ test.each(TASK_NAMES)("the examples of %s as a table", async (name) => {
 });
 
 test.each(CORPORA)("the passages of %s as a table", async (name) => {
-  const corpus = await loadCorpus(name, { numPassages: 200 });
+  const corpus = await loadCorpus(name, { numPassages: 200, cacheDir });
   const table = passagesFrame(corpus);
   expect(table.numRows()).toBe(corpus.passages.length);
   expectFilled("passages", table);

@@ -64,7 +64,7 @@ function lookedAt({ splits }: Task, split: "train" | "validation"): Example[] {
   );
 }
 
-async function rowsOf(name: string, seed: number): Promise<Measurement[]> {
+async function measured(name: string, seed: number): Promise<{ rows: Measurement[]; signs: readonly string[] }> {
   const task = await loadTask(name, { source: "phantom", seed, cacheDir });
   const [train, validation] = [lookedAt(task, "train"), lookedAt(task, "validation")];
   const frozen = {
@@ -72,17 +72,20 @@ async function rowsOf(name: string, seed: number): Promise<Measurement[]> {
     queries: { train: await picturesOf(train), validation: await picturesOf(validation) },
     ...(await corpusOf(name, seed)),
   };
-  return measureExpectations(frozen, { facts: loadPhantomFacts(name, { seed }), bootstrap: { numDraws: 1 } });
+  const facts = loadPhantomFacts(name, { seed });
+  const rows = await measureExpectations(frozen, { facts, bootstrap: { numDraws: 1 } });
+  return { rows, signs: facts.signs };
 }
 
 test.each(Object.keys(PHANTOM_DIALS))("a linear probe of the frozen encoder sees every sign of %s", async (name) => {
-  const rows: Measurement[] = [];
-  for (const seed of SEEDS) rows.push(...(await rowsOf(name, seed)));
+  const seeds = [];
+  for (const seed of SEEDS) seeds.push(await measured(name, seed));
+  const rows = seeds.flatMap((each) => each.rows);
   const mean = (system: string, subset: string): number | null => {
     const found = rows.filter((row) => row.system === system && row.subset === subset).map(({ value }) => value);
     return found.length === 0 ? null : found.reduce((sum, value) => sum + value, 0) / found.length;
   };
-  const { signs } = loadPhantomFacts(name, { numPassages: 7 });
+  const { signs } = seeds[0]!;
   const probes = signs.map((sign) => mean("linear probe", `sign ${sign}`)!);
   const cells = [
     ...probes,

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
 import type { Corpus, Example, Head, Matrix, Task } from "../../src/base/types";
 import { openBackend } from "../../src/compute/backend";
@@ -26,6 +26,7 @@ const BEST = 10;
 /** Points by which another engine's rounding may change a share. */
 const TOLERANCE = 1.5;
 
+const cacheDir = inject("drawnFolder");
 let clip: Clip;
 let pool: Corpus;
 let views: Record<Head, Matrix>;
@@ -34,7 +35,7 @@ const lines: string[] = [];
 beforeAll(async () => {
   await openBackend();
   clip = loadClip(join(repositoryRoot(), "data", "checkpoints", "clip"));
-  pool = await loadCorpus("phantom-pool", { seed: 7 });
+  pool = await loadCorpus("phantom-pool", { seed: 7, cacheDir });
   views = {
     image: await encodeImages(
       clip,
@@ -95,7 +96,7 @@ const cells = (line: string) => line.split("|").map((cell) => cell.trim());
 test.each(Object.keys(LOOKS) as TaskName[])(
   "docs/phantoms.md says what the frozen encoder finds for %s",
   async (name) => {
-    const task = await loadTask(name, { source: "phantom", seed: 7 });
+    const task = await loadTask(name, { source: "phantom", seed: 7, cacheDir });
     const examples = differentPictures(task.splits.validation);
     const look = LOOKS[name];
     const [image, text] = [await shares("image", task, examples, look), await shares("text", task, examples, look)];

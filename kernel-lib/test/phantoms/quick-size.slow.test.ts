@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { loadCorpus } from "../../src/phantoms/load-corpus";
 import { loadTask } from "../../src/phantoms/load-task";
 
@@ -23,15 +20,11 @@ const CORPORA = [
 ];
 
 test("the eight quick tasks and three corpora are what they were", async () => {
-  const cacheDir = mkdtempSync(join(tmpdir(), "quick-"));
-  try {
-    for (const fingerprint of TASKS) {
-      expect((await loadTask(fingerprint.split(":")[0]!, { cacheDir })).fingerprint).toBe(fingerprint);
-    }
-    for (const fingerprint of CORPORA) {
-      expect((await loadCorpus(fingerprint.split(":")[1]!, { cacheDir })).fingerprint).toBe(fingerprint);
-    }
-  } finally {
-    rmSync(cacheDir, { recursive: true });
+  const cacheDir = inject("drawnFolder");
+  for (const fingerprint of TASKS) {
+    expect((await loadTask(fingerprint.split(":")[0]!, { cacheDir })).fingerprint).toBe(fingerprint);
+  }
+  for (const fingerprint of CORPORA) {
+    expect((await loadCorpus(fingerprint.split(":")[1]!, { cacheDir })).fingerprint).toBe(fingerprint);
   }
 });

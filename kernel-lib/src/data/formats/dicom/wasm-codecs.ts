@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { assertSameSize, type CodedSamples, codecFault, codecLimit, type PictureShape } from "./codec";
@@ -5,10 +6,10 @@ import { readJpegFrame } from "./jpeg-scan";
 
 const resolve = createRequire(__filename).resolve;
 
-/** Codecs in WebAssembly: packages whose programs lie in their own folders. */
+/** Codecs in WebAssembly: packages whose programs lie in their own folders, the code beside what opens it. */
 const PATHS = {
-  openjpeg: "@cornerstonejs/codec-openjpeg/decodewasmjs",
-  charls: "@cornerstonejs/codec-charls/decodewasmjs",
+  openjpeg: { opener: "@cornerstonejs/codec-openjpeg/decodewasmjs", code: "@cornerstonejs/codec-openjpeg/decodewasm" },
+  charls: { opener: "@cornerstonejs/codec-charls/decodewasmjs", code: "@cornerstonejs/codec-charls/decodewasm" },
 } as const;
 
 type WasmCodec = keyof typeof PATHS;
@@ -48,17 +49,18 @@ WebAssembly.Memory.prototype.grow = function (pages) {
 };
 const lines = [];
 const opened = new Map();
-const open = (codec) => {
+const open = (codec, code) => {
   if (!opened.has(codec)) {
     const note = (line) => lines.push(String(line));
-    opened.set(codec, require(workerData.paths[codec])({ print: note, printErr: note }));
+    const instantiateWasm = (imports, receive) => receive(new WebAssembly.Instance(code, imports));
+    opened.set(codec, require(workerData.paths[codec])({ print: note, printErr: note, instantiateWasm }));
   }
   return opened.get(codec);
 };
 const reason = (module, error) =>
   typeof error === "number" && module.getExceptionMessage ? module.getExceptionMessage(error).join(" ") : String(error.message ?? error);
-parentPort.on("message", async ({ codec, bytes }) => {
-  const module = await open(codec);
+parentPort.on("message", async ({ codec, bytes, code }) => {
+  const module = await open(codec, code);
   lines.length = 0;
   try {
     const decoder = new module[codec === "openjpeg" ? "J2KDecoder" : "JpegLSDecoder"]();
@@ -84,12 +86,26 @@ type Answer = { readonly picture: WasmPicture; readonly memory: number } | { rea
 /** What came of a picture: the picture, or why it could not be unpacked. */
 type WasmOutcome = { readonly picture: WasmPicture } | { readonly fault: string };
 
+/** What this needs of WebAssembly, which the types of Node leave out. */
+const { WebAssembly } = globalThis as unknown as {
+  readonly WebAssembly: { compile(bytes: Uint8Array): Promise<object> };
+};
+
+/** The code of a codec, compiled once: every thread that a fault makes necessary begins with it. */
+const compiled = new Map<WasmCodec, Promise<object>>();
+
+function codeOf(codec: WasmCodec): Promise<object> {
+  const found = compiled.get(codec) ?? readFile(resolve(PATHS[codec].code)).then((bytes) => WebAssembly.compile(bytes));
+  compiled.set(codec, found);
+  return found;
+}
+
 let idle: Worker | null = null;
 let last: Promise<unknown> = Promise.resolve();
 
 function takeWorker(): Worker {
   if (idle !== null) return idle;
-  const paths = { openjpeg: resolve(PATHS.openjpeg), charls: resolve(PATHS.charls) };
+  const paths = { openjpeg: resolve(PATHS.openjpeg.opener), charls: resolve(PATHS.charls.opener) };
   idle = new Worker(PROGRAM, {
     eval: true,
     workerData: { paths, mostMemory: MOST_MEMORY },
@@ -98,7 +114,8 @@ function takeWorker(): Worker {
   return idle;
 }
 
-function decodeNow(codec: WasmCodec, bytes: Uint8Array): Promise<WasmOutcome> {
+async function decodeNow(codec: WasmCodec, bytes: Uint8Array): Promise<WasmOutcome> {
+  const code = await codeOf(codec);
   const worker = takeWorker();
   worker.ref();
   const limitMs = LEAST_MS + (MS_PER_MEBIBYTE * bytes.length) / MEBIBYTE;
@@ -117,7 +134,7 @@ function decodeNow(codec: WasmCodec, bytes: Uint8Array): Promise<WasmOutcome> {
     const onError = (error: Error): void => end({ fault: error.message });
     const onExit = (code: number): void => end({ fault: `the decoding thread ended with ${code}` });
     worker.on("message", end).on("error", onError).on("exit", onExit);
-    worker.postMessage({ codec, bytes });
+    worker.postMessage({ codec, bytes, code });
   });
 }
 
