@@ -7,7 +7,7 @@ import { hasResults } from "../../src/experiments/stored-results";
 import { NOT_ANSWERED, RIGHT } from "../../src/notebook/cell-tools";
 import type { Notebook } from "../../src/notebook/notebook-file";
 import { runNotebook } from "../../src/notebook/runner";
-import { casebookName } from "../../src/phantoms/casebook/names";
+import { SMALL_PARAMETERS } from "../helpers/small-casebook";
 
 const notebooks = join(repositoryRoot(), "notebooks");
 const names = readdirSync(notebooks).filter((name) => name.endsWith(".ipynb"));
@@ -20,14 +20,11 @@ const env = {
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-/** The notebooks' own task, of fewer pictures and pairs. */
-const TASK = casebookName("casebook", { sizes: { train: 200, validation: 60, test: 120, pairs: 400 } });
-
 /** Executes a notebook at the size of tests; all of them share one folder of artifacts. */
 async function execute(file: string): Promise<Notebook> {
   const output = join(work, basename(file));
-  const parameters = { profile: "test", source: "phantom", taskName: TASK };
-  return (await runNotebook(file, { output, parameters, env, cellTimeoutMs: 300_000 })).notebook;
+  const options = { output, parameters: SMALL_PARAMETERS, env, cellTimeoutMs: 300_000 };
+  return (await runNotebook(file, options)).notebook;
 }
 
 /** Whether a cell has something to show: what is drawn of a reported run needs its table. */

@@ -5,6 +5,7 @@ import { transformSync } from "@swc/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { repositoryRoot } from "../../src/base/paths";
 import { hasLab, kernelSpecFolder } from "../helpers/lab-server";
+import { SMALL_PARAMETERS } from "../helpers/small-casebook";
 
 /** A notebook of the repository, which trains nothing, as a program. */
 const NAME = "01-indexing";
@@ -32,7 +33,9 @@ describe.skipIf(!hasLab(root))("a notebook of the repository, by nbconvert --to 
       env: { ...process.env, JUPYTER_PATH: kernels },
     });
     expect(converted.status, converted.stderr).toBe(0);
-    const script = readFileSync(join(folder, `${NAME}.ts`), "utf8").replace('= "quick"', '= "test"');
+    const script = readFileSync(join(folder, `${NAME}.ts`), "utf8")
+      .replace('= "quick"', `= "${SMALL_PARAMETERS.profile}"`)
+      .replace('= "casebook"', `= "${SMALL_PARAMETERS.taskName}"`);
     // as a Node that knows TypeScript takes it: the types are left out, nothing else
     const { code } = transformSync(script, {
       jsc: { parser: { syntax: "typescript" }, target: "es2022" },

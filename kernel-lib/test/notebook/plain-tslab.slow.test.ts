@@ -7,9 +7,9 @@ import { startKernel } from "../../src/kernel/client";
 import { type CodeCell, readNotebook } from "../../src/notebook/notebook-file";
 import { injectParameters } from "../../src/notebook/parameters";
 import { runNotebook } from "../../src/notebook/runner";
+import { SMALL_PARAMETERS } from "../helpers/small-casebook";
 
 const NAME = "01-indexing";
-const PARAMETERS = { profile: "test", source: "phantom" };
 
 const root = repositoryRoot();
 const folder = join(root, "notebooks");
@@ -60,9 +60,13 @@ describe(`${NAME} on two kernels`, () => {
     const file = join(folder, `${NAME}.ipynb`);
     const isCode = (cell: { cell_type: string; source: string }): cell is CodeCell =>
       cell.cell_type === "code" && cell.source.trim() !== "";
-    const cells = injectParameters(await readNotebook(file), PARAMETERS).cells.filter(isCode);
+    const cells = injectParameters(await readNotebook(file), SMALL_PARAMETERS).cells.filter(isCode);
     const plain = await runOnTslab(cells);
-    const { notebook } = await runNotebook(file, { output: join(work, "own.ipynb"), parameters: PARAMETERS, env });
+    const { notebook } = await runNotebook(file, {
+      output: join(work, "own.ipynb"),
+      parameters: SMALL_PARAMETERS,
+      env,
+    });
     const own = notebook.cells.filter(isCode).map(shownBy);
     // a progress bar is cleared in the notebook; plain tslab has sent its states by then, as displays of their own
     for (const [i, { formats, text }] of own.entries()) {
