@@ -168,7 +168,7 @@ const TEST: Profile = {
     warmupSteps: 1,
     evaluateEvery: 2,
     refreshEvery: 1,
-    numQuestions: 200,
+    numQuestions: 60,
   },
   numDraws: 200,
   grid: { ...QUICK.grid, length: "profile" },

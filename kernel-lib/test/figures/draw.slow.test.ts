@@ -21,7 +21,6 @@ async function forceEngine(settings: Readonly<Record<string, string>>): Promise<
   Object.assign(process.env, settings);
 }
 
-afterEach(() => forceEngine({}));
 afterAll(() => closeDrawing());
 
 /** Ids of kaleido's main processes started by this process. */
@@ -58,6 +57,7 @@ describe.skipIf(!hasKaleido)(`kaleido${reason(hasKaleido, "kaleido")}`, () => {
     }));
     const legend = { orientation: "h", y: -0.2 };
     const figure: Figure = { data: traces, layout: { showlegend: true, legend, title: { text: "Two kinds" } } };
+    await closeDrawing(); // a new process has measured nothing
     const drawings = [await drawFigure(figure), await drawFigure(figure), await drawFigure(figure)];
     expect(new Set(drawings).size).toBe(1);
   });
@@ -120,6 +120,8 @@ setInterval(() => undefined, 1000);
 `;
 
 describe.skipIf(!hasChromium)(`Chromium${reason(hasChromium, "Chromium")}`, () => {
+  afterEach(() => forceEngine({}));
+
   it("takes over when kaleido is absent, and says so", async () => {
     await forceEngine({ JOMED_KALEIDO_DIR: "/nonexistent" });
     const { content, drawnWith } = await renderFigure(BARS);
@@ -154,6 +156,8 @@ describe.skipIf(!hasChromium)(`Chromium${reason(hasChromium, "Chromium")}`, () =
 });
 
 describe("without any drawing program", () => {
+  afterEach(() => forceEngine({}));
+
   it("says what to install", async () => {
     await forceEngine({ JOMED_KALEIDO_DIR: "/nonexistent", JOMED_CHROMIUM: "/nonexistent" });
     await expect(drawFigure(BARS)).rejects.toMatchObject({

@@ -3,7 +3,7 @@ import { casebookName } from "../../src/phantoms/casebook/names";
 import { TASK_NAMES } from "../../src/phantoms/load-task";
 
 /** The notebooks' own task, of fewer pictures and pairs: what they show is tested, not what they find. */
-const OF_NOTEBOOKS: Partial<CasebookSizes> = { train: 200, validation: 60, test: 120, pairs: 400 };
+const OF_NOTEBOOKS: Partial<CasebookSizes> = { train: 120, validation: 40, test: 80, pairs: 400 };
 
 /** Settings of a notebook at the size of tests. */
 export const SMALL_PARAMETERS = {
