@@ -96,6 +96,17 @@ test("pictures of the task and pairs of the corpus follow one rule, and facts na
   expect(facts.signs).toEqual([...rule.signs, "shown"]);
 });
 
+test("the corpus that loadPhantomFacts drew last stands for no other corpus, seed or number of pairs", () => {
+  const idsOf = (task: string, options: { seed?: number; numPassages: number }) =>
+    [...loadPhantomFacts(task, options).words].filter(([id]) => /^(pool|phantom)\//.test(id));
+  const first = idsOf("derma-mnist", { numPassages: 16 });
+  expect(idsOf("retina-mnist", { numPassages: 16 })).toEqual(first);
+  expect(idsOf("derma-mnist", { numPassages: 17 })).toHaveLength(17);
+  expect(idsOf("derma-mnist", { numPassages: 16, seed: 8 })).not.toEqual(first);
+  expect(idsOf("breast-mnist", { numPassages: 16, seed: 8 }).every(([id]) => id.startsWith("phantom/"))).toBe(true);
+  expect(idsOf("derma-mnist", { numPassages: 16 })).toEqual(first);
+});
+
 test("loadPhantomFacts refuses a task without a rule, and options", async () => {
   expect((await refusal(() => loadPhantomFacts("casebook"))).message).toMatch(/^loadPhantomFacts: task must be one of/);
   expect((await refusal(() => loadPhantomFacts("brset", { seed: -1 }))).message).toMatch(/seed must be a whole number/);
