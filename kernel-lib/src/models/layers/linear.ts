@@ -58,8 +58,9 @@ const CACHED = 2 ** 17;
  */
 export function dense<T extends tf.Tensor>(x: T, { weight, bias, residual }: DenseOptions): T {
   const [outSize, inSize] = weight.shape;
-  const shape = [...x.shape.slice(0, -1), outSize];
-  assertDense(x, residual, { shape, inSize });
+  if (x.shape[x.rank - 1] !== inSize)
+    throw new ShapeError(`dense: x must have shape [..., ${inSize}]; got [${x.shape.join(", ")}].`, { shape: x.shape });
+  assertAdded("dense: the output", x, outSize, residual);
   const rows = x.size / inSize;
   const given: OpInputs = { x, weight, ...(bias && { bias }), ...(residual && { residual }) };
   return runFused<tf.Tensor>({
@@ -92,30 +93,22 @@ function multiplyDense(
   }
   const [outSize, inSize] = weight.shape;
   const product: tf.Tensor2D = tf.matMul(reshapeTo(x, [x.size / inSize, inSize]) as tf.Tensor2D, weight, false, true); // [rows, out]
-  return addTo(product, bias, residual, [...x.shape.slice(0, -1), outSize]);
+  return addTo(reshapeTo(product, [...x.shape.slice(0, -1), outSize]), bias, residual);
 }
 
-/** A product of all rows with its bias, in the output's shape, and what it is added to. */
-function addTo(
-  product: tf.Tensor2D,
-  bias: tf.Tensor | null,
-  residual: tf.Tensor | undefined,
-  shape: number[],
-): tf.Tensor {
-  const shifted = reshapeTo(bias === null ? product : tf.add(product, bias), shape);
+/** A product with its bias, and what it is added to. */
+function addTo(product: tf.Tensor, bias: tf.Tensor | null, residual: tf.Tensor | undefined): tf.Tensor {
+  const shifted = bias === null ? product : tf.add(product, bias);
   return residual === undefined ? shifted : tf.add(shifted, residual);
 }
 
-function assertDense(
-  x: tf.Tensor,
-  residual: tf.Tensor | undefined,
-  { shape, inSize }: { readonly shape: readonly number[]; readonly inSize: number },
-): void {
-  const added = residual === undefined || tf.util.arraysEqual(residual.shape, shape as number[]);
-  if (x.shape[x.rank - 1] === inSize && added) return;
+/** What is added must have the output's shape: the kernel adds value by value. */
+function assertAdded(what: string, x: tf.Tensor, outSize: number, residual: tf.Tensor | undefined): void {
+  const shape = [...x.shape.slice(0, -1), outSize];
+  if (residual === undefined || tf.util.arraysEqual(residual.shape, shape)) return;
   throw new ShapeError(
-    `dense: x must have shape [..., ${inSize}] and the residual [..., ${shape.at(-1)}]; got [${x.shape.join(", ")}] and ${residual === undefined ? "none" : `[${residual.shape.join(", ")}]`}.`,
-    { shape: x.shape },
+    `${what} is added to a tensor that must have its shape, [${shape.join(", ")}]; got [${residual.shape.join(", ")}].`,
+    { shape: residual.shape },
   );
 }
 
@@ -361,7 +354,9 @@ export function denseLinear<T extends tf.Tensor>(store: ParameterStore, moduleNa
 export function applyLinear<T extends tf.Tensor>(x: T, parts: readonly LinearWeights[], residual?: tf.Tensor): T {
   const inSize = parts[0]!.weight.shape[1];
   const outSize = parts.reduce((sum, { weight }) => sum + weight.shape[0], 0);
-  assertInput(x, residual, { inSize, outSize, moduleName: parts[0]!.moduleName });
+  const { moduleName } = parts[0]!;
+  assertInput(x, inSize, moduleName);
+  assertAdded(`linear: the output of ${moduleName}`, x, outSize, residual);
   if (parts.some(hasDropout)) {
     const plain = parts.map((part) => ({ ...part, update: null }));
     return tf.add(applyLinear(x, plain, residual), droppedUpdates(x, parts)) as T;
@@ -373,7 +368,7 @@ export function applyLinear<T extends tf.Tensor>(x: T, parts: readonly LinearWei
       save(merged === null ? [x] : [x, merged]);
       if (merged !== null) return multiplyDense(x, { weight: merged, bias: joinBiases(parts), residual });
       const product = multiplyApart(reshapeTo(x, [x.size / inSize, inSize]) as tf.Tensor2D, parts); // [rows, sum of out]
-      return addTo(product, joinBiases(parts), residual, [...x.shape.slice(0, -1), outSize]);
+      return addTo(reshapeTo(product, [...x.shape.slice(0, -1), outSize]), joinBiases(parts), residual);
     },
     backward: (dy, saved) => {
       const [input, merged] = saved as [tf.Tensor, tf.Tensor2D?];
@@ -390,20 +385,8 @@ export function applyLinear<T extends tf.Tensor>(x: T, parts: readonly LinearWei
   }) as T;
 }
 
-interface Sizes {
-  readonly inSize: number;
-  readonly outSize: number;
-  readonly moduleName: string;
-}
-
-function assertInput(x: tf.Tensor, residual: tf.Tensor | undefined, { inSize, outSize, moduleName }: Sizes): void {
-  const fits = (x.rank === 2 || x.rank === 3) && x.shape[x.rank - 1] === inSize;
-  if (fits && residual !== undefined && !tf.util.arraysEqual(residual.shape, [...x.shape.slice(0, -1), outSize]))
-    throw new ShapeError(
-      `linear: what the output of ${moduleName} is added to must have its shape, [${[...x.shape.slice(0, -1), outSize].join(", ")}]; got [${residual.shape.join(", ")}].`,
-      { moduleName, shape: residual.shape },
-    );
-  if (fits) return;
+function assertInput(x: tf.Tensor, inSize: number, moduleName: string): void {
+  if ((x.rank === 2 || x.rank === 3) && x.shape[x.rank - 1] === inSize) return;
   throw new ShapeError(
     `linear: the input of ${moduleName} must have shape [n, ${inSize}] or [B, n, ${inSize}]; got [${x.shape.join(", ")}].`,
     { moduleName, shape: x.shape },

@@ -89,7 +89,7 @@ describe.each(["tensorflow", "cpu"])("linear on %s", (backend) => {
     const store = makeStore();
     const x = tf.tensor2d(draw(15), [5, 3]);
     expect(() => linear(store, "proj", x, tf.zeros([1, 4]))).toThrow(
-      /output of proj is added to must have its shape, \[5, 4\]; got \[1, 4\]/,
+      /output of proj is added to a tensor that must have its shape, \[5, 4\]; got \[1, 4\]/,
     );
   });
 
