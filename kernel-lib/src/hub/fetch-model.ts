@@ -93,7 +93,7 @@ async function fetchAll({ hub, model, listing, folder, control }: FetchWork): Pr
 
 function isComplete(folder: string, commit: string): boolean {
   const held = readFetched(folder);
-  if (held?.commit !== commit || !Array.isArray(held.files)) return false;
+  if (held?.commit !== commit) return false;
   return held.files.every(({ path, bytes }) => statSync(join(folder, path), { throwIfNoEntry: false })?.size === bytes);
 }
 

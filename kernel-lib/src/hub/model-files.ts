@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { isObject } from "../base/check";
 import { DataError } from "../base/errors";
 
 /**
@@ -108,8 +109,8 @@ export function readShardIndex(folder: string): Map<string, string> {
   } catch (cause) {
     throw wrongIndex(folder, "must be a JSON file", cause);
   }
-  const map = (json as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== "object" || map === null || Array.isArray(map)) throw wrongIndex(folder, "must hold a weight_map");
+  const map = isObject(json) ? json["weight_map"] : null;
+  if (!isObject(map)) throw wrongIndex(folder, "must hold a weight_map");
   return new Map(
     Object.entries(map).map(([name, value]) => {
       if (typeof value === "string" && value === basename(value) && value.endsWith(".safetensors"))

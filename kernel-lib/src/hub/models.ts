@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { isObject } from "../base/check";
 import { ConfigError, DataError, isKernelError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { HubFile } from "./client";
@@ -84,11 +85,20 @@ export const FETCHED_FILE = "hub.json";
 
 /** What hub.json says of a fetched model; null where there is none to read. */
 export function readFetched(folder: string): FetchedModel | null {
+  let found: unknown;
   try {
-    return JSON.parse(readFileSync(join(folder, FETCHED_FILE), "utf8")) as FetchedModel;
+    found = JSON.parse(readFileSync(join(folder, FETCHED_FILE), "utf8"));
   } catch {
     return null; // another folder, or a damaged one: it is fetched anew
   }
+  return isFetched(found) ? found : null;
+}
+
+function isFetched(value: unknown): value is FetchedModel {
+  if (!isObject(value) || !Array.isArray(value["files"])) return false;
+  const isFile = (file: unknown): boolean =>
+    isObject(file) && typeof file["path"] === "string" && typeof file["bytes"] === "number";
+  return ["id", "revision", "commit"].every((name) => typeof value[name] === "string") && value["files"].every(isFile);
 }
 
 /** The folder of a fetched model. A slash in a revision is written %2F. */
@@ -222,10 +232,9 @@ function foldersIn(dir: string): string[] {
 function typeOf(folder: string): string | null {
   if (findConfigFile(folder) === MODEL_FILES.openClip) return "open_clip";
   try {
-    const { model_type } = JSON.parse(readFileSync(join(folder, MODEL_FILES.config), "utf8")) as {
-      model_type?: unknown;
-    };
-    return typeof model_type === "string" ? model_type : null;
+    const config: unknown = JSON.parse(readFileSync(join(folder, MODEL_FILES.config), "utf8"));
+    const type = isObject(config) ? config["model_type"] : null;
+    return typeof type === "string" ? type : null;
   } catch {
     return null; // the list shows it without a type; loading it says what is wrong
   }

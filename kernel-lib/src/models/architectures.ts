@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isObject } from "../base/check";
 import { ConfigError, DataError } from "../base/errors";
 import { findConfigFile, MODEL_FILES } from "../hub/model-files";
 import type { DualEncoder, EncoderArchitecture } from "./dual-encoder/encoder";
@@ -78,7 +79,8 @@ function byKind<Row extends Architecture>(where: string, rows: readonly Row[], k
 
 function modelTypeOf(where: string, file: string): unknown {
   try {
-    return (JSON.parse(readFileSync(file, "utf8")) as { model_type?: unknown } | null)?.model_type;
+    const config: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return isObject(config) ? config["model_type"] : undefined;
   } catch (cause) {
     throw new DataError(`${where}: ${file} must be a JSON file. Name a folder with a model in it.`, { file }, cause);
   }

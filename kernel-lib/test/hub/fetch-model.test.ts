@@ -344,6 +344,10 @@ test("a busy hub is asked again", async () => {
 
 test("a damaged folder is fetched anew", async () => {
   await fetchIt();
-  writeFileSync(join(place(), "hub.json"), "{");
-  expect((await fetchIt()).outcome).toBe("fetched");
+  const sound = JSON.parse(readFileSync(join(place(), "hub.json"), "utf8")) as object;
+  const damaged = [null, { ...sound, files: 5 }, { ...sound, files: [null] }, { ...sound, files: [{ path: 5 }] }];
+  for (const text of ["{", ...damaged.map((each) => JSON.stringify(each))]) {
+    writeFileSync(join(place(), "hub.json"), text);
+    expect((await fetchIt()).outcome).toBe("fetched");
+  }
 });

@@ -1,3 +1,4 @@
+import { isObject } from "../../base/check";
 import { type FieldSource, Fields, type JsonObject, wordsOf } from "../weights/fields";
 
 /*
@@ -12,8 +13,6 @@ const FILE: FieldSource = {
   file: "tokenizer.json",
   advice: "The file may be sound: use a model whose tokenizer does without it.",
 };
-
-const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null;
 
 // ---- tokenizer.json ----------------------------------------------------------------------------------------------------
 
@@ -76,10 +75,13 @@ export function assertTokenizerSteps(json: JsonObject): void {
 }
 
 function assertSteps(file: Fields, place: string, step: unknown): void {
-  if (typeof step !== "object" || step === null) return;
-  const { type } = step as { readonly type?: unknown };
+  if (step === undefined || step === null) return;
+  const type = isObject(step) ? step["type"] : undefined;
   if (type === "Sequence") {
-    for (const part of Object.values(step).filter(Array.isArray).flat()) assertSteps(file, place, part);
+    for (const part of Object.values(step as object)
+      .filter(Array.isArray)
+      .flat())
+      assertSteps(file, place, part);
     return;
   }
   const settings = STEPS[place]![String(type)];
@@ -98,7 +100,7 @@ const said = (values: readonly unknown[]): string =>
 
 /** Ids of the model's own tokens. */
 function vocabularyOf(model: unknown): Map<string, number> {
-  const { vocab } = (isObject(model) ? model : {}) as { readonly vocab?: unknown };
+  const vocab = isObject(model) ? model["vocab"] : null;
   const rows = Array.isArray(vocab)
     ? vocab.map((row: unknown, id) => [Array.isArray(row) ? (row[0] as string) : String(row), id] as const)
     : Object.entries(isObject(vocab) ? vocab : {});
@@ -112,9 +114,7 @@ function vocabularyOf(model: unknown): Map<string, number> {
  */
 function assertAddedTokens(file: Fields, ids: Map<string, number>): void {
   let next = ids.size;
-  const tokens = file.value("added_tokens");
-  if (!Array.isArray(tokens) || !tokens.every(isObject)) throw file.wrong("added_tokens", "a list of tokens", tokens);
-  for (const { id, content, single_word: alone } of tokens as unknown as readonly AddedToken[]) {
+  for (const { id, content, single_word: alone } of addedTokens(file)) {
     const place = `added_tokens, ${JSON.stringify(content)},`;
     if (alone === true) throw file.wrong(place, "found within words too (single_word false), to be supported", alone);
     const meant = ids.get(content) ?? next;
@@ -127,7 +127,7 @@ function assertAddedTokens(file: Fields, ids: Map<string, number>): void {
 /** What stands around a text is found by its text here, by its id in the tokenizers library: the two must be one token. */
 function assertAround(file: Fields, step: unknown, ids: ReadonlyMap<string, number>): void {
   if (!isObject(step)) return;
-  const { processors, special_tokens: special, sep, cls } = step as Readonly<Record<string, unknown>>;
+  const { processors, special_tokens: special, sep, cls } = step;
   if (Array.isArray(processors)) for (const part of processors) assertAround(file, part, ids);
   const idsOf = (each: unknown): readonly unknown[] =>
     isObject(each) && Array.isArray(each["ids"]) ? (each["ids"] as readonly unknown[]) : [];
@@ -152,6 +152,9 @@ interface AddedToken {
   readonly normalized: boolean;
   readonly special: boolean;
 }
+
+const addedTokens = (file: Fields): readonly AddedToken[] =>
+  file.objects("added_tokens", "tokens") as unknown as readonly AddedToken[];
 
 // ---- tokenizer_config.json ----------------------------------------------------------------------------------------------
 
@@ -219,11 +222,11 @@ const SPECIAL = { single_word: false, lstrip: false, rstrip: false, normalized: 
  */
 export function withSpecialTokens(json: JsonObject, config: JsonObject): JsonObject {
   const added = json["added_tokens"] as readonly AddedToken[];
-  const vocab = (json["model"] as { readonly vocab?: unknown } | null)?.vocab;
+  const vocab = isObject(json["model"]) ? json["model"]["vocab"] : null;
   const named = new Map(namedTokens(config).map((token) => [token.content, token.flags]));
   const known = new Set(added.map(({ content }) => content));
   const idIn = (content: string): unknown =>
-    isObject(vocab) && !Array.isArray(vocab) && Object.hasOwn(vocab, content) ? vocab[content] : undefined;
+    isObject(vocab) && Object.hasOwn(vocab, content) ? vocab[content] : undefined;
   const raised = [...named].flatMap(([content, flags]) => {
     const id = known.has(content) ? undefined : idIn(content);
     return id === undefined ? [] : [{ ...SPECIAL, ...flags, content, id, special: true }];
@@ -241,17 +244,20 @@ function assertKnownTokens(fields: Fields, config: JsonObject, tokenizer: Tokeni
   const added = new Map(
     (tokenizer.json["added_tokens"] as readonly AddedToken[]).map((token) => [token.content, token]),
   );
-  for (const token of Object.values(fields.value("added_tokens_decoder") ?? {}) as readonly AddedToken[]) {
-    known("added_tokens_decoder", token.content);
+  const decoder = fields.section("added_tokens_decoder", {});
+  for (const id of decoder.names()) {
+    const token = decoder.section(id);
+    const content = token.text("content");
+    known("added_tokens_decoder", content);
     const other = Object.keys(SPECIAL).find((flag) => {
-      const stated = token[flag as keyof AddedToken];
-      return stated !== undefined && stated !== (added.get(token.content)?.[flag as keyof AddedToken] ?? stated);
+      const stated = token.value(flag);
+      return stated !== undefined && stated !== (added.get(content)?.[flag as keyof AddedToken] ?? stated);
     });
     if (other !== undefined)
       throw fields.wrong(
         "added_tokens_decoder",
-        `as in added_tokens of tokenizer.json (${other} of ${token.content})`,
-        token,
+        `as in added_tokens of tokenizer.json (${other} of ${content})`,
+        decoder.value(id),
       );
   }
 }
@@ -284,7 +290,7 @@ export function parseTokenizerConfig(json: JsonObject, tokenizer: TokenizerFile)
 /** A token is written as its text or as an object that holds it. Lists and tables of further ones repeat tokenizer.json. */
 function tokenOf(fields: Fields, name: string): string | null {
   const value = fields.value(name);
-  const content = typeof value === "object" && value !== null ? (value as JsonObject)["content"] : value;
+  const content = isObject(value) ? value["content"] : value;
   if (typeof content === "string") return content;
   if (value === undefined || name.endsWith("_tokens")) return null;
   throw fields.wrong(name, "a token's text");
@@ -305,8 +311,8 @@ function assertAdds(
 
 /** A setting of a step of tokenizer.json, or of the first of its parts that has it; undefined where none has, or it is null. */
 function settingOf(step: unknown, name: string): unknown {
-  if (typeof step !== "object" || step === null) return undefined;
-  const own = (step as JsonObject)[name] ?? undefined;
+  if (!isObject(step)) return undefined;
+  const own = step[name] ?? undefined;
   const parts = Object.values(step).filter(Array.isArray).flat();
   return own ?? parts.map((part) => settingOf(part, name)).find((setting) => setting !== undefined);
 }

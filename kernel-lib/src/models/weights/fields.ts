@@ -1,4 +1,4 @@
-import { assertInteger } from "../../base/check";
+import { assertInteger, isObject } from "../../base/check";
 import { ConfigError, DataError } from "../../base/errors";
 
 /** An object of a JSON file, kept as it is. */
@@ -48,9 +48,8 @@ export class Fields {
   constructor(json: unknown, source: FieldSource, path = "") {
     this.#source = source;
     this.#path = path === "" ? "" : `${path}.`;
-    if (typeof json !== "object" || json === null || Array.isArray(json))
-      throw refuse(source, path === "" ? (source.file ?? "config.json") : path, "an object", json);
-    this.#json = json as JsonObject;
+    if (!isObject(json)) throw refuse(source, path === "" ? (source.file ?? "config.json") : path, "an object", json);
+    this.#json = json;
   }
 
   /** All names, in the file's order. */
@@ -130,6 +129,13 @@ export class Fields {
     const value = this.value(name) ?? fallback;
     if (typeof value === "string") return value;
     throw this.wrong(name, "a text");
+  }
+
+  /** A list of objects. @param what they are, in the plural. */
+  objects(name: FieldName, what: string, fallback?: readonly JsonObject[]): readonly JsonObject[] {
+    const value = this.value(name) ?? fallback;
+    if (Array.isArray(value) && value.every(isObject)) return value;
+    throw this.wrong(name, `a list of ${what}`);
   }
 
   oneOf<T extends string>(name: FieldName, allowed: readonly T[], fallback?: T): T {

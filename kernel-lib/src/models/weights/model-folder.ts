@@ -188,15 +188,18 @@ function readTokens(folder: string, tokenizer: JsonObject | null): JsonObject | 
   if (config?.["added_tokens_decoder"] !== undefined || tokenizer === null) return config;
   const special = readJson(folder, MODEL_FILES.specialTokens);
   const vocab = objectIn(objectIn(tokenizer, "model"), "vocab") ?? {};
-  const known = (tokenizer["added_tokens"] ?? []) as readonly { readonly content: string }[];
+  const known = tokenizerFields(tokenizer).objects("added_tokens", "tokens", []);
   for (const token of Object.keys(readJson(folder, MODEL_FILES.addedTokens) ?? {}))
-    if (!Object.hasOwn(vocab, token) && !known.some(({ content }) => content === token))
+    if (!Object.hasOwn(vocab, token) && !known.some((each) => each["content"] === token))
       throw new DataError(
         `readCheckpoint: ${join(folder, MODEL_FILES.addedTokens)} must name tokens of ${MODEL_FILES.tokenizer} only; got ${JSON.stringify(token)}. Save the tokenizer once more with transformers.`,
         { folder, token },
       );
   return special === null ? config : { ...config, ...special };
 }
+
+const tokenizerFields = (json: JsonObject): Fields =>
+  new Fields(json, { where: "readCheckpoint", file: MODEL_FILES.tokenizer, advice: "Copy it from the model." });
 
 function objectIn(json: JsonObject | null, field: string): JsonObject | null {
   const value = json?.[field];
@@ -220,8 +223,8 @@ function templateIn(file: string, value: unknown): string | null {
   if (value === undefined || value === null) return null;
   if (typeof value === "string") return value;
   const named = Array.isArray(value)
-    ? value.find((each) => (each as JsonObject | null)?.["name"] === "default")?.["template"]
-    : (value as JsonObject)["default"];
+    ? value.filter(isObject).find((each) => each["name"] === "default")?.["template"]
+    : isObject(value) && value["default"];
   if (typeof named === "string") return named;
   throw new DataError(
     `readCheckpoint: chat_template of ${file} must be a text, or hold one called "default"; got ${JSON.stringify(value).slice(0, 80)}. Copy the file from the model.`,

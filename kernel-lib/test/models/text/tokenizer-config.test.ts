@@ -45,6 +45,13 @@ describe("tokenizer_config.json", () => {
     ],
     [clip, { split_special_tokens: true }, "split_special_tokens of tokenizer_config.json must be false; got true"],
     [clip, { pad_token: 3 }, "pad_token of tokenizer_config.json must be a token's text; got 3"],
+    [clip, { added_tokens_decoder: [5] }, "added_tokens_decoder of tokenizer_config.json must be an object; got [5]"],
+    [clip, { added_tokens_decoder: { 3: null } }, "added_tokens_decoder.3 of tokenizer_config.json must be an object"],
+    [
+      clip,
+      { added_tokens_decoder: { 3: {} } },
+      "added_tokens_decoder.3.content of tokenizer_config.json must be a text",
+    ],
     [clip, { dropout: 0.1 }, "dropout of tokenizer_config.json must be left out"],
   ])("refuses %#: what would change the ids", (tokenizer, config, message) => {
     expect(() => createTokenizer(tokenizer, config)).toThrow(message);

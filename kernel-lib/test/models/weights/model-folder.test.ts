@@ -73,6 +73,20 @@ describe("a checkpoint folder", () => {
     );
   });
 
+  it.each([5, "x", {}, [null], [["<b>", 1]]])(
+    "refuses added tokens of a damaged tokenizer.json by name: %j",
+    (tokens) => {
+      writeCheckpoint(folder, { ...checkpoint, tokenizer: { model: null, added_tokens: tokens } });
+      writeFileSync(join(folder, "added_tokens.json"), '{"<b>": 1}');
+      expect(() => readCheckpoint(folder)).toThrow(
+        expect.objectContaining({
+          code: "data",
+          message: `readCheckpoint: added_tokens of tokenizer.json must be a list of tokens; got ${JSON.stringify(tokens)}. Copy it from the model.`,
+        }),
+      );
+    },
+  );
+
   it.each([
     [["config.json", "pytorch_model.bin"], "or model.safetensors.index.json; got pytorch_model.bin, which is not read"],
     [
