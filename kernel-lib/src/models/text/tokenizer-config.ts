@@ -19,7 +19,7 @@ const FILE: FieldSource = {
 /** Values of a setting that are read; undefined where it may be left out. */
 type Settings = Readonly<Record<string, readonly unknown[]>>;
 
-const PLACED: Settings = { prepend_scheme: ["always", "first"] };
+const PLACED: Settings = { prepend_scheme: [undefined, "always", "first"], add_prefix_space: [undefined, true] };
 /** What gives the same ids here as in the tokenizers library, by place and type, and the settings it needs for that. */
 const STEPS: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
   model: {
@@ -33,7 +33,7 @@ const STEPS: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
   pre_tokenizer: {
     BertPreTokenizer: {},
     ByteLevel: {},
-    Metaspace: { split: [false], ...PLACED },
+    Metaspace: PLACED,
     Split: { behavior: ["Isolated", "Removed"] },
     WhitespaceSplit: {},
   },
@@ -70,6 +70,8 @@ export function assertTokenizerSteps(json: JsonObject): void {
   const file = new Fields(json, FILE);
   for (const place of Object.keys(STEPS)) assertSteps(file, place, file.value(place));
   const ids = vocabularyOf(file.value("model"));
+  assertPieces(file, ids);
+  assertSpaces(file, ids);
   assertAddedTokens(file, ids);
   assertAround(file, file.value("post_processor"), ids);
 }
@@ -97,6 +99,63 @@ function assertSteps(file: Fields, place: string, step: unknown): void {
 
 const said = (values: readonly unknown[]): string =>
   values.map((value) => (value === undefined ? "left out" : JSON.stringify(value))).join(" or ");
+
+/** The steps of a place one after the other. */
+function partsOf(step: unknown): readonly JsonObject[] {
+  if (!isObject(step)) return [];
+  return step["type"] === "Sequence" ? Object.values(step).filter(Array.isArray).flat().flatMap(partsOf) : [step];
+}
+
+/** What stands for a space. */
+const spaceOf = ({ replacement }: JsonObject): string => (typeof replacement === "string" ? replacement : "\u2581");
+
+/**
+ * A tokenizer.json whose Metaspace, where it splits a text, is followed by a step that does: here a Metaspace only marks spaces.
+ *
+ * @param json that `assertTokenizerSteps` has let pass.
+ */
+export function withSplitWords(json: JsonObject): JsonObject {
+  const parts = partsOf(json["pre_tokenizer"]).flatMap((part) => {
+    if (part["type"] !== "Metaspace") return [part];
+    const marks = { ...part, split: false, str_rep: null }; // the tokenizers library does not read str_rep
+    if (part["split"] === false) return [marks];
+    const space = `\\u{${spaceOf(part).codePointAt(0)!.toString(16)}}`;
+    const pattern = { Regex: `${space}[^${space}]*` };
+    return [marks, { type: "Split", pattern, behavior: "Isolated", invert: false }];
+  });
+  return parts.length === 0 ? json : { ...json, pre_tokenizer: { type: "Sequence", pretokenizers: parts } };
+}
+
+/**
+ * Refuses what goes wrong here where a text is split into pieces: "first" means the first piece of the text, not of each part;
+ * unknown characters are made one within a piece, not across pieces.
+ */
+function assertPieces(file: Fields, ids: ReadonlyMap<string, number>): void {
+  const parts = partsOf(file.value("pre_tokenizer"));
+  if (parts.slice(1).some((part) => part["type"] === "Metaspace" && part["prepend_scheme"] === "first"))
+    throw file.wrong(
+      "pre_tokenizer",
+      'one that begins with the Metaspace whose prepend_scheme is "first", to be supported',
+    );
+  const model = file.section("model", {});
+  const isUnigram = model.value("type") === "Unigram" && model.value("unk_id") !== undefined;
+  const isFusedBpe = model.value("fuse_unk") === true && model.value("unk_token") !== undefined;
+  const last = parts.at(-1);
+  const isMarked = last === undefined || (last["type"] === "Metaspace" && ids.has(spaceOf(last)));
+  if ((isUnigram || (isFusedBpe && model.value("byte_fallback") !== true)) && !isMarked)
+    throw file.wrong(
+      "pre_tokenizer",
+      "left out, or end with a Metaspace whose replacement is in the vocabulary, where unknown characters become one token, to be supported",
+    );
+}
+
+/** Refuses tokens with a space behind their first sign: the tokenizers library takes all spaces out of the first token, here one is. */
+function assertSpaces(file: Fields, ids: ReadonlyMap<string, number>): void {
+  const decoder = partsOf(file.value("decoder")).find((part) => part["type"] === "Metaspace");
+  const token = decoder && [...ids.keys()].find((each) => each.lastIndexOf(spaceOf(decoder)) > 0);
+  if (token !== undefined)
+    throw file.wrong("decoder", `no Metaspace where a token is ${JSON.stringify(token)}, to be supported`);
+}
 
 /** Ids of the model's own tokens. */
 function vocabularyOf(model: unknown): Map<string, number> {

@@ -7,6 +7,7 @@ import {
   parseTokenizerConfig,
   withOwnPad,
   withSpecialTokens,
+  withSplitWords,
 } from "./tokenizer-config";
 
 /** The part of `@huggingface/tokenizers` in use; the package ships CommonJS, but declares types for ES modules only. */
@@ -62,7 +63,7 @@ export function createTokenizer(json: JsonObject, tokenizerConfig: JsonObject = 
   assertTokenizerSteps(whole);
   const config = withOwnPad(tokenizerConfig, whole);
   // without a word in the file, a decoded text keeps its spaces
-  const inner = open(withSpecialTokens(whole, config), {
+  const inner = open(withSpecialTokens(withSplitWords(whole), config), {
     ...config,
     clean_up_tokenization_spaces: config["clean_up_tokenization_spaces"] === true,
   });

@@ -19,6 +19,18 @@ const withToken = (token: object): JsonObject => ({
   ...qwen,
   added_tokens: [...added, { ...FLAGS, id: size, content: "<x>", ...token }],
 });
+const parts = (...pretokenizers: object[]): object => ({ type: "Sequence", pretokenizers });
+const unigram = {
+  model: {
+    type: "Unigram",
+    vocab: [
+      ["<unk>", 0],
+      ["a", -1],
+    ],
+    unk_id: 0,
+  },
+};
+const spaced = { type: "Unigram", vocab: [["\u2581\u2581a", -1]] };
 const split = (rest: object): JsonObject => ({
   ...qwen,
   pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Split", pattern: { String: " " }, ...rest }] },
@@ -41,7 +53,24 @@ describe("tokenizer.json: what would give other ids than the tokenizers library 
     [{ ...qwen, normalizer: { type: "Nmt" } }, "normalizer of tokenizer.json must be one of BertNormalizer, Lowercase"],
     [{ ...qwen, pre_tokenizer: { type: "UnicodeScripts" } }, "others are not supported"],
     [{ ...qwen, pre_tokenizer: { type: "Punctuation", behavior: "Isolated" } }, "others are not supported"],
-    [{ ...qwen, pre_tokenizer: { type: "Metaspace", prepend_scheme: "always" } }, "pre_tokenizer.split of tokenizer"],
+    [{ ...qwen, pre_tokenizer: { type: "Metaspace", prepend_scheme: "never" } }, 'must be left out or "always" or'],
+    [
+      { ...qwen, pre_tokenizer: { type: "Metaspace", add_prefix_space: false } },
+      "must be left out or true in a Metaspace",
+    ],
+    [
+      { ...qwen, pre_tokenizer: parts({ type: "WhitespaceSplit" }, { type: "Metaspace", prepend_scheme: "first" }) },
+      'one that begins with the Metaspace whose prepend_scheme is "first"',
+    ],
+    [{ ...unigram, pre_tokenizer: { type: "WhitespaceSplit" } }, "where unknown characters become one token"],
+    [
+      { ...unigram, pre_tokenizer: { type: "Metaspace" } },
+      "end with a Metaspace whose replacement is in the vocabulary",
+    ],
+    [
+      { ...qwen, model: { ...model, fuse_unk: true, unk_token: "th" }, pre_tokenizer: { type: "BertPreTokenizer" } },
+      "where unknown characters become one token",
+    ],
     [split({ behavior: "MergedWithNext", invert: false }), 'must be "Isolated" or "Removed" in a Split'],
     [
       split({ behavior: "Isolated", invert: true }),
@@ -71,6 +100,22 @@ describe("tokenizer.json: what would give other ids than the tokenizers library 
     expect(createTokenizer({ ...rest, model: untyped }).encode("the lung")).toEqual(
       createTokenizer(qwen).encode("the lung"),
     );
+  });
+});
+
+interface SpacesReference {
+  readonly tokenizer: JsonObject;
+  readonly texts: readonly string[];
+  readonly forms: readonly { readonly name: string; readonly ids: readonly number[][]; readonly decoded: string[] }[];
+}
+
+describe("spaces that are marked, in every form that files have had, become what the tokenizers library makes of them", () => {
+  const file = join(__dirname, "../../reference/tokenizers/metaspace.json");
+  const { tokenizer: whole, texts, forms } = JSON.parse(readFileSync(file, "utf8")) as SpacesReference;
+  test.each(forms)("$name", ({ name: _, ids, decoded, ...steps }) => {
+    const tokenizer = createTokenizer({ ...whole, ...steps });
+    expect(texts.map((text) => tokenizer.encode(text))).toEqual(ids);
+    expect(ids.map((each) => tokenizer.decode(each))).toEqual(decoded);
   });
 });
 
