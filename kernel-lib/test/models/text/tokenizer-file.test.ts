@@ -64,6 +64,10 @@ describe("tokenizer.json: what would give other ids than the tokenizers library 
     ],
     [{ ...unigram, pre_tokenizer: { type: "WhitespaceSplit" } }, "where unknown characters become one token"],
     [
+      { model: spaced, decoder: { type: "Metaspace" } },
+      "decoder of tokenizer.json must be no Metaspace where a token is",
+    ],
+    [
       { ...unigram, pre_tokenizer: { type: "Metaspace" } },
       "end with a Metaspace whose replacement is in the vocabulary",
     ],
