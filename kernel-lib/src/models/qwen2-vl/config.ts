@@ -91,7 +91,7 @@ export function parseQwen2VlConfig(json: unknown): Qwen2VlConfig {
     closeSection(text, TEXT_IRRELEVANT);
     top.agreeWith(text);
   }
-  closeSection(top, text === top ? [...TOP_IRRELEVANT, ...TEXT_IRRELEVANT] : TOP_IRRELEVANT);
+  closeSection(top, [...TOP_IRRELEVANT, ...TEXT_IRRELEVANT]); // files of 2025 repeat the text model's fields at the top
   assertQwen2VlConfig(config);
   return config;
 }

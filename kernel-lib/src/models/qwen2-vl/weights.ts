@@ -48,9 +48,9 @@ function visionShapes({ vision, text }: Qwen2VlConfig): NamedShape[] {
   ];
 }
 
-/** The module name in memory of a name in a file: the published dialect drops parts of the path. */
+/** The module name in memory of a name in a file: the published dialect, and a file without an output head, drop parts of the path. */
 export function toModuleName(fileName: string): string {
-  if (fileName.startsWith("visual.")) return `model.${fileName}`;
+  if (/^(visual|language_model)\./.test(fileName)) return `model.${fileName}`;
   if (fileName.startsWith("model.") && !/^model\.(visual|language_model)\./.test(fileName))
     return `${TEXT_PREFIX}.${fileName.slice("model.".length)}`;
   return fileName;

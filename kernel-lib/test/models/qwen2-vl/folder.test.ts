@@ -60,6 +60,20 @@ describe("saveQwen2Vl and loadQwen2Vl", () => {
     for (const each of [model, same, own]) each.dispose();
   });
 
+  test("weights saved without an output head have shorter names, which transformers reads too", () => {
+    const model = tinyModel(3);
+    saveQwen2Vl(model, folder);
+    const file = join(folder, "model.safetensors");
+    const shorter = (name: string): string => name.replace(/^model\./, "language_model.");
+    const tensors = [...readSafetensors(file).tensors].map(([name, tensor]) => [shorter(name), tensor] as const);
+    expect(tensors.map(([name]) => name)).toContain("language_model.layers.1.self_attn.q_proj.bias");
+    writeSafetensors(file, tensors);
+    const loaded = loadQwen2Vl(folder);
+    expect(loaded.parameters.export()).toEqual(model.parameters.export());
+    model.dispose();
+    loaded.dispose();
+  });
+
   test("the same seed makes the same weights, another seed others", () => {
     const [a, b, c] = [tinyModel(1), tinyModel(1), tinyModel(2)];
     expect(a!.parameters.export()).toEqual(b!.parameters.export());
@@ -99,6 +113,17 @@ describe("parseQwen2VlConfig", () => {
       model_type: "qwen2_vl",
     };
     expect(parseQwen2VlConfig(published)).toEqual(config());
+  });
+
+  test("reads files that repeat the text model's fields at the top, as some of 2025 do, if they say the same", () => {
+    const json = qwen2VlConfigJson(config()) as { text_config: Record<string, unknown> };
+    const window = { use_sliding_window: false, sliding_window: 32_768, max_window_layers: 2 };
+    const text = { ...json.text_config, ...window };
+    const { model_type: _, ...repeated } = text as Record<string, unknown>;
+    expect(parseQwen2VlConfig({ ...repeated, ...json, text_config: text })).toEqual(config());
+    expect(() => parseQwen2VlConfig({ ...repeated, use_sliding_window: true, ...json, text_config: text })).toThrow(
+      "use_sliding_window must be left out, or text_config.use_sliding_window, false; got true",
+    );
   });
 
   test("refuses another model, a field of another kind, sliding windows, sections that do not fit a head", () => {
