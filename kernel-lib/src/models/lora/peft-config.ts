@@ -10,6 +10,8 @@ export interface LoraSettings extends Omit<LoraConfig, "modules" | "ranks"> {
   readonly targets: LoraTargets;
   /** Modules that the targets do not mean after all. */
   readonly excluded: Exclude<LoraTargets, "all-linear">;
+  /** Whether a module lies in a layer that was chosen, or was named in full. */
+  isInLayer(name: string): boolean;
   /** Rank and alpha of the module that has these names. */
   rankOf(names: readonly string[]): ModuleRank;
 }
@@ -17,7 +19,7 @@ export interface LoraSettings extends Omit<LoraConfig, "modules" | "ranks"> {
 /** Fields that must be absent, null, false or empty: each asks for more than the two matrices of plain LoRA. */
 const PLAIN = wordsOf(`
   use_dora use_qalora use_bdlora lora_bias fan_in_fan_out layer_replication target_parameters trainable_token_indices
-  alora_invocation_tokens arrow_config layers_to_transform layers_pattern megatron_config
+  alora_invocation_tokens arrow_config megatron_config
 `);
 
 /** Where the adapter comes from, what the programs that made it note, and how the first matrices were drawn: nothing afterwards. */
@@ -61,35 +63,39 @@ export function loraConfigJson(config: LoraConfig): JsonObject {
  * @throws DataError when it asks for anything but plain LoRA, naming the field.
  */
 export function parseLoraConfig(json: unknown, file: string): LoraSettings {
-  const fields = new Fields(json, { where: "loadLora", file, advice: "Use an adapter made for this model." });
+  const fields = new Fields(json, { where: "loadLora", file, advice: ADVICE });
   refuseVariants(fields);
   const dropout = fields.number("lora_dropout", 0);
   if (!(dropout >= 0 && dropout < 1)) throw fields.wrong("lora_dropout", "in [0, 1)");
   const [rank, alpha] = [fields.size("r", 8), fields.number("lora_alpha", 8)];
   const [rankFor, alphaFor] = [parsePattern(fields, "rank_pattern"), parsePattern(fields, "alpha_pattern")];
+  const targets =
+    fields.value("target_modules") === "all-linear" ? "all-linear" : parseModules(fields, "target_modules");
   const settings: LoraSettings = {
     rank,
     alpha,
     scaling: fields.flag("use_rslora", "off") ? "rankStabilised" : "rank",
     dropout,
-    targets: fields.value("target_modules") === "all-linear" ? "all-linear" : parseModules(fields, "target_modules"),
+    targets,
     excluded: fields.value("exclude_modules") === undefined ? [] : parseModules(fields, "exclude_modules"),
+    isInLayer: parseLayers(fields, targets),
     rankOf: (names) => ({ rank: rankFor(names) ?? rank, alpha: alphaFor(names) ?? alpha }),
   };
   refuseOthers(fields);
   return settings;
 }
 
-const MERGE_IT = "(merge the adapter with PEFT and load the merged model)";
+const ADVICE =
+  "Merge the adapter with PEFT and load the merged model, or use a plain LoRA adapter made for this model.";
 
 function refuseVariants(fields: Fields): void {
   fields.exactly("peft_type", "LORA");
   fields.only("bias", "none");
   if (!isEmpty(fields.raw("modules_to_save")))
-    throw fields.wrong("modules_to_save", `empty: whole modules trained beside the adapter are not read ${MERGE_IT}`);
+    throw fields.wrong("modules_to_save", "empty: whole modules trained beside the adapter are not read");
   for (const name of PLAIN) if (!isEmpty(fields.raw(name))) throw fields.wrong(name, "left out");
   if (!HARMLESS_STARTS.includes(fields.raw("init_lora_weights")))
-    throw fields.wrong("init_lora_weights", `one that leaves the model's weights as they are ${MERGE_IT}`);
+    throw fields.wrong("init_lora_weights", "one that leaves the model's weights as they are");
 }
 
 /** PEFT names variants of LoRA as it goes on: one that came after this was written is refused as well, unless it is off. */
@@ -106,6 +112,23 @@ function parseModules(fields: Fields, name: string): RegExp | readonly string[] 
   if (Array.isArray(value) && value.every((each) => typeof each === "string")) return value as string[];
   if (typeof value !== "string") throw fields.wrong(name, '"all-linear", a list or a regular expression');
   return expression(fields, name, `^(?:${value})$`);
+}
+
+/** The layers that `layers_to_transform` chooses among the modules of a list: by the first number in a name, or the one behind a name of `layers_pattern`. */
+function parseLayers(fields: Fields, targets: LoraTargets): (name: string) => boolean {
+  const [chosen, named] = [fields.raw("layers_to_transform"), fields.raw("layers_pattern")];
+  if (isEmpty(chosen) && (isEmpty(named) || named === "")) return () => true;
+  if (!Array.isArray(targets))
+    throw fields.wrong("layers_to_transform", "left out where target_modules is no list", chosen);
+  const layers = fields.tokenIds("layers_to_transform");
+  const patterns = isEmpty(named) || named === "" ? ["[^.]*"] : Array.isArray(named) ? named : [named];
+  if (!patterns.every((each) => typeof each === "string")) throw fields.wrong("layers_pattern", "a name or several");
+  const start = isEmpty(named) || named === "" ? ".*?\\." : "(?:.*?\\.)?";
+  const expressions = patterns.map((each) => expression(fields, "layers_pattern", `^${start}(?:${each})\\.(\\d+)\\.`));
+  return (name) => {
+    const found = expressions.map((each) => each.exec(name)?.at(-1)).find((layer) => layer !== undefined);
+    return targets.includes(name) || (found !== undefined && layers.includes(Number(found)));
+  };
 }
 
 /** Values by expressions of module names, the first that fits: the whole name, or what follows one of its dots. */

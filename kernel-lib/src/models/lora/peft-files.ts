@@ -54,7 +54,7 @@ interface FoundPair {
  * Reads a PEFT adapter and attaches it to a model.
  *
  * `target_modules` may be "all-linear", a list of names or of their last parts, or a regular expression of the whole name;
- * `exclude_modules`, `rank_pattern` and `alpha_pattern` are read. Module names of transformers 5 and those of older adapters are
+ * `exclude_modules`, `layers_to_transform`, `rank_pattern` and `alpha_pattern` are read. Module names of transformers 5 and those of older adapters are
  * both understood. Copies of the model's own weights, which PEFT stores beside an adapted output head, must be equal to them.
  *
  * @throws DataError when the files are not a plain LoRA adapter of this model (another method, trained biases,
@@ -66,7 +66,8 @@ export function loadLora(parameters: ParameterStore, folder: string): LoraAdapte
   if (!existsSync(file) && existsSync(join(folder, PICKLE_FILE)))
     throw refuse(
       file,
-      `must be there; ${PICKLE_FILE} is a pickle, which is never opened. Load it with PEFT and save it`,
+      `must be there; ${PICKLE_FILE} is a pickle, which is never opened`,
+      "Load it with PEFT and save it",
     );
   const stored = openSafetensors(file);
   const found = findPairs(parameters, stored, file);
@@ -96,7 +97,11 @@ function findPairs(parameters: ParameterStore, stored: SafetensorsIndex, file: s
     const [, written = "", matrix] = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/.exec(name) ?? [];
     const module = moduleOf(parameters, written);
     if (module === null || !linears.includes(module))
-      throw refuse(file, `holds "${name}", which is no LoRA matrix of a linear module of this model`);
+      throw refuse(
+        file,
+        `holds "${name}", which is no LoRA matrix of a linear module of this model`,
+        "Use an adapter made for this model; one that also changes embeddings or convolutions is to be merged with PEFT",
+      );
     if (found.get(module)?.[matrix as "A" | "B"] !== undefined)
       throw refuse(file, `holds ${matrix} of ${module} twice, under an older and today's name`);
     found.set(module, { ...found.get(module), written, [matrix as "A" | "B"]: name });
@@ -110,13 +115,15 @@ function moduleOf(parameters: ParameterStore, written: string): string | null {
   return parameters.moduleOf(written) ?? (isHead && sharesHead(parameters) ? HEAD : null);
 }
 
-/** Share of a value by which a copy in 16 bits may differ from it. */
+/** By how much a copy may differ: by what half precision takes from the smallest values. */
+const NOTHING = 2 ** -25;
+/** Share of a value that rounding to 16 bits may take. */
 const HALF_PRECISION = 2 ** -8;
 
 /**
  * Whether a tensor is a copy of one of the model's own weights: PEFT stores them beside an adapter that changes the output head.
  *
- * @throws DataError when it has other values: then it was trained, or belongs to another model.
+ * @throws DataError when it has other values: then it was trained, or rounded, or belongs to another model; PEFT would go on with them.
  */
 function isCopy(
   parameters: ParameterStore,
@@ -127,21 +134,25 @@ function isCopy(
   const module = written === undefined ? null : moduleOf(parameters, written);
   if (module === null) return false;
   const own = parameters.get(weightOf(parameters, module));
-  const { shape, data } = stored.read(name);
+  const { dtype, shape, data } = stored.read(name);
   const values = own.dataSync();
-  const same =
-    shape.length === own.shape.length &&
-    shape.every((n, axis) => n === own.shape[axis]) &&
-    values.every((value, i) => Math.abs(value - Number(data[i])) <= HALF_PRECISION * Math.abs(value));
-  if (!same)
+  const isWithin = (share: number): boolean =>
+    shape.join() === own.shape.join() &&
+    values.every((value, i) => Math.abs(value - Number(data[i])) <= Math.max(NOTHING, share * Math.abs(value)));
+  if (isWithin(0)) return true;
+  if (dtype === "F32" || !isWithin(HALF_PRECISION))
     throw refuse(file, `holds "${name}" with other values than the model's own, which an adapter cannot change`);
-  return true;
+  throw refuse(
+    file,
+    `holds "${name}" in ${dtype}, rounded from the model's own, which an adapter cannot change`,
+    "Save the adapter with save_embedding_layers=False, or the model in that precision",
+  );
 }
 
 /** The modules of an adapter, in the model's order. @throws DataError where file and configuration mean others. */
 function chooseModules(
   parameters: ParameterStore,
-  { targets, excluded }: LoraSettings,
+  { targets, excluded, isInLayer }: LoraSettings,
   { found, file }: { readonly found: ReadonlyMap<string, FoundPair>; readonly file: string },
 ): string[] {
   const isOlder = [...found].some(([module, { written }]) => written !== module);
@@ -150,11 +161,13 @@ function chooseModules(
   for (const [module, { written }] of found) {
     if (![module, written, nameOf(module), parameters.olderNameOf(module)].some((name) => isTargeted(name, targets)))
       throw refuse(file, `holds matrices of ${module}, which target_modules of ${CONFIG_FILE} does not mean`);
+    if (!isInLayer(nameOf(module)))
+      throw refuse(file, `holds matrices of ${module}, which layers_to_transform of ${CONFIG_FILE} leaves out`);
     if (isTargeted(nameOf(module), excluded))
       throw refuse(file, `holds matrices of ${module}, which exclude_modules of ${CONFIG_FILE} leaves out`);
   }
   const meant = (module: string): boolean =>
-    isTargeted(nameOf(module), targets) && !isTargeted(nameOf(module), excluded);
+    isTargeted(nameOf(module), targets) && isInLayer(nameOf(module)) && !isTargeted(nameOf(module), excluded);
   const modules = linearModules(parameters).filter((module) => found.has(module) || meant(module));
   if (found.has(HEAD) && !modules.includes(HEAD)) modules.push(HEAD);
   if (modules.length === 0) throw refuse(file, "must hold the matrices of at least one module; it holds none");
@@ -198,6 +211,6 @@ function readJson(file: string): unknown {
   }
 }
 
-function refuse(file: string, problem: string): DataError {
-  return new DataError(`loadLora: ${file} ${problem}. Use an adapter made for this model.`, { file, problem });
+function refuse(file: string, problem: string, advice = "Use an adapter made for this model"): DataError {
+  return new DataError(`loadLora: ${file} ${problem}. ${advice}.`, { file, problem });
 }

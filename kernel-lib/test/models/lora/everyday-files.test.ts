@@ -147,6 +147,42 @@ describe("exclude_modules", () => {
   });
 });
 
+describe("layers_to_transform", () => {
+  const first = (ranks: Readonly<Record<string, number>>): string[] =>
+    Object.keys(ranks).map((module) => module.replace("0", "1"));
+
+  test.each([
+    [{ layers_to_transform: [1] }],
+    [{ layers_to_transform: 1, layers_pattern: "layers" }],
+    [{ layers_to_transform: [1, 7], layers_pattern: ["h", "layers"] }],
+  ])("%j leaves out the modules of other layers, as PEFT does", (choice) => {
+    write(choice, { [QUERY.replace("0", "1")]: 4, [KEY.replace("0", "1")]: 4 });
+    expect(loadLora(model.parameters, folder).config.modules).toEqual(first({ [QUERY]: 4, [KEY]: 4 }));
+    write(choice, both({ [QUERY]: 4, [KEY]: 4 }));
+    model.dispose();
+    model = tinyModel();
+    expect(() => loadLora(model.parameters, folder)).toThrow(
+      /holds matrices of \S+layers\.0\.self_attn\.[qk]_proj, which layers_to_transform of \S+ leaves out/,
+    );
+  });
+
+  test("says nothing of a module that is named in full, and nothing fits a pattern without its number", () => {
+    write({ layers_to_transform: [1], target_modules: [QUERY] }, { [QUERY]: 4 });
+    expect(loadLora(model.parameters, folder).config.modules).toEqual([QUERY]);
+    write({ layers_to_transform: [0], layers_pattern: "blocks" }, { [QUERY]: 4 });
+    expect(() => loadLora(model.parameters, folder)).toThrow("which layers_to_transform of");
+  });
+
+  test.each([
+    [{ layers_to_transform: ["x"] }, /layers_to_transform of \S+ must be a whole number, or several; got \["x"\]/],
+    [{ layers_to_transform: [0], layers_pattern: 5 }, /layers_pattern of \S+ must be a name or several; got 5/],
+    [{ layers_pattern: "layers" }, /layers_to_transform of \S+ must be a whole number, or several/],
+  ])("%j is refused", (choice, wording) => {
+    write(choice, { [QUERY]: 4 });
+    expect(() => loadLora(model.parameters, folder)).toThrow(wording);
+  });
+});
+
 describe("expressions from before transformers 4.52", () => {
   const older = (module: string): string => model.parameters.olderNameOf(module);
 
@@ -171,10 +207,10 @@ describe("expressions from before transformers 4.52", () => {
 });
 
 describe("an adapter of the output head", () => {
-  const copyOf = (name: string, change = 0): StoredTensor => {
+  const copyOf = (name: string, change = 0, dtype: "F32" | "BF16" = "F32"): StoredTensor => {
     const weight = model.parameters.get(name);
     const data = Float32Array.from(weight.dataSync(), (value, i) => value + (i === 5 ? change : 0));
-    return { dtype: "BF16", shape: weight.shape, data };
+    return { dtype, shape: weight.shape, data };
   };
   const lastLogits = (): number[] => {
     const batch = collatePrompts(model, [tokenizePrompt(model, ask(noiseImage(1), noiseImage(2), "spiky"))]);
@@ -213,14 +249,34 @@ describe("an adapter of the output head", () => {
     expect(loadLora(model.parameters, folder).config.modules).toEqual(["lm_head"]);
   });
 
-  test("whose copy of the head has other values is refused: it was trained beside the adapter", () => {
-    const extra = {
-      "base_model.model.lm_head.base_layer.weight": copyOf("model.language_model.embed_tokens.weight", 0.5),
-    };
-    write({ target_modules: ["lm_head"] }, { lm_head: 4 }, { extra });
-    expect(() => loadLora(model.parameters, folder)).toThrow(
-      /holds "base_model\.model\.lm_head\.base_layer\.weight" with other values than the model's own/,
+  const EMBEDDING = "model.language_model.embed_tokens.weight";
+  const writeCopy = (copy: StoredTensor): void =>
+    write(
+      { target_modules: ["lm_head"] },
+      { lm_head: 4 },
+      { extra: { [`base_model.model.lm_head.base_layer.weight`]: copy } },
     );
+
+  test.each([0.5, 1e-5])(
+    "whose copy of the head differs by %d is refused: it was trained beside the adapter",
+    (change) => {
+      writeCopy(copyOf(EMBEDDING, change));
+      expect(() => loadLora(model.parameters, folder)).toThrow(
+        /holds "base_model\.model\.lm_head\.base_layer\.weight" with other values than the model's own/,
+      );
+    },
+  );
+
+  // PEFT goes on with the copies: of a model in 32 bits they would be other values
+  test("is read beside copies in 16 bits of a model in 16 bits only", () => {
+    writeCopy(copyOf(EMBEDDING, 0, "BF16"));
+    expect(() => loadLora(model.parameters, folder)).toThrow(
+      /in BF16, rounded from the model's own, which an adapter cannot change\. Save the adapter with save_embedding_layers=False/,
+    );
+    const { tensors } = readSafetensors(join(folder, "adapter_model.safetensors"));
+    const rounded = tensors.get("base_model.model.lm_head.base_layer.weight")!.data as Float32Array;
+    model.parameters.assign(EMBEDDING, rounded);
+    expect(loadLora(model.parameters, folder).config.modules).toEqual(["lm_head"]);
   });
 });
 

@@ -213,7 +213,7 @@ describe("saveLora and loadLora", () => {
     expect(attempt({ peft_type: "IA3" })).toThrow(/peft_type of \S+ must be "LORA"; got "IA3"/);
     expect(attempt({ use_dora: true })).toThrow(/use_dora of \S+ must be left out; got true/);
     expect(attempt({ modules_to_save: ["lm_head"] })).toThrow(
-      /modules_to_save of \S+ must be empty.*merge the adapter with PEFT/,
+      /modules_to_save of \S+ must be empty.*Merge the adapter with PEFT/,
     );
     expect(attempt({ rank_pattern: { q_proj: 4 } })).toThrow(
       /must hold floats of shape \[4, 32\] for \S+q_proj; got F32 \[2, 32\]/,

@@ -157,10 +157,12 @@ describe("refusals, by name", () => {
     [{ use_qalora: true }, /use_qalora of \S+ must be left out/],
     [
       { modules_to_save: ["lm_head"] },
-      /modules_to_save of \S+ must be empty.*merge the adapter with PEFT.*got \["lm_head"\]/,
+      /modules_to_save of \S+ must be empty.*got \["lm_head"\]. Merge the adapter with PEFT/,
     ],
-    [{ layers_to_transform: [0] }, /layers_to_transform of \S+ must be left out; got \[0\]/],
-    [{ layers_pattern: "layers" }, /layers_pattern of \S+ must be left out; got "layers"/],
+    [
+      { layers_to_transform: [0], target_modules: ".*" },
+      /layers_to_transform of \S+ must be left out where target_modules is no list; got \[0\]. Merge the adapter with PEFT/,
+    ],
     [{ rank_pattern: { q_proj: 4 } }, /must hold floats of shape \[4, 32\] for \S+q_proj; got F32 \[3, 32\]/],
     [{ rank_pattern: { q_proj: 1.5 } }, /rank_pattern\.q_proj of \S+ must be a whole number from 1/],
     [{ alpha_pattern: { "q_(": 4 } }, /alpha_pattern of \S+ must be a regular expression that JavaScript can read/],
