@@ -201,7 +201,7 @@ describe("a graph over equal rows", () => {
     expect(await loaded.search(QUERIES, 20)).toEqual(await index.search(QUERIES, 20));
     expect(loaded.recall).toBe(index.recall);
     const sidecar = join(folder, "index.hnsw.json");
-    const stored = JSON.parse(readFileSync(sidecar, "utf8"));
+    const { seal: _, ...stored } = JSON.parse(readFileSync(sidecar, "utf8")); // without it the copies themselves are looked at
     for (const copies of [
       stored.copies.slice(1),
       [...stored.copies.slice(1), [0, 3]],
@@ -210,6 +210,20 @@ describe("a graph over equal rows", () => {
       writeFileSync(sidecar, JSON.stringify({ ...stored, copies }));
       await expect(loadHnswIndex(folder)).rejects.toMatchObject({ code: "data" });
     }
+    const nodes = 600 - stored.copies.length;
+    writeFileSync(sidecar, JSON.stringify({ ...stored, copies: stored.copies.slice(1) }));
+    await expect(loadHnswIndex(folder)).rejects.toThrow(
+      `must hold ${nodes + 1} vectors, as its sidecar says; got ${nodes}. Build`,
+    );
+  });
+
+  it("is found by an exact search too, where the loaded graph finds too little", async () => {
+    const corpus = withEqualRows(600, 3);
+    const careless = await createHnswIndex(idsOf(600), corpus, { m: 2, efConstruction: 2, ef: 1, minRecall: 1 });
+    await careless.save(folder);
+    const loaded = await loadHnswIndex(folder);
+    expect(loaded.exactBecause).toMatch(/less than 100 %/);
+    expect(await loaded.search(QUERIES, 20)).toEqual(await createFlatIndex(idsOf(600), corpus).search(QUERIES, 20));
   });
 });
 

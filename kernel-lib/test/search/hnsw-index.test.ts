@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createFlatIndex } from "../../src/search/flat-index";
 import { createHnswIndex, type HnswIndex, loadHnswIndex } from "../../src/search/hnsw-index";
 import { loadSearchAddon } from "../../src/search/search-addon";
@@ -140,12 +140,28 @@ describe("createHnswIndex", () => {
       [{ minRecall: 1.5 }, "createHnswIndex: minRecall must be a number in [0, 1]; got 1.5."],
     ] as const)
       await expect(build(options)).rejects.toThrow(message);
+    await expect(createHnswIndex(["a", "b"], matrix([[1]]))).rejects.toThrow(
+      "createHnswIndex: ids must have 1 entries; got 2.",
+    );
     const least = await build({ m: 2, efConstruction: 1, ef: 1, seed: 0, minRecall: 1 });
     expect([least.ef, least.recall, least.exactBecause]).toEqual([1, 1, undefined]); // as much as was asked for is enough
     expect((await build({ seed: 2 ** 32 - 1, minRecall: 0 })).recall).toBeUndefined();
     expect(() => least.setEf(0)).toThrow("setEf: ef must be a whole number in [1, 100000]; got 0.");
     least.setEf(100_000);
     expect([least.ef, least.kind, least.size, least.dimension, least.ids]).toEqual([100_000, "hnsw", 1, 1, ["a"]]);
+  });
+
+  it("says nothing where the graph is searched, and what it finds is the graph's", async () => {
+    const onWarn = vi.fn();
+    const careless = { m: 2, efConstruction: 2, ef: 1, minRecall: 0 };
+    const built = await createHnswIndex(IDS, CORPUS, { ...careless, control: { onWarn } });
+    expect(onWarn).not.toHaveBeenCalled();
+    expect((await measureRecall(built, exact, QUERIES, 10)).recall).toBeLessThan(0.9);
+  });
+
+  it("needs nobody who listens to what it says", async () => {
+    const careless = { m: 2, efConstruction: 2, ef: 1, control: {} };
+    expect((await createHnswIndex(IDS, CORPUS, careless)).exactBecause).toMatch(/^the graph finds/);
   });
 
   it("tells of its building in pieces of 256 rows", async () => {
@@ -159,7 +175,10 @@ describe("createHnswIndex", () => {
   it("refuses to search after dispose", async () => {
     const gone = await createHnswIndex(["a"], matrix([[1]]));
     gone.dispose();
-    await expect(gone.search(matrix([[1]]), 1)).rejects.toMatchObject({ code: "state" });
+    await expect(gone.search(matrix([[1]]), 1)).rejects.toMatchObject({
+      code: "state",
+      message: "search: the HNSW index must not be used after dispose(). Create or load it again.",
+    });
   });
 });
 
@@ -204,7 +223,7 @@ describe("a saved HNSW index", () => {
   };
 
   it.each([
-    ["truncated", (text: string) => text.slice(0, 500), /be JSON/],
+    ["truncated", (text: string) => text.slice(0, 500), /^loadHnswIndex: \S+ must be JSON/],
     ["not an object", () => "null", /describe a hnsw index/],
     ["of another kind", edited((stored) => Object.assign(stored, { kind: "flat" })), /describe a hnsw index/],
     ["short of an id", edited((stored) => Object.assign(stored, { ids: IDS.slice(1) })), /one distinct id per vector/],
@@ -214,14 +233,28 @@ describe("a saved HNSW index", () => {
       edited((stored) => Object.assign(stored, { ids: IDS.slice(1), size: 1999 })),
       /must hold 1999 vectors, as its sidecar says; got 2000/,
     ],
-    ["of odd settings", edited((stored) => Object.assign(stored, { settings: { m: "8" } })), /usable settings/],
+    [
+      "of odd settings",
+      edited((stored) => Object.assign(stored, { settings: { m: "8" } })),
+      /^loadHnswIndex: \S+index\.hnsw must be an HNSW graph with usable settings\. Build and save the index again\.$/,
+    ],
   ])("is refused when its sidecar is %s", async (_name, damage, wording) => {
     const whole = readFileSync(sidecar(), "utf8");
     writeFileSync(sidecar(), damage(whole.replace(/,"seal":"[0-9a-f]{64}"/, "")));
     await expect(loadHnswIndex(folder)).rejects.toMatchObject({
       code: "data",
       message: expect.stringMatching(wording),
+      details: { file: expect.stringContaining("index.hnsw") },
     });
+    writeFileSync(sidecar(), whole);
+  });
+
+  it("is read as an older program wrote it, that knew no copies", async () => {
+    const whole = readFileSync(sidecar(), "utf8");
+    const older = edited((stored) => delete stored["copies"])(whole.replace(/,"seal":"[0-9a-f]{64}"/, ""));
+    expect(older).not.toBe(whole);
+    writeFileSync(sidecar(), older);
+    expect(await (await loadHnswIndex(folder)).search(QUERIES, 10)).toEqual(await index.search(QUERIES, 10));
     writeFileSync(sidecar(), whole);
   });
 

@@ -38,6 +38,16 @@ describe("what every engine refuses, in its own name", () => {
     );
   });
 
+  it("and says which value cannot be read, and of what kind it is", () => {
+    const wide = { rows: 1, cols: 1, data: Float64Array.of(1) } as unknown as typeof THREE;
+    expect(() => assertCorpus("test", ["a"], wide)).toThrow(
+      expect.objectContaining({ code: "config", details: { where: "test: embeddings", kind: "Float64Array" } }),
+    );
+    expect(() => assertCorpus("test", ["a"], matrix([[1, -2e15]]))).toThrow(
+      expect.objectContaining({ code: "numeric", details: { index: 1, value: Math.fround(-2e15) } }),
+    );
+  });
+
   const one = matrix([[1]]);
   it.each([
     [matrix([[1, 2]]), 1, {}, "search: queries must have shape [any, 1]; got [1, 2]."],
@@ -163,6 +173,7 @@ describe("an exact search", () => {
 
 describe("recall", () => {
   it("forgives what single precision rounds: a hundred-thousandth of the score, or of 1 where it is smaller", () => {
+    expect(reaches(1 - 1e-5, 1)).toBe(true);
     expect([reaches(0.999991, 1), reaches(0.999989, 1)]).toEqual([true, false]);
     expect([reaches(99.9991, 100), reaches(99.9989, 100)]).toEqual([true, false]);
     expect([reaches(-100.0009, -100), reaches(-100.0011, -100)]).toEqual([true, false]);

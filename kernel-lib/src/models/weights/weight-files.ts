@@ -36,7 +36,7 @@ export function readWeights(folder: string): Map<string, WeightArray> {
 
 /** What older files also hold: the constants 0, 1, 2 …, and rotary frequencies, which the configuration says. */
 const CONSTANTS =
-  /\.(position_ids|rotary_emb\.inv_freq|rotary_pos_emb\.inv_freq|patch_positional_embedding\.inv_freq)$/;
+  /(^|\.)(position_ids|rotary_emb\.inv_freq|rotary_pos_emb\.inv_freq|patch_positional_embedding\.inv_freq)$/;
 
 /** A tensor of a file, not read yet. */
 interface UnreadTensor {
