@@ -71,8 +71,8 @@ export function assertTokenizerSteps(json: JsonObject): void {
   for (const place of Object.keys(STEPS)) assertSteps(file, place, file.value(place));
   const ids = vocabularyOf(file.value("model"));
   assertPieces(file, ids);
-  assertSpaces(file, ids);
   assertAddedTokens(file, ids);
+  assertDecoded(file, ids);
   assertAround(file, file.value("post_processor"), ids);
 }
 
@@ -101,60 +101,84 @@ const said = (values: readonly unknown[]): string =>
   values.map((value) => (value === undefined ? "left out" : JSON.stringify(value))).join(" or ");
 
 /** The steps of a place one after the other. */
-function partsOf(step: unknown): readonly JsonObject[] {
+export function partsOf(step: unknown): readonly JsonObject[] {
   if (!isObject(step)) return [];
   return step["type"] === "Sequence" ? Object.values(step).filter(Array.isArray).flat().flatMap(partsOf) : [step];
 }
 
 /** What stands for a space. */
-const spaceOf = ({ replacement }: JsonObject): string => (typeof replacement === "string" ? replacement : "\u2581");
+export const spaceOf = ({ replacement }: JsonObject): string =>
+  typeof replacement === "string" ? replacement : "\u2581";
+
+/** Steps before which the beginning of a text is still its beginning. */
+const HARMLESS = wordsOf("NFC NFD NFKC NFKD Lowercase");
 
 /**
- * A tokenizer.json whose Metaspace, where it splits a text, is followed by a step that does: here a Metaspace only marks spaces.
- *
- * @param json that `assertTokenizerSteps` has let pass.
- */
-export function withSplitWords(json: JsonObject): JsonObject {
-  const parts = partsOf(json["pre_tokenizer"]).flatMap((part) => {
-    if (part["type"] !== "Metaspace") return [part];
-    const marks = { ...part, split: false, str_rep: null }; // the tokenizers library does not read str_rep
-    if (part["split"] === false) return [marks];
-    const space = `\\u{${spaceOf(part).codePointAt(0)!.toString(16)}}`;
-    const pattern = { Regex: `${space}[^${space}]*` };
-    return [marks, { type: "Split", pattern, behavior: "Isolated", invert: false }];
-  });
-  return parts.length === 0 ? json : { ...json, pre_tokenizer: { type: "Sequence", pretokenizers: parts } };
-}
-
-/**
- * Refuses what goes wrong here where a text is split into pieces: "first" means the first piece of the text, not of each part;
- * unknown characters are made one within a piece, not across pieces.
+ * Refuses what goes wrong here where a text is cut or split: "first" means the first piece of the whole text; unknown characters are
+ * made one within a piece, not across pieces.
  */
 function assertPieces(file: Fields, ids: ReadonlyMap<string, number>): void {
-  const parts = partsOf(file.value("pre_tokenizer"));
-  if (parts.slice(1).some((part) => part["type"] === "Metaspace" && part["prepend_scheme"] === "first"))
+  const [parts, normal] = [partsOf(file.value("pre_tokenizer")), partsOf(file.value("normalizer"))];
+  const firsts = parts.map((part) => part["type"] === "Metaspace" && part["prepend_scheme"] === "first");
+  if (firsts.lastIndexOf(true) > 0)
     throw file.wrong(
       "pre_tokenizer",
       'one that begins with the Metaspace whose prepend_scheme is "first", to be supported',
     );
-  const model = file.section("model", {});
-  const isUnigram = model.value("type") === "Unigram" && model.value("unk_id") !== undefined;
-  const isFusedBpe = model.value("fuse_unk") === true && model.value("unk_token") !== undefined;
+  const changed = normal.findIndex((part) => !HARMLESS.includes(String(part["type"])));
+  if (firsts[0] === true && changed >= 0)
+    throw file.wrong("normalizer", `${HARMLESS.join(", ")} or none where prepend_scheme is "first", to be supported`);
+  if (normal.some((part, i) => part["type"] === "Prepend" && i > changed))
+    throw file.wrong("normalizer", "one that prepends before other changes, to be supported");
   const last = parts.at(-1);
-  const isMarked = last === undefined || (last["type"] === "Metaspace" && ids.has(spaceOf(last)));
-  if ((isUnigram || (isFusedBpe && model.value("byte_fallback") !== true)) && !isMarked)
+  const model = file.section("model", {});
+  const isMarking = last?.["type"] === "Metaspace" && !model.value("end_of_word_suffix") && ids.has(spaceOf(last));
+  if (fusesUnknown(model, ids) && last !== undefined && !isMarking)
     throw file.wrong(
       "pre_tokenizer",
       "left out, or end with a Metaspace whose replacement is in the vocabulary, where unknown characters become one token, to be supported",
     );
 }
 
-/** Refuses tokens with a space behind their first sign: the tokenizers library takes all spaces out of the first token, here one is. */
-function assertSpaces(file: Fields, ids: ReadonlyMap<string, number>): void {
-  const decoder = partsOf(file.value("decoder")).find((part) => part["type"] === "Metaspace");
-  const token = decoder && [...ids.keys()].find((each) => each.lastIndexOf(spaceOf(decoder)) > 0);
-  if (token !== undefined)
-    throw file.wrong("decoder", `no Metaspace where a token is ${JSON.stringify(token)}, to be supported`);
+/** Whether a model makes one token of several unknown characters, and knows not all. */
+function fusesUnknown(model: Fields, ids: ReadonlyMap<string, number>): boolean {
+  if (model.value("type") === "Unigram") return model.value("unk_id") !== undefined;
+  if (model.value("fuse_unk") !== true || model.value("unk_token") === undefined) return false;
+  const byteOf = (_: unknown, byte: number): string => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
+  return model.value("byte_fallback") !== true || !Array.from({ length: 256 }, byteOf).every((each) => ids.has(each));
+}
+
+/** What a byte-level decoder takes for bytes beyond ASCII. */
+const BYTES = /^(?=.*[^!-~])[!-~\u00a1-\u00ac\u00ae-\u0143]+$/;
+
+/** Refuses tokens that are read otherwise here by the decoder of the file: spaces in them, or letters that stand for bytes. */
+function assertDecoded(file: Fields, ids: ReadonlyMap<string, number>): void {
+  const decoders = partsOf(file.value("decoder"));
+  const spaces = decoders.find((part) => part["type"] === "Metaspace");
+  const spaced =
+    spaces && [...ids.keys()].find((each) => each.startsWith(" ") || each.lastIndexOf(spaceOf(spaces)) > 0);
+  const hasBytes = decoders.some((part) => part["type"] === "ByteLevel");
+  const byte = hasBytes ? addedTokens(file).find(({ content }) => BYTES.test(content))?.content : undefined;
+  const [token, type] = spaced === undefined ? [byte, "ByteLevel"] : [spaced, "Metaspace"];
+  if (token === undefined) return;
+  throw file.wrong("decoder", `no ${type} where a token is ${JSON.stringify(token)}, to be supported`);
+}
+
+/**
+ * Refuses added tokens that are searched in the text as the normalizer leaves it, where that changes the tokens themselves.
+ *
+ * @param normalize null where there is no normalizer.
+ */
+export function assertNormalized(json: JsonObject, normalize: ((text: string) => string) | null): void {
+  const file = new Fields(json, FILE);
+  const isFirst = partsOf(json["pre_tokenizer"])[0]?.["prepend_scheme"] === "first";
+  for (const { content, normalized } of addedTokens(file))
+    if (normalized && normalize !== null && (isFirst || normalize(content) !== content))
+      throw file.wrong(
+        `added_tokens, ${JSON.stringify(content)},`,
+        "left alone by the normalizer, or of normalized false, to be supported",
+        normalize(content),
+      );
 }
 
 /** Ids of the model's own tokens. */

@@ -2,12 +2,14 @@ import { createRequire } from "node:module";
 import { DataError } from "../../base/errors";
 import type { JsonObject } from "../weights/fields";
 import {
+  assertNormalized,
   assertTokenizerSteps,
   completeTokenizer,
   parseTokenizerConfig,
+  partsOf,
+  spaceOf,
   withOwnPad,
   withSpecialTokens,
-  withSplitWords,
 } from "./tokenizer-config";
 
 /** The part of `@huggingface/tokenizers` in use; the package ships CommonJS, but declares types for ES modules only. */
@@ -63,10 +65,11 @@ export function createTokenizer(json: JsonObject, tokenizerConfig: JsonObject = 
   assertTokenizerSteps(whole);
   const config = withOwnPad(tokenizerConfig, whole);
   // without a word in the file, a decoded text keeps its spaces
-  const inner = open(withSpecialTokens(withSplitWords(whole), config), {
+  const inner = open(withSpecialTokens(withExactSteps(whole), config), {
     ...config,
     clean_up_tokenization_spaces: config["clean_up_tokenization_spaces"] === true,
   });
+  assertNormalized(whole, inner.normalizer);
   const { begin, end, pad } = parseTokenizerConfig(config, {
     json: whole,
     around: () => withFile("createTokenizer", () => idsOf(inner.encode("", { add_special_tokens: true }))),
@@ -97,6 +100,73 @@ export function createTokenizer(json: JsonObject, tokenizerConfig: JsonObject = 
     has: (token) => inner.token_to_id(token) !== undefined,
     split: (text) => inner.pre_tokenizer?.(inner.normalizer?.(text) ?? text) ?? [text],
   };
+}
+
+// ---- steps that are done otherwise here, said so that they are not -------------------------------------------------------
+
+/** A pattern of the tokenizers library, whose white space is Unicode's: the steps that are built in here take JavaScript's. */
+const split = (pattern: string, behavior: "Isolated" | "matches"): JsonObject => {
+  const how = behavior === "matches" ? { behavior: "Removed", invert: true } : { behavior, invert: false };
+  return { type: "Split", pattern: { Regex: pattern }, ...how };
+};
+const replace = (pattern: string, content: string): JsonObject => ({
+  type: "Replace",
+  pattern: { Regex: pattern },
+  content,
+});
+
+const PUNCTUATION = "\\p{P}!-/:-@\\[-`{-~";
+const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+/** Chinese characters beyond 16 bits, as BERT's normalizer lists them. */
+const RARE_CHINESE = [
+  [0x20000, 0x2a6df],
+  [0x2a700, 0x2b73f],
+  [0x2b740, 0x2b81f],
+  [0x2b920, 0x2ceaf],
+  [0x2f800, 0x2fa1f],
+].map((range) => String.fromCodePoint(...range).replace(/^./u, "$&-"));
+
+/** The same tokenizer.json in steps that give here what its own give in the tokenizers library. */
+function withExactSteps(json: JsonObject): JsonObject {
+  const pretokenizers = partsOf(json["pre_tokenizer"]).flatMap(exactSplit);
+  const normalizers = partsOf(json["normalizer"]).flatMap(exactNormal);
+  return {
+    ...json,
+    pre_tokenizer: pretokenizers.length === 0 ? null : { type: "Sequence", pretokenizers },
+    normalizer: normalizers.length === 0 ? null : { type: "Sequence", normalizers },
+  };
+}
+
+function exactSplit(step: JsonObject): JsonObject[] {
+  switch (step["type"]) {
+    case "Metaspace": {
+      const marks = { ...step, split: false, str_rep: null }; // str_rep is not read there; here nothing is split
+      const space = `\\x{${spaceOf(step).codePointAt(0)!.toString(16)}}`;
+      return step["split"] === false ? [marks] : [marks, split(`${space}[^${space}]*`, "Isolated")];
+    }
+    case "WhitespaceSplit":
+      return [split("\\S+", "matches")];
+    case "BertPreTokenizer":
+      return [split(`[^\\s${PUNCTUATION}]+|[${PUNCTUATION}]`, "matches")];
+    case "ByteLevel": {
+      const space = step["add_prefix_space"] === true ? [replace(" (?![\\s\\S])| ?([\\s\\S]+)", " $1")] : [];
+      const words = step["use_regex"] === false ? [] : [split(GPT2, "Isolated")];
+      return [...space, ...words, { ...step, add_prefix_space: false, use_regex: false }];
+    }
+    default:
+      return [step];
+  }
+}
+
+function exactNormal(step: JsonObject): JsonObject[] {
+  const isBert = step["type"] === "BertNormalizer";
+  // the end of a word makes no other letter of a sigma there
+  const sigma = step["type"] === "Lowercase" || (isBert && step["lowercase"] === true) ? [replace("Σ", "σ")] : [];
+  const chinese =
+    isBert && step["handle_chinese_chars"] === true ? [replace(`[${RARE_CHINESE.join("")}]`, " $& ")] : [];
+  if (step["type"] !== "Strip") return [...sigma, ...chinese, step];
+  const [left, right] = [step["strip_left"] === true, step["strip_right"] === true];
+  return [...(left ? [replace("\\A\\s+", "")] : []), ...(right ? [replace("\\s+\\z", "")] : [])];
 }
 
 /** Some faults of a tokenizer.json show only when it is used. */

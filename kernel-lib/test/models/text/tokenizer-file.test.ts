@@ -62,6 +62,43 @@ describe("tokenizer.json: what would give other ids than the tokenizers library 
       { ...qwen, pre_tokenizer: parts({ type: "WhitespaceSplit" }, { type: "Metaspace", prepend_scheme: "first" }) },
       'one that begins with the Metaspace whose prepend_scheme is "first"',
     ],
+    [
+      { ...qwen, normalizer: { type: "Strip" }, pre_tokenizer: { type: "Metaspace", prepend_scheme: "first" } },
+      'normalizer of tokenizer.json must be NFC, NFD, NFKC, NFKD, Lowercase or none where prepend_scheme is "first"',
+    ],
+    [
+      {
+        ...qwen,
+        normalizer: { type: "Sequence", normalizers: [{ type: "Strip" }, { type: "Prepend", prepend: " " }] },
+      },
+      "normalizer of tokenizer.json must be one that prepends before other changes",
+    ],
+    [
+      { ...withToken({ content: "<X>", normalized: true }), normalizer: { type: "Lowercase" } },
+      '"<X>", of tokenizer.json must be left alone by the normalizer, or of normalized false, to be supported; got "<x>"',
+    ],
+    [withToken({ content: "éé" }), 'decoder of tokenizer.json must be no ByteLevel where a token is "éé"'],
+    [
+      {
+        model: { type: "BPE", vocab: { a: 0 }, merges: [], fuse_unk: true, unk_token: "a", byte_fallback: true },
+        pre_tokenizer: { type: "WhitespaceSplit" },
+      },
+      "where unknown characters become one token",
+    ],
+    [
+      {
+        model: {
+          type: "BPE",
+          vocab: { a: 0, "\u2581": 1 },
+          merges: [],
+          fuse_unk: true,
+          unk_token: "a",
+          end_of_word_suffix: "</w>",
+        },
+        pre_tokenizer: { type: "Metaspace" },
+      },
+      "where unknown characters become one token",
+    ],
     [{ ...unigram, pre_tokenizer: { type: "WhitespaceSplit" } }, "where unknown characters become one token"],
     [
       { model: spaced, decoder: { type: "Metaspace" } },
@@ -120,6 +157,26 @@ describe("spaces that are marked, in every form that files have had, become what
     const tokenizer = createTokenizer({ ...whole, ...steps });
     expect(texts.map((text) => tokenizer.encode(text))).toEqual(ids);
     expect(ids.map((each) => tokenizer.decode(each))).toEqual(decoded);
+  });
+});
+
+interface StepsReference {
+  readonly tokenizers: Readonly<Record<string, JsonObject>>;
+  readonly texts: readonly string[];
+  readonly forms: readonly {
+    readonly name: string;
+    readonly base: string;
+    steps: JsonObject;
+    readonly ids: number[][];
+  }[];
+}
+
+describe("rare white space, a last sigma and rare Chinese signs become what the tokenizers library makes of them", () => {
+  const file = join(__dirname, "../../reference/tokenizers/steps.json");
+  const { tokenizers, texts, forms } = JSON.parse(readFileSync(file, "utf8")) as StepsReference;
+  test.each(forms)("$name", ({ base, steps, ids }) => {
+    const tokenizer = createTokenizer({ ...tokenizers[base], ...steps });
+    expect(texts.map((text) => tokenizer.encode(text))).toEqual(ids);
   });
 });
 
