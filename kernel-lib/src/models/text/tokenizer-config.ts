@@ -267,6 +267,14 @@ const REPEATED: readonly (readonly [field: string, step: "normalizer" | "pre_tok
   ["add_prefix_space", "pre_tokenizer", "add_prefix_space"],
 ];
 
+/** Classes of transformers that set up the normalizer anew, and what they take where nothing is said. */
+const BERT = /^(Distil|Mobile|Conv)?BertTokenizer(Fast)?$/;
+const OF_BERT: Readonly<Record<string, boolean | null>> = {
+  do_lower_case: true,
+  strip_accents: null,
+  tokenize_chinese_chars: true,
+};
+
 /** What the file is compared with. */
 interface TokenizerFile {
   /** The content of tokenizer.json. */
@@ -358,16 +366,30 @@ export function parseTokenizerConfig(json: JsonObject, tokenizer: TokenizerFile)
   assertKnownTokens(fields, json, tokenizer);
   assertAdds(fields, tokenizer, { field: "add_bos_token", token: begin!, place: 0 });
   assertAdds(fields, tokenizer, { field: "add_eos_token", token: end!, place: -1 });
-  for (const [field, step, same] of REPEATED) {
-    const [stated, meant] = [fields.value(field), settingOf(tokenizer.json[step], same)];
-    if (stated !== undefined && meant !== undefined && meant !== stated)
-      throw fields.wrong(field, `${JSON.stringify(meant)}, as in the ${step} of tokenizer.json`);
-  }
+  assertRepeated(fields, tokenizer.json);
   fields.only("split_special_tokens", false);
   fields.flag("clean_up_tokenization_spaces", "off");
   fields.ignore(IRRELEVANT);
   fields.refuseOthers();
   return { begin: begin!, end: end!, pad: pad! };
+}
+
+/** Refuses fields that say otherwise than the steps of tokenizer.json, or are left out where a class then takes something else. */
+function assertRepeated(fields: Fields, json: JsonObject): void {
+  const isBert =
+    BERT.test(String(fields.value("tokenizer_class"))) &&
+    partsOf(json["normalizer"]).some((part) => part["type"] === "BertNormalizer");
+  for (const [field, step, same] of REPEATED) {
+    const [stated, meant] = [fields.value(field), settingOf(json[step], same)];
+    if (stated !== undefined && meant !== undefined && meant !== stated)
+      throw fields.wrong(field, `${JSON.stringify(meant)}, as in the ${step} of tokenizer.json`);
+    const taken = isBert ? (stated ?? OF_BERT[field]) : undefined;
+    if (taken !== undefined && taken !== (meant ?? null))
+      throw fields.wrong(
+        field,
+        `${JSON.stringify(meant ?? null)}, as in the ${step} of tokenizer.json; a BertTokenizer takes ${taken}`,
+      );
+  }
 }
 
 /** A token is written as its text or as an object that holds it. Lists and tables of further ones repeat tokenizer.json. */

@@ -10,6 +10,48 @@ const clip = json(join(folder("clip"), "tokenizer.json"));
 const bert = json(join(folder("jina-clip"), "tokenizer.json"));
 const pixtral = json(join(folder("pixtral"), "tokenizer.json"));
 
+const withBert = (change: object): JsonObject => ({
+  ...bert,
+  normalizer: { ...(bert["normalizer"] as object), ...change },
+});
+
+// what transformers 5.23 (and 4) make of these folders was looked up: the class goes before tokenizer.json
+describe("a BertTokenizer", () => {
+  const named = { tokenizer_class: "BertTokenizer" };
+
+  test("says nothing of what it would take anyway", () => {
+    expect(createTokenizer(bert, named).encode("Éa")).toEqual(createTokenizer(bert).encode("Éa"));
+    const cased = withBert({ lowercase: false });
+    expect(createTokenizer(cased, { ...named, do_lower_case: false }).encode("a")).toEqual(
+      createTokenizer(cased).encode("a"),
+    );
+    expect(createTokenizer(cased, { tokenizer_class: "PreTrainedTokenizerFast" }).encode("a").length).toBeGreaterThan(
+      0,
+    );
+  });
+
+  test.each([
+    [
+      { lowercase: false },
+      {},
+      "do_lower_case of tokenizer_config.json must be false, as in the normalizer of tokenizer.json; a BertTokenizer takes true",
+    ],
+    [
+      { strip_accents: false },
+      {},
+      "strip_accents of tokenizer_config.json must be false, as in the normalizer of tokenizer.json; a BertTokenizer takes null",
+    ],
+    [
+      {},
+      { strip_accents: false },
+      "strip_accents of tokenizer_config.json must be null, as in the normalizer of tokenizer.json; a BertTokenizer takes false",
+    ],
+    [{ handle_chinese_chars: false }, {}, "tokenize_chinese_chars of tokenizer_config.json must be false"],
+  ])("of other steps than tokenizer.json's is refused: %j %j", (change, config, message) => {
+    expect(() => createTokenizer(withBert(change), { ...named, ...config })).toThrow(message);
+  });
+});
+
 describe("tokenizer_config.json", () => {
   test("names tokens as texts or as objects", () => {
     const pad = { __type: "AddedToken", content: "<pad>", special: true };
