@@ -146,6 +146,32 @@ describe("the cross-scorer", () => {
     expect(measureCandidates(rows, options)).toEqual(found);
   });
 
+  // each is the only thing that tells: labels, sureness and agreement are the same for the right and the wrong
+  type Place = { readonly head: "image" | "text"; readonly rank: number; readonly score: number };
+  const SIGNS: readonly [sign: string, right: Place, wrong: Place][] = [
+    ["rank", { head: "text", rank: 1, score: 1 }, { head: "text", rank: 0, score: 1 }],
+    ["head", { head: "text", rank: 0, score: 1 }, { head: "image", rank: 0, score: 1 }],
+    ["other head", { head: "image", rank: 0, score: 1 }, { head: "text", rank: 0, score: 1 }],
+    ["score", { head: "text", rank: 0, score: 1 }, { head: "text", rank: 0, score: 0.5 }],
+    ["lower score", { head: "image", rank: 0, score: 0.5 }, { head: "image", rank: 0, score: 1 }],
+  ];
+  it.each(SIGNS)("learns right readings by their %s alone", (_, right, wrong) => {
+    const random = createRandom("signs");
+    const question = (id: string): Prediction<"label"> => {
+      const truth = random.integer(2);
+      const isFirst = random.chance(0.5);
+      const one = listed(id, truth, isFirst ? [truth, 1 - truth] : [1 - truth, truth], [0.8, 0.8]);
+      const places = isFirst ? [right, wrong] : [wrong, right];
+      const readings = one.readings.map((each, k) => ({ ...each, retrieved: { passageId: `p${k}`, ...places[k]! } }));
+      return { ...one, readings };
+    };
+    const pick = trainCrossScorer(Array.from({ length: 40 }, (_, i) => question(`t${i}`)));
+    for (let i = 0; i < 20; i++) {
+      const asked = question(`e${i}`);
+      expect(asked.readings[pick(asked)!]!.answer).toBe(asked.truth);
+    }
+  });
+
   it("learns nothing from truths that were permuted", () => {
     const random = createRandom("permuted");
     const train = Array.from({ length: 300 }, (_, i) => ({ ...drawn(`t${i}`, random), truth: random.integer(2) }));
@@ -192,6 +218,9 @@ describe("pickReading", () => {
     expect(picked!.statistic([0, 1, 2])).toBeCloseTo(1 / 3, 12);
     expect(left!.statistic([0, 1, 2])).toBeCloseTo((1 / 3 + 2 / 3) / 2 - 1 / 3, 12);
     expect(pickedStatistics(rows, () => null)[0]!.statistic([0, 1, 2])).toBe(0);
+    const unread = { ...predict("rag", "d", 0, [null, 0], 0), truth: null } as unknown as Prediction;
+    expect(pickedStatistics([unread], () => 0)[0]!.statistic([0])).toBe(0); // no truth, no right answer
+    expect(numRight(unread)).toBe(0);
   });
 });
 
