@@ -205,11 +205,32 @@ describe("a cell that would end it all", () => {
     ["a loop after an await", "await new Promise((next) => setTimeout(next, 10)); for (;;) {}"],
     ["an endless wait", "await new Promise(() => undefined)"],
     ["native code", "/^(a+)+$/.test('a'.repeat(40) + 'b')"],
+    ["a function of an earlier cell that loops, after an await", "await null; endless()"],
+    ["functions that call each other without a loop, after an await", "await null; fibonacci(90)"],
+    ["a loop that goes on whatever is thrown", "await null; for (;;) { try { endless(); } catch {} }"],
   ])("is interrupted in %s, and its variables stay", async (_name, code) => {
-    await session.execute("const stays = 'here'");
+    await session.execute(
+      "const stays = 'here'; function endless() { for (;;); } const fibonacci = (n: number): number => (n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2))",
+    );
     const { ename, ms } = await stop(code);
     expect([ename, await value("stays")]).toEqual(["Interrupted", "'here'"]);
     expect(ms).toBeLessThan(3000);
+  });
+
+  it("is interrupted once: it tidies up, what it started ends, and its functions work in later cells", async () => {
+    const { ename } = await stop(
+      `let turns = 0;
+const work = (times: number) => { let sum = 0; for (let i = 0; i < times; i++) sum += i; return sum; };
+async function goOn() { for (;;) { turns += work(2); await new Promise((next) => setTimeout(next, 10)); } }
+void goOn().catch(() => undefined);
+await null;
+try { for (;;) work(10); } finally { console.log("tidied", work(4)); }`,
+    );
+    expect(ename).toBe("Interrupted");
+    expect(session.all.some(({ content }) => content["text"] === "tidied 6\n")).toBe(true);
+    await pause(1500);
+    expect(await value("const before = turns; await new Promise((next) => setTimeout(next, 200)); turns - before")).toBe("0");
+    expect(await value("void goOn(); await new Promise((next) => setTimeout(next, 200)); turns - before > 2")).toBe("true");
   });
 
   it("is interrupted in native code after an await by losing its process, which is said", async () => {

@@ -203,6 +203,17 @@ describe("requests", () => {
     expect(resultText(await session.execute("3"))).toBe("3");
   });
 
+  it("that come one after the other behind a failing cell are aborted together", async () => {
+    const all = [session.execute("throw new Error('x')")];
+    for (let i = 0; i < 10; i++) {
+      await pause(20);
+      all.push(session.execute("globalThis.ranBehind = true"));
+    }
+    const statuses = (await Promise.all(all)).map(({ reply }) => reply.content["status"]);
+    expect(statuses).toEqual(["error", ...Array.from({ length: 10 }, () => "aborted")]);
+    expect(resultText(await session.execute("'ranBehind' in globalThis"))).toBe("false");
+  });
+
   it("change how type errors are treated", async () => {
     const warned = await session.execute("import { setTypeErrors } from 'kernel-lib'; setTypeErrors('warn')");
     expect(warned.reply.content["status"]).toBe("ok");

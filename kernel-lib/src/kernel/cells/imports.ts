@@ -11,11 +11,18 @@ import { rememberSource } from "./stack";
 
 type Namespace = Readonly<Record<string, unknown>>;
 
-/** What compiled code is given beside the shared names. */
-export interface CellTools {
-  readonly meta: Readonly<Record<string, unknown>>;
+/** Flags that compiled code looks at: at the top, in functions, in loops of functions that wait (see StopFlags). */
+interface StopTools {
   readonly stop: Int32Array;
-  interrupt(): never;
+  readonly now: Int32Array;
+  readonly ever: Int32Array;
+  /** Throws when the one that the code works for is to stop. */
+  interrupt(): void;
+}
+
+/** What compiled code is given beside the shared names. */
+export interface CellTools extends StopTools {
+  readonly meta: Readonly<Record<string, unknown>>;
   import(specifier: unknown): Promise<Namespace>;
   load(specifier: string, wanted: readonly (readonly [string, string])[]): Promise<void>;
   exportAll(specifier: string, name: string | null): Promise<void>;
@@ -75,10 +82,10 @@ interface LocalModule {
 export class ModuleLoader {
   private readonly locals = new Map<string, LocalModule>();
   private readonly replaced: ReadonlyMap<string, Namespace>;
-  private readonly shared: Pick<CellTools, "stop" | "interrupt">;
+  private readonly shared: StopTools;
 
   /** @param replaced modules that the kernel brings itself, by specifier. */
-  constructor(shared: Pick<CellTools, "stop" | "interrupt">, replaced: ReadonlyMap<string, Namespace>) {
+  constructor(shared: StopTools, replaced: ReadonlyMap<string, Namespace>) {
     this.shared = shared;
     this.replaced = replaced;
   }

@@ -19,8 +19,8 @@ import { StopFlags } from "./stop-flags";
 
 const speaking = new AsyncLocalStorage<number>();
 const stops = new StopFlags();
-const interruptNow = (): never => {
-  throw new InterruptedCell();
+const interrupt = (): void => {
+  if (stops.isDue(host.cell)) throw new InterruptedCell();
 };
 
 const channels = new Channels(() => speaking.getStore() ?? runner.current);
@@ -46,7 +46,7 @@ const host: KernelHost = {
 installHost(host);
 
 const replaced = new Map([["tslab", createTslabModule(host, "")]]);
-const loader = new ModuleLoader({ stop: stops.modules, interrupt: interruptNow }, replaced);
+const loader = new ModuleLoader({ stop: stops.now, now: stops.now, ever: stops.ever, interrupt }, replaced);
 const cellNames = createCellNames({
   host,
   hold: host.hold,
@@ -107,6 +107,7 @@ function hearComm({ cell, type, content, buffers }: Command & { kind: "comm" }):
   const message = { type, content, buffers } as CommMessage;
   const target = String(content["target_name"]);
   if (type === "comm_open") commsWanted.add(target);
+  if (!runner.isRunning) stops.begin(cell);
   speaking.run(cell, () => {
     if (type === "comm_open" && !host.commTargets.has(target))
       host.publish("comm_close", { comm_id: content["comm_id"], data: {} });

@@ -70,6 +70,10 @@ export class CellRunner {
     this.parts = parts;
   }
 
+  get isRunning(): boolean {
+    return this.rejectRunning !== null;
+  }
+
   /** The cell waits for this work before it ends. */
   hold(work: Promise<unknown>): void {
     this.held.add(work);

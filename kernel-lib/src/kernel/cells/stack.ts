@@ -59,7 +59,7 @@ function siteName(site: NodeJS.CallSite): string {
 
 /** A text of the engine with the user's own names: `$cells.f` is f. */
 export function plainNames(text: string): string {
-  return text.replace(/\(0 ?, ?\$cells\.([\w$]+)\)/g, "$1").replaceAll("$cells.", "");
+  return text.replace(/\(\(\$cell\.now[^,]*,\s*\$cells\.([\w$]+)\)/g, "$1").replaceAll("$cells.", "");
 }
 
 function header(error: unknown): string {

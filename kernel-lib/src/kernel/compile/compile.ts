@@ -13,6 +13,8 @@ import { blockNames, childrenOf, outerReferences, patternNames, type Reference, 
 /** The names the generated function takes. */
 export const CELLS = "$cells";
 const CELL = "$cell";
+/** What loops and calls do first: look at a flag (of the cell, of what runs now, of all that ever ran) whether they are to stop. */
+const look = (flag: "stop" | "now" | "ever"): string => `${CELL}.${flag}[0] && ${CELL}.interrupt()`;
 
 /** A compiled cell or local module. */
 export interface Compiled {
@@ -219,7 +221,8 @@ function rewriteReference(draft: Draft, reference: Reference, shorthand: Readonl
     (parent.type === "CallExpression" && parent.callee.start === start) ||
     parent.type === "TaggedTemplateExpression"
   )
-    draft.edits.replace(start, end, `(0, ${shared})`);
+    // a function that calls itself without end may hold no loop
+    draft.edits.replace(start, end, `(${look("now")}, ${shared})`);
   else if (parent.type === "UnaryExpression" && parent.operator === "typeof")
     draft.edits.replace(start, end, `(${quote(name)} in ${CELLS} ? ${shared} : undefined)`);
   else draft.edits.replace(start, end, shared);
@@ -230,26 +233,37 @@ function rewriteReference(draft: Draft, reference: Reference, shorthand: Readonl
 /** Where properties are written in short (`{ x }`, `{ x = 1 }`), what is imported, and what may run forever. */
 function rewriteInside(draft: Draft, program: Program): Set<number> {
   const shorthand = new Set<number>();
-  const visit = (node: AnyNode): void => {
+  const visit = (node: AnyNode, place: "top" | "function"): void => {
     if (node.type === "Property" && node.shorthand) shorthand.add(node.start);
     if (node.type === "MetaProperty" && node.meta.name === "import")
       draft.edits.replace(node.start, node.end, `${CELL}.meta`);
     if (node.type === "ImportExpression")
       draft.edits.replace(node.start, node.start + "import".length, `${CELL}.import`);
-    if (/^(?:While|DoWhile|For|ForIn|ForOf)Statement$/.test(node.type))
-      guardLoop(draft, (node as { body: AnyNode }).body);
-    for (const child of childrenOf(node)) visit(child);
+    if (LOOP.test(node.type)) guardLoop(draft, node as Loop, place);
+    const inside = FUNCTION.test(node.type) ? "function" : place;
+    for (const child of childrenOf(node)) visit(child, inside);
   };
-  visit(program);
+  visit(program, "top");
   return shorthand;
 }
 
+const LOOP = /^(?:While|DoWhile|For|ForIn|ForOf)Statement$/;
+const FUNCTION = /^(?:FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/;
+type Loop = AnyNode & { readonly body: AnyNode };
+
+/** Whether a turn of a loop waits for something. */
+function waits(node: AnyNode): boolean {
+  if (node.type === "AwaitExpression" || (node.type === "ForOfStatement" && node.await)) return true;
+  return !FUNCTION.test(node.type) && childrenOf(node).some(waits);
+}
+
 /** A loop looks at every turn whether it is to stop. */
-function guardLoop(draft: Draft, body: AnyNode): void {
-  const check = `${CELL}.stop[0] && ${CELL}.interrupt();`;
-  if (body.type === "BlockStatement") draft.edits.insert(body.start + 1, check);
+function guardLoop(draft: Draft, loop: Loop, place: "top" | "function"): void {
+  const check = look(place === "top" ? "stop" : waits(loop) ? "ever" : "now");
+  const { body } = loop;
+  if (body.type === "BlockStatement") draft.edits.insert(body.start + 1, `${check};`);
   else {
-    draft.edits.insert(body.start, `{ ${check} `);
+    draft.edits.insert(body.start, `{ ${check}; `);
     draft.edits.insert(body.end, " }");
   }
 }

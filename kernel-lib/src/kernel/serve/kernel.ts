@@ -26,8 +26,10 @@ const MAX_PARENTS = 1000;
 /** What a person types to leave a console; a cell may give these names another meaning. */
 const FAREWELL = /^\s*(exit|quit)\s*(?:\(\s*\))?\s*;?\s*$/;
 const CHECK_MS = 60_000;
-/** What a client sent together with a cell that fails at once may still be on its way; its reply waits for that. */
+/** What a client sent together with a cell that fails at once may still be on its way; its reply waits until nothing has come for so long, */
 const ARRIVAL_MS = 50;
+/** at most for so long. */
+const MAX_ARRIVAL_MS = 500;
 const INTERRUPTED: ShownError = {
   ename: "Interrupted",
   evalue: "the cell was interrupted before it ran",
@@ -295,10 +297,19 @@ export class Kernel {
     if (request.message.content["silent"] !== true) this.wire.publish(request.message.header, "error", { ...error });
     const content = { status: "error", execution_count: count, user_expressions: {}, payload: [], ...error };
     if (request.message.content["stop_on_error"] !== false) {
-      await new Promise((next) => setTimeout(next, ARRIVAL_MS));
+      await this.arrivals();
       this.abortQueue();
     }
     this.wire.reply(request, "execute_reply", content);
+  }
+
+  /** Waits until no further request arrives. */
+  private async arrivals(): Promise<void> {
+    const last = performance.now() + MAX_ARRIVAL_MS;
+    for (let seen = -1; seen < this.queue.length && performance.now() < last; ) {
+      seen = this.queue.length;
+      await new Promise((next) => setTimeout(next, ARRIVAL_MS));
+    }
   }
 
   /** Requests that were waiting when a cell failed are not run. */
