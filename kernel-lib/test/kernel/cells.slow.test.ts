@@ -85,6 +85,29 @@ describe("the language of cells", () => {
     );
   });
 
+  it("imports TypeScript files that import each other, and anew when one that they import has changed", async () => {
+    const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+    write("odd.ts", 'import { even } from "./even";\nexport const odd = (n: number): boolean => n > 0 && even(n - 1);\n');
+    write("even.ts", 'import { odd } from "./odd";\nexport const even = (n: number): boolean => n === 0 || odd(n - 1);\n');
+    expect(await value("import { odd } from './odd'; import { even } from './even'; [odd(3), even(3)]")).toBe(
+      "[ true, false ]",
+    );
+    write("deep.ts", "export const deep = 1;\n");
+    write("middle.ts", 'export * from "./deep";\n');
+    write("top.ts", 'import { deep } from "./middle";\nexport const doubled = 2 * deep;\n');
+    expect(await value("import { doubled } from './top'; doubled")).toBe("2");
+    await pause(20);
+    write("deep.ts", "export const deep = 21;\n");
+    expect(await value("import { doubled } from './top'; doubled")).toBe("42");
+  });
+
+  it("is marked where it stops in the middle, whatever is missing", async () => {
+    expect((await failed("if (true) {\n  1;\n\n")).evalue).toBe("2:5 - TS1005: '}' expected.");
+    const { traceback } = await failed("type A =");
+    expect(traceback.join("\n")).toMatch(/line 1, column 9/);
+    expect(traceback.join("\n")).not.toMatch(/line 2|export/);
+  });
+
   it("shows what tslab's module shows", async () => {
     const shown = await session.execute(
       "import * as tslab from 'tslab'; const box = tslab.newDisplay(); box.html('<b>a</b>'); box.html('<b>b</b>'); tslab.display.png(new Uint8Array([1, 2]))",
@@ -92,6 +115,7 @@ describe("the language of cells", () => {
     const types = shown.published.map(({ header }) => header.msg_type).filter((type) => type.includes("display"));
     expect(types).toEqual(["display_data", "update_display_data", "display_data"]);
     expect(shown.published.at(-2)?.content["data"]).toEqual({ "image/png": "AQI=" });
+    expect(await value("tslab.versions.typescript")).toMatch(/^'7\./);
   });
 });
 

@@ -76,6 +76,8 @@ interface LocalModule {
   readonly modified: number;
   readonly namespace: Namespace;
   readonly done: Promise<void>;
+  /** The local modules it has imported, as they were then. */
+  readonly needs: Map<string, LocalModule>;
 }
 
 /** Loads modules for cells in one folder. */
@@ -98,19 +100,22 @@ export class ModuleLoader {
     if (/^\.{0,2}\/|^\.{1,2}$|^file:/.test(specifier) || isAbsolute(specifier)) {
       const file = resolveFile(specifier, dirname(from));
       if (file === null) throw notFound(specifier, from);
-      return TYPESCRIPT.test(file) ? this.importLocal(file) : importFile(file, from);
+      if (!TYPESCRIPT.test(file)) return importFile(file, from);
+      const namespace = await this.importLocal(file);
+      this.locals.get(from)?.needs.set(file, this.locals.get(file)!);
+      return namespace;
     }
     return importPackage(specifier, from);
   }
 
   private async importLocal(file: string): Promise<Namespace> {
-    const modified = statSync(file).mtimeMs;
     const before = this.locals.get(file);
     // a module that imports itself in a circle gets what is there so far
-    if (before !== undefined && before.modified === modified) {
+    if (before !== undefined && this.isCurrent(file, before, new Set())) {
       if (!this.loading.has(file)) await before.done;
       return before.namespace;
     }
+    const modified = statSync(file).mtimeMs;
     const source = readFileSync(file, "utf8");
     const compiled = compile(source, { known: new Set(), isGlobal: (name) => name in globalThis });
     rememberSource(file, { name: file, source, map: compiled.map });
@@ -120,14 +125,25 @@ export class ModuleLoader {
       Object.defineProperty(namespace, exported, { enumerable: true, get: () => names[name] });
     const tools = this.tools(file, names, namespace);
     this.loading.add(file);
-    const done = runModule(loadFunction(compiled.code, file), names, tools).finally(() => this.loading.delete(file));
-    this.locals.set(file, { modified, namespace, done });
+    // begins when it is known as the one that is loading
+    const done = Promise.resolve()
+      .then(() => runModule(loadFunction(compiled.code, file), names, tools))
+      .finally(() => this.loading.delete(file));
+    this.locals.set(file, { modified, namespace, done, needs: new Map() });
     done.catch(() => this.locals.delete(file));
     await done;
     return namespace;
   }
 
   private readonly loading = new Set<string>();
+
+  /** Whether neither this module nor one that it has imported has changed since. */
+  private isCurrent(file: string, module: LocalModule, seen: Set<string>): boolean {
+    if (seen.has(file)) return true;
+    seen.add(file);
+    if (this.locals.get(file) !== module || !existsSync(file) || statSync(file).mtimeMs !== module.modified) return false;
+    return [...module.needs].every(([needed, as]) => this.isCurrent(needed, as, seen));
+  }
 
   /** What code of this file is given. */
   tools(
@@ -136,6 +152,7 @@ export class ModuleLoader {
     exported: Record<string, unknown>,
   ): CellTools & { dispose(): Promise<void> } {
     const load = (specifier: string): Promise<Namespace> => this.import(specifier, file);
+    const isModule = (): boolean => this.locals.has(file);
     const disposals: { value: unknown; kind: "using" | "await using" }[] = [];
     return {
       ...this.shared,
@@ -143,16 +160,22 @@ export class ModuleLoader {
       import: (specifier) => load(String(specifier)),
       async load(specifier, wanted) {
         const namespace = await load(specifier);
-        for (const [local, name] of wanted) names[local] = name === "*" ? namespace : namespace[name];
+        for (const [local, name] of wanted) {
+          // modules that import each other find later what is not there yet; a cell keeps what it got
+          if (name !== "*" && isModule()) defineLive(names, local, namespace, name);
+          else names[local] = name === "*" ? namespace : namespace[name];
+        }
       },
       async exportAll(specifier, name) {
         const namespace = await load(specifier);
         if (name !== null) exported[name] = namespace;
-        else for (const key of Object.keys(namespace)) if (key !== "default") exported[key] ??= namespace[key];
+        else
+          for (const key of Object.keys(namespace))
+            if (key !== "default" && !Object.hasOwn(exported, key)) defineLive(exported, key, namespace, key);
       },
       async exportFrom(specifier, pairs) {
         const namespace = await load(specifier);
-        for (const [as, name] of pairs) exported[as] = namespace[name];
+        for (const [as, name] of pairs) defineLive(exported, as, namespace, name);
       },
       use(value, kind) {
         disposals.push({ value, kind });
@@ -163,6 +186,11 @@ export class ModuleLoader {
       },
     };
   }
+}
+
+/** A name that is always what a module has under its own. */
+function defineLive(target: Record<string, unknown>, as: string, namespace: Namespace, name: string): void {
+  Object.defineProperty(target, as, { configurable: true, enumerable: true, get: () => namespace[name] });
 }
 
 async function disposeOf(value: unknown, kind: "using" | "await using"): Promise<void> {

@@ -5,6 +5,7 @@ import { Worker } from "node:worker_threads";
 import { YoungCollector } from "../collect-young";
 import type { Command } from "../events";
 import { type ColumnReader, type CommMessage, installHost, type KernelHost, type Presenter } from "../host";
+import { compilerVersion } from "../types/language-server";
 import { createCellNames, createTslabModule, InterruptedCell, nobodyToAsk } from "./cell-names";
 import { Channels } from "./channels";
 import { commonNames, ModuleLoader } from "./imports";
@@ -45,7 +46,7 @@ const host: KernelHost = {
 };
 installHost(host);
 
-const replaced = new Map([["tslab", createTslabModule(host, "")]]);
+const replaced = new Map([["tslab", createTslabModule(host, compilerVersion())]]);
 const loader = new ModuleLoader({ stop: stops.now, now: stops.now, ever: stops.ever, interrupt }, replaced);
 const cellNames = createCellNames({
   host,

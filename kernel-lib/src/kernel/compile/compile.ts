@@ -1,7 +1,7 @@
 import { transformSync } from "@swc/core";
 import { type AnyNode, type ImportDeclaration, Parser, type Program, type VariableDeclaration } from "acorn";
 import { chainMaps, Edits, mapOf, type PositionMap } from "./edits";
-import { rewriteTopUsing } from "./names";
+import { extendedNames, rewriteTopUsing } from "./names";
 import { blockNames, childrenOf, outerReferences, patternNames, type Reference, varNames } from "./scope";
 
 /**
@@ -312,8 +312,11 @@ export function compile(source: string, options: CompileOptions): Compiled {
   const names = declaredNames(program);
   const draft: Draft = { code: stripped.code, edits: new Edits(), names: new Set(names), exports: [], prologue: [] };
   returnLast(draft, program);
-  for (const name of program.body.flatMap(varNames))
-    draft.prologue.push(`${quote(name)} in ${CELLS} || (${CELLS}.${name} = undefined);`);
+  const extended = extendedNames(source);
+  for (const name of program.body.flatMap(varNames)) {
+    const kept = extended.has(name) ? "" : `${quote(name)} in ${CELLS} || `;
+    draft.prologue.push(`${kept}(${CELLS}.${name} = undefined);`);
+  }
   for (const statement of program.body) rewriteStatement(draft, statement);
   const shorthand = rewriteInside(draft, program);
   for (const reference of outerReferences(program)) {

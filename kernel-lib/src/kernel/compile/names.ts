@@ -25,6 +25,7 @@ interface Tree {
   readonly declarations?: readonly Tree[];
   readonly decls?: readonly Tree[];
   readonly isAwait?: boolean;
+  readonly declare?: boolean;
   readonly init?: Tree | null;
   readonly specifiers?: readonly Tree[];
   readonly local?: Tree;
@@ -103,6 +104,17 @@ export function declarationsOf(source: string): Declarations {
     return node.specifiers!.map((one) => String((one.exported ?? one.orig)?.value));
   });
   return { names: new Map(body.flatMap(namesOf)), exported: new Set(exported) };
+}
+
+/**
+ * Names of the enums and namespaces a source declares at its top. Their code adds members to what has the name already: within
+ * one cell that is meant, but what an earlier cell called so is another thing.
+ */
+export function extendedNames(source: string): Set<string> {
+  if (!/\b(?:enum|namespace|module)\b/.test(source)) return new Set();
+  const declared = parseTree(source).map((node) => (node.type === "ExportDeclaration" ? node.declaration! : node));
+  const found = declared.filter(({ type, declare }) => /^Ts(?:Enum|Module)Declaration$/.test(type) && declare !== true);
+  return new Set(found.flatMap(({ id }) => namesOfPattern(id)));
 }
 
 /** swc counts in bytes of UTF-8, from 1. */

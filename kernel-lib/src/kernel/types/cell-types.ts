@@ -268,7 +268,7 @@ export class CellTypes {
   }
 
   private setText(source: string, wanted: Iterable<string>): void {
-    const text = `${this.cellLine(wanted)}\n${source}\nexport {};`;
+    const text = `${this.cellLine(wanted)}\n${source}`;
     const changes = this.locals.changes(source, this.cwd);
     if (changes.length > 0) this.server.notify("workspace/didChangeWatchedFiles", { changes });
     const textDocument = { uri: this.uri, version: ++this.version };
@@ -281,10 +281,11 @@ export class CellTypes {
       this.setText(source, this.mentioned(source));
       const params = { textDocument: { uri: this.uri } };
       const { items = [] } = await this.server.request<{ items?: Diagnostic[] }>("textDocument/diagnostic", params);
-      return items
+      const complaints = items
         .filter((item) => item.severity === ERROR && item.range.start.line > 0 && !isImplicitAny(item.code))
         .map(toComplaint)
         .sort((a, b) => a.line - b.line || a.column - b.column);
+      return withinSource(complaints, source);
     });
   }
 
@@ -380,6 +381,14 @@ export class CellTypes {
     this.server.close();
     rmSync(this.top, { recursive: true, force: true });
   }
+}
+
+/** What is missing at the end is said of the line after the source's last; it is shown at the end of that, once. */
+function withinSource(complaints: readonly Complaint[], source: string): Complaint[] {
+  const lines = source.trimEnd().split("\n");
+  const within = complaints.filter(({ line }) => line <= lines.length);
+  if (within.length > 0 || complaints.length === 0) return within;
+  return [{ ...complaints[0]!, line: lines.length, column: lines.at(-1)!.length + 1, length: 1 }];
 }
 
 function toComplaint({ code, message, range }: Diagnostic): Complaint {

@@ -13,6 +13,8 @@ async function runAll(...sources: string[]): Promise<unknown> {
   let last: { value: unknown } | undefined;
   const tools = {
     stop: new Int32Array(1),
+    now: new Int32Array(1),
+    ever: new Int32Array(1),
     meta: { url: "file:///cell.ts" },
     use: (value: unknown) => value,
     load: async (specifier: string, wanted: [string, string][]) => {
@@ -50,6 +52,9 @@ describe("a compiled cell", () => {
       ["enum E { X = 4, Y } namespace N { export const v = 6 }", "[E.Y, E[4], N.v]"],
       [5, "X", 6],
     ],
+    [["enum E { A, B }", "enum E { B }\nObject.keys(E)"], ["0", "B"]],
+    [["const N = 5", "namespace N { export const a = 1 } namespace N { export const b = 2 }\nN"], { a: 1, b: 2 }],
+    [["namespace N { export const a = 1 }", "function N() {} namespace N { export const b = 2 }\nObject.keys(N)"], ["b"]],
     [
       ["const f = () => 1; const { g = function () {} } = {} as any; let h; h = class {};", "[f.name, h.name]"],
       ["f", "h"],
