@@ -30,7 +30,8 @@ export type Command =
       readonly kind: "comm";
       readonly cell: number;
       readonly type: string;
-      readonly content: MessageContent;
+      /** As JSON: what is nested very deep would not arrive otherwise. */
+      readonly content: string;
       readonly buffers: readonly Uint8Array[];
     };
 

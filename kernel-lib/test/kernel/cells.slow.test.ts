@@ -87,8 +87,14 @@ describe("the language of cells", () => {
 
   it("imports TypeScript files that import each other, and anew when one that they import has changed", async () => {
     const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
-    write("odd.ts", 'import { even } from "./even";\nexport const odd = (n: number): boolean => n > 0 && even(n - 1);\n');
-    write("even.ts", 'import { odd } from "./odd";\nexport const even = (n: number): boolean => n === 0 || odd(n - 1);\n');
+    write(
+      "odd.ts",
+      'import { even } from "./even";\nexport const odd = (n: number): boolean => n > 0 && even(n - 1);\n',
+    );
+    write(
+      "even.ts",
+      'import { odd } from "./odd";\nexport const even = (n: number): boolean => n === 0 || odd(n - 1);\n',
+    );
     expect(await value("import { odd } from './odd'; import { even } from './even'; [odd(3), even(3)]")).toBe(
       "[ true, false ]",
     );
@@ -253,8 +259,12 @@ try { for (;;) work(10); } finally { console.log("tidied", work(4)); }`,
     expect(ename).toBe("Interrupted");
     expect(session.all.some(({ content }) => content["text"] === "tidied 6\n")).toBe(true);
     await pause(1500);
-    expect(await value("const before = turns; await new Promise((next) => setTimeout(next, 200)); turns - before")).toBe("0");
-    expect(await value("void goOn(); await new Promise((next) => setTimeout(next, 200)); turns - before > 2")).toBe("true");
+    expect(
+      await value("const before = turns; await new Promise((next) => setTimeout(next, 200)); turns - before"),
+    ).toBe("0");
+    expect(await value("void goOn(); await new Promise((next) => setTimeout(next, 200)); turns - before > 2")).toBe(
+      "true",
+    );
   });
 
   it("is interrupted in native code after an await by losing its process, which is said", async () => {

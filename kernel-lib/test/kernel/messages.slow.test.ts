@@ -242,12 +242,16 @@ describe("messages of others", () => {
   it("that are damaged or not signed run nothing and end nothing; odd contents are answered or ignored", {
     timeout: 300_000,
   }, async () => {
-    const { ip, shell_port: shell, control_port: control, key } = session.connection;
+    const { ip, shell_port: shell, control_port: control, stdin_port: stdin, key } = session.connection;
+    const textless = { toString: 1 };
+    /** Of what is nested so deep, some is read but cannot be handed on by every way. */
+    const nested = (depth: number): MessageContent =>
+      JSON.parse(`${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`) as MessageContent;
     const content = { code: "globalThis.hits = (globalThis.hits ?? 0) + 1", silent: false };
-    for (const port of [shell, control]) {
+    for (const port of [shell, control, stdin]) {
       const socket = new Dealer({ linger: 0 });
       socket.connect(`tcp://${ip}:${port}`);
-      for (let i = 0; i < 5000; i++) {
+      for (let i = 0; i < 4000; i++) {
         const frames = mutate(encodeMessage(createMessage("execute_request", content, "other"), "not the key"));
         await socket.send(frames.length === 0 ? [Buffer.alloc(0)] : frames);
       }
@@ -259,6 +263,8 @@ describe("messages of others", () => {
         { code: "1", user_expressions: 3 },
         { cursor_pos: -5, code: "1" },
         { cursor_pos: "x" },
+        { code: textless, comm_id: textless, target_name: textless, value: textless, n: textless },
+        nested(4000),
       ];
       for (const type of [
         "execute_request",
@@ -268,6 +274,7 @@ describe("messages of others", () => {
         "history_request",
         "comm_msg",
         "comm_open",
+        "input_reply",
         "nothing_request",
       ])
         for (const each of odd) await socket.send(encodeMessage(createMessage(type, each, "other"), key));

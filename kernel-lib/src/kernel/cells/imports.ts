@@ -141,7 +141,8 @@ export class ModuleLoader {
   private isCurrent(file: string, module: LocalModule, seen: Set<string>): boolean {
     if (seen.has(file)) return true;
     seen.add(file);
-    if (this.locals.get(file) !== module || !existsSync(file) || statSync(file).mtimeMs !== module.modified) return false;
+    if (this.locals.get(file) !== module || !existsSync(file) || statSync(file).mtimeMs !== module.modified)
+      return false;
     return [...module.needs].every(([needed, as]) => this.isCurrent(needed, as, seen));
   }
 

@@ -104,13 +104,14 @@ function prepareProcess(): void {
   new Worker(join(__dirname, "watch.js"), { workerData: stops.memory, execArgv: [] }).unref();
 }
 
-function hearComm({ cell, type, content, buffers }: Command & { kind: "comm" }): void {
+function hearComm({ cell, type, content: json, buffers }: Command & { kind: "comm" }): void {
+  const content = JSON.parse(json) as CommMessage["content"];
   const message = { type, content, buffers } as CommMessage;
-  const target = String(content["target_name"]);
-  if (type === "comm_open") commsWanted.add(target);
+  const target = content["target_name"];
+  if (type === "comm_open" && typeof target === "string") commsWanted.add(target);
   if (!runner.isRunning) stops.begin(cell);
   speaking.run(cell, () => {
-    if (type === "comm_open" && !host.commTargets.has(target))
+    if (type === "comm_open" && !(typeof target === "string" && host.commTargets.has(target)))
       host.publish("comm_close", { comm_id: content["comm_id"], data: {} });
     for (const listener of host.commListeners) {
       try {

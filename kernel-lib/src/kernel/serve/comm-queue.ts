@@ -68,7 +68,11 @@ export class CommQueue {
 
   private async work(): Promise<void> {
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
-      await this.send(next.request);
+      try {
+        await this.send(next.request);
+      } catch (error) {
+        process.stderr.write(`kernel-lib: a message to a widget was left out: ${(error as Error).message}\n`);
+      }
       next.done();
     }
     this.working = null;

@@ -140,8 +140,9 @@ export class Kernel {
   }
 
   private noteComm(type: string, content: MessageContent): void {
-    const id = String(content["comm_id"]);
-    if (type === "comm_open") this.comms.set(id, { target: String(content["target_name"]) });
+    const { comm_id: id, target_name: target } = content;
+    if (typeof id !== "string") return;
+    if (type === "comm_open") this.comms.set(id, { target: typeof target === "string" ? target : "" });
     if (type === "comm_close") this.comms.delete(id);
   }
 
@@ -158,7 +159,8 @@ export class Kernel {
   private take(request: Request): void {
     const { msg_type: type } = request.message.header;
     if (request.channel === "stdin") {
-      if (type === "input_reply") this.cells.answer(String(request.message.content["value"] ?? ""));
+      const { value } = request.message.content;
+      if (type === "input_reply") this.cells.answer(typeof value === "string" ? value : "");
     } else if (type === "execute_request") {
       this.queue.push(request);
       this.working ??= this.work();
@@ -242,10 +244,10 @@ export class Kernel {
     return this.said.pass(request);
   }
 
-  private sendComm(request: Request): Promise<void> {
+  private async sendComm(request: Request): Promise<void> {
     const { header, content, buffers = [] } = request.message;
     const cell = this.newNumber(request, "comm");
-    return this.cells.pass({ kind: "comm", cell, type: header.msg_type, content, buffers });
+    return this.cells.pass({ kind: "comm", cell, type: header.msg_type, content: JSON.stringify(content), buffers });
   }
 
   private shutDown(request: Request, reply: (body: MessageContent) => void): void {

@@ -101,14 +101,11 @@ export class KernelWire {
 
   private async receive(channel: Channel, onRequest: (request: Request) => void): Promise<void> {
     for await (const frames of this.routers[channel]) {
-      let message: KernelMessage;
       try {
-        message = decodeMessage(frames, this.info.key);
+        onRequest({ channel, route: routingFrames(frames), message: decodeMessage(frames, this.info.key) });
       } catch (error) {
         process.stderr.write(`kernel-lib: a message on ${channel} was left unanswered: ${(error as Error).message}\n`);
-        continue;
       }
-      onRequest({ channel, route: routingFrames(frames), message });
     }
   }
 

@@ -52,9 +52,15 @@ describe("a compiled cell", () => {
       ["enum E { X = 4, Y } namespace N { export const v = 6 }", "[E.Y, E[4], N.v]"],
       [5, "X", 6],
     ],
-    [["enum E { A, B }", "enum E { B }\nObject.keys(E)"], ["0", "B"]],
+    [
+      ["enum E { A, B }", "enum E { B }\nObject.keys(E)"],
+      ["0", "B"],
+    ],
     [["const N = 5", "namespace N { export const a = 1 } namespace N { export const b = 2 }\nN"], { a: 1, b: 2 }],
-    [["namespace N { export const a = 1 }", "function N() {} namespace N { export const b = 2 }\nObject.keys(N)"], ["b"]],
+    [
+      ["namespace N { export const a = 1 }", "function N() {} namespace N { export const b = 2 }\nObject.keys(N)"],
+      ["b"],
+    ],
     [
       ["const f = () => 1; const { g = function () {} } = {} as any; let h; h = class {};", "[f.name, h.name]"],
       ["f", "h"],
