@@ -257,7 +257,9 @@ describe.each([
   it("refuses wrong shapes and ids, saying which", () => {
     const weight = draw(5, 3) as tf.Tensor2D;
     expect(() => dense(draw(2, 4), { weight, bias: null })).toThrow("x must have shape [..., 3]");
-    expect(() => dense(draw(2, 3), { weight, bias: null, residual: draw(2, 4) })).toThrow("its shape, [2, 5]; got [2, 4].");
+    expect(() => dense(draw(2, 3), { weight, bias: null, residual: draw(2, 4) })).toThrow(
+      "its shape, [2, 5]; got [2, 4].",
+    );
     const q = draw(1, 2, 8) as tf.Tensor3D;
     expect(() => attention(q, q, draw(1, 3, 8) as tf.Tensor3D, { numHeads: 2 })).toThrow(
       "got [1, 2, 8], [1, 2, 8], [1, 3, 8].",
