@@ -117,13 +117,14 @@ function parseModules(fields: Fields, name: string): RegExp | readonly string[] 
 /** The layers that `layers_to_transform` chooses among the modules of a list: by the first number in a name, or the one behind a name of `layers_pattern`. */
 function parseLayers(fields: Fields, targets: LoraTargets): (name: string) => boolean {
   const [chosen, named] = [fields.raw("layers_to_transform"), fields.raw("layers_pattern")];
-  if (isEmpty(chosen) && (isEmpty(named) || named === "")) return () => true;
+  const isNamed = !isEmpty(named) && named !== "";
+  if (isEmpty(chosen) && !isNamed) return () => true;
   if (!Array.isArray(targets))
     throw fields.wrong("layers_to_transform", "left out where target_modules is no list", chosen);
   const layers = fields.tokenIds("layers_to_transform");
-  const patterns = isEmpty(named) || named === "" ? ["[^.]*"] : Array.isArray(named) ? named : [named];
+  const patterns = isNamed ? [named].flat() : ["[^.]*"];
   if (!patterns.every((each) => typeof each === "string")) throw fields.wrong("layers_pattern", "a name or several");
-  const start = isEmpty(named) || named === "" ? ".*?\\." : "(?:.*?\\.)?";
+  const start = isNamed ? "(?:.*?\\.)?" : ".*?\\.";
   const expressions = patterns.map((each) => expression(fields, "layers_pattern", `^${start}(?:${each})\\.(\\d+)\\.`));
   return (name) => {
     const found = expressions.map((each) => each.exec(name)?.at(-1)).find((layer) => layer !== undefined);
