@@ -7,6 +7,7 @@ import { repositoryRoot } from "../base/paths";
 import type { DataSource } from "../base/types";
 import type { CasebookOptions, CasebookVariant } from "../phantoms/casebook/dials";
 import { casebookName } from "../phantoms/casebook/names";
+import { BASELINE_SYSTEM, FULL_SYSTEM } from "../systems/systems";
 import { type GridOptions, resolveGrid } from "./grid/options";
 import type { ProfileName } from "./run";
 
@@ -36,6 +37,27 @@ export interface SweepPlan {
   readonly sizes?: NonNullable<CasebookOptions["sizes"]>;
 }
 
+/**
+ * What a report of one task may store besides values and differences, each with the systems that have to answer for it. Named as their tables in
+ * docs/results.md; `costs` are columns of the table of systems of others. How each is measured: report-analysis.ts.
+ */
+export const ANALYSES = {
+  pairs: [BASELINE_SYSTEM],
+  outcomes: [BASELINE_SYSTEM, FULL_SYSTEM],
+  lists: [BASELINE_SYSTEM, FULL_SYSTEM],
+  weights: [FULL_SYSTEM],
+  trust: [BASELINE_SYSTEM],
+  candidates: [BASELINE_SYSTEM, FULL_SYSTEM],
+  costs: [],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+export type AnalysisName = keyof typeof ANALYSES;
+
+/** Of a report that names none: by itself, and beside another. */
+const USUAL_ANALYSES = {
+  alone: ["pairs", "outcomes", "lists", "weights", "trust"],
+  beside: ["candidates", "costs"],
+} as const satisfies Readonly<Record<string, readonly AnalysisName[]>>;
+
 /** Runs whose numbers are reported, as data/results/<name>.json. */
 export interface ReportPlan {
   /** Lower-case words joined by "-". */
@@ -55,6 +77,8 @@ export interface ReportPlan {
   readonly systems: readonly string[];
   /** A report on the same tasks, readers and seeds, whose stages it shares: what that one says of its systems is not said again. */
   readonly beside?: string;
+  /** Analyses that it stores, of its one task. Default what `analysesOf` says. */
+  readonly analyses?: readonly AnalysisName[];
 }
 
 /** The content of data/protocol.json. */
@@ -156,6 +180,7 @@ const REPORT_KEYS: readonly (keyof ReportPlan)[] = [
   "seeds",
   "systems",
   "beside",
+  "analyses",
 ];
 
 function checkReport(report: ReportPlan, protocol: Protocol, refuse: Refuse): void {
@@ -171,7 +196,21 @@ function checkReport(report: ReportPlan, protocol: Protocol, refuse: Refuse): vo
   if (beside !== undefined && !isBeside(report, protocol))
     throw refuse(`put the report ${name} beside one on the same tasks, readers and seeds`, beside);
   assertFresh(protocol, report.seeds, `loadProtocol: report ${name}`);
-  resolveGrid(gridOf(report)); // refuses unknown names
+  const { systems } = resolveGrid(gridOf(report)); // refuses unknown names
+  if (report.analyses !== undefined) checkAnalyses(report, systems, refuse);
+}
+
+function checkAnalyses({ name, analyses, tasks }: ReportPlan, systems: readonly string[], refuse: Refuse): void {
+  const known = Object.keys(ANALYSES);
+  const isList = Array.isArray(analyses) && analyses.length > 0 && new Set(analyses).size === analyses.length;
+  if (!isList || !analyses.every((each) => known.includes(each)))
+    throw refuse(`name the analyses of the report ${name}, each once, among ${known.join(", ")}`, analyses);
+  if (tasks?.length !== 1) throw refuse(`give the report ${name} one task, since it names analyses`, tasks ?? null);
+  for (const analysis of analyses as readonly AnalysisName[]) {
+    const missing = ANALYSES[analysis].filter((system) => !systems.includes(system));
+    if (missing.length > 0)
+      throw refuse(`ask ${missing.join(" and ")} in the report ${name}, for its analysis ${analysis}`, systems);
+  }
 }
 
 /** Whether the other report asks all that this one asks, of other systems. */
@@ -186,6 +225,16 @@ function isBeside({ beside, ...report }: ReportPlan, { reports }: Protocol): boo
     within(report.backbones, other.backbones) &&
     [report.source, report.profile, report.corpus].join() === [other.source, other.profile, other.corpus].join()
   );
+}
+
+/**
+ * The analyses that a report stores: those it names. One that names none stores the usual ones, where it is of one task and asks FT RAG and
+ * JOMED: by itself all that are about answers and lists, beside another the oracle by number of candidates and what each system costs.
+ */
+export function analysesOf({ analyses, tasks, systems, beside }: ReportPlan): readonly AnalysisName[] {
+  if (analyses !== undefined) return analyses;
+  const hasBoth = [BASELINE_SYSTEM, FULL_SYSTEM].every((system) => systems.includes(system));
+  return tasks?.length === 1 && hasBoth ? USUAL_ANALYSES[beside === undefined ? "alone" : "beside"] : [];
 }
 
 /** Every seed that was looked at to choose something. */

@@ -2,7 +2,7 @@ import { claimedPairs } from "../analysis/claims";
 import { answerRows } from "../analysis/evaluation";
 import { measureEvidence } from "../analysis/evidence";
 import type { Measurement } from "../analysis/measurement";
-import { measureOverSeeds, type SeedAnswers } from "../analysis/over-seeds";
+import { measureOverSeeds } from "../analysis/over-seeds";
 import { measureSweep, type SweepCell, type SweepRow } from "../analysis/sweep";
 import { listOf, measureTold } from "../analysis/theory";
 import { isOneLabel } from "../answers/forms";
@@ -17,7 +17,16 @@ import { openWorld } from "./grid/session";
 import { readerRecipe } from "./grid/sizes";
 import { openTask } from "./open-task";
 import { profileOf } from "./profiles";
-import { assertFresh, assertSettled, gridOf, type Protocol, protocolDigest, type ReportPlan } from "./protocol";
+import {
+  type AnalysisName,
+  analysesOf,
+  assertFresh,
+  assertSettled,
+  gridOf,
+  type Protocol,
+  protocolDigest,
+  type ReportPlan,
+} from "./protocol";
 import { type AnalysedSeed, analyseSeeds } from "./report-analysis";
 import { openRun, type Run } from "./run";
 import { buildIndex } from "./stages/corpus-index";
@@ -91,7 +100,9 @@ export async function recordReport(
   const open = (seed: number): Promise<Run> => openRunOf(plan, seed, control);
   const told = namesIn(protocol.reports.find(({ name }) => name === report.beside));
   const rows =
-    report.sweep === undefined ? await systemRows(plan, { stored, open, told }) : await sweepRows(plan, stored, open);
+    report.sweep === undefined
+      ? await systemRows(plan, { report, stored, open, told })
+      : await sweepRows(plan, stored, open);
   const { tasks: _tasks, sweep, ...asked } = report;
   const run = await open(plan.settings.seeds[0]!);
   const { commit, node, platform } = await codeVersion();
@@ -164,18 +175,18 @@ function comparedPairs(): (readonly [system: string, baseline: string])[] {
 }
 
 interface SystemRows {
+  readonly report: ReportPlan;
   readonly stored: Stored;
   readonly open: OpenRun;
   /** Systems of the report that this one stands beside. */
   readonly told: ReadonlySet<string>;
 }
 
-async function systemRows(plan: GridPlan, { stored, open, told }: SystemRows): Promise<ReportedRow[]> {
+async function systemRows(plan: GridPlan, { report, stored, open, told }: SystemRows): Promise<ReportedRow[]> {
   const { tasks, backbones, seeds, corpus, profile } = plan.settings;
   const rows: ReportedRow[] = [];
   const { numDraws } = profileOf(profile);
   const { control } = await open(seeds[0]!);
-  const kind = told.size === 0 ? "alone" : "beside";
   const total = tasks.length * backbones.length;
   let done = 0;
   for (const name of tasks) {
@@ -192,10 +203,11 @@ async function systemRows(plan: GridPlan, { stored, open, told }: SystemRows): P
       }
       control.onProgress?.({ stage: "measuring tasks", done, total });
       const bootstrap = { numDraws };
+      const analyses = analysesFor(report, answers[0]!.predictions);
       const measured = [
         ...measureOverSeeds(answers, { bootstrap, pairs: comparedPairs() }).filter((row) => isNew(row, told)),
         ...measureEvidence(answers, { bootstrap }).filter((row) => isNew(row, told)),
-        ...(isAnalysed(plan, answers[0]!) ? await analyseSeeds(plan, runs, { task: name, backbone, kind }) : []),
+        ...(await analyseSeeds(plan, runs, { task: name, backbone, analyses })),
       ];
       rows.push(...measured.map((row) => ({ ...row, backbone })));
       control.onProgress?.({ stage: "measuring tasks", done: ++done, total });
@@ -211,10 +223,16 @@ function isNew(row: Measurement, told: ReadonlySet<string>): boolean {
   return isPlain || !told.has(system) || (baseline !== null && !told.has(baseline));
 }
 
-/** Of a report of one task whose questions have one label each and whose two retrievers answered, the analyses are stored too. */
-function isAnalysed({ settings }: GridPlan, { predictions }: SeedAnswers): boolean {
-  const has = (system: string): boolean => predictions.some((each) => each.system === system);
-  return settings.tasks.length === 1 && has(BASELINE_SYSTEM) && has(FULL_SYSTEM) && predictions.every(isOneLabel);
+/** A report's analyses. They are of questions with one label each: of others the usual ones are left out, and named ones refused. */
+function analysesFor(report: ReportPlan, predictions: readonly Prediction[]): readonly AnalysisName[] {
+  const analyses = analysesOf(report);
+  const odd = predictions.find((prediction) => !isOneLabel(prediction));
+  if (odd === undefined) return analyses;
+  if (report.analyses === undefined) return [];
+  throw new ConfigError(
+    `results: the analyses of ${report.name} (${analyses.join(", ")}) must be of questions with one label each; got the form ${odd.form}. Leave them out of data/protocol.json.`,
+    { name: report.name, form: odd.form },
+  );
 }
 
 async function sweepRows(plan: GridPlan, stored: Stored, open: OpenRun): Promise<SweepRow[]> {

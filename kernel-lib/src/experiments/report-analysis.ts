@@ -18,14 +18,16 @@ import { openWorld } from "./grid/session";
 import { readerChanges, retrieverChanges } from "./grid/sizes";
 import { type OpenedTask, openTask } from "./open-task";
 import { profileOf } from "./profiles";
+import type { AnalysisName } from "./protocol";
 import type { Run } from "./run";
 import { buildIndex, type Index } from "./stages/corpus-index";
 import { intervene, readCandidates } from "./stages/intervention";
 import { type TunedReader, tuneReader } from "./stages/reader";
 import { tuneRetriever } from "./stages/retriever";
 
-// What a report of one task stores besides values and differences: what its reader does with a pair, where answers go wrong, what training
-// changed in the lists, how uneven the fusion is. A report beside another: the oracle by number of candidates, and what each system costs.
+// What a report of one task stores besides values and differences, an analysis by name: what its reader does with a pair, where answers go
+// wrong, what training changed in the lists, how uneven the fusion is, whom the reader trusts, the oracle by number of candidates, and what
+// each system costs.
 
 /** One seed of a report's task and reader. */
 export interface AnalysedSeed {
@@ -33,34 +35,41 @@ export interface AnalysedSeed {
   readonly predictions: readonly Prediction[];
 }
 
-/** Of which task and reader, and which analyses: those of a report by itself, or those of one beside another. */
+/** Of which task and reader, and which analyses. */
 interface Analysed {
   readonly task: string;
   readonly backbone: string;
-  readonly kind: "alone" | "beside";
+  readonly analyses: readonly AnalysisName[];
 }
 
 /**
  * The analyses of one task and reader over the seeds of a report: each seed's rows, then their mean with its t-interval over seeds. No model is
- * trained: the reader that FT RAG answered with is opened and asked once more.
+ * trained: where an analysis asks the reader that FT RAG answered with, that one is opened, once a seed.
  *
  * @throws StateError when that reader is not stored. InterruptedError on abort. Otherwise as the analyses do.
  */
 export async function analyseSeeds(
   plan: GridPlan,
   seeds: readonly AnalysedSeed[],
-  { task, backbone, kind }: Analysed,
+  { task, backbone, analyses }: Analysed,
 ): Promise<Measurement[]> {
+  if (analyses.length === 0) return [];
   const bySeed: Measurement[][] = [];
-  for (const seed of seeds) {
-    const { run } = seed;
+  for (const { run, predictions } of seeds) {
     assertNotInterrupted("results", run.control.signal);
     const { corpus: asked } = plan.settings;
     const opened = await openTask(run, task, asked === null ? {} : { corpus: asked });
-    bySeed.push(await ANALYSES[kind]({ plan, run, opened, backbone }, seed.predictions));
+    bySeed.push(await analyseSeed({ plan, run, opened, backbone, predictions }, analyses));
     run.control.onProgress?.({ stage: "analysing seeds", done: bySeed.length, total: seeds.length });
   }
   return aggregateMeasurements(bySeed);
+}
+
+/** One seed, its task opened. */
+interface Seed extends AnalysedSeed {
+  readonly plan: GridPlan;
+  readonly opened: OpenedTask;
+  readonly backbone: string;
 }
 
 /** An index and the reader that FT RAG answered with. */
@@ -69,38 +78,44 @@ interface Tuned {
   readonly reader: TunedReader;
 }
 
-/** What is measured of one seed: the reader is asked once more, then what is stored. */
-const ANALYSES: Readonly<
-  Record<Analysed["kind"], (place: ReaderPlace, predictions: readonly Prediction[]) => Promise<Measurement[]>>
-> = {
-  alone: async (place, predictions) => [
-    ...(await withReader(place, (tuned) => intervene(place.run, tuned))),
-    ...storedRows(place.run, place.opened, predictions),
-  ],
-  beside: async (place) => [
-    ...(await withReader(place, (tuned) => candidateRows(place, tuned))),
-    ...(await costRows(place)),
-  ],
+type Rows = readonly Measurement[];
+/** How an analysis is made: by asking the reader once more, or from what is stored. */
+type Analysis =
+  | { readonly from: "reader"; readonly measure: (seed: Seed, tuned: Tuned) => Promise<Rows> }
+  | { readonly from: "stored"; readonly measure: (seed: Seed) => Rows | Promise<Rows> };
+
+const REGISTRY: Readonly<Record<AnalysisName, Analysis>> = {
+  pairs: { from: "reader", measure: ({ run }, tuned) => intervene(run, tuned) },
+  candidates: { from: "reader", measure: candidateRows },
+  outcomes: { from: "stored", measure: outcomeRows },
+  lists: { from: "stored", measure: listRows },
+  weights: { from: "stored", measure: weightRows },
+  trust: { from: "stored", measure: trustRows },
+  costs: { from: "stored", measure: costRows },
 };
 
-async function candidateRows({ run, opened: { task }, backbone }: ReaderPlace, tuned: Tuned): Promise<Measurement[]> {
+/** The rows of one seed: first those that the reader is asked for, then those of what is stored. */
+async function analyseSeed(seed: Seed, names: readonly AnalysisName[]): Promise<Measurement[]> {
+  const asked = names.map((name) => REGISTRY[name]);
+  const ofReader = asked.filter((each) => each.from === "reader");
+  const rows: Measurement[] = [];
+  if (ofReader.length > 0) {
+    await withReader(seed, async (tuned) => {
+      for (const { measure } of ofReader) rows.push(...(await measure(seed, tuned)));
+    });
+  }
+  for (const each of asked) if (each.from === "stored") rows.push(...(await each.measure(seed)));
+  return rows;
+}
+
+async function candidateRows({ run, opened: { task }, backbone }: Seed, tuned: Tuned): Promise<Measurement[]> {
   const options = retrieverChanges(run.profile, { task: task.name, backbone });
   const heads = await tuneRetriever(run, { task, ...tuned, options });
   const { test, train } = await readCandidates(run, { ...tuned, heads });
   return measureCandidates(test, { task, train, bootstrap: { numDraws: profileOf(run.profile).numDraws } });
 }
 
-interface ReaderPlace {
-  readonly plan: GridPlan;
-  readonly run: Run;
-  readonly opened: OpenedTask;
-  readonly backbone: string;
-}
-
-async function withReader<T>(
-  { plan, run, opened, backbone }: ReaderPlace,
-  ask: (tuned: Tuned) => Promise<T>,
-): Promise<T> {
+async function withReader({ plan, run, opened, backbone }: Seed, ask: (tuned: Tuned) => Promise<void>): Promise<void> {
   requireReader(plan, run, backbone);
   const { task, corpus } = opened;
   const world = openWorld(plan.settings);
@@ -110,7 +125,7 @@ async function withReader<T>(
     const options = readerChanges(run.profile, "retrieval", of);
     const reader = await tuneReader(run, { task, index, readerFolder: world.readerFolder(backbone), options });
     try {
-      return await ask({ index, reader });
+      await ask({ index, reader });
     } finally {
       reader.dispose();
     }
@@ -120,7 +135,7 @@ async function withReader<T>(
 }
 
 /** What each system of a grid took with one seed, as rows: shares and numbers of weights, prompts, seconds. */
-async function costRows({ plan: { settings }, run, opened: { task }, backbone }: ReaderPlace): Promise<Measurement[]> {
+async function costRows({ plan: { settings }, run, opened: { task }, backbone }: Seed): Promise<Measurement[]> {
   const world = openWorld(settings);
   const models = [
     await checkpointFor(run, "clip", world.encoderFolder),
@@ -162,18 +177,35 @@ function requireReader({ stages }: GridPlan, { seed }: Run, backbone: string): v
   );
 }
 
-/** What stored answers tell by themselves. */
-function storedRows(run: Run, { task, corpus, facts }: OpenedTask, predictions: readonly Prediction[]): Measurement[] {
-  const inputs = { task, corpus, bootstrap: { numDraws: profileOf(run.profile).numDraws } };
-  const of = (system: string) => predictions.filter((each) => each.system === system);
-  const [before, after] = [of(BASELINE_SYSTEM), of(FULL_SYSTEM)];
-  const both = [...before, ...after];
-  const named = (one: Prediction) => ({ ...listOf(one), system: one.system });
-  return [
-    ...measureAttribution(both, inputs),
-    ...measureFlows(both, [BASELINE_SYSTEM, FULL_SYSTEM], inputs),
-    ...measureListChanges({ ...inputs, facts, before: before.map(named), after: after.map(named) }),
-    ...measureFusionWeights(after, { task, bootstrap: inputs.bootstrap }),
-    ...(facts === null ? [] : measureTrust(labelPredictions(before), { ...inputs, facts, questions: "unmarked" })),
-  ];
+const answersOf = ({ predictions }: Seed, system: string): Prediction[] =>
+  predictions.filter((each) => each.system === system);
+
+/** What the analyses of stored answers have in common. */
+function inputsOf({ run, opened: { task, corpus } }: Seed) {
+  return { task, corpus, bootstrap: { numDraws: profileOf(run.profile).numDraws } };
+}
+
+function outcomeRows(seed: Seed): Measurement[] {
+  const both = [...answersOf(seed, BASELINE_SYSTEM), ...answersOf(seed, FULL_SYSTEM)];
+  const inputs = inputsOf(seed);
+  return [...measureAttribution(both, inputs), ...measureFlows(both, [BASELINE_SYSTEM, FULL_SYSTEM], inputs)];
+}
+
+function listRows(seed: Seed): Measurement[] {
+  const of = (system: string) => answersOf(seed, system).map((one) => ({ ...listOf(one), system: one.system }));
+  const { facts } = seed.opened;
+  return measureListChanges({ ...inputsOf(seed), facts, before: of(BASELINE_SYSTEM), after: of(FULL_SYSTEM) });
+}
+
+function weightRows(seed: Seed): Measurement[] {
+  const { task, bootstrap } = inputsOf(seed);
+  return measureFusionWeights(answersOf(seed, FULL_SYSTEM), { task, bootstrap });
+}
+
+/** None of a task whose pictures nothing is known of. */
+function trustRows(seed: Seed): Measurement[] {
+  const { facts } = seed.opened;
+  if (facts === null) return [];
+  const answers = labelPredictions(answersOf(seed, BASELINE_SYSTEM));
+  return measureTrust(answers, { ...inputsOf(seed), facts, questions: "unmarked" });
 }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
+  ANALYSES,
+  analysesOf,
   assertFresh,
   assertSettled,
   developmentSeeds,
@@ -45,6 +47,16 @@ describe("the committed protocol", () => {
     expect(standardDials("casebook")).toMatchObject(chosen.value);
   });
 
+  it("asks FT RAG alone whom the reader trusts, beside the main result", () => {
+    const trust = reportOf(loadProtocol(), "trust");
+    expect(trust).toMatchObject({
+      beside: "casebook",
+      systems: ["ft-rag"],
+      needs: expect.arrayContaining(["more-runs"]),
+    });
+    expect(analysesOf(trust)).toEqual(["trust"]);
+  });
+
   it("names the runs behind every stored table, on the seeds that the table says", () => {
     const protocol = loadProtocol();
     for (const plan of protocol.reports.filter(({ name }) => hasResults(name))) {
@@ -76,6 +88,30 @@ describe("a protocol", () => {
     expect(parse({ reports: beside({ systems: ["jomed"] }) }).reports[1]!.beside).toBe("main");
     for (const odd of [{ beside: "none" }, { beside: "others" }, { seeds: [12] }, { tasks: ["casebook-set"] }])
       expect(() => parse({ reports: beside(odd) })).toThrow(/put the report others beside one on the same tasks/);
+  });
+
+  it("takes the analyses that a report names, each with the systems that it needs; refuses unknown ones, none, and those of no single task", () => {
+    const naming = (changes: object) => parse({ reports: report(changes) }).reports[0]!;
+    expect(analysesOf(naming({ analyses: ["trust", "pairs"] }))).toEqual(["trust", "pairs"]); // FT RAG alone is enough
+    for (const analyses of [["truth"], [], ["trust", "trust"], "trust"])
+      expect(() => naming({ analyses })).toThrow(
+        new RegExp(`name the analyses of the report main, each once, among ${Object.keys(ANALYSES).join(", ")}; got `),
+      );
+    expect(() => naming({ analyses: ["trust", "weights"] })).toThrow(
+      /ask jomed in the report main, for its analysis weights; got \["ft-rag"\]/,
+    );
+    const sweep = { variant: "casebook", dials: { knowledge: [0] } };
+    for (const odd of [{ tasks: ["casebook", "casebook-seven"] }, { tasks: undefined, sweep }])
+      expect(() => naming({ ...odd, analyses: ["trust"] })).toThrow(/give the report main one task, since it names/);
+  });
+
+  it("stores the usual analyses of a report that names none, where it has one task, FT RAG and JOMED", () => {
+    const usual = (changes: object) => analysesOf({ ...REPORT, systems: ["ft-rag", "jomed"], ...changes });
+    expect(usual({})).toEqual(["pairs", "outcomes", "lists", "weights", "trust"]);
+    expect(usual({ beside: "other" })).toEqual(["candidates", "costs"]);
+    for (const less of [{ systems: ["jomed"] }, { systems: ["ft-rag"] }, { tasks: ["casebook", "casebook-seven"] }])
+      expect(usual(less)).toEqual([]);
+    expect(usual({ tasks: undefined, sweep: { variant: "casebook", dials: {} } })).toEqual([]);
   });
 
   it("refuses seeds that nobody set aside, and fresh seeds that were looked at", () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { boardOf } from "../../src/analysis/findings";
 import type { SweepRow } from "../../src/analysis/sweep";
 import { planGrid } from "../../src/experiments/grid/plan";
 import { runGrid } from "../../src/experiments/grid/run-grid";
@@ -40,11 +41,13 @@ const BESIDE: ReportPlan = {
   systems: ["ft-rag", "jomed", "gsco-like"],
   beside: "tiny",
 };
+/** One analysis, of FT RAG's stored answers. */
+const TRUST: ReportPlan = { ...REPORT, name: "tiny-trust", systems: ["ft-rag"], beside: "tiny", analyses: ["trust"] };
 const PROTOCOL: Protocol = {
   development: [{ seeds: [101], what: "dials", since: "2026-11-30" }],
   fresh: { seeds: [11, 12], what: "reports", since: "2026-11-30" },
   choices: [],
-  reports: [REPORT, BESIDE, SWEEP],
+  reports: [REPORT, BESIDE, TRUST, SWEEP],
 };
 const OPTIONS: RecordOptions = { artifactsDir: join(folder, "artifacts"), checkpointsDir: folder };
 
@@ -112,6 +115,42 @@ test("a report beside another has what that one lacks: its systems, the oracle b
   expect(share("jomed")).toBeGreaterThan(share("ft-rag")); // two towers more
   expect(share("jomed")).toBeLessThan(1);
   expect(of({ metric: "answeringPasses", system: "jomed" })[0]).toMatchObject({ seeds: 2, n: 32 });
+});
+
+test("a report that names one analysis stores it alone, as a report of all has it, and says nothing to a claim", async () => {
+  await compute(TRUST);
+  const { manifest, rows } = await recordReport(PROTOCOL, TRUST, OPTIONS);
+  const told = rows as readonly ReportedRow[];
+  expect(manifest.analyses).toEqual(["trust"]);
+  const ofTrust = ["trust", "followsCaption", "trustGap"];
+  expect([...new Set(told.map(({ metric }) => metric))]).toEqual(["accuracy", "macroF1", ...ofTrust]);
+  expect(told.every(({ system, baseline }) => system === "ft-rag" && baseline === null)).toBe(true);
+  const board = boardOf([{ report: "tiny-trust", rows: told }]);
+  expect(board.flatMap(({ finding, elsewhere }) => [...elsewhere, ...(finding === null ? [] : [finding])])).toEqual([]);
+  const all = (await recordReport(PROTOCOL, REPORT, OPTIONS)).rows as readonly ReportedRow[];
+  expect(told.filter(({ metric }) => ofTrust.includes(metric))).toEqual(
+    all.filter(({ metric, subset }) => ofTrust.includes(metric) && subset !== "one pair"),
+  );
+});
+
+test("analyses of stored answers need no reader, those that ask it do", async () => {
+  const readers = join(folder, "artifacts", "reader");
+  renameSync(readers, `${readers}-away`);
+  try {
+    const record = (analyses: ReportPlan["analyses"] & {}) => recordReport(PROTOCOL, { ...REPORT, analyses }, OPTIONS);
+    expect((await record(["trust", "weights"])).rows.length).toBeGreaterThan(0);
+    await expect(record(["trust", "pairs"])).rejects.toThrow(/the reader of qwen2-vl, seed 11, must be stored/);
+  } finally {
+    renameSync(`${readers}-away`, readers);
+  }
+});
+
+test("an analysis that a report names is refused of questions with several labels", async () => {
+  const named: ReportPlan = { ...TRUST, name: "tiny-set", tasks: [`casebook-set${MARK}`] };
+  await compute(named);
+  await expect(recordReport(PROTOCOL, named, OPTIONS)).rejects.toThrow(
+    /the analyses of tiny-set \(trust\) must be of questions with one label each; got the form labels/,
+  );
 });
 
 test("a sweep has what was measured and what was predicted of each world, and the same rows again", async () => {
