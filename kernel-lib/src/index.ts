@@ -45,10 +45,12 @@ export { type OpenedTask, openTask } from "./experiments/open-task";
 export {
   hasResults,
   loadResults,
+  loadSweep,
   type ReportedRow,
   type ResultsManifest,
   type ResultsTable,
   storedBoard,
+  type SweepTable,
 } from "./experiments/stored-results";
 export { type Profile, profileOf } from "./experiments/profiles";
 export { frozenCandidates } from "./training/over-index";

@@ -4,8 +4,8 @@ import { mean } from "../base/numbers";
 import type { Prediction } from "../base/types";
 import { type BootstrapOptions, bootstrap, type Interval, pairedBootstrap, type Statistic } from "../metrics/bootstrap";
 import { pearson } from "../metrics/correlation";
-import type { CasebookDials } from "../phantoms/casebook/dials";
-import { parseCasebookName } from "../phantoms/casebook/names";
+import { type CasebookDials, standardDials } from "../phantoms/casebook/dials";
+import { type CasebookSetting, parseCasebookName } from "../phantoms/casebook/names";
 import { BASELINE_SYSTEM, FULL_SYSTEM } from "../systems/systems";
 import { isInconsistent } from "./inconsistency";
 import { bySystem, findMeasurement, type Measurement, shareOf } from "./measurement";
@@ -99,7 +99,7 @@ export function measureSweep(
 }
 
 function rowsOfSetting(task: string, cells: readonly SweepCell[], settings: BootstrapOptions): SweepRow[] {
-  const { knowledge, visibility, pull, alike } = dialsOf(task);
+  const { knowledge, visibility, pull, alike } = settingOf("measureSweep", task).dials;
   const asked = cells.map(questionsOf);
   const [seeds, n] = [cells.length, asked.flat().length];
   const about = { task, knowledge, visibility, pull, alike, seeds };
@@ -114,15 +114,12 @@ function rowsOfSetting(task: string, cells: readonly SweepCell[], settings: Boot
   return [...measured, ...worked];
 }
 
-function dialsOf(task: string): CasebookDials {
+function settingOf(where: string, task: string): CasebookSetting {
   const setting = parseCasebookName(task);
-  if (setting !== null) return setting.dials;
-  throw new DataError(
-    `measureSweep: task must be a setting of the casebook; got "${task}". Sweep casebook:dial=… names.`,
-    {
-      task,
-    },
-  );
+  if (setting !== null) return setting;
+  throw new DataError(`${where}: task must be a setting of the casebook; got "${task}". Sweep casebook:dial=… names.`, {
+    task,
+  });
 }
 
 /** One question: which systems are right, and whether it is inconsistent under FT RAG. */
@@ -240,6 +237,28 @@ function theoryOf({ told: { before, after }, expectations }: SweepCell) {
     predictedGain: jomed - ftRag,
     predictedMost: predict(before, Math.max(reachable, before.sameShare)) - ftRag,
   };
+}
+
+const DIALS = ["knowledge", "visibility", "pull", "alike"] as const;
+
+/**
+ * Rows of a sweep in the order of its dials: settings that turn `knowledge` alone, then those that turn `visibility`, `pull` and `alike`; each
+ * kind by its values, least first.
+ *
+ * @throws DataError when a setting is no casebook's.
+ */
+export function orderSettings(rows: readonly SweepRow[]): SweepRow[] {
+  const placeOf = (row: SweepRow): number[] => {
+    const standard = standardDials(settingOf("orderSettings", row.task).variant);
+    const turned = DIALS.map((dial) => row[dial] !== standard[dial]).lastIndexOf(true);
+    return [Math.max(turned, 0), ...DIALS.map((dial) => row[dial])];
+  };
+  const places = new Map(rows.map((row) => [row, placeOf(row)]));
+  return [...rows].sort((a, b) => {
+    const [first, second] = [places.get(a)!, places.get(b)!];
+    const at = first.findIndex((value, i) => value !== second[i]);
+    return at < 0 ? 0 : first[at]! - second[at]!;
+  });
 }
 
 /**

@@ -9,9 +9,13 @@ import { DataError } from "../base/errors";
 import {
   hasResults,
   loadResults,
+  loadSweep,
   type ReportedRow,
+  type ResultsManifest,
   type ResultsTable,
+  type SweepTable,
   storedBoard,
+  storedSweeps,
 } from "../experiments/stored-results";
 import { percent, points } from "../figures/text";
 import { boardRows } from "../frames/board";
@@ -69,6 +73,7 @@ function drawStored(name: string): string {
   if (name === "findings") return boardMarkdown(boardRows(storedBoard()));
   if (name === "readers") return readersMarkdown(storedBoard());
   if (name === "verdicts") return verdictsMarkdown(boardRows(storedBoard()));
+  if (name === "sweep" && storedSweeps().length > 0) return sweepMarkdown(loadSweep());
   const analysis = ANALYSES[name];
   if (analysis !== undefined) {
     const [report, write] = analysis;
@@ -83,7 +88,7 @@ const ANALYSES: Readonly<Record<string, readonly [report: string, write: (rows: 
   outcomes: ["casebook", outcomesTable],
   lists: ["casebook", listsTable],
   weights: ["casebook", weightsTable],
-  trust: ["casebook", trustTable],
+  trust: ["trust", trustTable],
   candidates: ["comparators", candidatesTable],
 };
 const notRecorded = (report: string): string => `*Not recorded yet: \`npm run results -- ${report}\`.*`;
@@ -157,13 +162,15 @@ function listsTable(rows: readonly ReportedRow[]): string {
 /** Whom the reader trusts: a line for each relation of the two pictures. */
 function trustTable(rows: readonly ReportedRow[]): string {
   const subsets = distinct(rows.flatMap((row) => (row.metric === "trust" ? [row.subset] : [])));
-  if (subsets.length === 0) return NOT_RECORDED;
+  if (subsets.length === 0) return notRecorded("trust");
+  const gaps = rows.filter((row) => row.metric === "trustGap" && row.system === BASELINE_SYSTEM);
+  const write = differencesOf(gaps, "student");
   const lines = subsets.map((subset) => [
     subset,
     ...["trust", "followsCaption"].map((metric) =>
       cell(rows, { subset, metric, system: BASELINE_SYSTEM }, withInterval),
     ),
-    cell(rows, { subset, metric: "trustGap", system: BASELINE_SYSTEM }, difference),
+    cell(gaps, { subset }, write),
   ]);
   return markdownTable(
     ["picture of the pair", "trust", "answers that follow the caption", "less than in the same pattern"],
@@ -237,17 +244,32 @@ function comparedTable(rows: readonly ReportedRow[]): string {
 
 const count = ({ value }: Pick<Measurement, "value">): string => Math.round(value).toLocaleString("en-US");
 
-/** A table as Markdown, with a line on where it comes from. */
+/** A report as Markdown: a line on where it comes from, its table of systems, and those of the analyses that it names. */
 export function resultsMarkdown({ manifest, rows }: ResultsTable): string {
-  const { kind, tasks, seeds, source, madeAt, code } = manifest;
-  const body =
-    kind === "sweep"
-      ? sweepTable(rows as readonly SweepRow[])
-      : (manifest.beside === undefined ? tablesOf(tasks) : comparedTable)(rows as readonly ReportedRow[]);
-  const commit = code.commit === null ? "" : `, commit ${code.commit.slice(0, 8)}`;
-  const about = `Replica scale, ${source === "real" ? "real data" : "phantom"}, ${seeds.length > 1 ? "seeds" : "seed"} ${seeds.join(", ")}, per cent, 95 % intervals over seeds and questions (${madeAt.slice(0, 10)}${commit}). ${AFTER_HOLM}`;
-  return `${about}\n\n${body}`;
+  if (manifest.kind === "sweep") return sweepMarkdown({ manifests: [manifest], rows: rows as readonly SweepRow[] });
+  const reported = rows as readonly ReportedRow[];
+  const systems = systemTables(manifest, reported);
+  const analyses = (manifest.analyses ?? []).flatMap((name) => ANALYSES[name]?.[1](reported) ?? []);
+  const over = [
+    ...(systems.length > 0 ? ["over seeds and questions"] : []),
+    ...(analyses.length > 0 ? [systems.length > 0 ? "of analyses over seeds" : "over seeds"] : []),
+  ];
+  const about = `Replica scale, ${originOf(manifest)}, per cent, 95 % intervals ${over.join(", ")} (${madeOf(manifest)}). ${AFTER_HOLM}`;
+  return [about, ...systems, ...analyses].join("\n\n");
 }
+
+/** Of a report beside another that names its analyses, no table of systems unless there is a difference or a cost to show. */
+function systemTables({ tasks, beside, analyses }: ResultsManifest, rows: readonly ReportedRow[]): string[] {
+  if (beside === undefined) return [tablesOf(tasks)(rows)];
+  const isCompared = rows.some(({ subset, baseline }) => subset === "all" && baseline !== null);
+  return analyses === undefined || analyses.includes("costs") || isCompared ? [comparedTable(rows)] : [];
+}
+
+const originOf = ({ source, seeds }: ResultsManifest): string =>
+  `${source === "real" ? "real data" : "phantom"}, ${seeds.length > 1 ? "seeds" : "seed"} ${seeds.join(", ")}`;
+
+const madeOf = ({ madeAt, code }: ResultsManifest): string =>
+  `${madeAt.slice(0, 10)}${code.commit === null ? "" : `, commit ${code.commit.slice(0, 8)}`}`;
 
 const tablesOf = (tasks: readonly string[]) => (tasks.length === 1 ? systemsTable : tasksTable);
 
@@ -343,8 +365,25 @@ function tasksTable(rows: readonly ReportedRow[]): string {
   );
 }
 
-/** Of a sweep: a line for each setting. */
-function sweepTable(rows: readonly SweepRow[]): string {
+/** A sweep as Markdown, of one report or of several in one table: then each line names its report. */
+export function sweepMarkdown({ manifests, rows }: SweepTable): string {
+  const [first, ...others] = manifests;
+  const intervals = "per cent, 95 % intervals over seeds and questions";
+  const about =
+    others.length === 0
+      ? `${originOf(first!)}, ${intervals} (${madeOf(first!)})`
+      : `${intervals}: ${manifests.map((each) => `${each.name} (${originOf(each)}, ${madeOf(each)})`).join("; ")}`;
+  return `Replica scale, ${about}. ${AFTER_HOLM}\n\n${sweepTable({ manifests, rows })}`;
+}
+
+const SWEEP_HEADER: readonly string[] = [
+  ...["knowledge", "visibility", "pull", "closed-book", "FT RAG", "JOMED"],
+  ...["FT RAG over closed-book", "predicted", "JOMED over FT RAG", "predicted"],
+  ...["inconsistent", "same pattern, before → after", "readings that follow a swapped caption"],
+];
+
+/** A line for each setting. */
+function sweepTable({ manifests, rows }: SweepTable): string {
   const gains = rows.filter(({ measure }) => measure === "ragGain" || measure === "gain");
   const write = differencesOf(gains as readonly (SweepRow & Paired)[]);
   const lines = distinct(rows.map(({ task }) => task)).map((task) => {
@@ -366,23 +405,10 @@ function sweepTable(rows: readonly SweepRow[]): string {
         `${before} → ${after}`,
         find("believed") === undefined ? NOT_MEASURED : value("believed"),
       ],
+      ...(manifests.length > 1 ? [manifests.find(({ tasks }) => tasks.includes(task))!.name] : []),
     ];
   });
-  const header = [
-    "knowledge",
-    "visibility",
-    "pull",
-    "closed-book",
-    "FT RAG",
-    "JOMED",
-    "FT RAG over closed-book",
-    "predicted",
-    "JOMED over FT RAG",
-    "predicted",
-    "inconsistent",
-    "same pattern, before → after",
-    "readings that follow a swapped caption",
-  ];
+  const header = manifests.length > 1 ? [...SWEEP_HEADER, "report"] : SWEEP_HEADER;
   const note = lines.length < 4 ? "" : `\n\n${correlations(rows)}`;
   return `${markdownTable(header, lines)}${note}`;
 }

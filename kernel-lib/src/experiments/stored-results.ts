@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { type BoardLine, boardOf } from "../analysis/findings";
 import type { Measurement } from "../analysis/measurement";
-import type { SweepRow } from "../analysis/sweep";
+import { orderSettings, type SweepRow } from "../analysis/sweep";
 import { ConfigError, DataError } from "../base/errors";
 import { repositoryRoot } from "../base/paths";
 import type { CodeVersion } from "../store/artifact";
@@ -53,10 +53,10 @@ export function digestOf(value: unknown): string {
 export const resultsFolder = (): string => join(repositoryRoot(), "data", "results");
 
 /** The file of a report's table. */
-export const resultsFile = (name: string): string => join(resultsFolder(), `${name}.json`);
+export const resultsFile = (name: string, folder: string = resultsFolder()): string => join(folder, `${name}.json`);
 
 /** Whether a report's table is stored. */
-export const hasResults = (name: string): boolean => existsSync(resultsFile(name));
+export const hasResults = (name: string, folder?: string): boolean => existsSync(resultsFile(name, folder));
 
 /**
  * The stored table of a report, as data/protocol.json names it: "casebook", "sweep" …
@@ -86,16 +86,64 @@ export function loadResults(name: string, file: string = resultsFile(name)): Res
   throw refuse("be of fresh seeds, not a trial");
 }
 
+/** Sweeps that are one table: where each comes from, and all their rows. */
+export interface SweepTable {
+  readonly manifests: readonly ResultsManifest[];
+  /** In the order of the dials (`orderSettings`). */
+  readonly rows: readonly SweepRow[];
+}
+
+/** The reports of data/protocol.json that are sweeps and stored, by name. */
+export function storedSweeps(folder?: string): string[] {
+  const sweeps = loadProtocol().reports.filter(({ sweep }) => sweep !== undefined);
+  return sweeps.map(({ name }) => name).filter((name) => hasResults(name, folder));
+}
+
+/**
+ * The sweep with all settings that are stored: the tables of every report of data/protocol.json that turns dials, as one.
+ *
+ * @param folder default data/results.
+ * @throws DataError when none is stored, one is malformed, or a setting stands in two of them: each has one number, and none is chosen here.
+ * @example const { rows } = kernel.loadSweep()
+ */
+export function loadSweep(folder: string = resultsFolder()): SweepTable {
+  const shown = relative(repositoryRoot(), folder);
+  const tables = storedSweeps(folder).map((name) => loadResults(name, resultsFile(name, folder)));
+  if (tables.length === 0)
+    throw new DataError(`loadSweep: ${shown} must hold a sweep; got none. Run \`npm run results -- sweep\`.`, {
+      folder,
+    });
+  const manifests = tables.map(({ manifest }) => manifest);
+  const tasks = manifests.flatMap((manifest) => manifest.tasks);
+  const twice = tasks.find((task, at) => tasks.indexOf(task) < at);
+  if (twice === undefined)
+    return { manifests, rows: orderSettings(tables.flatMap(({ rows }) => rows as readonly SweepRow[])) };
+  const both = manifests.flatMap((manifest) => (manifest.tasks.includes(twice) ? [manifest.name] : []));
+  throw new DataError(
+    `loadSweep: ${shown} must hold each setting in one sweep; got ${twice} in ${both.join(" and ")}. Load one of them with loadResults.`,
+    { task: twice, reports: both },
+  );
+}
+
 /**
  * The board of findings from the tables that are stored, of the reports that data/protocol.json names; no model is opened. A claim that no
- * stored table can judge is "not run".
+ * stored table can judge is "not run". Sweeps are one report, "sweep".
  *
+ * @param folder default data/results.
  * @throws DataError when a stored table is malformed.
  * @example kernel.storedBoard().map(({ claim, verdict }) => `${claim.says}: ${verdict}`)
  */
-export function storedBoard(): BoardLine[] {
+export function storedBoard(folder: string = resultsFolder()): BoardLine[] {
+  const sweeps = storedSweeps(folder);
   const names = loadProtocol().reports.map(({ name }) => name);
-  return boardOf(names.filter(hasResults).map((report) => ({ report, rows: loadResults(report).rows })));
+  const tables = names.filter((name) => hasResults(name, folder) && !sweeps.slice(1).includes(name));
+  return boardOf(
+    tables.map((name) =>
+      sweeps.includes(name)
+        ? { report: "sweep", rows: loadSweep(folder).rows }
+        : { report: name, rows: loadResults(name, resultsFile(name, folder)).rows },
+    ),
+  );
 }
 
 /**

@@ -7,7 +7,7 @@ import type { SweepMeasure, SweepRow } from "../../src/analysis/sweep";
 import { repositoryRoot } from "../../src/base/paths";
 import { readersMarkdown, verdictsMarkdown } from "../../src/cli/board-text";
 import { main, parseResults } from "../../src/cli/results";
-import { RESULT_PAGES, resultsMarkdown, withResults } from "../../src/cli/results-pages";
+import { RESULT_PAGES, resultsMarkdown, sweepMarkdown, withResults } from "../../src/cli/results-pages";
 import { type ReportedRow, type ResultsManifest, storedBoard } from "../../src/experiments/stored-results";
 import { findingsFigure } from "../../src/figures/findings-figure";
 import { type BoardRow, boardRows } from "../../src/frames/board";
@@ -50,6 +50,18 @@ const ROWS = [
   row("jomed", 0.08, { baseline: "ft-rag", subset: "inconsistent" }),
   row("logits", 0, { baseline: "ft-rag", low: 0, high: 0 }),
 ];
+
+const SWEEP_MEASURES: readonly SweepMeasure[] = [
+  ...(["closedBook", "ftRag", "jomed", "ragGain", "gain", "inconsistent"] as const),
+  ...(["sameBefore", "sameAfter", "predictedRagGain", "predictedGain"] as const),
+];
+const SWEEP_ROWS = [0, 0.3, 0.7, 1].flatMap((knowledge) =>
+  SWEEP_MEASURES.map((measure): SweepRow => {
+    const [value, low, high] = [0.1 * knowledge + 0.01, 0.1 * knowledge, 0.1 * knowledge + 0.02];
+    const place = { task: `k${knowledge}`, knowledge, visibility: 1, pull: 1, alike: 1 / 6 };
+    return { ...place, measure, value, low, high, n: 3000, seeds: 3 };
+  }),
+);
 
 describe("tables of pages", () => {
   it("of one task: a line a system, paired differences, identical answers said", () => {
@@ -122,41 +134,49 @@ describe("tables of pages", () => {
   });
 
   it("of a sweep: a line a setting, predicted beside measured, and how they go together", () => {
-    const measures: readonly SweepMeasure[] = [
-      "closedBook",
-      "ftRag",
-      "jomed",
-      "ragGain",
-      "gain",
-      "inconsistent",
-      "sameBefore",
-      "sameAfter",
-      "predictedRagGain",
-      "predictedGain",
-    ];
-    const rows = [0, 0.3, 0.7, 1].flatMap((knowledge) =>
-      measures.map((measure): SweepRow => {
-        const [value, low, high] = [0.1 * knowledge + 0.01, 0.1 * knowledge, 0.1 * knowledge + 0.02];
-        return {
-          task: `k${knowledge}`,
-          knowledge,
-          visibility: 1,
-          pull: 1,
-          alike: 1 / 6,
-          measure,
-          value,
-          low,
-          high,
-          n: 3000,
-          seeds: 3,
-        };
-      }),
-    );
-    const text = resultsMarkdown({ manifest: manifest({ kind: "sweep" }), rows });
+    const text = resultsMarkdown({ manifest: manifest({ kind: "sweep" }), rows: SWEEP_ROWS });
     expect(text).toContain(
       "| 0.3 | 1 | 1 | 4.0 | 4.0 | 4.0 | +4.0 (+3.0 to +5.0) | +4.0 | +4.0 (+3.0 to +5.0) | +4.0 | 4.0 | 4.0 → 4.0 | – |",
     );
     expect(text).toContain("of training the retriever 1.00");
+    expect(text).toContain("Replica scale, phantom, seeds 11, 12, per cent");
+  });
+
+  it("of sweeps of several reports: one table with one correlation, each line and date with its report", () => {
+    const manifests = [
+      manifest({ kind: "sweep", name: "sweep", tasks: ["k0", "k0.3"] }),
+      manifest({ kind: "sweep", name: "more", tasks: ["k0.7", "k1"], seeds: [13], madeAt: "2026-12-03T08:00:00.000Z" }),
+    ];
+    const text = sweepMarkdown({ manifests, rows: SWEEP_ROWS });
+    expect(text).toContain(
+      "over seeds and questions: sweep (phantom, seeds 11, 12, 2026-11-30, commit 01234567); more (phantom, seed 13, 2026-12-03, commit 01234567). Bold",
+    );
+    const ends = text.split("\n").flatMap((line) => (line.startsWith("| ") ? [line.split(" | ").at(-1)] : []));
+    expect(ends).toEqual(["report |", "sweep |", "sweep |", "more |", "more |"]);
+    expect(text.match(/of training the retriever/g)).toHaveLength(1);
+  });
+
+  it("of a report that names an analysis beside another: that table, and no table of systems of which all is told", () => {
+    const trust = (subset: string, value: number) => row("ft-rag", value, { subset, metric: "trust" });
+    const gap = row("ft-rag", 0.024, { subset: "look-alike", metric: "trustGap", low: 0.014, high: 0.034, seeds: 3 });
+    const rows = [row("ft-rag", 0.8), trust("same pattern", 0.689), trust("look-alike", 0.665), gap];
+    const about = manifest({ beside: "main", analyses: ["trust"] });
+    expect(resultsMarkdown({ manifest: about, rows }).split("\n")).toEqual([
+      expect.stringContaining(
+        "phantom, seeds 11, 12, per cent, 95 % intervals over seeds (2026-11-30, commit 01234567).",
+      ),
+      "",
+      "| picture of the pair | trust | answers that follow the caption | less than in the same pattern |",
+      "|---|---|---|---|",
+      "| same pattern | 68.9 (67.9 to 69.9) | – | – |",
+      "| look-alike | 66.5 (65.5 to 67.5) | – | **+2.4** (+1.4 to +3.4) |",
+    ]);
+    const compared = [...rows, row("jomed", 0.85), row("jomed", 0.05, { baseline: "ft-rag" })];
+    const text = resultsMarkdown({ manifest: about, rows: compared });
+    expect(text).toContain("95 % intervals over seeds and questions, of analyses over seeds (2026");
+    expect(text).toMatch(/\| JOMED \|[\s\S]*\| look-alike \|/);
+    const alone = resultsMarkdown({ manifest: manifest({ analyses: ["trust"] }), rows });
+    expect(alone).toMatch(/\| FT RAG \|[\s\S]*\| look-alike \|/);
   });
 
   it("stand between their marks; an end that is missing is found", () => {

@@ -2,15 +2,20 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import type { SweepRow } from "../../src/analysis/sweep";
 import {
   digestOf,
   loadResults,
+  loadSweep,
   type ReportedRow,
   type ResultsManifest,
   type ResultsTable,
   resultsFile,
+  storedBoard,
+  storedSweeps,
   writeResults,
 } from "../../src/experiments/stored-results";
+import { parseCasebookName } from "../../src/phantoms/casebook/names";
 
 const folder = mkdtempSync(join(tmpdir(), "results-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -71,4 +76,58 @@ test("a trial is not written into data/results, and may lie elsewhere", () => {
   const file = join(folder, "trial.json");
   writeResults(trial, file);
   expect(loadResults("main", file)).toEqual(trial);
+});
+
+/** A sweep's table: of every setting, what training gains. */
+function sweepOf(name: string, tasks: readonly string[]): ResultsTable {
+  const rows = tasks.map((task): SweepRow => {
+    const { knowledge, visibility, pull, alike } = parseCasebookName(task)!.dials;
+    const gain = { measure: "gain", value: 0.05, low: 0.04, high: 0.06, n: 3000, seeds: 3 } as const;
+    return { task, knowledge, visibility, pull, alike, ...gain };
+  });
+  const { manifest } = tableOf({ name, kind: "sweep", tasks });
+  return { manifest: { ...manifest, rows: digestOf(rows) }, rows };
+}
+
+/** A folder that holds these tables. */
+function folderOf(name: string, tables: readonly ResultsTable[]): string {
+  for (const table of tables) writeResults(table, join(folder, name, `${table.manifest.name}.json`));
+  return join(folder, name);
+}
+
+const FIRST = sweepOf("sweep", ["casebook:knowledge=0", "casebook", "casebook:visibility=0.6", "casebook:pull=0"]);
+const MORE = sweepOf("sweep-dials", ["casebook:visibility=0.3", "casebook:visibility=0.8", "casebook:pull=0.5"]);
+
+test("the sweep is one table of all its reports, in the order of the dials; of one report as that one is", () => {
+  const one = folderOf("one-sweep", [FIRST]);
+  expect(loadSweep(one)).toEqual({ manifests: [FIRST.manifest], rows: FIRST.rows });
+  const both = folderOf("two-sweeps", [MORE, FIRST]);
+  expect(storedSweeps(both)).toEqual(["sweep", "sweep-dials"]);
+  const { manifests, rows } = loadSweep(both);
+  expect(manifests).toEqual([FIRST.manifest, MORE.manifest]);
+  expect(rows.map(({ task }) => task)).toEqual([
+    ...["casebook:knowledge=0", "casebook"],
+    ...["casebook:visibility=0.3", "casebook:visibility=0.6", "casebook:visibility=0.8"],
+    ...["casebook:pull=0", "casebook:pull=0.5"],
+  ]);
+  const later = folderOf("later-sweep", [MORE]); // the second may be stored alone
+  expect(loadSweep(later).manifests).toEqual([MORE.manifest]);
+});
+
+test("a sweep is refused where none is stored, and where two reports hold one setting", () => {
+  expect(() => loadSweep(join(folder, "no-sweep"))).toThrow(
+    /no-sweep must hold a sweep; got none. Run `npm run results -- sweep`/,
+  );
+  const again = sweepOf("sweep-dials", ["casebook:visibility=0.3", "casebook:pull=0"]);
+  expect(() => loadSweep(folderOf("twice", [FIRST, again]))).toThrow(
+    /each setting in one sweep; got casebook:pull=0 in sweep and sweep-dials/,
+  );
+});
+
+test("the board knows the sweep of several reports as one", () => {
+  const board = storedBoard(folderOf("board", [FIRST, MORE]));
+  const { elsewhere } = board.find(({ claim }) => claim.name === "jomed-over-ft-rag")!;
+  expect(elsewhere.map(({ report, task }) => [report, task])).toEqual(
+    loadSweep(join(folder, "board")).rows.map(({ task }) => ["sweep", task]),
+  );
 });
