@@ -58,7 +58,7 @@ export interface CasebookDials {
   readonly captionShares: CaptionShares;
   /** Share of the training questions whose diagnosis is that of a pattern picked by chance. Default 0. */
   readonly labelNoise: number;
-  /** Share of the corpus's pairs whose caption names the diagnosis of a pattern picked by chance. 1: the corpus knows nothing. Default 0. */
+  /** Share of the corpus's pairs whose caption names the diagnosis of a pattern picked by chance; it still names its picture's signs. Default 0. */
   readonly captionNoise: number;
   /** casebook-words only: share of the questions that ask for yes or no. Default 0.25. */
   readonly yesNo: number;
