@@ -112,11 +112,13 @@ export function macroF1OfDraws(
   truth: readonly (number | readonly number[])[],
   numLabels: number,
 ): Statistic {
-  const options = { numLabels, zeroDivision: "leaveOut" } as const;
-  const nowhere = scoresOf("macroF1OfDraws", answers, truth, options).filter((score) => score === null).length;
+  const marks = markRows("macroF1OfDraws", answers, truth, numLabels);
+  const scoresIn = (rows: Iterable<LabelMarks>): number[] =>
+    countLabels(rows, numLabels).flatMap((counts) => f1Of(counts) ?? []);
+  const nowhere = numLabels - scoresIn(marks).length;
   return (rows) => {
-    const [told, right] = [rows.map((row) => answers[row]!), rows.map((row) => truth[row]!)];
-    const scores = scoresOf("macroF1OfDraws", told, right, options).filter((score) => score !== null);
+    assertAnswers("macroF1OfDraws", rows, rows);
+    const scores = scoresIn(rows.map((row) => marks[row]!));
     const counted = scores.length + nowhere;
     return counted === 0 ? 0 : sum(scores) / counted;
   };
@@ -128,8 +130,6 @@ function scoresOf(
   truth: readonly (number | readonly number[])[],
   { numLabels, ...options }: F1Options & { readonly numLabels: number },
 ): (number | null)[] {
-  assertAnswers(where, answers, truth);
-  assertInteger(`${where}: numLabels`, numLabels, 2);
   assertKnownKeys(where, options, ["zeroDivision"]);
   const { zeroDivision = 0 } = options;
   if (zeroDivision !== 0 && zeroDivision !== 1 && zeroDivision !== "leaveOut") {
@@ -137,8 +137,7 @@ function scoresOf(
       `${where}: zeroDivision must be 0, 1 or "leaveOut"; got ${JSON.stringify(zeroDivision)}. Leave it out for 0.`,
     );
   }
-  const asSet = <T extends LabelAnswer>(row: T) => (typeof row === "number" ? [row] : (row as readonly number[]));
-  const counts = countLabels(where, answers.map(asSet), truth.map(asSet), numLabels);
+  const counts = countLabels(markRows(where, answers, truth, numLabels), numLabels);
   const absent = zeroDivision === "leaveOut" ? null : zeroDivision;
   return counts.map((each) => f1Of(each) ?? absent);
 }
@@ -156,33 +155,47 @@ function f1Of({ truePositives, falsePositives, falseNegatives }: LabelCounts): n
   return mentions === 0 ? null : (2 * truePositives) / mentions;
 }
 
+/** Labels of one row: those answered, those that are true, and those that are both. */
+interface LabelMarks {
+  readonly answered: readonly number[];
+  readonly wanted: readonly number[];
+  readonly hit: readonly number[];
+}
+
 /**
- * Counts every label over the rows. A row of null (unparsed) holds no label: it misses the true ones and raises no false alarm.
+ * A row of null (unparsed) holds no label: it misses the true ones and raises no false alarm. A label named twice in a row counts once.
  *
- * @param answers label sets of the answers; a label named twice in a row counts once.
- * @throws DataError on a label outside 0 … numLabels - 1.
+ * @throws ShapeError when the lengths differ or are 0. ConfigError on numLabels. DataError on a label outside 0 … numLabels - 1.
  */
-function countLabels(
+function markRows(
   where: string,
-  answers: readonly (readonly number[] | null)[],
-  truth: readonly (readonly number[])[],
+  answers: readonly LabelAnswer[],
+  truth: readonly (number | readonly number[])[],
   numLabels: number,
-): LabelCounts[] {
-  const zeros = (): number[] => new Array<number>(numLabels).fill(0);
-  const [hits, answered, wanted] = [zeros(), zeros(), zeros()];
-  truth.forEach((row, i) => {
-    const found = different(where, answers[i] ?? [], numLabels);
-    const right = different(where, row, numLabels);
-    for (const label of right) wanted[label]! += 1;
-    for (const label of found) {
-      answered[label]! += 1;
-      if (right.includes(label)) hits[label]! += 1;
-    }
+): LabelMarks[] {
+  assertAnswers(where, answers, truth);
+  assertInteger(`${where}: numLabels`, numLabels, 2);
+  const asSet = (row: LabelAnswer): readonly number[] => (typeof row === "number" ? [row] : (row ?? []));
+  return truth.map((row, i) => {
+    const answered = different(where, asSet(answers[i] ?? null), numLabels);
+    const wanted = different(where, asSet(row), numLabels);
+    return { answered, wanted, hit: answered.filter((label) => wanted.includes(label)) };
   });
+}
+
+/** Counts every label over the rows; loops, since a bootstrap does it for thousands of draws. */
+function countLabels(rows: Iterable<LabelMarks>, numLabels: number): LabelCounts[] {
+  const zeros = (): number[] => new Array<number>(numLabels).fill(0);
+  const [hits, found, right] = [zeros(), zeros(), zeros()];
+  for (const { answered, wanted, hit } of rows) {
+    for (const label of answered) found[label]! += 1;
+    for (const label of wanted) right[label]! += 1;
+    for (const label of hit) hits[label]! += 1;
+  }
   return hits.map((truePositives, label) => ({
     truePositives,
-    falsePositives: answered[label]! - truePositives,
-    falseNegatives: wanted[label]! - truePositives,
+    falsePositives: found[label]! - truePositives,
+    falseNegatives: right[label]! - truePositives,
   }));
 }
 
@@ -192,7 +205,7 @@ function different(where: string, labels: readonly number[], numLabels: number):
     if (Number.isInteger(label) && label >= 0 && label < numLabels) continue;
     throw new DataError(`${where}: labels must be whole numbers in [0, ${numLabels - 1}]; got ${label}.`, { label });
   }
-  return labels.length < 2 ? labels : [...new Set(labels)]; // one label is the usual case, in thousands of bootstrap draws
+  return [...new Set(labels)];
 }
 
 /**

@@ -90,11 +90,40 @@ function drawNested(units: readonly (readonly (readonly number[])[])[], random: 
   return drawn;
 }
 
+/** Positions that are remembered, of all draws together: 64 MiB. */
+const MOST_REMEMBERED = 2 ** 23;
+
+type Draws = readonly (readonly number[])[];
+
+/** By what they depend on, the latest last: an analysis asks for the same draws for every system, metric and difference. */
+const remembered = new Map<string, { readonly draws: Draws; readonly size: number }>();
+
+/** The rows of every draw: remembered where there is room for all of them, else one after the other. */
+function drawnRows(units: Draws[], groups: readonly string[], options: ResolvedOptions): Iterable<readonly number[]> {
+  const { seed, numDraws, outer } = options;
+  const size = numDraws * groups.length;
+  if (size > MOST_REMEMBERED) return drawAll(units, seed, numDraws);
+  const key = JSON.stringify([seed, numDraws, groups, outer]);
+  const draws = remembered.get(key)?.draws ?? [...drawAll(units, seed, numDraws)];
+  remembered.delete(key);
+  let room = MOST_REMEMBERED - size;
+  for (const [older, { size }] of [...remembered].reverse()) {
+    room -= size;
+    if (room < 0) remembered.delete(older);
+  }
+  remembered.set(key, { draws, size });
+  return draws;
+}
+
+function* drawAll(units: readonly Draws[], seed: number, numDraws: number): Generator<readonly number[]> {
+  const random = createRandom(seed).fork("bootstrap");
+  for (let i = 0; i < numDraws; i++) yield drawNested(units, random);
+}
+
 function draw(where: string, groups: readonly string[], statistic: Statistic, options: ResolvedOptions) {
   const units = nestRows(where, groups, options.outer);
-  const random = createRandom(options.seed).fork("bootstrap");
-  const draws = Float64Array.from({ length: options.numDraws }, () => {
-    const value = statistic(drawNested(units, random));
+  const draws = Float64Array.from(drawnRows(units, groups, options), (rows) => {
+    const value = statistic(rows);
     if (Number.isFinite(value)) return value;
     throw new NumericError(`${where}: statistic must be finite on every draw; got ${value}.`, { value });
   });
