@@ -74,26 +74,23 @@ interface ReproduceContext {
   readonly signal: AbortSignal;
 }
 
-/** How much of the machine a process takes: all cores, or its share where another works beside it. */
-type Share = "all" | "share";
-
-/** TensorFlow's threads: two processes that both take all cores get in each other's way. What is computed does not depend on it. */
-function threadsOf(share: Share): Readonly<Record<string, string>> {
-  if (share === "all" || process.env["TF_NUM_INTRAOP_THREADS"] !== undefined) return {};
-  return { TF_NUM_INTRAOP_THREADS: String(Math.max(1, Math.floor(availableParallelism() / MAX_LANES))) };
+/** TensorFlow's threads: processes that all take all cores get in each other's way. What is computed does not depend on it. */
+function shareOfThreads(): Readonly<Record<string, string>> {
+  if (process.env["TF_NUM_INTRAOP_THREADS"] !== undefined) return {};
+  return { TF_NUM_INTRAOP_THREADS: String(Math.max(1, Math.floor(availableParallelism() / LANES))) };
 }
 
-interface Settled {
+/** A notebook with its values, and what its process finds in its environment. */
+interface Execution {
+  readonly file: string;
   readonly parameters: Parameters;
-  readonly share: Share;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 async function runOne(
-  file: string,
-  { parameters, share }: Settled,
-  context: ReproduceContext,
+  { file, parameters, env }: Execution,
+  { options, progress, signal }: ReproduceContext,
 ): Promise<NotebookReport> {
-  const { options, progress, signal } = context;
   const name = basename(file, ".ipynb");
   const begun = Date.now();
   const line = createNotebookLine(name, progress);
@@ -102,7 +99,7 @@ async function runOne(
     const { seconds } = await runNotebook(file, {
       ...(options.notebooksDir === null ? {} : { output: join(options.notebooksDir, basename(file)) }),
       parameters,
-      env: { ...notebookEnvironment(options), ...threadsOf(share) },
+      env,
       signal,
       onProgress: ({ done, total }) => line.enter(done + 1, total),
       onProgressText: line.show,
@@ -127,35 +124,40 @@ interface Schedule {
   readonly order: readonly string[];
   /** How many run at once. */
   readonly lanes: number;
-  /** What a process of its own computes once as many as that have begun; it takes the place of one. Null: there is none. */
+  /** What a process of its own computes, begun behind the first notebook; it takes the place of one. Null: there is none. */
   readonly beside: GridOptions | null;
 }
 
 /** Seconds by notebook of the last run of all notebooks with some settings that ended well; null: there was none. */
 type EarlierRun = ReadonlyMap<string, number> | null;
 
-const MAX_LANES = 2;
+/** Where everything is known. */
+const LANES = 2;
+/** While processes wait for what another one computes: one more, which goes on where two wait. */
+const FIRST_LANES = 3;
 
-/** The notebook that trains the most: begun as soon as what it shares with the first is under way. */
+/** The notebook that trains the most: begun once what it shares with the first ones is under way. */
 const LONGEST = "05-";
-const BEGUN_BEFORE = 2;
+const BEGUN_BEFORE = 3;
 
 /**
- * Two at once where there are two cores: a training leaves part of them idle, and what both need one of them computes while the other waits. While
- * their results are not known to be there: in reading order, since the first notebooks compute what the later ones read, but for the longest;
- * afterwards the longest first.
+ * Several at once where there are two cores: what two of them need one computes while the other waits. While their results are not known to be
+ * there: in reading order, since the first notebooks compute what the later ones read, but for the longest; afterwards the longest first.
  *
- * @param beside what they share, where it is worth a process of its own (`sharedStages`): while nothing is known to be there and two run at once.
+ * @param beside what they share, where it is worth a process of its own (`sharedStages`): while nothing is known to be there and several run at once.
  */
 export function scheduleNotebooks(
   files: readonly string[],
   earlier: EarlierRun,
   beside: GridOptions | null = null,
 ): Schedule {
-  const lanes = Math.min(MAX_LANES, availableParallelism());
-  if (earlier === null) return { order: firstOrder(files), lanes, beside: lanes < MAX_LANES ? null : beside };
+  const isAlone = availableParallelism() < LANES;
+  if (earlier === null) {
+    return { order: firstOrder(files), lanes: isAlone ? 1 : FIRST_LANES, beside: isAlone ? null : beside };
+  }
   const seconds = (file: string): number => earlier.get(basename(file, ".ipynb")) ?? 0;
-  return { order: [...files].sort((a, b) => seconds(b) - seconds(a)), lanes, beside: null };
+  const order = [...files].sort((a, b) => seconds(b) - seconds(a));
+  return { order, lanes: isAlone ? 1 : LANES, beside: null };
 }
 
 function firstOrder(files: readonly string[]): string[] {
@@ -196,7 +198,7 @@ async function computeBeside(
 ): Promise<void> {
   const script = "require(process.argv[1]).main(process.argv.slice(2)).then((code) => process.exit(code))";
   const args = ["-e", script, join(__dirname, "grid.js"), JSON.stringify(grid)];
-  const env = { ...process.env, ...notebookEnvironment(options), ...threadsOf("share") };
+  const env = { ...process.env, ...notebookEnvironment(options), ...shareOfThreads() };
   progress.update("beside", "beside the notebooks: what they share");
   await new Promise<void>((done) => {
     const child = spawn(process.execPath, args, { cwd: folder, env, stdio: "ignore", signal });
@@ -244,15 +246,15 @@ export async function reproduceNotebooks(
     if (folder !== null) await mkdir(folder, { recursive: true });
   const reports = new Map<string, NotebookReport>();
   let failure: unknown = null;
-  const notebookJob = (file: string, place: number) => async (): Promise<void> => {
-    const share = beside === null || place === 0 ? "all" : "share"; // all others wait for what the first one trains
-    reports.set(file, await runOne(file, { parameters: settings.get(file)!, share }, context));
+  const env = { ...notebookEnvironment(options), ...(lanes === 1 ? {} : shareOfThreads()) };
+  const notebookJob = (file: string) => async (): Promise<void> => {
+    reports.set(file, await runOne({ file, parameters: settings.get(file)!, env }, context));
   };
   const stopped = new AbortController(); // by a failure: nobody waits for what is computed beside then
   const around = { ...context, signal: AbortSignal.any([context.signal, stopped.signal]) };
   const besideJobs = beside === null ? [] : [() => computeBeside(beside, dirname(files[0]!), around)];
   const jobs = order.map(notebookJob);
-  await workInLanes([...jobs.slice(0, lanes), ...besideJobs, ...jobs.slice(lanes)], lanes, async (job) => {
+  await workInLanes([...jobs.slice(0, 1), ...besideJobs, ...jobs.slice(1)], lanes, async (job) => {
     try {
       await job();
     } catch (error) {
