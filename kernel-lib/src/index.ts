@@ -60,6 +60,7 @@ export {
   type BuildIndexOptions,
   frozenPassages,
   type Index,
+  measureIndexRecall,
   type RecallMeasurement,
 } from "./experiments/stages/corpus-index";
 export { expect } from "./experiments/stages/expectations";

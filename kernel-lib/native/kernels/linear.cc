@@ -1,4 +1,4 @@
-// A linear map with its bias and what it is added to, in one pass: for weights that stay in a core's second cache.
+// A linear map with its bias and what it is added to, in one pass, and its two gradients: for weights that stay in a core's second cache.
 #include <algorithm>
 
 #include "kernels.h"
@@ -9,32 +9,36 @@
 namespace jomed {
 namespace {
 
-struct Map {
-  int64_t in, out;
-  const float* bias;      // padded to whole panels
-  const float* residual;  // as y, or null
+// y[row, column] = sum over k of left[row, k] * right[k, column], in order, and what is added to it.
+struct Product {
+  int64_t length;     // of k
+  int64_t row_step;   // from one row of the left side to the next
+  int64_t step;       // from one k of the left side to the next
+  int64_t columns;
+  const float* bias;  // padded to whole panels
+  const float* add;   // as y, or null; may be y
 };
 
-// Outputs of kRows rows and one panel of kVecs vectors, held in registers; each is summed over `in` in order.
+// Outputs of kRows rows and one panel of kVecs vectors, held in registers.
 template <int kRows, int kVecs>
-void ComputeTile(const Map& map, const float* x, const float* panel, int64_t row, int64_t column, float* y) {
+void ComputeTile(const Product& product, const float* left, const float* panel, int64_t row, int64_t column, float* y) {
   constexpr int64_t width = kVecs * kWideLanes;
   Wide sum[kRows][kVecs];
   for (int r = 0; r < kRows; r++)
     for (int v = 0; v < kVecs; v++) sum[r][v] = Wide{};
-  const float* from = x + row * map.in;
-  for (int64_t k = 0; k < map.in; k++) {
+  const float* from = left + row * product.row_step;
+  for (int64_t k = 0; k < product.length; k++, from += product.step) {
     Wide right[kVecs];
     for (int v = 0; v < kVecs; v++) right[v] = LoadWide(panel + k * width + v * kWideLanes);
     for (int r = 0; r < kRows; r++)
-      for (int v = 0; v < kVecs; v++) sum[r][v] += from[r * map.in + k] * right[v];
+      for (int v = 0; v < kVecs; v++) sum[r][v] += from[r * product.row_step] * right[v];
   }
   for (int r = 0; r < kRows; r++)
-    for (int v = 0; v < kVecs; v++) sum[r][v] += LoadWide(map.bias + column + v * kWideLanes);
-  const int64_t count = std::min(width, map.out - column);
+    for (int v = 0; v < kVecs; v++) sum[r][v] += LoadWide(product.bias + column + v * kWideLanes);
+  const int64_t count = std::min(width, product.columns - column);
   for (int r = 0; r < kRows; r++) {
-    const int64_t at = (row + r) * map.out + column;
-    const float* add = map.residual == nullptr ? nullptr : map.residual + at;
+    const int64_t at = (row + r) * product.columns + column;
+    const float* add = product.add == nullptr ? nullptr : product.add + at;
     if (count == width) {
       for (int v = 0; v < kVecs; v++)
         StoreWide(y + at + v * kWideLanes, add == nullptr ? sum[r][v] : sum[r][v] + LoadWide(add + v * kWideLanes));
@@ -46,7 +50,7 @@ void ComputeTile(const Map& map, const float* x, const float* panel, int64_t row
   }
 }
 
-typedef void (*Tile)(const Map&, const float*, const float*, int64_t, int64_t, float*);
+typedef void (*Tile)(const Product&, const float*, const float*, int64_t, int64_t, float*);
 
 // How outputs are cut into tiles: a tile takes nearly all registers.
 struct Tiling {
@@ -95,6 +99,27 @@ std::vector<Wide> PackPanels(const float* weight, int64_t out, int64_t in, int64
   return packed;
 }
 
+// Rows [length, columns] as panels of columns, each [length, panel]; the last one padded with zeros.
+std::vector<Wide> PackRows(const float* rows, int64_t length, int64_t columns, int64_t panel) {
+  std::vector<Wide> packed(RoundUp(columns, panel) * length / kWideLanes);
+  float* start = reinterpret_cast<float*>(packed.data());
+  for (int64_t column = 0; column < columns; column += panel)
+    for (int64_t k = 0; k < length; k++) {
+      const float* from = rows + k * columns + column;
+      std::copy(from, from + std::min(panel, columns - column), start + column * length + k * panel);
+    }
+  return packed;
+}
+
+// Rows `first` to before `last` of the product with packed panels.
+void ComputeRows(const Product& product, const Tiling& tiling, const float* left, const std::vector<Wide>& packed,
+                 int64_t first, int64_t last, float* y) {
+  const float* panels = reinterpret_cast<const float*>(packed.data());
+  for (int64_t column = 0; column < product.columns; column += tiling.panel)
+    for (int64_t row = first; row < last; row += tiling.rows)
+      tiling.tiles[std::min(tiling.rows, last - row) - 1](product, left, panels + column * product.length, row, column, y);
+}
+
 // (x [..., in], weight [out, in], bias [out] or empty, residual [..., out] or empty) -> x weight' + bias + residual
 void ComputeLinear(void*, TF_OpKernelContext* context) {
   const Input x(context, 0), weight(context, 1), bias(context, 2), residual(context, 3);
@@ -107,21 +132,60 @@ void ComputeLinear(void*, TF_OpKernelContext* context) {
   float* y = Output(context, 0, shape);
   const Tiling& tiling = TilingOf(out);
   const std::vector<Wide> packed = PackPanels(weight.data(), out, in, tiling.panel);
-  const float* panels = reinterpret_cast<const float*>(packed.data());
   std::vector<float> shift(RoundUp(out, tiling.panel), 0.0f);
   if (bias.size() != 0) std::copy(bias.data(), bias.data() + out, shift.begin());
-  const Map map = {in, out, shift.data(), residual.size() == 0 ? nullptr : residual.data()};
+  const Product product = {in, in, 1, out, shift.data(), residual.size() == 0 ? nullptr : residual.data()};
   ParallelRows(rows, 8 * tiling.rows, [&](int64_t first, int64_t last) {
-    for (int64_t column = 0; column < out; column += tiling.panel)
-      for (int64_t row = first; row < last; row += tiling.rows)
-        tiling.tiles[std::min(tiling.rows, last - row) - 1](map, x.data(), panels + column * in, row, column, y);
+    ComputeRows(product, tiling, x.data(), packed, first, last, y);
   });
+}
+
+// (dy [..., out], weight [out, in]) -> dy weight, the gradient of x [..., in]
+void ComputeInputGradient(void*, TF_OpKernelContext* context) {
+  const Input dy(context, 0), weight(context, 1);
+  const int64_t out = weight.dim(0), in = weight.dim(1);
+  if (dy.dim(-1) != out) return Refuse(context, "linear: the gradient of y must fit the weight");
+  std::vector<int64_t> shape = dy.shape();
+  shape.back() = in;
+  float* dx = Output(context, 0, shape);
+  const Tiling& tiling = TilingOf(in);
+  const std::vector<Wide> packed = PackRows(weight.data(), out, in, tiling.panel);
+  const std::vector<float> none(RoundUp(in, tiling.panel), 0.0f);
+  const Product product = {out, out, 1, in, none.data(), nullptr};
+  ParallelRows(dy.rows(), 8 * tiling.rows, [&](int64_t first, int64_t last) {
+    ComputeRows(product, tiling, dy.data(), packed, first, last, dx);
+  });
+}
+
+constexpr int64_t kSummed = 512;  // rows of x that are summed before the next ones: their panels stay in the second-level cache
+
+// (dy [..., out], x [..., in]) -> dy' x, the gradient of the weight [out, in]; blocks of rows in order
+void ComputeWeightGradient(void*, TF_OpKernelContext* context) {
+  const Input dy(context, 0), x(context, 1);
+  const int64_t out = dy.dim(-1), in = x.dim(-1), rows = x.rows();
+  if (dy.rows() != rows) return Refuse(context, "linear: x must have as many rows as the gradient of y");
+  float* gradient = Output(context, 0, {out, in});
+  std::fill(gradient, gradient + out * in, 0.0f);
+  const Tiling& tiling = TilingOf(in);
+  const std::vector<float> none(RoundUp(in, tiling.panel), 0.0f);
+  for (int64_t from = 0; from < rows; from += kSummed) {
+    const int64_t count = std::min(kSummed, rows - from);
+    const std::vector<Wide> packed = PackRows(x.data() + from * in, count, in, tiling.panel);
+    const Product product = {count, 1, out, in, none.data(), gradient};
+    ParallelRows(out, 4 * tiling.rows, [&](int64_t first, int64_t last) {
+      ComputeRows(product, tiling, dy.data() + from * out, packed, first, last, gradient);
+    });
+  }
 }
 
 }  // namespace
 
 void RegisterLinear() {
   Register({"JomedLinear", {"x", "weight", "bias", "residual"}, {"y"}, {}, &CreateNothing, &ComputeLinear,
+            &DestroyNothing});
+  Register({"JomedLinearInputGradient", {"dy", "weight"}, {"dx"}, {}, &CreateNothing, &ComputeInputGradient,
+            &DestroyNothing});
+  Register({"JomedLinearWeightGradient", {"dy", "x"}, {"dw"}, {}, &CreateNothing, &ComputeWeightGradient,
             &DestroyNothing});
 }
 

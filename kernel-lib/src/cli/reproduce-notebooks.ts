@@ -133,8 +133,8 @@ type EarlierRun = ReadonlyMap<string, number> | null;
 
 /** Where everything is known. */
 const LANES = 2;
-/** While processes wait for what another one computes: one more, which goes on where two wait. */
-const FIRST_LANES = 3;
+/** While most wait for what one of them computes: what can be done meanwhile, their start above all, is done then. */
+const FIRST_LANES = 4;
 
 /** The notebook that trains the most: begun once what it shares with the first ones is under way. */
 const LONGEST = "05-";
@@ -246,8 +246,9 @@ export async function reproduceNotebooks(
     if (folder !== null) await mkdir(folder, { recursive: true });
   const reports = new Map<string, NotebookReport>();
   let failure: unknown = null;
-  const env = { ...notebookEnvironment(options), ...(lanes === 1 ? {} : shareOfThreads()) };
-  const notebookJob = (file: string) => async (): Promise<void> => {
+  const notebookJob = (file: string, place: number) => async (): Promise<void> => {
+    const threads = beside === null || place === 0 ? {} : shareOfThreads(); // all others wait for what the first one trains
+    const env = { ...notebookEnvironment(options), ...threads };
     reports.set(file, await runOne({ file, parameters: settings.get(file)!, env }, context));
   };
   const stopped = new AbortController(); // by a failure: nobody waits for what is computed beside then

@@ -75,7 +75,7 @@ const NOUNS: readonly Noun[] = [
       ["artifacts", run.artifactsDir],
     ],
   })),
-  noun<Index>(["task", "corpus", "embeddings", "choice", "recall"], (index) => ({
+  noun<Index>(["task", "corpus", "embeddings", "choice", "exact"], (index) => ({
     title: "Index",
     facts: [
       ["corpus", `${index.corpus.name}, ${index.corpus.passages.length} passages, ${index.leaks.length} left out`],

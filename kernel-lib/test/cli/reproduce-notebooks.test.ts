@@ -26,8 +26,8 @@ const FILES = ["a/00.ipynb", "a/01.ipynb", "a/02.ipynb", "a/03.ipynb"];
 describe("the notebooks' schedule", () => {
   const isAlone = availableParallelism() < 2;
 
-  test("is their order while nothing is known, three at a time, of which some wait for others", () => {
-    const lanes = isAlone ? 1 : 3;
+  test("is their order while nothing is known, four at a time, of which some wait for others", () => {
+    const lanes = isAlone ? 1 : 4;
     expect(scheduleNotebooks(FILES, readEarlierRun(join(folder, "none")))).toEqual({
       order: FILES,
       lanes,
@@ -40,7 +40,7 @@ describe("the notebooks' schedule", () => {
     const beside = { tasks: ["casebook"] };
     const { order, ...rest } = scheduleNotebooks(files, null, beside);
     expect(order).toEqual(["00", "01", "02", "05-ablations", "04", "06"].map((name) => `a/${name}.ipynb`));
-    expect(rest).toEqual(isAlone ? { lanes: 1, beside: null } : { lanes: 3, beside });
+    expect(rest).toEqual(isAlone ? { lanes: 1, beside: null } : { lanes: 4, beside });
     expect(scheduleNotebooks(files, new Map(), beside).beside).toBeNull();
   });
 

@@ -40,7 +40,7 @@ describe("the nouns as cards", () => {
       leaks: [1],
       embeddings: { image: { cols: 64 } },
       choice: { kind: "flat", why: "small" },
-      recall: [],
+      exact: {},
       artifact,
     };
     expect(await linesOf(index)).toEqual([

@@ -21,6 +21,7 @@ import {
   findEngine,
   type IndexChoice,
   loadSavedIndex,
+  type OpenIndexOptions,
   openIndex,
 } from "../../search/engines";
 import { createFlatIndex } from "../../search/flat-index";
@@ -33,57 +34,7 @@ import { SHARED_SEED } from "../open-task";
 import { profileOf } from "../profiles";
 import type { Run } from "../run";
 import { checkLeaks, embedCorpus } from "./corpus";
-import { type Artifact, type StageContext, type StageOf, useStage } from "./stage";
-
-/** One index at one search width: a row of the recall table. */
-export interface RecallMeasurement {
-  /** e.g. "hnsw, text view". */
-  readonly index: string;
-  /** Which view of the corpus. */
-  readonly head: Head;
-  /** Search width; null for exact search. */
-  readonly ef: number | null;
-  readonly k: number;
-  readonly recall: number;
-  readonly queriesPerSecond: number;
-}
-
-/** Recall and speed of one view's index at every search width of the profile, and the speed of exact search. */
-async function measureRecallTable(
-  run: Run,
-  options: { readonly head: Head; readonly index: VectorIndex; readonly exact: VectorIndex; readonly queries: Matrix },
-): Promise<RecallMeasurement[]> {
-  const { head, index, exact, queries } = options;
-  const { measuredEf, recallAt, ef } = profileOf(run.profile).index;
-  const k = Math.min(recallAt, exact.size);
-  for (const each of [exact, index]) await each.search(firstRows(queries, WARM_UP), k); // the first search of a process is slower: not one of those compared
-  const truth = await searchTimed(exact, queries, k);
-  const exactRow: RecallMeasurement = {
-    ...{ index: `exact, ${head} view`, head, ef: null, k, recall: 1 },
-    queriesPerSecond: truth.perSecond,
-  };
-  if (index.kind === "flat") return [exactRow];
-  const rows: RecallMeasurement[] = [];
-  for (const width of isHnsw(index) ? measuredEf : [null]) {
-    if (isHnsw(index) && width !== null) index.setEf(width);
-    const { hits, perSecond } = await searchTimed(index, queries, k);
-    const recall = meanRecall(hits, truth.hits);
-    rows.push({ index: `${index.kind}, ${head} view`, head, ef: width, k, recall, queriesPerSecond: perSecond });
-  }
-  if (isHnsw(index)) index.setEf(ef);
-  return [...rows, exactRow];
-}
-
-const WARM_UP = 256;
-
-function firstRows(matrix: Matrix, count: number): Matrix {
-  const rows = Math.min(count, matrix.rows);
-  return { data: rowsOf(matrix, 0, rows), rows, cols: matrix.cols };
-}
-
-function isHnsw(index: VectorIndex): index is HnswIndex {
-  return index.kind === "hnsw";
-}
+import { type Artifact, opened, type StageContext, type StageOf, useStage } from "./stage";
 
 export interface BuildIndexOptions {
   readonly task: Task;
@@ -110,7 +61,6 @@ export interface Index {
   readonly choice: IndexChoice;
   /** Exact search, the judge, and what candidates for training are found with. */
   readonly exact: CorpusViews;
-  readonly recall: readonly RecallMeasurement[];
   readonly artifact: Artifact;
   /** Frees the indexes. */
   dispose(): void;
@@ -118,14 +68,13 @@ export interface Index {
 
 const MATRICES = ["image", "text", ...SPLITS] as const;
 const INDEX_FILE = "index.json";
-type StoredIndex = Pick<Index, "choice" | "recall">;
+type StoredIndex = Pick<Index, "choice">;
 const EMBEDDINGS_FILE = "embeddings.safetensors";
 const VERSION = 4;
 
 /**
- * Embeds every passage twice (picture and text) and every query image once with the frozen encoder, builds one HNSW graph
- * per view and measures its recall against exact search. Which of the two the systems search goes by the corpus' size; a
- * graph that is not searched is not kept. Found again when nothing changed.
+ * Embeds every passage twice (picture and text) and every query image once with the frozen encoder. Whether the systems search exactly or a
+ * graph goes by the corpus' size; graphs, one per view, are built where they are searched. Found again when nothing changed.
  * The run's seed plays no part: every run of a task shares its index.
  * Passages that share a picture or a patient with a validation or test example are left out first, and said aloud ("leak").
  *
@@ -186,19 +135,15 @@ async function computeIndex(
   const ids = parts.corpus.passages.map((passage) => passage.id);
   const planned = chooseIndex(matrices.image, { prefer, exactUpTo });
   let choice: IndexChoice = planned;
-  const approximate = planned.kind === "flat" ? "hnsw" : planned.kind; // measured in any case, kept where it is searched
-  const recall: RecallMeasurement[] = [];
   for (const head of HEADS) {
-    const settings = { m, efConstruction, ef, seed, control };
-    const opened = await openIndex(ids, matrices[head], { ...settings, prefer: approximate });
-    const { index } = opened;
-    const exact = createFlatIndex(ids, matrices[head]);
-    recall.push(...(await measureRecallTable(run, { head, index, exact, queries: matrices.train })));
-    if (choice.kind !== "flat" && index.kind === "flat") choice = opened.choice;
-    if (choice.kind !== "flat") await index.save(join(workDir, head));
+    if (choice.kind === "flat") break;
+    const settings = { m, efConstruction, ef, seed, control, prefer: planned.kind };
+    const { index, choice: found } = await openIndex(ids, matrices[head], settings);
+    if (index.kind === "flat") choice = found;
+    else await index.save(join(workDir, head));
     index.dispose();
   }
-  writeJson(workDir, INDEX_FILE, { choice, recall } satisfies StoredIndex);
+  writeJson(workDir, INDEX_FILE, { choice } satisfies StoredIndex);
 }
 
 async function embedQueries({ task, encoder }: IndexParts, control: Control): Promise<Record<Split, Matrix>> {
@@ -236,7 +181,6 @@ async function loadIndex(run: Run, parts: IndexParts & Pick<Index, "leaks" | "ar
     views: views ?? exact,
     choice,
     exact,
-    recall: stored.recall,
     dispose,
   };
 }
@@ -270,4 +214,101 @@ export function requireIndexOf(where: string, task: Task, index: Index | undefin
     `${where}: index must be built for ${task.name}; got ${got}. Call buildIndex(run, { task, corpus }) first.`,
     { task: task.fingerprint },
   );
+}
+
+// ---- how much a graph misses ----------------------------------------------------------------------------------------------
+
+/** One index at one search width: a row of the recall table. */
+export interface RecallMeasurement {
+  /** e.g. "hnsw, text view". */
+  readonly index: string;
+  /** Which view of the corpus. */
+  readonly head: Head;
+  /** Search width; null for exact search. */
+  readonly ef: number | null;
+  readonly k: number;
+  readonly recall: number;
+  readonly queriesPerSecond: number;
+}
+
+/** Recall and speed of one view's index at every search width of the profile, and the speed of exact search. */
+async function measureRecallTable(
+  run: Run,
+  options: { readonly head: Head; readonly index: VectorIndex; readonly exact: VectorIndex; readonly queries: Matrix },
+): Promise<RecallMeasurement[]> {
+  const { head, index, exact, queries } = options;
+  const { measuredEf, recallAt, ef } = profileOf(run.profile).index;
+  const k = Math.min(recallAt, exact.size);
+  for (const each of [exact, index]) await each.search(firstRows(queries, WARM_UP), k); // the first search of a process is slower: not one of those compared
+  const truth = await searchTimed(exact, queries, k);
+  const exactRow: RecallMeasurement = {
+    ...{ index: `exact, ${head} view`, head, ef: null, k, recall: 1 },
+    queriesPerSecond: truth.perSecond,
+  };
+  if (index.kind === "flat") return [exactRow];
+  const rows: RecallMeasurement[] = [];
+  for (const width of isHnsw(index) ? measuredEf : [null]) {
+    if (isHnsw(index) && width !== null) index.setEf(width);
+    const { hits, perSecond } = await searchTimed(index, queries, k);
+    const recall = meanRecall(hits, truth.hits);
+    rows.push({ index: `${index.kind}, ${head} view`, head, ef: width, k, recall, queriesPerSecond: perSecond });
+  }
+  if (isHnsw(index)) index.setEf(ef);
+  return [...rows, exactRow];
+}
+
+const WARM_UP = 256;
+
+function firstRows(matrix: Matrix, count: number): Matrix {
+  const rows = Math.min(count, matrix.rows);
+  return { data: rowsOf(matrix, 0, rows), rows, cols: matrix.cols };
+}
+
+function isHnsw(index: VectorIndex): index is HnswIndex {
+  return index.kind === "hnsw";
+}
+
+const RECALL_FILE = "recall.json";
+const RECALL_VERSION = 1;
+
+/**
+ * Recall and speed of a graph of each view beside exact search, at every search width of the profile, whichever of the two the systems search.
+ * Found again when nothing changed.
+ *
+ * @throws InterruptedError on abort.
+ * @example (await measureIndexRecall(run, index)).map(({ ef, recall }) => `${ef}: ${recall}`)
+ */
+export function measureIndexRecall(run: Run, index: Index): Promise<readonly RecallMeasurement[]> {
+  const { m, efConstruction, ef, measuredEf, recallAt } = profileOf(run.profile).index;
+  return useStage<readonly RecallMeasurement[]>(run, {
+    name: "recall",
+    version: RECALL_VERSION,
+    config: { m, efConstruction, ef, measuredEf, recallAt },
+    inputs: [opened(index)],
+    seed: SHARED_SEED,
+    compute: async (workDir, { control, seed }) => {
+      const settings = { m, efConstruction, ef, seed, control };
+      const rows: RecallMeasurement[] = [];
+      for (const head of HEADS) rows.push(...(await measureView(run, index, { head, settings })));
+      writeJson(workDir, RECALL_FILE, rows);
+    },
+    open: async (artifact) => readJson<RecallMeasurement[]>(artifact.folder, RECALL_FILE),
+  });
+}
+
+/** The graph that is searched, or where search is exact one that is built for this. */
+async function measureView(
+  run: Run,
+  { corpus, embeddings, queries, choice, views, exact }: Index,
+  { head, settings }: { readonly head: Head; readonly settings: Omit<OpenIndexOptions, "prefer"> },
+): Promise<RecallMeasurement[]> {
+  const measured = { head, exact: exact[head], queries: queries.train };
+  if (choice.kind !== "flat") return measureRecallTable(run, { ...measured, index: views[head] });
+  const ids = corpus.passages.map((passage) => passage.id);
+  const { index } = await openIndex(ids, embeddings[head], { ...settings, prefer: "hnsw" });
+  try {
+    return await measureRecallTable(run, { ...measured, index });
+  } finally {
+    index.dispose();
+  }
 }

@@ -61,7 +61,6 @@ export function dense<T extends tf.Tensor>(x: T, { weight, bias, residual }: Den
   if (x.shape[x.rank - 1] !== inSize)
     throw new ShapeError(`dense: x must have shape [..., ${inSize}]; got [${x.shape.join(", ")}].`, { shape: x.shape });
   assertAdded("dense: the output", x, outSize, residual);
-  const rows = x.size / inSize;
   const given: OpInputs = { x, weight, ...(bias && { bias }), ...(residual && { residual }) };
   return runFused<tf.Tensor>({
     inputs: Object.fromEntries(Object.entries(given).filter(([, tensor]) => !isFrozen(tensor))),
@@ -71,23 +70,41 @@ export function dense<T extends tf.Tensor>(x: T, { weight, bias, residual }: Den
     },
     backward: (dy, saved) => {
       const [input, kept] = saved as [tf.Tensor, tf.Tensor2D];
-      const dyFlat = reshapeTo(dy, [rows, outSize]) as tf.Tensor2D;
       return {
-        x: () => reshapeTo(tf.matMul(dyFlat, kept), x.shape),
-        weight: () => tf.matMul(dyFlat, reshapeTo(input, [rows, inSize]) as tf.Tensor2D, true, false), // [out, in]
-        bias: () => columnSum(dyFlat), // [out]
+        x: () => denseInputGradient(dy, kept),
+        weight: () => denseWeightGradient(dy, input),
+        bias: () => columnSum(dy), // [out]
         residual: () => tf.clone(dy),
       };
     },
   }) as T;
 }
 
+/** dy·W: [..., out] -> [..., in]. */
+function denseInputGradient(dy: tf.Tensor, weight: tf.Tensor2D): tf.Tensor {
+  if (hasCachedKernels(weight.size)) return runNativeKernel("JomedLinearInputGradient", {}, [dy, weight], 1)[0]!;
+  const [outSize, inSize] = weight.shape;
+  const flat = reshapeTo(dy, [dy.size / outSize, outSize]) as tf.Tensor2D;
+  return reshapeTo(tf.matMul(flat, weight), [...dy.shape.slice(0, -1), inSize]);
+}
+
+/** dyᵀ·x, both with as many rows: [out, in]. */
+function denseWeightGradient(dy: tf.Tensor, x: tf.Tensor): tf.Tensor {
+  const [outSize, inSize] = [dy.shape[dy.rank - 1]!, x.shape[x.rank - 1]!];
+  if (hasCachedKernels(outSize * inSize)) return runNativeKernel("JomedLinearWeightGradient", {}, [dy, x], 1)[0]!;
+  const flatten = (tensor: tf.Tensor, size: number) => reshapeTo(tensor, [tensor.size / size, size]) as tf.Tensor2D;
+  return tf.matMul(flatten(dy, outSize), flatten(x, inSize), true, false);
+}
+
+/** Whether the project's kernels are there and made for a weight of so many values. */
+const hasCachedKernels = (size: number): boolean => hasNativeKernels() && size <= CACHED;
+
 /** x·Wᵀ + b + residual: [..., in] -> [..., out]. */
 function multiplyDense(
   x: tf.Tensor,
   { weight, bias, residual }: Pick<DenseOptions, "weight" | "bias"> & { readonly residual: tf.Tensor | undefined },
 ): tf.Tensor {
-  if (hasNativeKernels() && weight.size <= CACHED) {
+  if (hasCachedKernels(weight.size)) {
     const none = tf.tensor1d([]);
     return runNativeKernel("JomedLinear", {}, [x, weight, bias ?? none, residual ?? none], 1)[0]!;
   }

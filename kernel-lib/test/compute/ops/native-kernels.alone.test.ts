@@ -73,6 +73,11 @@ const OPS: readonly (readonly [string, Op, Arrays])[] = [
     (x, weight, bias) => dense(x!, { weight: weight as tf.Tensor2D, bias: bias ?? null }),
     [draw(900, 5), draw(53, 5), draw(53)],
   ],
+  [
+    "dense of several panels, over a block and a half of rows",
+    (x, weight) => dense(x!, { weight: weight as tf.Tensor2D, bias: null }),
+    [draw(4, 192, 130), draw(70, 130)],
+  ],
   ["quickGelu", (x) => quickGelu(x!), [draw(ROWS, 13)]],
   ["gatedSilu", (x) => gatedSilu(x as tf.Tensor2D), [draw(ROWS, 26)]],
   [

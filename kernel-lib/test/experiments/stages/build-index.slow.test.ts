@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { EnvironmentError } from "../../../src/base/errors";
 import type { Control } from "../../../src/base/types";
-import { buildIndex, type Index } from "../../../src/experiments/stages/corpus-index";
+import { buildIndex, type Index, measureIndexRecall } from "../../../src/experiments/stages/corpus-index";
 import { loadCorpus } from "../../../src/phantoms/load-corpus";
 import { loadSearchAddon } from "../../../src/search/search-addon";
 import { type SmallWorld, smallWorld } from "../helpers/small-world";
@@ -45,12 +45,17 @@ function takeAwayLibrary(): void {
 }
 
 describe("buildIndex", () => {
-  test("searches a small corpus exactly, says why, keeps no graph and measures its recall all the same", async () => {
+  test("searches a small corpus exactly, says why, builds no graph, and measures one's recall when asked", async () => {
     const index = await indexOf(12, "few");
     expect(kindsOf(index)).toEqual(["flat", "flat"]);
     expect(index.choice.why).toMatch(/^exact search: 12 x 64 numbers are not more than 1,000/);
     expect(graphOf(index)).toBe(false);
-    expect(index.recall.filter(({ ef }) => ef !== null)).toHaveLength(4);
+    for (let round = 0; round < 2; round++) {
+      const rows = await measureIndexRecall(await world.openRun("few"), index);
+      expect(rows.filter(({ ef }) => ef !== null)).toHaveLength(4); // two views, two widths
+      for (const { recall } of rows) expect(recall).toBe(1); // of twelve rows a graph misses none
+    }
+    expect(graphOf(index)).toBe(false);
     index.dispose();
   });
 
@@ -61,6 +66,8 @@ describe("buildIndex", () => {
       expect(kindsOf(index)).toEqual(["hnsw", "hnsw"]);
       expect(index.choice.why).toMatch(/^HNSW: 60 x 64 numbers are more than 1,000/);
       expect(graphOf(index)).toBe(true);
+      const rows = await measureIndexRecall(await world.openRun("many"), index);
+      expect(rows.map(({ index }) => index)).toContain("hnsw, text view"); // of the graph that is searched
       index.dispose();
     }
   });
@@ -80,6 +87,6 @@ describe("buildIndex", () => {
       expect(index.choice).toEqual({ kind: "flat", why: "exact search: hnswlib-node is not compiled here" });
       index.dispose();
     }
-    expect(warnings).toEqual(["exact-index", "exact-index", "exact-index"]);
+    expect(warnings).toEqual(["exact-index", "exact-index"]); // once each
   });
 });

@@ -3,6 +3,7 @@ import { labelPredictions } from "../../../src/answers/forms";
 import { isKernelError } from "../../../src/base/errors";
 import type { Control, Example, MetricName, Prediction, Task } from "../../../src/base/types";
 import type { Run } from "../../../src/experiments/run";
+import { measureIndexRecall } from "../../../src/experiments/stages/corpus-index";
 import { predict } from "../../../src/experiments/stages/predictions";
 import { tuneReader } from "../../../src/experiments/stages/reader";
 import { ablate, evaluate } from "../../../src/experiments/stages/results";
@@ -82,7 +83,8 @@ describe("the whole chain on untrained models", () => {
       expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 9);
       expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 9);
     }
-    const hnsw = first.index.recall.filter((row) => row.ef === 64);
+    const recall = await measureIndexRecall(await world.openRun("chain"), first.index);
+    const hnsw = recall.filter((row) => row.ef === 64);
     expect(hnsw).toHaveLength(2);
     for (const row of hnsw) expect(row.recall).toBeGreaterThan(0.95);
     expect(first.heads.heads.text!.reads.saved).toBeGreaterThan(0);
