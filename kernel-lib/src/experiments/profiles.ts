@@ -82,13 +82,13 @@ const QUICK_READER: ReaderStageOptions = {
 };
 
 const QUICK_RETRIEVER: RetrieverStageOptions = {
-  steps: 200, // up to 50,000
+  steps: 120, // up to 50,000
   batchSize: 64, // 2; the preference of a small reader is faint, and a small batch drowns it
   numCandidates: 20, // 50
   learningRate: 2e-4, // 1e-4
-  warmupSteps: 20, // 1,000
-  evaluateEvery: 25, // 100
-  refreshEvery: 4, // 10
+  warmupSteps: 12, // 1,000
+  evaluateEvery: 20, // 100
+  refreshEvery: 3, // 10
   weightDecay: 0.01,
   learnedWeight: PAPER_LEARNED_WEIGHT,
   temperature: 1,
@@ -102,7 +102,7 @@ const QUICK: Profile = {
   index: INDEX,
   reader: QUICK_READER,
   closedBook: QUICK_READER,
-  retriever: { ...QUICK_RETRIEVER, numQuestions: 1000 }, // all
+  retriever: { ...QUICK_RETRIEVER, numQuestions: 500 }, // all
   numPerHead: 2,
   numDraws: 2000,
   grid: {
