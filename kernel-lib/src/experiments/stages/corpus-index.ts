@@ -26,7 +26,7 @@ import {
 } from "../../search/engines";
 import { createFlatIndex } from "../../search/flat-index";
 import type { HnswIndex } from "../../search/hnsw-index";
-import { meanRecall, rowsOf, searchTimed, type VectorIndex } from "../../search/vector-index";
+import { type Hits, meanRecall, rowsOf, searchTimed, type VectorIndex } from "../../search/vector-index";
 import { readJson, writeJson } from "../../store/files";
 import { frozenCandidates } from "../../training/over-index";
 import { type CheckpointFolder, checkpointFor } from "../checkpoint-folder";
@@ -231,7 +231,10 @@ export interface RecallMeasurement {
   readonly queriesPerSecond: number;
 }
 
-/** Recall and speed of one view's index at every search width of the profile, and the speed of exact search. */
+/**
+ * Recall and speed of one view's index at every search width of the profile, and the speed of exact search. Widths are searched in turns, a part of
+ * the queries at a time, and the fastest part counts: what else the machine does then slows no width alone.
+ */
 async function measureRecallTable(
   run: Run,
   options: { readonly head: Head; readonly index: VectorIndex; readonly exact: VectorIndex; readonly queries: Matrix },
@@ -239,29 +242,38 @@ async function measureRecallTable(
   const { head, index, exact, queries } = options;
   const { measuredEf, recallAt, ef } = profileOf(run.profile).index;
   const k = Math.min(recallAt, exact.size);
-  for (const each of [exact, index]) await each.search(firstRows(queries, WARM_UP), k); // the first search of a process is slower: not one of those compared
-  const truth = await searchTimed(exact, queries, k);
-  const exactRow: RecallMeasurement = {
-    ...{ index: `exact, ${head} view`, head, ef: null, k, recall: 1 },
-    queriesPerSecond: truth.perSecond,
-  };
-  if (index.kind === "flat") return [exactRow];
-  const rows: RecallMeasurement[] = [];
-  for (const width of isHnsw(index) ? measuredEf : [null]) {
-    if (isHnsw(index) && width !== null) index.setEf(width);
-    const { hits, perSecond } = await searchTimed(index, queries, k);
-    const recall = meanRecall(hits, truth.hits);
-    rows.push({ index: `${index.kind}, ${head} view`, head, ef: width, k, recall, queriesPerSecond: perSecond });
+  for (const each of [exact, index]) await each.search(rowsAt(queries, 0, WARM_UP), k); // the first search of a process is slower: not one of those compared
+  const widths = index.kind === "flat" ? [] : isHnsw(index) ? measuredEf : [null];
+  const row = (searched: VectorIndex, name: string, width: number | null) => ({
+    ...{ searched, name: `${name}, ${head} view`, width },
+    ...{ found: [] as Hits[], perSecond: 0 },
+  });
+  const rows = [...widths.map((width) => row(index, index.kind, width)), row(exact, "exact", null)];
+  const partSize = Math.max(1, Math.ceil(queries.rows / TURNS));
+  for (let from = 0; from < queries.rows; from += partSize) {
+    const part = rowsAt(queries, from, partSize);
+    for (const each of rows) {
+      if (isHnsw(each.searched) && each.width !== null) each.searched.setEf(each.width);
+      const { hits, perSecond } = await searchTimed(each.searched, part, k);
+      each.found.push(...hits);
+      each.perSecond = Math.max(each.perSecond, perSecond);
+    }
   }
   if (isHnsw(index)) index.setEf(ef);
-  return [...rows, exactRow];
+  const truth = rows.at(-1)!.found;
+  return rows.map(({ name, width, found, perSecond }) => {
+    const recall = meanRecall(found, truth);
+    return { index: name, head, ef: width, k, recall, queriesPerSecond: perSecond };
+  });
 }
 
 const WARM_UP = 256;
+const TURNS = 3;
 
-function firstRows(matrix: Matrix, count: number): Matrix {
-  const rows = Math.min(count, matrix.rows);
-  return { data: rowsOf(matrix, 0, rows), rows, cols: matrix.cols };
+/** So many rows of a matrix, or what is left of them. */
+function rowsAt(matrix: Matrix, from: number, count: number): Matrix {
+  const to = Math.min(from + count, matrix.rows);
+  return { data: rowsOf(matrix, from, to), rows: to - from, cols: matrix.cols };
 }
 
 function isHnsw(index: VectorIndex): index is HnswIndex {
