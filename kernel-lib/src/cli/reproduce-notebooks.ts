@@ -246,9 +246,8 @@ export async function reproduceNotebooks(
     if (folder !== null) await mkdir(folder, { recursive: true });
   const reports = new Map<string, NotebookReport>();
   let failure: unknown = null;
-  const notebookJob = (file: string, place: number) => async (): Promise<void> => {
-    const threads = beside === null || place === 0 ? {} : shareOfThreads(); // all others wait for what the first one trains
-    const env = { ...notebookEnvironment(options), ...threads };
+  const env = { ...notebookEnvironment(options), ...(beside === null ? {} : shareOfThreads()) };
+  const notebookJob = (file: string) => async (): Promise<void> => {
     reports.set(file, await runOne({ file, parameters: settings.get(file)!, env }, context));
   };
   const stopped = new AbortController(); // by a failure: nobody waits for what is computed beside then

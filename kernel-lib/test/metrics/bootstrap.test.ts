@@ -116,3 +116,18 @@ describe("pairedBootstrap", () => {
     expect(result).toEqual({ value: 0, low: 0, high: 0, pValue: 1 });
   });
 });
+
+it("draws that are remembered, forgotten for others, or too many to remember are the same draws", () => {
+  const groups = (size: number, name: string): string[] =>
+    Array.from({ length: size }, (_, i) => `${name}${i % (size / 2)}`);
+  const weighted = (rows: readonly number[]): number => rows.reduce((sum, row) => sum + Math.sqrt(row), 0);
+  const ask = (size: number, name: string) => bootstrap(groups(size, name), weighted, { numDraws: 2000, seed: 3 });
+  const first = ask(40, "a");
+  expect(ask(40, "a")).toEqual(first);
+  for (const name of ["b", "c", "d", "e", "f"]) ask(1000, name); // 2 million positions each: more than are remembered
+  expect(ask(40, "a")).toEqual(first);
+  expect(ask(40, "other names")).toEqual(first); // of equal groups
+  const many = ask(4400, "a"); // not remembered at all
+  expect(ask(4400, "a")).toEqual(many);
+  expect(bootstrap(groups(40, "a"), weighted, { numDraws: 2000, seed: 4 })).not.toEqual(first);
+});

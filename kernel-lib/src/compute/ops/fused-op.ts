@@ -81,3 +81,49 @@ export function columnSum(x: tf.Tensor): tf.Tensor1D {
   const width = x.shape[x.rank - 1]!;
   return tf.sum(tf.reshape(x, [x.size / width, width]), 0);
 }
+
+/** Values of a weight that stay in a core's second-level cache; TensorFlow's own product is made for larger ones. */
+const CACHED = 2 ** 17;
+
+/** Whether the project's kernels are there and made for a weight of so many values. */
+const hasCachedKernels = (size: number): boolean => hasNativeKernels() && size <= CACHED;
+
+/** What a product is made with: weight [out, in], bias [out], residual [..., out]. */
+interface DenseTerms {
+  readonly weight: tf.Tensor2D;
+  readonly bias: tf.Tensor | null;
+  readonly residual: tf.Tensor | undefined;
+}
+
+/** x·Wᵀ + b + residual: [..., in] -> [..., out]. Has no gradient of its own, as the ones below. */
+export function denseProduct(x: tf.Tensor, { weight, bias, residual }: DenseTerms): tf.Tensor {
+  if (hasCachedKernels(weight.size)) {
+    const none = tf.tensor1d([]);
+    return runNativeKernel("JomedLinear", {}, [x, weight, bias ?? none, residual ?? none], 1)[0]!;
+  }
+  const [outSize, inSize] = weight.shape;
+  const product: tf.Tensor2D = tf.matMul(reshapeTo(x, [x.size / inSize, inSize]) as tf.Tensor2D, weight, false, true); // [rows, out]
+  return addTo(reshapeTo(product, [...x.shape.slice(0, -1), outSize]), bias, residual);
+}
+
+/** A product with its bias, and what it is added to. */
+export function addTo(product: tf.Tensor, bias: tf.Tensor | null, residual: tf.Tensor | undefined): tf.Tensor {
+  const shifted = bias === null ? product : tf.add(product, bias);
+  return residual === undefined ? shifted : tf.add(shifted, residual);
+}
+
+/** The gradient of the input of x·Wᵀ, dy·W: [..., out] -> [..., in]. */
+export function denseInputGradient(dy: tf.Tensor, weight: tf.Tensor2D): tf.Tensor {
+  if (hasCachedKernels(weight.size)) return runNativeKernel("JomedLinearInputGradient", {}, [dy, weight], 1)[0]!;
+  const [outSize, inSize] = weight.shape;
+  const flat = reshapeTo(dy, [dy.size / outSize, outSize]) as tf.Tensor2D;
+  return reshapeTo(tf.matMul(flat, weight), [...dy.shape.slice(0, -1), inSize]);
+}
+
+/** The gradient of its weight, dyᵀ·x, both with as many rows: [out, in]. */
+export function denseWeightGradient(dy: tf.Tensor, x: tf.Tensor): tf.Tensor {
+  const [outSize, inSize] = [dy.shape[dy.rank - 1]!, x.shape[x.rank - 1]!];
+  if (hasCachedKernels(outSize * inSize)) return runNativeKernel("JomedLinearWeightGradient", {}, [dy, x], 1)[0]!;
+  const flatten = (tensor: tf.Tensor, size: number) => reshapeTo(tensor, [tensor.size / size, size]) as tf.Tensor2D;
+  return tf.matMul(flatten(dy, outSize), flatten(x, inSize), true, false);
+}

@@ -1,6 +1,17 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../../base/errors";
-import { columnSum, isFrozen, type OpGradients, type OpInputs, reshapeTo, runFused } from "../../compute/ops/fused-op";
+import {
+  addTo,
+  columnSum,
+  denseInputGradient,
+  denseProduct,
+  denseWeightGradient,
+  isFrozen,
+  type OpGradients,
+  type OpInputs,
+  reshapeTo,
+  runFused,
+} from "../../compute/ops/fused-op";
 import { hasNativeKernels, runNativeKernel } from "../../compute/ops/native-kernels";
 import type { LowRankUpdate, ParameterStore } from "../weights/parameters";
 
@@ -46,9 +57,6 @@ interface DenseOptions {
   readonly residual?: tf.Tensor;
 }
 
-/** Values of a weight that stay in a core's second-level cache; TensorFlow's own product is made for larger ones. */
-const CACHED = 2 ** 17;
-
 /**
  * A linear map with its bias and its skip connection: x·Wᵀ + b + residual, one kernel on the native engine.
  *
@@ -66,7 +74,7 @@ export function dense<T extends tf.Tensor>(x: T, { weight, bias, residual }: Den
     inputs: Object.fromEntries(Object.entries(given).filter(([, tensor]) => !isFrozen(tensor))),
     forward: (save) => {
       save([x, weight]);
-      return multiplyDense(x, { weight, bias, residual });
+      return denseProduct(x, { weight, bias, residual });
     },
     backward: (dy, saved) => {
       const [input, kept] = saved as [tf.Tensor, tf.Tensor2D];
@@ -78,45 +86,6 @@ export function dense<T extends tf.Tensor>(x: T, { weight, bias, residual }: Den
       };
     },
   }) as T;
-}
-
-/** dy·W: [..., out] -> [..., in]. */
-function denseInputGradient(dy: tf.Tensor, weight: tf.Tensor2D): tf.Tensor {
-  if (hasCachedKernels(weight.size)) return runNativeKernel("JomedLinearInputGradient", {}, [dy, weight], 1)[0]!;
-  const [outSize, inSize] = weight.shape;
-  const flat = reshapeTo(dy, [dy.size / outSize, outSize]) as tf.Tensor2D;
-  return reshapeTo(tf.matMul(flat, weight), [...dy.shape.slice(0, -1), inSize]);
-}
-
-/** dyᵀ·x, both with as many rows: [out, in]. */
-function denseWeightGradient(dy: tf.Tensor, x: tf.Tensor): tf.Tensor {
-  const [outSize, inSize] = [dy.shape[dy.rank - 1]!, x.shape[x.rank - 1]!];
-  if (hasCachedKernels(outSize * inSize)) return runNativeKernel("JomedLinearWeightGradient", {}, [dy, x], 1)[0]!;
-  const flatten = (tensor: tf.Tensor, size: number) => reshapeTo(tensor, [tensor.size / size, size]) as tf.Tensor2D;
-  return tf.matMul(flatten(dy, outSize), flatten(x, inSize), true, false);
-}
-
-/** Whether the project's kernels are there and made for a weight of so many values. */
-const hasCachedKernels = (size: number): boolean => hasNativeKernels() && size <= CACHED;
-
-/** x·Wᵀ + b + residual: [..., in] -> [..., out]. */
-function multiplyDense(
-  x: tf.Tensor,
-  { weight, bias, residual }: Pick<DenseOptions, "weight" | "bias"> & { readonly residual: tf.Tensor | undefined },
-): tf.Tensor {
-  if (hasCachedKernels(weight.size)) {
-    const none = tf.tensor1d([]);
-    return runNativeKernel("JomedLinear", {}, [x, weight, bias ?? none, residual ?? none], 1)[0]!;
-  }
-  const [outSize, inSize] = weight.shape;
-  const product: tf.Tensor2D = tf.matMul(reshapeTo(x, [x.size / inSize, inSize]) as tf.Tensor2D, weight, false, true); // [rows, out]
-  return addTo(reshapeTo(product, [...x.shape.slice(0, -1), outSize]), bias, residual);
-}
-
-/** A product with its bias, and what it is added to. */
-function addTo(product: tf.Tensor, bias: tf.Tensor | null, residual: tf.Tensor | undefined): tf.Tensor {
-  const shifted = bias === null ? product : tf.add(product, bias);
-  return residual === undefined ? shifted : tf.add(shifted, residual);
 }
 
 /** What is added must have the output's shape: the kernel adds value by value. */
@@ -383,7 +352,7 @@ export function applyLinear<T extends tf.Tensor>(x: T, parts: readonly LinearWei
     forward: (save) => {
       const merged = tooLargeToJoin(parts) ? null : mergeParts(parts); // [sum of out, in]
       save(merged === null ? [x] : [x, merged]);
-      if (merged !== null) return multiplyDense(x, { weight: merged, bias: joinBiases(parts), residual });
+      if (merged !== null) return denseProduct(x, { weight: merged, bias: joinBiases(parts), residual });
       const product = multiplyApart(reshapeTo(x, [x.size / inSize, inSize]) as tf.Tensor2D, parts); // [rows, sum of out]
       return addTo(reshapeTo(product, [...x.shape.slice(0, -1), outSize]), joinBiases(parts), residual);
     },
