@@ -74,8 +74,11 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
 }
 
+/** Positions of rows: of each group of a unit, or of each draw. */
+type RowLists = readonly (readonly number[])[];
+
 /** Adds as many groups as there are, drawn with replacement: the positions of all their rows. */
-function drawRows(byGroup: readonly (readonly number[])[], random: Random, drawn: number[]): void {
+function drawRows(byGroup: RowLists, random: Random, drawn: number[]): void {
   for (let i = 0; i < byGroup.length; i++) {
     const rows = byGroup[random.integer(byGroup.length)]!;
     for (let r = 0; r < rows.length; r++) drawn.push(rows[r]!);
@@ -83,7 +86,7 @@ function drawRows(byGroup: readonly (readonly number[])[], random: Random, drawn
 }
 
 /** As many outer units as there are, drawn likewise, then the groups of each. A single one is not drawn: it is all there is. */
-function drawNested(units: readonly (readonly (readonly number[])[])[], random: Random): number[] {
+function drawNested(units: readonly RowLists[], random: Random): number[] {
   const drawn: number[] = [];
   if (units.length === 1) drawRows(units[0]!, random, drawn);
   else for (let u = 0; u < units.length; u++) drawRows(units[random.integer(units.length)]!, random, drawn);
@@ -93,13 +96,15 @@ function drawNested(units: readonly (readonly (readonly number[])[])[], random: 
 /** Positions that are remembered, of all draws together: 64 MiB. */
 const MOST_REMEMBERED = 2 ** 23;
 
-type Draws = readonly (readonly number[])[];
-
 /** By what they depend on, the latest last: an analysis asks for the same draws for every system, metric and difference. */
-const remembered = new Map<string, { readonly draws: Draws; readonly size: number }>();
+const remembered = new Map<string, { readonly draws: RowLists; readonly size: number }>();
 
 /** The rows of every draw: remembered where there is room for all of them, else one after the other. */
-function drawnRows(units: Draws[], groups: readonly string[], options: ResolvedOptions): Iterable<readonly number[]> {
+function drawnRows(
+  units: readonly RowLists[],
+  groups: readonly string[],
+  options: ResolvedOptions,
+): Iterable<readonly number[]> {
   const { seed, numDraws, outer } = options;
   const size = numDraws * groups.length;
   if (size > MOST_REMEMBERED) return drawAll(units, seed, numDraws);
@@ -115,7 +120,7 @@ function drawnRows(units: Draws[], groups: readonly string[], options: ResolvedO
   return draws;
 }
 
-function* drawAll(units: readonly Draws[], seed: number, numDraws: number): Generator<readonly number[]> {
+function* drawAll(units: readonly RowLists[], seed: number, numDraws: number): Generator<readonly number[]> {
   const random = createRandom(seed).fork("bootstrap");
   for (let i = 0; i < numDraws; i++) yield drawNested(units, random);
 }
